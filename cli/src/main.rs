@@ -1,0 +1,2 @@
+//! The SpectraDB shell.
+fn main() {}
