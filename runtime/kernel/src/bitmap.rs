@@ -1,0 +1,94 @@
+//! Which rows are set? A bit a row, in Arrow's order (least significant bit first).
+//!
+//! Contract. Bits past `len` are zero in bitmaps built here. A slice shares the words and remembers where it starts.
+
+use crate::lane::Lane;
+use std::ops::Range;
+
+/// A shared, immutable run of bits.
+#[derive(Clone, Debug)]
+pub struct Bitmap {
+    words: Lane<u64>,
+    start: usize,
+    len: usize,
+}
+
+impl Bitmap {
+    /// A bitmap over words, of which the first `len` bits count.
+    ///
+    /// # Panics
+    /// When there are fewer than `len` bits: a caller that reads files checks first.
+    pub fn new(words: Lane<u64>, len: usize) -> Bitmap {
+        assert!(words.len() * 64 >= len, "a bitmap has a bit for every row");
+        Bitmap { words, start: 0, len }
+    }
+
+    /// A bitmap of one bit for each item.
+    pub fn from_bools(bits: impl ExactSizeIterator<Item = bool>) -> Bitmap {
+        let len = bits.len();
+        let mut words = vec![0u64; len.div_ceil(64)];
+        for (row, bit) in bits.enumerate() {
+            words[row / 64] |= u64::from(bit) << (row % 64);
+        }
+        Bitmap { words: Lane::from_vec(words), start: 0, len }
+    }
+
+    /// How many bits.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Is there no bit?
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Is bit `row` set? Rows past the end are not.
+    pub fn is_set(&self, row: usize) -> bool {
+        let bit = self.start + row;
+        row < self.len && self.words.as_slice()[bit / 64] >> (bit % 64) & 1 == 1
+    }
+
+    /// The bits in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = bool> + '_ {
+        let words = self.words.as_slice();
+        (self.start..self.start + self.len).map(move |bit| words[bit / 64] >> (bit % 64) & 1 == 1)
+    }
+
+    /// How many bits are set.
+    pub fn count(&self) -> usize {
+        if self.start == 0 {
+            let words = self.words.as_slice();
+            let whole: usize = words[..self.len / 64].iter().map(|word| word.count_ones() as usize).sum();
+            let rest = self.len % 64;
+            let tail = if rest == 0 { 0 } else { (words[self.len / 64] & ((1 << rest) - 1)).count_ones() as usize };
+            return whole + tail;
+        }
+        self.iter().filter(|bit| *bit).count()
+    }
+
+    /// Are all bits set?
+    pub fn all(&self) -> bool {
+        self.count() == self.len
+    }
+
+    /// A range of the bits, shared.
+    pub fn slice(&self, rows: Range<usize>) -> Bitmap {
+        assert!(rows.end <= self.len, "a slice lies inside its bitmap");
+        Bitmap { words: self.words.clone(), start: self.start + rows.start, len: rows.len() }
+    }
+
+    /// The words from bit 0 on, copied only when the bitmap does not begin on a word.
+    pub fn to_words(&self) -> Lane<u64> {
+        if self.start == 0 && self.words.len() == self.len.div_ceil(64) && self.len % 64 == 0 {
+            return self.words.clone();
+        }
+        Bitmap::from_bools(self.iter()).words
+    }
+}
+
+impl PartialEq for Bitmap {
+    fn eq(&self, other: &Bitmap) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}

@@ -1,0 +1,820 @@
+//! How do many data of one type lie side by side?
+//!
+//! Contract. A [`Column`] is immutable and cheap to clone: its lanes are shared with a mapped file or an owned vector.
+//! It is plain (Arrow's layout, but for booleans: a byte a row), constant, frame-of-reference or dictionary encoded;
+//! readers that do not care ask for [`Column::i64s`] and its like, which borrow where the column is plain and decode
+//! once where it is not. Slots of NULL rows hold a valid but meaningless value.
+//!
+//! Not here: computing (`func`), the bytes of a file (`spectradb_store::format`).
+
+use crate::{
+    bitmap::Bitmap,
+    lane::Lane,
+    time::{Date, Timestamp},
+    ty::{LaneKind, Type},
+    value::{Decimal, Value},
+};
+use bytes::Bytes;
+use std::{borrow::Cow, ops::Range, sync::Arc};
+
+/// Values of one type, one a row.
+#[derive(Clone, Debug)]
+pub struct Column {
+    ty: Type,
+    len: usize,
+    /// A set bit means the row has a value; `None` means every row has one. Not used by constants.
+    validity: Option<Bitmap>,
+    data: Data,
+}
+
+/// Where the values of a column lie.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// The same value (or NULL) in every row.
+    Const(Value),
+    /// BOOLEAN: 0 or 1.
+    Bool(Lane<u8>),
+    /// INTEGER, DATE (days), TIMESTAMP (microseconds).
+    I64(Lane<i64>),
+    /// REAL.
+    F64(Lane<f64>),
+    /// NUMERIC: units of the type's scale.
+    I128(Lane<i128>),
+    /// TEXT, JSON (UTF-8), BLOB.
+    Bytes(ByteRuns),
+    /// Integers of the `I64` lane as offsets from a base.
+    FrameOfReference {
+        /// Added to every code.
+        base: i64,
+        /// Unsigned offsets.
+        codes: Codes,
+    },
+    /// Any lane as codes into distinct values.
+    Dictionary {
+        /// Row numbers in `values`.
+        codes: Codes,
+        /// The distinct values: a plain column of the same type without NULLs.
+        values: Arc<Column>,
+    },
+}
+
+/// Unsigned codes of the narrowest width that holds them.
+#[derive(Clone, Debug)]
+pub enum Codes {
+    /// Up to 255.
+    U8(Lane<u8>),
+    /// Up to 65,535.
+    U16(Lane<u16>),
+    /// Up to 4,294,967,295.
+    U32(Lane<u32>),
+}
+
+/// Variable-length byte strings: string `i` is `bytes[offsets[i]..offsets[i + 1]]`.
+#[derive(Clone, Debug)]
+pub struct ByteRuns {
+    /// One more than there are strings, never falling.
+    pub offsets: Lane<u32>,
+    /// What the offsets point into. For TEXT and JSON every string is UTF-8.
+    pub bytes: Bytes,
+}
+
+/// The values of a column as seen by a loop: one for all rows, or one each.
+#[derive(Clone, Debug)]
+pub enum Vals<'a, T: Clone> {
+    /// A constant.
+    One(T),
+    /// A value a row.
+    Many(Cow<'a, [T]>),
+}
+
+impl<T: Copy> Vals<'_, T> {
+    /// The value of a row.
+    pub fn at(&self, row: usize) -> T {
+        match self {
+            Vals::One(value) => *value,
+            Vals::Many(values) => values[row],
+        }
+    }
+}
+
+/// The byte strings of a column as seen by a loop.
+#[derive(Clone, Copy, Debug)]
+pub enum ByteVals<'a> {
+    /// A constant.
+    One(&'a [u8]),
+    /// A plain column's offsets and bytes.
+    Plain(&'a [u32], &'a [u8]),
+    /// A dictionary's codes, and its values' offsets and bytes.
+    Coded(&'a Codes, &'a [u32], &'a [u8]),
+}
+
+impl<'a> ByteVals<'a> {
+    /// The bytes of a row.
+    pub fn at(&self, row: usize) -> &'a [u8] {
+        let run = |offsets: &'a [u32], bytes: &'a [u8], i: usize| &bytes[offsets[i] as usize..offsets[i + 1] as usize];
+        match self {
+            ByteVals::One(bytes) => bytes,
+            ByteVals::Plain(offsets, bytes) => run(offsets, bytes, row),
+            ByteVals::Coded(codes, offsets, bytes) => run(offsets, bytes, codes.at(row)),
+        }
+    }
+
+    /// The text of a row of a TEXT or JSON column.
+    pub fn text_at(&self, row: usize) -> &'a str {
+        std::str::from_utf8(self.at(row)).expect("text columns hold UTF-8")
+    }
+}
+
+impl ByteRuns {
+    /// Byte strings over owned buffers.
+    pub fn from_vecs(offsets: Vec<u32>, bytes: Vec<u8>) -> ByteRuns {
+        ByteRuns { offsets: Lane::from_vec(offsets), bytes: Bytes::from(bytes) }
+    }
+
+    /// How many strings.
+    pub fn len(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// Is there no string?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Codes {
+    /// The code of a row.
+    pub fn at(&self, row: usize) -> usize {
+        match self {
+            Codes::U8(codes) => usize::from(codes.as_slice()[row]),
+            Codes::U16(codes) => usize::from(codes.as_slice()[row]),
+            Codes::U32(codes) => codes.as_slice()[row] as usize,
+        }
+    }
+
+    /// How many codes.
+    pub fn len(&self) -> usize {
+        match self {
+            Codes::U8(codes) => codes.len(),
+            Codes::U16(codes) => codes.len(),
+            Codes::U32(codes) => codes.len(),
+        }
+    }
+
+    /// Is there no code?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A range of rows, shared.
+    pub fn slice(&self, rows: Range<usize>) -> Codes {
+        match self {
+            Codes::U8(codes) => Codes::U8(codes.slice(rows)),
+            Codes::U16(codes) => Codes::U16(codes.slice(rows)),
+            Codes::U32(codes) => Codes::U32(codes.slice(rows)),
+        }
+    }
+
+    fn take(&self, rows: &[u32]) -> Codes {
+        match self {
+            Codes::U8(codes) => Codes::U8(take_lane(codes.as_slice(), rows)),
+            Codes::U16(codes) => Codes::U16(take_lane(codes.as_slice(), rows)),
+            Codes::U32(codes) => Codes::U32(take_lane(codes.as_slice(), rows)),
+        }
+    }
+
+    fn map<T>(&self, mut value_of: impl FnMut(usize) -> T) -> Vec<T> {
+        match self {
+            Codes::U8(codes) => codes.as_slice().iter().map(|code| value_of(usize::from(*code))).collect(),
+            Codes::U16(codes) => codes.as_slice().iter().map(|code| value_of(usize::from(*code))).collect(),
+            Codes::U32(codes) => codes.as_slice().iter().map(|code| value_of(*code as usize)).collect(),
+        }
+    }
+}
+
+fn take_lane<T: crate::lane::Element>(values: &[T], rows: &[u32]) -> Lane<T> {
+    Lane::from_vec(rows.iter().map(|row| values[*row as usize]).collect())
+}
+
+impl Column {
+    /// A column of data with the rows that have a value.
+    ///
+    /// # Panics
+    /// When the data's lane is not the type's, or the validity has another length: both are bugs of the caller, who
+    /// checks what comes from a file before.
+    pub fn new(ty: Type, validity: Option<Bitmap>, data: Data) -> Column {
+        let len = match &data {
+            Data::Const(_) => unreachable!("constants are built by Column::constant"),
+            Data::Bool(lane) => lane.len(),
+            Data::I64(lane) => lane.len(),
+            Data::F64(lane) => lane.len(),
+            Data::I128(lane) => lane.len(),
+            Data::Bytes(runs) => runs.len(),
+            Data::FrameOfReference { codes, .. } | Data::Dictionary { codes, .. } => codes.len(),
+        };
+        let fits = match &data {
+            Data::Const(_) => true,
+            Data::Bool(_) => ty.lane() == LaneKind::Bool,
+            Data::I64(_) | Data::FrameOfReference { .. } => ty.lane() == LaneKind::I64,
+            Data::F64(_) => ty.lane() == LaneKind::F64,
+            Data::I128(_) => ty.lane() == LaneKind::I128,
+            Data::Bytes(_) => ty.lane() == LaneKind::Bytes,
+            Data::Dictionary { values, .. } => values.ty == ty,
+        };
+        assert!(fits, "a column's data lies in its type's lane");
+        assert!(validity.as_ref().is_none_or(|bits| bits.len() == len), "validity has a bit for every row");
+        let validity = validity.filter(|bits| !bits.all());
+        Column { ty, len, validity, data }
+    }
+
+    /// The same value, or NULL, in `len` rows. The value's class is the type's (checked in debug builds).
+    pub fn constant(ty: Type, value: Value, len: usize) -> Column {
+        debug_assert!(value.class().is_none_or(|class| class == ty.class()), "a constant has its column's type");
+        Column { ty, len, validity: None, data: Data::Const(value) }
+    }
+
+    /// An INTEGER, DATE or TIMESTAMP column without NULLs.
+    pub fn from_i64s(ty: Type, values: Vec<i64>) -> Column {
+        Column::new(ty, None, Data::I64(Lane::from_vec(values)))
+    }
+
+    /// A REAL column without NULLs.
+    pub fn from_f64s(values: Vec<f64>) -> Column {
+        Column::new(Type::Real, None, Data::F64(Lane::from_vec(values)))
+    }
+
+    /// A BOOLEAN column without NULLs; every byte is 0 or 1.
+    pub fn from_bools(values: Vec<u8>) -> Column {
+        Column::new(Type::Boolean, None, Data::Bool(Lane::from_vec(values)))
+    }
+
+    /// A column of values, each NULL or of the type's class.
+    ///
+    /// # Panics
+    /// When a value is of another class, or all strings together pass 4 GiB.
+    pub fn from_values<'a>(ty: Type, values: impl IntoIterator<Item = &'a Value>) -> Column {
+        let mut builder = ColumnBuilder::new(ty);
+        for value in values {
+            builder.push(value);
+        }
+        builder.finish()
+    }
+
+    /// Replaces the rows that have a value; the data stays.
+    pub fn with_validity(self, validity: Option<Bitmap>) -> Column {
+        match self.data {
+            Data::Const(_) => {
+                assert!(validity.is_none(), "a constant column is NULL everywhere or nowhere");
+                self
+            }
+            data => Column::new(self.ty, validity, data),
+        }
+    }
+
+    /// The type.
+    pub fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// The same data under another type of the same lane, such as a NUMERIC's other precision.
+    ///
+    /// # Panics
+    /// When the lanes differ.
+    pub fn with_ty(mut self, ty: Type) -> Column {
+        assert_eq!(self.ty.lane(), ty.lane(), "only the type changes, not the lane");
+        if let Data::Dictionary { values, .. } = &mut self.data {
+            *values = Arc::new(values.as_ref().clone().with_ty(ty));
+        }
+        self.ty = ty;
+        self
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Is there no row?
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Where the values lie.
+    pub fn data(&self) -> &Data {
+        &self.data
+    }
+
+    /// The rows that have a value, or `None` when all have. Constants answer `None`: ask [`Column::as_const`] first.
+    pub fn validity(&self) -> Option<&Bitmap> {
+        self.validity.as_ref()
+    }
+
+    /// The value of a constant column.
+    pub fn as_const(&self) -> Option<&Value> {
+        match &self.data {
+            Data::Const(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// May some row be NULL?
+    pub fn has_nulls(&self) -> bool {
+        match &self.data {
+            Data::Const(value) => value.is_null() && self.len > 0,
+            _ => self.validity.is_some(),
+        }
+    }
+
+    /// Is the row NULL?
+    pub fn is_null(&self, row: usize) -> bool {
+        match &self.data {
+            Data::Const(value) => value.is_null(),
+            _ => self.validity.as_ref().is_some_and(|bits| !bits.is_set(row)),
+        }
+    }
+
+    /// The integers of an `I64` lane; NULL rows hold anything.
+    pub fn i64s(&self) -> Vals<'_, i64> {
+        match &self.data {
+            Data::Const(Value::Integer(value)) => Vals::One(*value),
+            Data::Const(Value::Date(Date(days))) => Vals::One(i64::from(*days)),
+            Data::Const(Value::Timestamp(Timestamp(micros))) => Vals::One(*micros),
+            Data::Const(Value::Null) => Vals::One(0),
+            Data::I64(lane) => Vals::Many(Cow::Borrowed(lane.as_slice())),
+            Data::FrameOfReference { base, codes } => {
+                Vals::Many(Cow::Owned(codes.map(|code| base.wrapping_add(code as i64))))
+            }
+            Data::Dictionary { codes, values } => match values.i64s() {
+                Vals::One(value) => Vals::One(value),
+                Vals::Many(values) => Vals::Many(Cow::Owned(codes.map(|code| values[code]))),
+            },
+            _ => panic!("a {} column has no 64-bit integers", self.ty),
+        }
+    }
+
+    /// The doubles of a REAL column; NULL rows hold anything.
+    pub fn f64s(&self) -> Vals<'_, f64> {
+        match &self.data {
+            Data::Const(Value::Real(value)) => Vals::One(*value),
+            Data::Const(Value::Null) => Vals::One(0.0),
+            Data::F64(lane) => Vals::Many(Cow::Borrowed(lane.as_slice())),
+            Data::Dictionary { codes, values } => match values.f64s() {
+                Vals::One(value) => Vals::One(value),
+                Vals::Many(values) => Vals::Many(Cow::Owned(codes.map(|code| values[code]))),
+            },
+            _ => panic!("a {} column has no doubles", self.ty),
+        }
+    }
+
+    /// The units of a NUMERIC column; NULL rows hold anything.
+    pub fn i128s(&self) -> Vals<'_, i128> {
+        match &self.data {
+            Data::Const(Value::Numeric(value)) => Vals::One(value.units),
+            Data::Const(Value::Null) => Vals::One(0),
+            Data::I128(lane) => Vals::Many(Cow::Borrowed(lane.as_slice())),
+            Data::Dictionary { codes, values } => match values.i128s() {
+                Vals::One(value) => Vals::One(value),
+                Vals::Many(values) => Vals::Many(Cow::Owned(codes.map(|code| values[code]))),
+            },
+            _ => panic!("a {} column has no decimals", self.ty),
+        }
+    }
+
+    /// The booleans of a BOOLEAN column as 0 or 1; NULL rows hold anything.
+    pub fn bools(&self) -> Vals<'_, u8> {
+        match &self.data {
+            Data::Const(Value::Boolean(value)) => Vals::One(u8::from(*value)),
+            Data::Const(Value::Null) => Vals::One(0),
+            Data::Bool(lane) => Vals::Many(Cow::Borrowed(lane.as_slice())),
+            Data::Dictionary { codes, values } => match values.bools() {
+                Vals::One(value) => Vals::One(value),
+                Vals::Many(values) => Vals::Many(Cow::Owned(codes.map(|code| values[code]))),
+            },
+            _ => panic!("a {} column has no booleans", self.ty),
+        }
+    }
+
+    /// The byte strings of a TEXT, JSON or BLOB column; NULL rows hold anything.
+    pub fn byte_vals(&self) -> ByteVals<'_> {
+        match &self.data {
+            Data::Const(Value::Text(text) | Value::Json(text)) => ByteVals::One(text.as_bytes()),
+            Data::Const(Value::Blob(blob)) => ByteVals::One(blob),
+            Data::Const(Value::Null) => ByteVals::One(&[]),
+            Data::Bytes(runs) => ByteVals::Plain(runs.offsets.as_slice(), &runs.bytes),
+            Data::Dictionary { codes, values } => match values.byte_vals() {
+                ByteVals::One(bytes) => ByteVals::One(bytes),
+                ByteVals::Plain(offsets, bytes) => ByteVals::Coded(codes, offsets, bytes),
+                ByteVals::Coded(..) => unreachable!("a dictionary's values are plain"),
+            },
+            _ => panic!("a {} column has no byte strings", self.ty),
+        }
+    }
+
+    /// The value of a row.
+    pub fn value(&self, row: usize) -> Value {
+        assert!(row < self.len, "row {row} of {}", self.len);
+        if self.is_null(row) {
+            return Value::Null;
+        }
+        match &self.data {
+            Data::Const(value) => value.clone(),
+            Data::Bool(lane) => Value::Boolean(lane.as_slice()[row] != 0),
+            Data::I64(lane) => self.i64_value(lane.as_slice()[row]),
+            Data::F64(lane) => Value::Real(lane.as_slice()[row]),
+            Data::I128(lane) => Value::Numeric(Decimal { units: lane.as_slice()[row], scale: self.ty.scale() }),
+            Data::Bytes(_) => {
+                let bytes = self.byte_vals().at(row);
+                let text = || std::str::from_utf8(bytes).expect("text columns hold UTF-8").to_owned();
+                match self.ty {
+                    Type::Blob => Value::Blob(bytes.to_vec()),
+                    Type::Json => Value::Json(text()),
+                    _ => Value::Text(text()),
+                }
+            }
+            Data::FrameOfReference { base, codes } => self.i64_value(base.wrapping_add(codes.at(row) as i64)),
+            Data::Dictionary { codes, values } => values.value(codes.at(row)),
+        }
+    }
+
+    fn i64_value(&self, value: i64) -> Value {
+        match self.ty {
+            Type::Date => Value::Date(Date(i32::try_from(value).expect("days fit 32 bits"))),
+            Type::Timestamp => Value::Timestamp(Timestamp(value)),
+            _ => Value::Integer(value),
+        }
+    }
+
+    /// The values in order.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = Value> + '_ {
+        (0..self.len).map(|row| self.value(row))
+    }
+
+    /// A range of rows, shared.
+    pub fn slice(&self, rows: Range<usize>) -> Column {
+        assert!(rows.start <= rows.end && rows.end <= self.len, "a slice lies inside its column");
+        let len = rows.len();
+        let validity = self.validity.as_ref().map(|bits| bits.slice(rows.clone())).filter(|bits| !bits.all());
+        let data = match &self.data {
+            Data::Const(value) => Data::Const(value.clone()),
+            Data::Bool(lane) => Data::Bool(lane.slice(rows)),
+            Data::I64(lane) => Data::I64(lane.slice(rows)),
+            Data::F64(lane) => Data::F64(lane.slice(rows)),
+            Data::I128(lane) => Data::I128(lane.slice(rows)),
+            Data::Bytes(runs) => Data::Bytes(ByteRuns {
+                offsets: runs.offsets.slice(rows.start..rows.end + 1),
+                bytes: runs.bytes.clone(),
+            }),
+            Data::FrameOfReference { base, codes } => Data::FrameOfReference { base: *base, codes: codes.slice(rows) },
+            Data::Dictionary { codes, values } => Data::Dictionary { codes: codes.slice(rows), values: values.clone() },
+        };
+        Column { ty: self.ty, len, validity, data }
+    }
+
+    /// The rows named, in that order; a row may be named many times.
+    pub fn take(&self, rows: &[u32]) -> Column {
+        let validity = self
+            .validity
+            .as_ref()
+            .map(|bits| Bitmap::from_bools(rows.iter().map(|row| bits.is_set(*row as usize))))
+            .filter(|bits| !bits.all());
+        let data = match &self.data {
+            Data::Const(value) => Data::Const(value.clone()),
+            Data::Bool(lane) => Data::Bool(take_lane(lane.as_slice(), rows)),
+            Data::I64(lane) => Data::I64(take_lane(lane.as_slice(), rows)),
+            Data::F64(lane) => Data::F64(take_lane(lane.as_slice(), rows)),
+            Data::I128(lane) => Data::I128(take_lane(lane.as_slice(), rows)),
+            Data::Bytes(_) => {
+                let source = self.byte_vals();
+                let mut sink = ByteSink::with_capacity(rows.len(), 0);
+                rows.iter().for_each(|row| sink.push(source.at(*row as usize)));
+                Data::Bytes(sink.finish())
+            }
+            Data::FrameOfReference { base, codes } => Data::FrameOfReference { base: *base, codes: codes.take(rows) },
+            Data::Dictionary { codes, values } => Data::Dictionary { codes: codes.take(rows), values: values.clone() },
+        };
+        Column { ty: self.ty, len: rows.len(), validity, data }
+    }
+
+    /// The rows named, in that order; `None` gives a NULL row (an outer join's other side).
+    pub fn take_or_null(&self, rows: &[Option<u32>]) -> Column {
+        let mut builder = ColumnBuilder::new(self.ty);
+        rows.iter().for_each(|row| match row {
+            Some(row) => builder.push_from(self, *row as usize),
+            None => builder.push_null(),
+        });
+        builder.finish()
+    }
+
+    /// The rows of several columns of one type, one after another.
+    ///
+    /// # Panics
+    /// When the types' lanes differ, or all strings together pass 4 GiB.
+    pub fn concat(ty: Type, parts: &[Column]) -> Column {
+        if let [only] = parts {
+            return only.clone();
+        }
+        let mut builder = ColumnBuilder::new(ty);
+        for part in parts {
+            builder.extend(part);
+        }
+        builder.finish()
+    }
+
+    /// The same rows without an encoding (a constant becomes plain too).
+    pub fn to_plain(&self) -> Column {
+        match &self.data {
+            Data::Bool(_) | Data::I64(_) | Data::F64(_) | Data::I128(_) | Data::Bytes(_) => self.clone(),
+            Data::Const(_) | Data::FrameOfReference { .. } | Data::Dictionary { .. } => {
+                let mut builder = ColumnBuilder::new(self.ty);
+                builder.extend(self);
+                builder.finish()
+            }
+        }
+    }
+
+    /// About how many bytes the rows take in memory, shared lanes counted whole.
+    pub fn memory_bytes(&self) -> usize {
+        let codes_bytes = |codes: &Codes| match codes {
+            Codes::U8(lane) => lane.len(),
+            Codes::U16(lane) => lane.len() * 2,
+            Codes::U32(lane) => lane.len() * 4,
+        };
+        let data = match &self.data {
+            Data::Const(_) => size_of::<Value>(),
+            Data::Bool(lane) => lane.len(),
+            Data::I64(lane) => lane.len() * 8,
+            Data::F64(lane) => lane.len() * 8,
+            Data::I128(lane) => lane.len() * 16,
+            Data::Bytes(runs) => {
+                let offsets = runs.offsets.as_slice();
+                let span = match (offsets.first(), offsets.last()) {
+                    (Some(first), Some(last)) => (last - first) as usize,
+                    _ => 0,
+                };
+                offsets.len() * 4 + span
+            }
+            Data::FrameOfReference { codes, .. } => codes_bytes(codes),
+            Data::Dictionary { codes, values } => codes_bytes(codes) + values.memory_bytes(),
+        };
+        data + self.validity.as_ref().map_or(0, |bits| bits.len() / 8)
+    }
+}
+
+/// Same type and same values, however they are encoded.
+impl PartialEq for Column {
+    fn eq(&self, other: &Column) -> bool {
+        self.ty == other.ty && self.len == other.len && self.values().eq(other.values())
+    }
+}
+
+/// Collects byte strings.
+#[derive(Debug)]
+pub struct ByteSink {
+    offsets: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+impl ByteSink {
+    /// An empty sink with room for that many strings and bytes.
+    pub fn with_capacity(strings: usize, bytes: usize) -> ByteSink {
+        let mut offsets = Vec::with_capacity(strings + 1);
+        offsets.push(0);
+        ByteSink { offsets, bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// Appends a string.
+    ///
+    /// # Panics
+    /// When all strings together pass 4 GiB; batches are bounded far below.
+    pub fn push(&mut self, string: &[u8]) {
+        self.bytes.extend_from_slice(string);
+        self.end_string();
+    }
+
+    /// The buffer that [`ByteSink::end_string`] cuts: write a string here, then end it.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Ends the string that began where the last one ended.
+    pub fn end_string(&mut self) {
+        self.offsets.push(u32::try_from(self.bytes.len()).expect("a column holds less than 4 GiB of strings"));
+    }
+
+    /// The strings.
+    pub fn finish(self) -> ByteRuns {
+        ByteRuns::from_vecs(self.offsets, self.bytes)
+    }
+
+    /// How many bytes so far.
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Builds a plain column row by row.
+#[derive(Debug)]
+pub struct ColumnBuilder {
+    ty: Type,
+    nulls: NullBits,
+    lane: LaneBuilder,
+}
+
+#[derive(Debug)]
+enum LaneBuilder {
+    Bool(Vec<u8>),
+    I64(Vec<i64>),
+    F64(Vec<f64>),
+    I128(Vec<i128>),
+    Bytes(ByteSink),
+}
+
+/// Validity under construction: no bits until the first NULL.
+#[derive(Debug, Default)]
+struct NullBits {
+    len: usize,
+    any: bool,
+    words: Vec<u64>,
+}
+
+impl NullBits {
+    fn push(&mut self, has_value: bool) {
+        if self.len.is_multiple_of(64) {
+            self.words.push(0);
+        }
+        if has_value {
+            *self.words.last_mut().expect("a word was pushed") |= 1 << (self.len % 64);
+        } else {
+            self.any = true;
+        }
+        self.len += 1;
+    }
+
+    fn finish(self) -> Option<Bitmap> {
+        self.any.then(|| Bitmap::new(Lane::from_vec(self.words), self.len))
+    }
+}
+
+impl ColumnBuilder {
+    /// An empty column of a type.
+    pub fn new(ty: Type) -> ColumnBuilder {
+        let lane = match ty.lane() {
+            LaneKind::Bool => LaneBuilder::Bool(Vec::new()),
+            LaneKind::I64 => LaneBuilder::I64(Vec::new()),
+            LaneKind::F64 => LaneBuilder::F64(Vec::new()),
+            LaneKind::I128 => LaneBuilder::I128(Vec::new()),
+            LaneKind::Bytes => LaneBuilder::Bytes(ByteSink::with_capacity(0, 0)),
+        };
+        ColumnBuilder { ty, nulls: NullBits::default(), lane }
+    }
+
+    /// How many rows so far.
+    pub fn len(&self) -> usize {
+        self.nulls.len
+    }
+
+    /// Is there no row yet?
+    pub fn is_empty(&self) -> bool {
+        self.nulls.len == 0
+    }
+
+    /// Appends a value of the column's class, or NULL.
+    ///
+    /// # Panics
+    /// When the value is of another class: the caller casts before.
+    pub fn push(&mut self, value: &Value) {
+        match (&mut self.lane, value) {
+            (_, Value::Null) => return self.push_null(),
+            (LaneBuilder::Bool(lane), Value::Boolean(value)) => lane.push(u8::from(*value)),
+            (LaneBuilder::I64(lane), Value::Integer(value)) => lane.push(*value),
+            (LaneBuilder::I64(lane), Value::Date(Date(days))) => lane.push(i64::from(*days)),
+            (LaneBuilder::I64(lane), Value::Timestamp(Timestamp(micros))) => lane.push(*micros),
+            (LaneBuilder::F64(lane), Value::Real(value)) => lane.push(*value),
+            (LaneBuilder::I128(lane), Value::Numeric(value)) => {
+                assert_eq!(value.scale, self.ty.scale(), "a decimal is rescaled before it joins a column");
+                lane.push(value.units);
+            }
+            (LaneBuilder::Bytes(sink), Value::Text(text) | Value::Json(text)) => sink.push(text.as_bytes()),
+            (LaneBuilder::Bytes(sink), Value::Blob(blob)) => sink.push(blob),
+            (_, value) => panic!("a {} column takes no {value:?}", self.ty),
+        }
+        self.nulls.push(true);
+    }
+
+    /// Appends a NULL.
+    pub fn push_null(&mut self) {
+        match &mut self.lane {
+            LaneBuilder::Bool(lane) => lane.push(0),
+            LaneBuilder::I64(lane) => lane.push(0),
+            LaneBuilder::F64(lane) => lane.push(0.0),
+            LaneBuilder::I128(lane) => lane.push(0),
+            LaneBuilder::Bytes(sink) => sink.push(&[]),
+        }
+        self.nulls.push(false);
+    }
+
+    /// Appends a row of a column of the same lane (and, for decimals, the same scale).
+    pub fn push_from(&mut self, column: &Column, row: usize) {
+        if column.is_null(row) {
+            return self.push_null();
+        }
+        match (&mut self.lane, &column.data) {
+            (LaneBuilder::Bool(lane), Data::Bool(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::I64(lane), Data::I64(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::I64(lane), Data::FrameOfReference { base, codes }) => {
+                lane.push(base.wrapping_add(codes.at(row) as i64));
+            }
+            (LaneBuilder::F64(lane), Data::F64(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::I128(lane), Data::I128(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::Bytes(sink), Data::Bytes(_)) => sink.push(column.byte_vals().at(row)),
+            (_, Data::Dictionary { codes, values }) => return self.push_from(values, codes.at(row)),
+            (_, Data::Const(value)) => return self.push(value),
+            _ => panic!("a {} column takes no rows of a {} column", self.ty, column.ty),
+        }
+        self.nulls.push(true);
+    }
+
+    /// Appends all rows of a column of the same lane.
+    pub fn extend(&mut self, column: &Column) {
+        let len = column.len;
+        match &mut self.lane {
+            LaneBuilder::Bool(lane) => extend_vals(lane, column.bools(), len),
+            LaneBuilder::I64(lane) => extend_vals(lane, column.i64s(), len),
+            LaneBuilder::F64(lane) => extend_vals(lane, column.f64s(), len),
+            LaneBuilder::I128(lane) => extend_vals(lane, column.i128s(), len),
+            LaneBuilder::Bytes(sink) => {
+                let from = column.byte_vals();
+                (0..len).for_each(|row| sink.push(from.at(row)));
+            }
+        }
+        if column.has_nulls() {
+            (0..len).for_each(|row| self.nulls.push(!column.is_null(row)));
+        } else {
+            (0..len).for_each(|_| self.nulls.push(true));
+        }
+    }
+
+    /// The column.
+    pub fn finish(self) -> Column {
+        let data = match self.lane {
+            LaneBuilder::Bool(lane) => Data::Bool(lane.into()),
+            LaneBuilder::I64(lane) => Data::I64(lane.into()),
+            LaneBuilder::F64(lane) => Data::F64(lane.into()),
+            LaneBuilder::I128(lane) => Data::I128(lane.into()),
+            LaneBuilder::Bytes(sink) => Data::Bytes(sink.finish()),
+        };
+        Column::new(self.ty, self.nulls.finish(), data)
+    }
+}
+
+fn extend_vals<T: Copy>(lane: &mut Vec<T>, vals: Vals<'_, T>, len: usize) {
+    match vals {
+        Vals::One(value) => lane.resize(lane.len() + len, value),
+        Vals::Many(values) => lane.extend_from_slice(&values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(values: &[Option<&str>]) -> Column {
+        let values: Vec<Value> = values.iter().map(|value| (*value).into()).collect();
+        Column::from_values(Type::Text, &values)
+    }
+
+    #[test]
+    fn encodings_hold_the_same_values() {
+        let plain = Column::from_i64s(Type::Integer, vec![10, 12, 11, 12]);
+        let offsets = Data::FrameOfReference { base: 10, codes: Codes::U8(vec![0, 2, 1, 2].into()) };
+        let frame = Column::new(Type::Integer, None, offsets);
+        let values = Arc::new(Column::from_i64s(Type::Integer, vec![10, 11, 12]));
+        let dictionary =
+            Column::new(Type::Integer, None, Data::Dictionary { codes: Codes::U16(vec![0, 2, 1, 2].into()), values });
+        for column in [&frame, &dictionary] {
+            assert_eq!(column, &plain);
+            assert_eq!(column.take(&[3, 0]), plain.take(&[3, 0]));
+            assert_eq!(column.slice(1..3), plain.slice(1..3));
+            assert_eq!(column.to_plain(), plain);
+        }
+    }
+
+    #[test]
+    fn nulls_survive_slicing_taking_and_joining() {
+        let column = texts(&[Some("a"), None, Some("ccc"), Some("")]);
+        assert_eq!(column.slice(1..4), texts(&[None, Some("ccc"), Some("")]));
+        assert_eq!(column.take(&[2, 1, 2]), texts(&[Some("ccc"), None, Some("ccc")]));
+        assert_eq!(column.take_or_null(&[Some(0), None]), texts(&[Some("a"), None]));
+        let both = Column::concat(Type::Text, &[column.slice(0..2), column.slice(2..4)]);
+        assert_eq!(both, column);
+        assert!(column.slice(2..4).validity().is_none());
+    }
+
+    #[test]
+    fn constants_act_like_columns() {
+        let seven = Column::constant(Type::Integer, Value::Integer(7), 3);
+        assert_eq!(seven, Column::from_i64s(Type::Integer, vec![7, 7, 7]));
+        assert_eq!(seven.slice(0..2).len(), 2);
+        assert!(Column::constant(Type::Text, Value::Null, 2).to_plain().is_null(1));
+    }
+}

@@ -1,0 +1,107 @@
+//! Which functions are there, and how is each called?
+//!
+//! Contract. One row in a family's `functions!` table names a Rust function (the leaf) once; from it come the binder's
+//! signature, the interpreter's batch loop and the path that generated code calls. Operators, casts and comparisons are
+//! functions like any other. A leaf takes data that are not NULL; the lifted loop owns NULLs.
+//!
+//! Leaf conventions by class: BOOLEAN `bool`; INTEGER, DATE (days) and TIMESTAMP (microseconds) `i64`; REAL `f64`;
+//! NUMERIC `i128` units (the binder aligns scales and passes powers of ten as INTEGER arguments); TEXT, JSON `&str`;
+//! BLOB `&[u8]`. Results are the same, but text results are appended to a `&mut String` given last (BLOB: `&mut Vec<u8>`).
+//! What a leaf returns depends on its [`Shape`].
+
+use crate::{column::Column, ty::TypeClass, value::Value};
+use std::fmt;
+
+/// What can go wrong in a row. `Ok` is zero so that loops can gather faults without branching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Fault {
+    /// Nothing.
+    Ok = 0,
+    /// A number does not fit its type (22003).
+    OutOfRange = 1,
+    /// Division by zero (22012).
+    DivisionByZero = 2,
+    /// A text is not of the form the type asks for (22P02).
+    InvalidText = 3,
+    /// A date or time is not of the calendar, or not of the type's range (22008).
+    DatetimeRange = 4,
+    /// An argument has a value the function does not take (22023).
+    InvalidArgument = 5,
+    /// A date or time text is not of a known form (22007).
+    InvalidDatetime = 6,
+    /// A JSON text is not JSON (22P02, the message says JSON).
+    InvalidJson = 7,
+}
+
+/// The rust form of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// Never fails: `fn(args) -> R`; text results: `fn(args, &mut String)`.
+    Total,
+    /// May fail: `fn(args) -> (R, Fault)`; text results: `fn(args, &mut String) -> Fault`.
+    Fallible,
+    /// May have no value (NULL): `fn(args) -> Option<R>`; text results: `fn(args, &mut String) -> bool` (true: a value).
+    Partial,
+    /// Is asked about NULLs too and never gives one: `fn(Option<A>, ...) -> R`, with `R` not a text.
+    NullAware,
+}
+
+/// A function that SQL, or the binder on SQL's behalf, can call.
+pub struct Function {
+    /// The SQL name in lower case, or the operator, or (not callable from SQL by name) an internal name that starts
+    /// with `$`.
+    pub name: &'static str,
+    /// The classes of its arguments.
+    pub args: &'static [TypeClass],
+    /// The class of its result; for NUMERIC the binder computes precision and scale.
+    pub ret: TypeClass,
+    /// How the leaf is called.
+    pub shape: Shape,
+    /// The leaf's path below this crate, such as `func::arith::add_i64`.
+    pub path: &'static str,
+    /// The batch loop: columns of one length, all of which count, to a column of that length. The result's type is the
+    /// plain type of `ret` (a NUMERIC comes with scale 0 and is given its type by the caller through
+    /// [`Column::with_ty`]).
+    pub batch: fn(&[Column], usize) -> Result<Column, RowFault>,
+    /// One line for the generated reference.
+    pub doc: &'static str,
+}
+
+/// A function failed on a row: the first of its batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowFault {
+    /// What went wrong.
+    pub fault: Fault,
+    /// The function's SQL name.
+    pub function: &'static str,
+    /// The class of its result: a cast's message names it.
+    pub ret: TypeClass,
+    /// The row of the batch.
+    pub row: usize,
+    /// The arguments of that row.
+    pub args: Vec<Value>,
+}
+
+impl Function {
+    /// May a call fail?
+    pub fn is_fallible(&self) -> bool {
+        self.shape == Shape::Fallible
+    }
+}
+
+impl PartialEq for Function {
+    fn eq(&self, other: &Function) -> bool {
+        self.path == other.path && self.args == other.args && self.name == other.name
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}(", self.name)?;
+        for (i, arg) in self.args.iter().enumerate() {
+            write!(f, "{}{arg}", if i == 0 { "" } else { ", " })?;
+        }
+        write!(f, ") -> {}", self.ret)
+    }
+}

@@ -1,0 +1,155 @@
+//! Which types does a datum have, and in which physical lane does each live?
+//!
+//! Contract. A [`Type`] is what SQL speaks of; a [`LaneKind`] is how a column of it lies in memory. Several types
+//! share one lane (an INTEGER, a DATE and a TIMESTAMP are all 64-bit integers), so loops are written once per lane.
+
+use std::fmt;
+
+/// The largest number of decimal digits a NUMERIC can hold: an `i128` holds every 38-digit number.
+pub const NUMERIC_PRECISION_MAX: u8 = 38;
+
+/// The type of a datum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Type {
+    /// True or false.
+    Boolean,
+    /// A signed 64-bit integer (BIGINT is the same).
+    Integer,
+    /// An IEEE 754 double (DOUBLE PRECISION is the same).
+    Real,
+    /// An exact decimal: an `i128` count of `10^-scale`.
+    Numeric {
+        /// Digits in all, at most [`NUMERIC_PRECISION_MAX`].
+        precision: u8,
+        /// Digits after the point, at most `precision`.
+        scale: u8,
+    },
+    /// UTF-8 text.
+    Text,
+    /// Bytes.
+    Blob,
+    /// A day: days since 1970-01-01.
+    Date,
+    /// An instant: microseconds since 1970-01-01 00:00 UTC; `i64::MIN` and `i64::MAX` are the infinities.
+    Timestamp,
+    /// A JSON text, kept as it was written.
+    Json,
+}
+
+/// A type without its parameters: what a function signature speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TypeClass {
+    /// See [`Type::Boolean`].
+    Boolean,
+    /// See [`Type::Integer`].
+    Integer,
+    /// See [`Type::Real`].
+    Real,
+    /// See [`Type::Numeric`]; the binder knows the scale.
+    Numeric,
+    /// See [`Type::Text`].
+    Text,
+    /// See [`Type::Blob`].
+    Blob,
+    /// See [`Type::Date`].
+    Date,
+    /// See [`Type::Timestamp`].
+    Timestamp,
+    /// See [`Type::Json`].
+    Json,
+}
+
+/// How the values of a type lie in a plain column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LaneKind {
+    /// One byte a row, 0 or 1.
+    Bool,
+    /// 64-bit signed integers.
+    I64,
+    /// 64-bit floats.
+    F64,
+    /// 128-bit signed integers.
+    I128,
+    /// Offsets into shared bytes.
+    Bytes,
+}
+
+impl Type {
+    /// The type without its parameters.
+    pub const fn class(self) -> TypeClass {
+        match self {
+            Type::Boolean => TypeClass::Boolean,
+            Type::Integer => TypeClass::Integer,
+            Type::Real => TypeClass::Real,
+            Type::Numeric { .. } => TypeClass::Numeric,
+            Type::Text => TypeClass::Text,
+            Type::Blob => TypeClass::Blob,
+            Type::Date => TypeClass::Date,
+            Type::Timestamp => TypeClass::Timestamp,
+            Type::Json => TypeClass::Json,
+        }
+    }
+
+    /// The lane that a plain column of this type uses.
+    pub const fn lane(self) -> LaneKind {
+        self.class().lane()
+    }
+
+    /// The scale of a NUMERIC, 0 for every other type.
+    pub const fn scale(self) -> u8 {
+        match self {
+            Type::Numeric { scale, .. } => scale,
+            Type::Boolean
+            | Type::Integer
+            | Type::Real
+            | Type::Text
+            | Type::Blob
+            | Type::Date
+            | Type::Timestamp
+            | Type::Json => 0,
+        }
+    }
+}
+
+impl TypeClass {
+    /// The lane that a plain column of this class uses.
+    pub const fn lane(self) -> LaneKind {
+        match self {
+            TypeClass::Boolean => LaneKind::Bool,
+            TypeClass::Integer | TypeClass::Date | TypeClass::Timestamp => LaneKind::I64,
+            TypeClass::Real => LaneKind::F64,
+            TypeClass::Numeric => LaneKind::I128,
+            TypeClass::Text | TypeClass::Blob | TypeClass::Json => LaneKind::Bytes,
+        }
+    }
+
+    /// The SQL name, in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TypeClass::Boolean => "boolean",
+            TypeClass::Integer => "integer",
+            TypeClass::Real => "real",
+            TypeClass::Numeric => "numeric",
+            TypeClass::Text => "text",
+            TypeClass::Blob => "blob",
+            TypeClass::Date => "date",
+            TypeClass::Timestamp => "timestamp",
+            TypeClass::Json => "json",
+        }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Type::Numeric { precision, scale } => write!(f, "numeric({precision},{scale})"),
+            other => f.write_str(other.class().name()),
+        }
+    }
+}
+
+impl fmt::Display for TypeClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

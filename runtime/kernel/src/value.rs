@@ -1,0 +1,154 @@
+//! What is one datum, on its own?
+//!
+//! Contract. Values cross the API and stand for constants; inside the engine data travels in columns. Equality here is
+//! structural (NULL equals NULL, a NUMERIC equals only one of its own scale); SQL's comparison lives in
+//! [`crate::func`], the total order of keys and sorting in [`crate::key`].
+
+use crate::{
+    time::{Date, Timestamp},
+    ty::TypeClass,
+};
+use std::fmt;
+
+/// An exact decimal number: `units * 10^-scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Decimal {
+    /// How many units of `10^-scale`.
+    pub units: i128,
+    /// Digits after the point, 0 to 38.
+    pub scale: u8,
+}
+
+/// One datum of any type, or NULL.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// No value.
+    Null,
+    /// A BOOLEAN.
+    Boolean(bool),
+    /// An INTEGER.
+    Integer(i64),
+    /// A REAL.
+    Real(f64),
+    /// A NUMERIC.
+    Numeric(Decimal),
+    /// A TEXT.
+    Text(String),
+    /// A BLOB.
+    Blob(Vec<u8>),
+    /// A DATE.
+    Date(Date),
+    /// A TIMESTAMP.
+    Timestamp(Timestamp),
+    /// A JSON text.
+    Json(String),
+}
+
+impl Value {
+    /// The class of the value's type; `None` for NULL.
+    pub const fn class(&self) -> Option<TypeClass> {
+        Some(match self {
+            Value::Null => return None,
+            Value::Boolean(_) => TypeClass::Boolean,
+            Value::Integer(_) => TypeClass::Integer,
+            Value::Real(_) => TypeClass::Real,
+            Value::Numeric(_) => TypeClass::Numeric,
+            Value::Text(_) => TypeClass::Text,
+            Value::Blob(_) => TypeClass::Blob,
+            Value::Date(_) => TypeClass::Date,
+            Value::Timestamp(_) => TypeClass::Timestamp,
+            Value::Json(_) => TypeClass::Json,
+        })
+    }
+
+    /// Is it NULL?
+    pub const fn is_null(&self) -> bool {
+        matches!(self, Value::Null)
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.scale == 0 {
+            return write!(f, "{}", self.units);
+        }
+        let one = 10u128.pow(u32::from(self.scale));
+        let magnitude = self.units.unsigned_abs();
+        let sign = if self.units < 0 { "-" } else { "" };
+        write!(f, "{sign}{}.{:0width$}", magnitude / one, magnitude % one, width = usize::from(self.scale))
+    }
+}
+
+/// A double as PostgreSQL prints it: the shortest text that reads back the same, with an exponent when the number is
+/// very large or very small.
+pub fn write_real(real: f64, out: &mut impl fmt::Write) -> fmt::Result {
+    if real.is_nan() {
+        return out.write_str("NaN");
+    }
+    if real.is_infinite() {
+        return out.write_str(if real > 0.0 { "Infinity" } else { "-Infinity" });
+    }
+    let magnitude = real.abs();
+    if magnitude != 0.0 && !(1e-4..1e15).contains(&magnitude) {
+        let text = format!("{real:e}");
+        let (digits, exponent) = text.split_once('e').expect("the e format has an exponent");
+        let exponent: i32 = exponent.parse().expect("the exponent is a number");
+        let sign = if exponent < 0 { '-' } else { '+' };
+        return write!(out, "{digits}e{sign}{:02}", exponent.abs());
+    }
+    write!(out, "{real}")
+}
+
+/// Prints a value as the shell and `CAST(... AS TEXT)` do; NULL prints as nothing.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => Ok(()),
+            Value::Boolean(value) => f.write_str(if *value { "true" } else { "false" }),
+            Value::Integer(value) => write!(f, "{value}"),
+            Value::Real(value) => write_real(*value, f),
+            Value::Numeric(value) => write!(f, "{value}"),
+            Value::Text(value) | Value::Json(value) => f.write_str(value),
+            Value::Blob(value) => {
+                f.write_str("\\x")?;
+                value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Value::Date(value) => write!(f, "{value}"),
+            Value::Timestamp(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+macro_rules! from_native {
+    ($($native:ty => $variant:ident),* $(,)?) => {$(
+        impl From<$native> for Value {
+            fn from(native: $native) -> Value {
+                Value::$variant(native.into())
+            }
+        }
+    )*};
+}
+from_native!(bool => Boolean, i64 => Integer, i32 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp);
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(native: Option<T>) -> Value {
+        native.map_or(Value::Null, Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_print_like_postgresql() {
+        let print = |value: Value| value.to_string();
+        assert_eq!(print(Value::Real(0.1)), "0.1");
+        assert_eq!(print(Value::Real(1e15)), "1e+15");
+        assert_eq!(print(Value::Real(100000.0)), "100000");
+        assert_eq!(print(Value::Real(1.5e-7)), "1.5e-07");
+        assert_eq!(print(Value::Numeric(Decimal { units: -5, scale: 2 })), "-0.05");
+        assert_eq!(print(Value::Numeric(Decimal { units: 12345, scale: 2 })), "123.45");
+        assert_eq!(print(Value::Blob(vec![0xde, 0xad])), "\\xdead");
+    }
+}
