@@ -1,1 +1,10 @@
-//! Placeholder until its room is built.
+//! The ledger log and the columnar storage beneath SpectraDB. Knows facts, keys, commits and bytes; never hears of SQL.
+//!
+//! A fact is (table, key, commit, valid period, columns). A [`Write`](fact::Write) lists new facts and the facts they
+//! supersede; the store gives it a commit number, makes it durable in the log, applies it and publishes it. Reading any
+//! point of both times is a filter on four numbers a fact: `commit <= at < system_to` and `valid_from <= v < valid_to`.
+
+pub mod config;
+pub mod error;
+pub mod fact;
+pub mod scan;

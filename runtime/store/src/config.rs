@@ -1,0 +1,50 @@
+//! Which knobs does the store have?
+//!
+//! Contract. Every field says its unit; the shell's tuning flags set the fields of the same name.
+
+/// When is a commit acknowledged?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// After its log record is synced to the disk.
+    Synced,
+    /// After its log record is written; the log is synced once in so many records (and at flush and close).
+    EveryRecords(u32),
+    /// After its log record is written; synced at flush and close only.
+    None,
+}
+
+/// The store's settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// When a commit is acknowledged.
+    pub durability: Durability,
+    /// The memtable is frozen and queued for flushing when it passes so many bytes.
+    pub memtable_bytes_max: usize,
+    /// Frozen memtables that may wait for flushing before writers wait.
+    pub frozen_count_max: usize,
+    /// A block of a segment aims at so many bytes (and holds at most 16,384 rows).
+    pub sstable_block_bytes: usize,
+    /// Bits of bloom filter for each key.
+    pub bloom_bits_per_key: u32,
+    /// How many shards memtables and levels are split into.
+    pub shard_count: u32,
+    /// A log segment file is preallocated with so many bytes.
+    pub log_segment_bytes: u64,
+    /// Segments in level 0 that start a compaction.
+    pub level0_segments_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            durability: Durability::Synced,
+            memtable_bytes_max: 64 << 20,
+            frozen_count_max: 2,
+            sstable_block_bytes: 256 << 10,
+            bloom_bits_per_key: 10,
+            shard_count: 1,
+            log_segment_bytes: 16 << 20,
+            level0_segments_max: 4,
+        }
+    }
+}

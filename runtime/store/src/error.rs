@@ -1,0 +1,116 @@
+//! What can go wrong in the store?
+//!
+//! Contract. A variant carries data, not prose; file names are relative to the database's folder.
+
+use spectradb_kernel::schema::TableId;
+use spectradb_kernel::time::{Commit, Period};
+use std::io;
+
+/// The result of most calls.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// The store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The operating system refused a call.
+    #[error("cannot {operation} file \"{file}\": {source}")]
+    Io {
+        /// What was tried: open, read, write, sync, rename, remove, list, lock, map, create.
+        operation: &'static str,
+        /// Which file.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file does not hold what it must.
+    #[error("file \"{file}\" is corrupt at byte {offset}: {what}")]
+    Corrupt {
+        /// Which file.
+        file: String,
+        /// Where in it.
+        offset: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A file that the manifest or the log names is not there.
+    #[error("file \"{file}\" is missing")]
+    Missing {
+        /// Which file.
+        file: String,
+    },
+    /// A file was written by a version that this one cannot read.
+    #[error("file \"{file}\" has format version {found}, and this program reads up to {supported}")]
+    FormatVersion {
+        /// Which file.
+        file: String,
+        /// The version it says.
+        found: u32,
+        /// The newest this program reads.
+        supported: u32,
+    },
+    /// Another process has the database open.
+    #[error("database is locked by {holder}")]
+    Locked {
+        /// `process 4711` where the lock says, `another process` where not.
+        holder: String,
+    },
+    /// A sync failed earlier; what it should have made durable may be lost, so nothing more is written.
+    #[error("writes are refused since a sync failed: {cause}")]
+    WritesRefused {
+        /// What failed.
+        cause: String,
+    },
+    /// The commit was written but its sync failed: it may or may not be there after the next open.
+    #[error("the outcome of the commit is unknown: {cause}")]
+    OutcomeUnknown {
+        /// What failed.
+        cause: String,
+    },
+    /// A read names a commit that has not happened.
+    #[error("commit {asked} is in the future; the newest is {newest}")]
+    Future {
+        /// The commit asked for.
+        asked: Commit,
+        /// The newest visible commit.
+        newest: Commit,
+    },
+    /// A catalogue change was prepared against an older catalogue, or names what is not there.
+    #[error("the catalogue has changed")]
+    CatalogChanged,
+    /// A table number that the catalogue does not hold.
+    #[error("table number {table} does not exist")]
+    UnknownTable {
+        /// The number.
+        table: TableId,
+    },
+    /// The database is closed.
+    #[error("the database is closed")]
+    Closed,
+}
+
+/// A write did not become a commit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommitError {
+    /// Another commit touched the same key and period after the write's snapshot. Nothing was written; try again from a
+    /// new snapshot.
+    #[error("another commit changed the same key over an overlapping period")]
+    Conflict {
+        /// The table.
+        table: TableId,
+        /// The key, in the codec of `spectradb_kernel::key`.
+        key: Vec<u8>,
+        /// The period that both touched.
+        period: Period,
+    },
+    /// A table of the write was changed or dropped after its snapshot.
+    #[error("the table was changed by another session")]
+    SchemaChanged {
+        /// The table.
+        table: TableId,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
