@@ -1,1 +1,10 @@
-//! Placeholder until its room is built.
+//! The language: SQL text to a checked plan. Everything that can be known about a statement without touching data.
+//!
+//! Text is parsed by pest into [`ast`], bound against a [`catalog`] into a typed [`plan`], and rewritten. Never hears of
+//! files, threads or clocks.
+
+pub mod ast;
+pub mod catalog;
+pub mod diag;
+pub mod plan;
+pub mod span;

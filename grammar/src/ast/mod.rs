@@ -1,0 +1,656 @@
+//! What does a statement say, before anything is known about tables?
+//!
+//! Contract. The parser builds these, the binder reads them. Every node that an error may point at carries its span. Names
+//! are folded already (lower case unless quoted). Matches over these enums have no `_` arm.
+
+use crate::span::Span;
+
+/// A name as written, folded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Name {
+    /// The name: lower case unless it was quoted.
+    pub text: String,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A statement with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    /// What it says.
+    pub kind: StatementKind,
+    /// From its first to its last token, without the semicolon.
+    pub span: Span,
+}
+
+/// The kinds of statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StatementKind {
+    /// `SELECT`, `VALUES`, `WITH ... SELECT`
+    Query(Query),
+    /// `INSERT INTO`
+    Insert(Insert),
+    /// `UPDATE`
+    Update(Update),
+    /// `DELETE FROM`
+    Delete(Delete),
+    /// `CREATE TABLE`
+    CreateTable(CreateTable),
+    /// `DROP TABLE [IF EXISTS] a, b`
+    DropTable {
+        /// The tables.
+        names: Vec<Name>,
+        /// Was `IF EXISTS` said?
+        if_exists: bool,
+    },
+    /// `BEGIN [TRANSACTION | WORK]`, `START TRANSACTION`
+    Begin,
+    /// `COMMIT [..]`, `END [..]`
+    Commit,
+    /// `ROLLBACK [..]`
+    Rollback,
+    /// `EXPLAIN statement`
+    Explain(Box<Statement>),
+    /// `SHOW TABLES`
+    ShowTables,
+    /// `DESCRIBE t`, `DESC t`
+    Describe(Name),
+    /// `COPY`
+    Copy(Copy),
+}
+
+/// A query: a body with what stands around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    /// `WITH` parts, in order.
+    pub with: Vec<Cte>,
+    /// The body.
+    pub body: SetExpr,
+    /// `ORDER BY`
+    pub order_by: Vec<OrderItem>,
+    /// `LIMIT`; `LIMIT ALL` is none.
+    pub limit: Option<Expr>,
+    /// `OFFSET`
+    pub offset: Option<Expr>,
+    /// Short scopes that stand at the very end or after a set operation: they govern all arms and all that is nested.
+    pub scopes: Scopes,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// `name [(columns)] AS (query)`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cte {
+    /// Its name.
+    pub name: Name,
+    /// Names for its columns, or none.
+    pub columns: Vec<Name>,
+    /// What it stands for.
+    pub query: Query,
+}
+
+/// What a query's body is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SetExpr {
+    /// A `SELECT` block.
+    Select(Box<Select>),
+    /// `VALUES (..), (..)`
+    Values {
+        /// The rows.
+        rows: Vec<Vec<Expr>>,
+        /// Where it stands.
+        span: Span,
+    },
+    /// A query in parentheses.
+    Query(Box<Query>),
+    /// Two bodies under a set operation.
+    SetOp {
+        /// Which one.
+        op: SetOp,
+        /// Was `ALL` said?
+        all: bool,
+        /// The left arm.
+        left: Box<SetExpr>,
+        /// The right arm.
+        right: Box<SetExpr>,
+        /// Where the operator stands.
+        span: Span,
+    },
+}
+
+/// A set operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetOp {
+    /// `UNION`
+    Union,
+    /// `INTERSECT`
+    Intersect,
+    /// `EXCEPT`
+    Except,
+}
+
+/// A `SELECT` block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Select {
+    /// Was `DISTINCT` said?
+    pub distinct: bool,
+    /// The select list.
+    pub items: Vec<SelectItem>,
+    /// `FROM` items; a comma is a cross join.
+    pub from: Vec<TableRef>,
+    /// `WHERE`
+    pub filter: Option<Expr>,
+    /// `GROUP BY`
+    pub group_by: Vec<Expr>,
+    /// `HAVING`
+    pub having: Option<Expr>,
+    /// Short scopes of this block.
+    pub scopes: Scopes,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// An item of a select list.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SelectItem {
+    /// `*`
+    Wildcard(Span),
+    /// `t.*`
+    QualifiedWildcard(Name),
+    /// An expression, perhaps named.
+    Expr {
+        /// The expression.
+        expr: Expr,
+        /// Its alias.
+        alias: Option<Name>,
+    },
+}
+
+/// An item of `ORDER BY`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderItem {
+    /// What to order by: an expression, an output name or a position.
+    pub expr: Expr,
+    /// `DESC`?
+    pub descending: bool,
+    /// `NULLS FIRST` / `LAST`; PostgreSQL's default (NULLs are largest) where nothing is said.
+    pub nulls_first: Option<bool>,
+}
+
+/// Scopes on both times; the outer `Option` of each is "nothing said".
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scopes {
+    /// `AS OF x`, `FOR SYSTEM_TIME ...`
+    pub system: Option<Scope>,
+    /// `VALID AT x`, `FOR VALID_TIME ...`
+    pub valid: Option<Scope>,
+}
+
+/// A scope on one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scope {
+    /// What it says.
+    pub kind: ScopeKind,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The forms of a scope.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScopeKind {
+    /// `AS OF x`, `VALID AT x`
+    AsOf(Box<Expr>),
+    /// `FROM a TO b`: `[a, b)`
+    FromTo(Box<Expr>, Box<Expr>),
+    /// `BETWEEN a AND b`: `[a, b]`
+    Between(Box<Expr>, Box<Expr>),
+    /// `ALL`
+    All,
+}
+
+/// An item of `FROM`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TableRef {
+    /// A table or a `WITH` name.
+    Table {
+        /// Its name.
+        name: Name,
+        /// Its own scopes.
+        scopes: Scopes,
+        /// Its alias.
+        alias: Option<TableAlias>,
+    },
+    /// `(query) [AS] alias`
+    Subquery {
+        /// The query.
+        query: Box<Query>,
+        /// Its alias; PostgreSQL 16 allows none.
+        alias: Option<TableAlias>,
+        /// Where it stands.
+        span: Span,
+    },
+    /// A join.
+    Join {
+        /// Which kind.
+        kind: JoinKind,
+        /// The left side.
+        left: Box<TableRef>,
+        /// The right side.
+        right: Box<TableRef>,
+        /// How rows match.
+        condition: JoinCondition,
+        /// Where the join's words stand.
+        span: Span,
+    },
+}
+
+/// `alias [(columns)]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableAlias {
+    /// The alias.
+    pub name: Name,
+    /// Names for the columns, or none.
+    pub columns: Vec<Name>,
+}
+
+/// A kind of join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JoinKind {
+    /// `[INNER] JOIN`
+    Inner,
+    /// `LEFT [OUTER] JOIN`
+    Left,
+    /// `RIGHT [OUTER] JOIN`
+    Right,
+    /// `FULL [OUTER] JOIN`
+    Full,
+    /// `CROSS JOIN` and the comma
+    Cross,
+}
+
+/// How rows of a join match.
+#[derive(Clone, Debug, PartialEq)]
+pub enum JoinCondition {
+    /// Nothing: `CROSS JOIN`.
+    None,
+    /// `ON expr`
+    On(Expr),
+    /// `USING (columns)`
+    Using(Vec<Name>),
+}
+
+/// An expression with its place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// What it says.
+    pub kind: ExprKind,
+    /// From its first to its last token.
+    pub span: Span,
+}
+
+/// The kinds of expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// `NULL`
+    Null,
+    /// `TRUE`, `FALSE`
+    Boolean(bool),
+    /// A number as written: digits, perhaps a point and an exponent. The binder decides its type as PostgreSQL does.
+    Number(String),
+    /// `'text'`, with doubled quotes resolved: a literal of a type yet unknown.
+    Text(String),
+    /// `X'00ff'`
+    Blob(Vec<u8>),
+    /// `DATE '...'`, `TIMESTAMP '...'`, `type '...'`
+    Typed {
+        /// The type.
+        ty: TypeName,
+        /// The text.
+        text: String,
+    },
+    /// `a`, `t.a`, `doc.a.b`, `t.doc.a`
+    Path(Vec<Name>),
+    /// `$1` (number) or `:name`
+    Param(ParamName),
+    /// `-x`, `+x`, `NOT x`
+    Unary {
+        /// Which.
+        op: UnaryOp,
+        /// Of what.
+        operand: Box<Expr>,
+    },
+    /// `a op b`
+    Binary {
+        /// Which.
+        op: BinaryOp,
+        /// Where the operator stands.
+        op_span: Span,
+        /// Left of it.
+        left: Box<Expr>,
+        /// Right of it.
+        right: Box<Expr>,
+    },
+    /// `x IS [NOT] NULL | TRUE | FALSE | UNKNOWN`
+    Is {
+        /// Of what.
+        operand: Box<Expr>,
+        /// Against what.
+        test: IsTest,
+        /// `NOT`?
+        negated: bool,
+    },
+    /// `a IS [NOT] DISTINCT FROM b`
+    IsDistinct {
+        /// One.
+        left: Box<Expr>,
+        /// Other.
+        right: Box<Expr>,
+        /// `NOT`?
+        negated: bool,
+    },
+    /// `x [NOT] IN (a, b)`
+    InList {
+        /// What is looked for.
+        operand: Box<Expr>,
+        /// Among what.
+        list: Vec<Expr>,
+        /// `NOT`?
+        negated: bool,
+    },
+    /// `x [NOT] IN (query)`
+    InQuery {
+        /// What is looked for.
+        operand: Box<Expr>,
+        /// Among what.
+        query: Box<Query>,
+        /// `NOT`?
+        negated: bool,
+    },
+    /// `x [NOT] BETWEEN a AND b`
+    Between {
+        /// What.
+        operand: Box<Expr>,
+        /// From.
+        low: Box<Expr>,
+        /// To, included.
+        high: Box<Expr>,
+        /// `NOT`?
+        negated: bool,
+    },
+    /// `x [NOT] LIKE | ILIKE p [ESCAPE c]`
+    Like {
+        /// What.
+        operand: Box<Expr>,
+        /// The pattern.
+        pattern: Box<Expr>,
+        /// `ESCAPE`
+        escape: Option<Box<Expr>>,
+        /// `ILIKE`?
+        case_insensitive: bool,
+        /// `NOT`?
+        negated: bool,
+    },
+    /// `CASE [x] WHEN .. THEN .. [ELSE ..] END`
+    Case {
+        /// What is compared, in the short form.
+        operand: Option<Box<Expr>>,
+        /// The arms.
+        arms: Vec<(Expr, Expr)>,
+        /// `ELSE`
+        otherwise: Option<Box<Expr>>,
+    },
+    /// `CAST(x AS t)`, `x::t`
+    Cast {
+        /// What.
+        operand: Box<Expr>,
+        /// To what.
+        ty: TypeName,
+    },
+    /// `EXTRACT(field FROM x)`
+    Extract {
+        /// Which field, in lower case.
+        field: Name,
+        /// Of what.
+        operand: Box<Expr>,
+    },
+    /// `f(args)`, `count(*)`, `sum(DISTINCT x)`, `f(..) OVER (..)`. `substring(x FROM a FOR b)`, `trim([BOTH|LEADING|TRAILING] c FROM x)`
+    /// and `position(a IN b)` are parsed to the plain functions `substr`, `btrim`/`ltrim`/`rtrim` and `strpos`.
+    Call {
+        /// The function.
+        name: Name,
+        /// Its arguments.
+        args: Vec<Expr>,
+        /// `count(*)`
+        star: bool,
+        /// `DISTINCT`?
+        distinct: bool,
+        /// `OVER`
+        over: Option<WindowSpec>,
+    },
+    /// `[NOT] EXISTS (query)` (the NOT is a unary operator)
+    Exists(Box<Query>),
+    /// `(query)` as a value
+    Subquery(Box<Query>),
+}
+
+/// A parameter's name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ParamName {
+    /// `$1`: from 1.
+    Position(u32),
+    /// `:name`
+    Named(String),
+}
+
+/// `(PARTITION BY .. ORDER BY ..)`
+#[derive(Clone, Debug, PartialEq)]
+pub struct WindowSpec {
+    /// `PARTITION BY`
+    pub partition_by: Vec<Expr>,
+    /// `ORDER BY`
+    pub order_by: Vec<OrderItem>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A unary operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnaryOp {
+    /// `-`
+    Minus,
+    /// `+`
+    Plus,
+    /// `NOT`
+    Not,
+}
+
+/// A binary operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BinaryOp {
+    /// `OR`
+    Or,
+    /// `AND`
+    And,
+    /// `=`
+    Eq,
+    /// `<>`, `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+    /// `+`
+    Add,
+    /// `-`
+    Sub,
+    /// `*`
+    Mul,
+    /// `/`
+    Div,
+    /// `%`
+    Rem,
+    /// `||`
+    Concat,
+    /// `->`
+    Arrow,
+    /// `->>`
+    ArrowText,
+}
+
+/// What `IS` asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IsTest {
+    /// `NULL`
+    Null,
+    /// `TRUE`
+    True,
+    /// `FALSE`
+    False,
+    /// `UNKNOWN`
+    Unknown,
+}
+
+/// A type as written: `numeric(12,2)`, `double precision`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TypeName {
+    /// Its words in lower case, one space between.
+    pub name: String,
+    /// Numbers in parentheses.
+    pub args: Vec<u32>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// `INSERT INTO t [(columns)] [VALID FROM a [TO b]] source [VALID FROM a [TO b]]`; the period may stand before or after the
+/// source, once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Insert {
+    /// The table.
+    pub table: Name,
+    /// The columns named, or none.
+    pub columns: Vec<Name>,
+    /// Rows from a query or `VALUES`; `None` is `DEFAULT VALUES`.
+    pub source: Option<Query>,
+    /// `VALID FROM a [TO b]`
+    pub valid: Option<ValidPeriod>,
+}
+
+/// `VALID FROM a [TO b]`, `FOR PORTION OF VALID_TIME FROM a TO b`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ValidPeriod {
+    /// Where it begins.
+    pub from: Expr,
+    /// Where it ends; infinity where nothing is said.
+    pub to: Option<Expr>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// Which facts an UPDATE or DELETE sees and how much of each it changes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Portion {
+    /// Facts valid now, their whole period.
+    Current,
+    /// `FOR PORTION OF VALID_TIME FROM a TO b`
+    Period(ValidPeriod),
+    /// `FOR VALID_TIME ALL`
+    All(Span),
+}
+
+/// `UPDATE t [portion] [[AS] alias] SET a = x [WHERE ..]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Update {
+    /// The table.
+    pub table: Name,
+    /// Its alias.
+    pub alias: Option<Name>,
+    /// Which part of valid time.
+    pub portion: Portion,
+    /// `SET column = expr` (`DEFAULT` is `None`)
+    pub assignments: Vec<(Name, Option<Expr>)>,
+    /// `WHERE`
+    pub filter: Option<Expr>,
+}
+
+/// `DELETE FROM t [portion] [[AS] alias] [WHERE ..]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delete {
+    /// The table.
+    pub table: Name,
+    /// Its alias.
+    pub alias: Option<Name>,
+    /// Which part of valid time.
+    pub portion: Portion,
+    /// `WHERE`
+    pub filter: Option<Expr>,
+}
+
+/// `CREATE TABLE [IF NOT EXISTS] t (...)`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateTable {
+    /// Its name.
+    pub name: Name,
+    /// Was `IF NOT EXISTS` said?
+    pub if_not_exists: bool,
+    /// Its columns.
+    pub columns: Vec<ColumnDef>,
+    /// `PRIMARY KEY (a, b)` as a table constraint.
+    pub primary_key: Option<(Vec<Name>, Span)>,
+}
+
+/// A column's definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnDef {
+    /// Its name.
+    pub name: Name,
+    /// Its type.
+    pub ty: TypeName,
+    /// `NOT NULL`?
+    pub not_null: bool,
+    /// `PRIMARY KEY`, and where it stands.
+    pub primary_key: Option<Span>,
+    /// `DEFAULT expr`
+    pub default: Option<Expr>,
+}
+
+/// `COPY t [(columns)] FROM 'file' [WITH (..)]`, `COPY t | (query) TO 'file' [WITH (..)]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copy {
+    /// What is copied.
+    pub subject: CopySubject,
+    /// Which way.
+    pub direction: CopyDirection,
+    /// The file.
+    pub path: String,
+    /// Where the file's name stands.
+    pub path_span: Span,
+    /// Options as written: name in lower case, value.
+    pub options: Vec<(Name, Option<String>)>,
+}
+
+/// What COPY copies.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CopySubject {
+    /// A table, perhaps only some columns.
+    Table {
+        /// The table.
+        name: Name,
+        /// The columns, or none.
+        columns: Vec<Name>,
+    },
+    /// A query (only TO).
+    Query(Box<Query>),
+}
+
+/// Which way COPY goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyDirection {
+    /// Into the table.
+    From,
+    /// Into the file.
+    To,
+}

@@ -1,0 +1,561 @@
+//! What is to be done, with every decision made?
+//!
+//! Contract. The binder builds a plan, rewrites change it, [`check`](self) guards it, and both executors (the interpreter
+//! and generated code) carry it out. No decision is left to them: types agree, coercions are calls, NULL order and default
+//! periods are settled, every scan carries its scope on both times. Matches over these enums have no `_` arm.
+
+use crate::{ast::ParamName, span::Span};
+use spectradb_kernel::{Type, Value, agg::Aggregate, func::Function, schema::TableSchema};
+use std::sync::Arc;
+
+/// A typed expression over the columns of its input node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Expr {
+    /// What it computes.
+    pub kind: ExprKind,
+    /// The type of its value.
+    pub ty: Type,
+    /// May it be NULL? `false` is proven.
+    pub nullable: bool,
+    /// The SQL that it comes from.
+    pub span: Span,
+}
+
+/// The shapes of an expression. Arithmetic, comparison, NOT, IS NULL, LIKE and casts are calls.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// A column of the input, by position.
+    Column(usize),
+    /// A parameter of the statement, by position in [`Plan::params`].
+    Param(usize),
+    /// A value that is fixed when the statement starts.
+    Context(Context),
+    /// A constant of the expression's type, or NULL.
+    Const(Value),
+    /// A function's value. A NUMERIC result has the scale of `ty`.
+    Call {
+        /// Which function.
+        function: &'static Function,
+        /// Its arguments, of exactly its classes.
+        args: Vec<Expr>,
+    },
+    /// Three-valued conjunction: an arm is evaluated only for rows that earlier arms leave open.
+    And(Vec<Expr>),
+    /// Three-valued disjunction, likewise.
+    Or(Vec<Expr>),
+    /// The value of the first arm whose condition is true. Conditions and values are evaluated only for rows they decide.
+    Case {
+        /// Conditions and values.
+        arms: Vec<(Expr, Expr)>,
+        /// The value where no condition is true; NULL where there is none.
+        otherwise: Option<Box<Expr>>,
+    },
+    /// A subplan's result; it is run once, before the node that holds the expression, and does not depend on its rows.
+    Subplan {
+        /// Which of [`QueryPlan::subplans`].
+        subplan_idx: usize,
+        /// What is asked of it.
+        ask: SubplanAsk,
+    },
+}
+
+/// A value that is fixed when the statement starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// `now()`: TIMESTAMP, fixed for the transaction.
+    Now,
+    /// `current_commit()`: INTEGER, the newest commit the transaction sees.
+    CurrentCommit,
+}
+
+/// What an expression asks of a subplan.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SubplanAsk {
+    /// Its one column of its one row; NULL when there is no row, an error (21000) when there are more.
+    Scalar,
+    /// Does it have a row?
+    Exists,
+    /// Is the needle among its one column's values, three-valued?
+    In(Box<Expr>),
+}
+
+/// A column that a node gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Field {
+    /// Its name, for output and display.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// May it be NULL?
+    pub nullable: bool,
+}
+
+/// An operator with what it gives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// What it does.
+    pub kind: NodeKind,
+    /// The columns it gives, in order.
+    pub fields: Vec<Field>,
+}
+
+/// The operators.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NodeKind {
+    /// Facts of a table.
+    Scan(Box<Scan>),
+    /// Rows of expressions that depend on no column. One row without columns stands for a missing FROM.
+    Values {
+        /// The rows.
+        rows: Vec<Vec<Expr>>,
+    },
+    /// The rows for which the predicate is true.
+    Filter {
+        /// Whose rows.
+        input: Box<Node>,
+        /// A BOOLEAN.
+        predicate: Expr,
+    },
+    /// Computed columns.
+    Project {
+        /// Whose rows.
+        input: Box<Node>,
+        /// One for each field.
+        exprs: Vec<Expr>,
+    },
+    /// Pairs of rows: the left fields, then the right ones.
+    Join(Box<Join>),
+    /// One row a group: the group expressions, then the aggregates. Without group expressions there is always one row.
+    Aggregate {
+        /// Whose rows.
+        input: Box<Node>,
+        /// What makes a group; NULLs are equal.
+        group: Vec<Expr>,
+        /// What is folded.
+        aggregates: Vec<AggregateCall>,
+    },
+    /// The input's columns, then one for each window call.
+    Window {
+        /// Whose rows.
+        input: Box<Node>,
+        /// The calls.
+        calls: Vec<WindowCall>,
+    },
+    /// The rows in order; equal rows keep theirs.
+    Sort {
+        /// Whose rows.
+        input: Box<Node>,
+        /// First key first.
+        keys: Vec<SortKey>,
+    },
+    /// Some rows of an order.
+    Limit {
+        /// Whose rows.
+        input: Box<Node>,
+        /// At most so many (INTEGER, no column); NULL or absent: all. Negative is an error (2201W).
+        limit: Option<Expr>,
+        /// After so many (INTEGER, no column); NULL or absent: none. Negative is an error (2201X).
+        offset: Option<Expr>,
+    },
+    /// Each distinct row once; NULLs are equal.
+    Distinct {
+        /// Whose rows.
+        input: Box<Node>,
+    },
+    /// All rows of one input after another; the inputs' types agree.
+    UnionAll {
+        /// Whose rows.
+        inputs: Vec<Node>,
+    },
+}
+
+/// Facts of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scan {
+    /// The table, in the version that names were bound in.
+    pub table: Arc<TableSchema>,
+    /// What it is called in the query, for display.
+    pub alias: String,
+    /// The columns it gives, one for each field.
+    pub columns: Vec<ScanColumn>,
+    /// Which part of system time.
+    pub system: SystemScope,
+    /// Which part of valid time.
+    pub valid: ValidScope,
+    /// Which keys.
+    pub keys: KeyAccess,
+    /// Comparisons that every wanted row satisfies: only to skip blocks; the filter stands in the plan as well.
+    pub predicates: Vec<ScanPredicate>,
+}
+
+/// A column that a scan gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ScanColumn {
+    /// A column of the table by position in its schema.
+    Data(usize),
+    /// `_commit`
+    Commit,
+    /// The commit a leftover was cut from, or its own.
+    Origin,
+    /// `_system_from`
+    SystemFrom,
+    /// `_system_to`
+    SystemTo,
+    /// `_valid_from`
+    ValidFrom,
+    /// `_valid_to`
+    ValidTo,
+}
+
+/// A part of system time. A point is an INTEGER (a commit) or a TIMESTAMP expression without columns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SystemScope {
+    /// What the transaction sees.
+    Latest,
+    /// After a commit, or at an instant.
+    AsOf(Expr),
+    /// `[from, to)`; with `to_included` `[from, to]`.
+    Range {
+        /// Where it begins.
+        from: Expr,
+        /// Where it ends.
+        to: Expr,
+        /// `BETWEEN`?
+        to_included: bool,
+    },
+    /// All versions.
+    All,
+}
+
+/// A part of valid time. Points are TIMESTAMP expressions without columns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValidScope {
+    /// True at an instant; `now()` where nothing is said.
+    At(Expr),
+    /// True at some instant of `[from, to)`; with `to_included` `[from, to]`.
+    Range {
+        /// Where it begins.
+        from: Expr,
+        /// Where it ends.
+        to: Expr,
+        /// `BETWEEN`?
+        to_included: bool,
+    },
+    /// All.
+    All,
+}
+
+/// Which keys a scan reads. Expressions have no column and the type of their key column.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyAccess {
+    /// Every key.
+    All,
+    /// Whole keys: each a tuple in key order. A tuple with a NULL names no key.
+    Exact(Vec<Vec<Expr>>),
+    /// Keys that begin with `prefix`, and whose next column lies between the bounds.
+    Range {
+        /// The first columns of the key.
+        prefix: Vec<Expr>,
+        /// The next column from here on.
+        low: Option<KeyBound>,
+        /// The next column up to here.
+        high: Option<KeyBound>,
+    },
+}
+
+/// An end of a key range.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyBound {
+    /// The value.
+    pub value: Expr,
+    /// Does it belong to the range?
+    pub included: bool,
+}
+
+/// A comparison of a column with an expression without columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScanPredicate {
+    /// The column by position in the schema.
+    pub column_idx: usize,
+    /// The comparison, column on the left.
+    pub op: CompareOp,
+    /// The other side, of the column's type.
+    pub value: Expr,
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CompareOp {
+    /// `=`
+    Eq,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+/// Pairs of rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Join {
+    /// Which rows without a partner stay. Never `Cross`: that is `Inner` without a condition.
+    pub kind: JoinKind,
+    /// The left side.
+    pub left: Node,
+    /// The right side.
+    pub right: Node,
+    /// Equal pairs: an expression over the left fields and one over the right, of one type; NULL matches nothing.
+    pub keys: Vec<(Expr, Expr)>,
+    /// A point of one side lies in a period of the other: looked up, not searched.
+    pub period: Option<PeriodMatch>,
+    /// What else a pair must satisfy: over left fields, then right fields.
+    pub residual: Option<Expr>,
+}
+
+/// `from <= point AND point < to`, all TIMESTAMP; NULL matches nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PeriodMatch {
+    /// Over the left fields.
+    pub point: Expr,
+    /// Over the right fields.
+    pub from: Expr,
+    /// Over the right fields.
+    pub to: Expr,
+}
+
+/// Which rows without a partner a join keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum JoinKind {
+    /// None.
+    Inner,
+    /// Those of the left.
+    Left,
+    /// Those of the right.
+    Right,
+    /// All.
+    Full,
+}
+
+/// An aggregate of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AggregateCall {
+    /// Which.
+    pub aggregate: &'static Aggregate,
+    /// Of what; none for `count(*)`.
+    pub arg: Option<Expr>,
+    /// Of distinct values only?
+    pub distinct: bool,
+    /// The result's type.
+    pub ty: Type,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// A window function over the rows of its partition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WindowCall {
+    /// Which.
+    pub function: WindowFunction,
+    /// Its partition's key; NULLs are equal.
+    pub partition: Vec<Expr>,
+    /// The order within the partition.
+    pub order: Vec<SortKey>,
+    /// The result's type.
+    pub ty: Type,
+    /// May it be NULL?
+    pub nullable: bool,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The window functions.
+#[derive(Clone, Debug, PartialEq)]
+pub enum WindowFunction {
+    /// `row_number()`
+    RowNumber,
+    /// `rank()`
+    Rank,
+    /// `dense_rank()`
+    DenseRank,
+    /// `lag(value, offset, default)`: the value so many rows before (`lead`: after, the offset negated by the binder's flag).
+    Shift {
+        /// What.
+        value: Box<Expr>,
+        /// How many rows; an INTEGER.
+        offset: Box<Expr>,
+        /// The value outside the partition, of the same type; NULL where none.
+        default: Option<Box<Expr>>,
+        /// `lead`?
+        forward: bool,
+    },
+    /// An aggregate over the window's default frame: with an order from the partition's start to the current row's last
+    /// peer, without one the whole partition.
+    Aggregate {
+        /// Which.
+        aggregate: &'static Aggregate,
+        /// Of what.
+        arg: Option<Box<Expr>>,
+    },
+}
+
+/// A key of an order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SortKey {
+    /// What.
+    pub expr: Expr,
+    /// Largest first?
+    pub descending: bool,
+    /// NULLs first?
+    pub nulls_first: bool,
+}
+
+/// A query with the subplans its expressions ask.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueryPlan {
+    /// The operators.
+    pub root: Node,
+    /// Run once each, in order; a subplan asks only earlier ones.
+    pub subplans: Vec<Node>,
+}
+
+/// A parameter of a statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// How it is written.
+    pub name: ParamName,
+    /// The type that its use demands.
+    pub ty: Type,
+    /// Where it is first used.
+    pub span: Span,
+}
+
+/// A bound statement.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What to do.
+    pub statement: Statement,
+    /// The parameters, `$1` first; named ones in order of appearance.
+    pub params: Vec<Param>,
+    /// The catalogue's version that it was bound under.
+    pub catalog_version: u64,
+    /// The largest number of rows a query can give, where that is known: 1 for a whole key at one valid instant.
+    pub cardinality: Cardinality,
+}
+
+/// How many rows a query gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cardinality {
+    /// Exactly one: an ungrouped aggregate.
+    One,
+    /// One or none: a whole key at one instant of both times, `LIMIT 1`.
+    AtMostOne,
+    /// Any number.
+    Many,
+}
+
+/// The statements.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Statement {
+    /// Gives rows.
+    Query(QueryPlan),
+    /// New facts.
+    Insert {
+        /// Where.
+        table: Arc<TableSchema>,
+        /// Its fields: the table's columns that are not hidden, in order and of their types, then `_valid_from` and
+        /// `_valid_to` (TIMESTAMP).
+        source: QueryPlan,
+    },
+    /// Changed facts.
+    Update {
+        /// Where.
+        table: Arc<TableSchema>,
+        /// Its fields: all columns of the table as they are (hidden ones too), `_valid_from`, `_valid_to`, `_commit`, the
+        /// origin; then all columns as they shall be.
+        source: QueryPlan,
+        /// The part of each fact that changes: TIMESTAMP expressions without columns; the whole fact where none.
+        portion: Option<(Expr, Expr)>,
+    },
+    /// Ended facts.
+    Delete {
+        /// Where.
+        table: Arc<TableSchema>,
+        /// Its fields: all columns of the table (hidden ones too), `_valid_from`, `_valid_to`, `_commit`, the origin.
+        source: QueryPlan,
+        /// The part of each fact that ends; the whole fact where none.
+        portion: Option<(Expr, Expr)>,
+    },
+    /// A new table; ids and versions are given by the store.
+    CreateTable {
+        /// Its shape, with id 0 and version 0.
+        table: TableSchema,
+        /// Is it no error if it exists?
+        if_not_exists: bool,
+        /// Does it exist already (and `if_not_exists` was said)?
+        exists: bool,
+    },
+    /// Tables go. Names that do not exist (under IF EXISTS) are left out.
+    DropTable {
+        /// Which.
+        tables: Vec<Arc<TableSchema>>,
+    },
+    /// A transaction begins.
+    Begin,
+    /// It becomes a commit.
+    Commit,
+    /// It becomes nothing.
+    Rollback,
+    /// What would be done.
+    Explain(Box<Statement>),
+    /// The tables' names.
+    ShowTables,
+    /// A table's columns.
+    Describe(Arc<TableSchema>),
+    /// Rows of a file become facts.
+    CopyFrom {
+        /// Where to.
+        table: Arc<TableSchema>,
+        /// The columns that the file's columns are, where the statement names them; otherwise the file's header does, or all
+        /// in order. Pseudo-columns `_valid_from` and `_valid_to` are allowed.
+        columns: Option<Vec<CopyColumn>>,
+        /// The file.
+        path: String,
+        /// Its form.
+        format: CopyFormat,
+    },
+    /// Rows go to a file.
+    CopyTo {
+        /// Which rows. A whole table gives its columns, `_valid_from` and `_valid_to`.
+        source: QueryPlan,
+        /// The file.
+        path: String,
+        /// Its form.
+        format: CopyFormat,
+    },
+}
+
+/// A column of a file that is copied in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyColumn {
+    /// A column of the table by position in its schema.
+    Data(usize),
+    /// `_valid_from`
+    ValidFrom,
+    /// `_valid_to`
+    ValidTo,
+}
+
+/// The form of a CSV file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CopyFormat {
+    /// Is the first line a header? `None`: COPY FROM looks (the first line's fields are all column names), COPY TO writes
+    /// one.
+    pub header: Option<bool>,
+    /// Between fields.
+    pub delimiter: u8,
+    /// The unquoted text that stands for NULL.
+    pub null: String,
+}
