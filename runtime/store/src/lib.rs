@@ -7,4 +7,9 @@
 pub mod config;
 pub mod error;
 pub mod fact;
+pub mod fs;
 pub mod scan;
+mod view;
+
+pub use config::{Config, Durability};
+pub use error::{CommitError, Result, StoreError};

@@ -1,0 +1,156 @@
+//! What does the store ask of a disk?
+//!
+//! A [`Disk`] is one flat folder of named files. What is written may be lost, torn or reordered by a power failure until
+//! the file's [`File::sync`] returns; a created, renamed or removed name until [`Disk::sync_dir`] returns. A file that
+//! another file names (a segment, a published manifest) is never written again, only removed, so a map of it stays as
+//! it is for as long as someone holds it.
+//!
+//! Holds: every access to a file of the database passes here, so the simulated disk sees all of them.
+//! Not here: what is in the files (`format`), trusting their bytes (`view`).
+
+mod mem;
+mod os;
+mod sim;
+
+pub use mem::MemDisk;
+pub use os::OsDisk;
+pub use sim::{Fault, SimDisk};
+
+use crate::error::{Result, StoreError};
+use bytes::Bytes;
+use std::{any::Any, fmt, io, sync::Arc};
+
+/// A folder of files.
+pub trait Disk: fmt::Debug + Send + Sync {
+    /// The names of all files, in no order.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when the folder cannot be read.
+    fn list(&self) -> Result<Vec<String>>;
+
+    /// A new, empty file; one of that name is emptied.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn create(&self, name: &str) -> Result<Arc<dyn File>>;
+
+    /// A file that exists, for reading and writing.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when there is none, [`StoreError::Io`].
+    fn open(&self, name: &str) -> Result<Arc<dyn File>>;
+
+    /// Gives a file another name; a file that has it is replaced, in one step.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Io`].
+    fn rename(&self, from: &str, to: &str) -> Result<()>;
+
+    /// Takes the name away; who has the file open or mapped keeps it.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Io`].
+    fn remove(&self, name: &str) -> Result<()>;
+
+    /// Makes creations, renames and removals durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn sync_dir(&self) -> Result<()>;
+
+    /// The whole file as shared bytes that start on a 64-byte boundary. On a real disk they are the file's own pages, and
+    /// the caller never writes a file that it maps.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Io`].
+    fn map(&self, name: &str) -> Result<Bytes>;
+
+    /// Takes the lock that keeps other openers out until it is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] with the holder when someone has it, [`StoreError::Io`].
+    fn lock(&self, name: &str) -> Result<DiskLock>;
+}
+
+/// A file of a [`Disk`]. Threads may share it.
+pub trait File: fmt::Debug + Send + Sync {
+    /// How many bytes it has.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn len(&self) -> Result<u64>;
+
+    /// Does it have no byte?
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Fills the buffer from an offset.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when the file ends before the buffer is full, [`StoreError::Io`].
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()>;
+
+    /// Writes all bytes at an offset; the file grows to hold them. A file that was mapped is not written.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; then any part of the bytes may have been written.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()>;
+
+    /// Cuts the file, or fills it up with zeroes that take no room yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn set_len(&self, len: u64) -> Result<()>;
+
+    /// Makes sure that writes below `len` neither grow the file nor ask for room: a real disk writes zeroes from the
+    /// file's end on.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], a full disk among them.
+    fn preallocate(&self, len: u64) -> Result<()>;
+
+    /// Makes everything written so far durable, the length included.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; then what was written since the last sync may be lost even when a later sync succeeds.
+    fn sync(&self) -> Result<()>;
+}
+
+/// A lock that is held until this is dropped.
+pub struct DiskLock {
+    _guard: Box<dyn Any + Send + Sync>,
+}
+
+impl DiskLock {
+    /// A lock that ends when `guard` is dropped.
+    pub fn new(guard: impl Any + Send + Sync) -> DiskLock {
+        DiskLock { _guard: Box::new(guard) }
+    }
+}
+
+impl fmt::Debug for DiskLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DiskLock")
+    }
+}
+
+/// The error of a call that the system refused.
+fn refused(operation: &'static str, file: &str, source: io::Error) -> StoreError {
+    if source.kind() == io::ErrorKind::NotFound && operation != "create" {
+        return StoreError::Missing { file: file.to_owned() };
+    }
+    StoreError::Io { operation, file: file.to_owned(), source }
+}
+
+/// The error of a read past a file's end.
+fn ends_early(file: &str, offset: u64, wanted: usize, len: u64) -> StoreError {
+    StoreError::Corrupt {
+        file: file.to_owned(),
+        offset: len.min(offset),
+        what: format!("the file ends at byte {len}, and {wanted} bytes were expected at byte {offset}"),
+    }
+}

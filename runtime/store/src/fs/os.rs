@@ -1,0 +1,216 @@
+//! How does the operating system's file system serve as a disk?
+//!
+//! One folder; reads and writes at offsets, so threads share a file without a cursor. Syncing uses `fdatasync`, which
+//! carries a changed length along. The lock is the system's advisory lock on a file that holds its holder's process id,
+//! so it ends with the process, however that ends.
+//!
+//! Not here: retrying, caching, io_uring.
+
+use super::{Disk, DiskLock, File, ends_early, refused};
+use crate::{
+    error::{Result, StoreError},
+    view,
+};
+use bytes::Bytes;
+use std::{
+    fs::{self, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// A folder of the file system.
+#[derive(Debug)]
+pub struct OsDisk {
+    folder: PathBuf,
+}
+
+#[derive(Debug)]
+struct OsFile {
+    name: String,
+    file: fs::File,
+}
+
+/// Zeroes are written in pieces of this size.
+const ZEROES: [u8; 64 << 10] = [0; 64 << 10];
+
+#[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
+impl OsDisk {
+    /// A disk in a folder, which is made if it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] when it cannot be made or is not a folder.
+    pub fn open(folder: &Path) -> Result<OsDisk> {
+        let name = folder.display().to_string();
+        if !folder.is_dir() {
+            fs::create_dir_all(folder).map_err(|source| refused("create", &name, source))?;
+            // The folder's own name has to survive a power failure too.
+            if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                sync_folder(parent).map_err(|source| refused("sync", &name, source))?;
+            }
+        }
+        Ok(OsDisk { folder: folder.to_owned() })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn file(&self, name: &str, operation: &'static str, options: &OpenOptions) -> Result<OsFile> {
+        let file = options.open(self.path(name)).map_err(|source| refused(operation, name, source))?;
+        Ok(OsFile { name: name.to_owned(), file })
+    }
+}
+
+#[cfg(unix)]
+#[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
+}
+
+// Elsewhere a folder cannot be opened like a file, and its entries are journalled by the file system.
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
+impl Disk for OsDisk {
+    fn list(&self) -> Result<Vec<String>> {
+        let entries = || {
+            let mut names = Vec::new();
+            for entry in fs::read_dir(&self.folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_file() {
+                    names.push(entry.file_name().to_string_lossy().into_owned());
+                }
+            }
+            Ok(names)
+        };
+        entries().map_err(|source| refused("list", ".", source))
+    }
+
+    fn create(&self, name: &str) -> Result<Arc<dyn File>> {
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
+        Ok(Arc::new(self.file(name, "create", &options)?))
+    }
+
+    fn open(&self, name: &str) -> Result<Arc<dyn File>> {
+        let options = OpenOptions::new().read(true).write(true).clone();
+        Ok(Arc::new(self.file(name, "open", &options)?))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<()> {
+        fs::rename(self.path(from), self.path(to)).map_err(|source| refused("rename", from, source))
+    }
+
+    fn remove(&self, name: &str) -> Result<()> {
+        fs::remove_file(self.path(name)).map_err(|source| refused("remove", name, source))
+    }
+
+    fn sync_dir(&self) -> Result<()> {
+        sync_folder(&self.folder).map_err(|source| refused("sync", ".", source))
+    }
+
+    fn map(&self, name: &str) -> Result<Bytes> {
+        let file = self.file(name, "map", OpenOptions::new().read(true))?;
+        view::map(&file.file).map_err(|source| refused("map", name, source))
+    }
+
+    fn lock(&self, name: &str) -> Result<DiskLock> {
+        let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+        let lock = self.file(name, "lock", &options)?;
+        match lock.file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: lock.holder() }),
+            Err(TryLockError::Error(source)) => return Err(refused("lock", name, source)),
+        }
+        let holder = format!("{}\n", std::process::id());
+        lock.set_len(0)?;
+        lock.write_at(holder.as_bytes(), 0)?;
+        Ok(DiskLock::new(lock))
+    }
+}
+
+impl OsFile {
+    /// Who holds the lock, as the file says.
+    fn holder(&self) -> String {
+        let mut text = vec![0; self.len().map_or(0, |len| len.min(32) as usize)];
+        let read = self.read_at(&mut text, 0);
+        let pid = String::from_utf8_lossy(&text).trim().parse::<u32>();
+        match (read, pid) {
+            (Ok(()), Ok(pid)) => format!("process {pid}"),
+            _ => "another process".to_owned(),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn read_some(file: &fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
+}
+
+#[cfg(unix)]
+fn write_some(file: &fs::File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::write_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_some(file: &fs::File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn write_some(file: &fs::File, bytes: &[u8], offset: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_write(file, bytes, offset)
+}
+
+impl File for OsFile {
+    fn len(&self) -> Result<u64> {
+        Ok(self.file.metadata().map_err(|source| refused("read", &self.name, source))?.len())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
+        let mut done = 0;
+        while done < buffer.len() {
+            match read_some(&self.file, &mut buffer[done..], offset + done as u64) {
+                Ok(0) => return Err(ends_early(&self.name, offset, buffer.len(), self.len()?)),
+                Ok(count) => done += count,
+                Err(source) if source.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(refused("read", &self.name, source)),
+            }
+        }
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            match write_some(&self.file, &bytes[done..], offset + done as u64) {
+                Ok(0) => return Err(refused("write", &self.name, io::ErrorKind::WriteZero.into())),
+                Ok(count) => done += count,
+                Err(source) if source.kind() == io::ErrorKind::Interrupted => {}
+                Err(source) => return Err(refused("write", &self.name, source)),
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Result<()> {
+        self.file.set_len(len).map_err(|source| refused("write", &self.name, source))
+    }
+
+    fn preallocate(&self, len: u64) -> Result<()> {
+        let mut end = self.len()?;
+        while end < len {
+            let piece = (len - end).min(ZEROES.len() as u64) as usize;
+            self.write_at(&ZEROES[..piece], end)?;
+            end += piece as u64;
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(|source| refused("sync", &self.name, source))
+    }
+}
