@@ -4,12 +4,18 @@
 //! supersede; the store gives it a commit number, makes it durable in the log, applies it and publishes it. Reading any
 //! point of both times is a filter on four numbers a fact: `commit <= at < system_to` and `valid_from <= v < valid_to`.
 
+pub mod catalog;
+pub mod clock;
 pub mod config;
 pub mod error;
 pub mod fact;
+mod format;
 pub mod fs;
 pub mod scan;
 mod view;
 
+pub use catalog::{Catalog, Catalogs, NewColumn, NewTable};
+pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Config, Durability};
 pub use error::{CommitError, Result, StoreError};
+pub use fs::{Disk, MemDisk, OsDisk, SimDisk};

@@ -1,0 +1,19 @@
+//! Which bytes stand in which file?
+//!
+//! One file here for each artefact and version of it, with its types, its byte table in `docs/format.md`, asserts on
+//! sizes, and golden bytes in its tests. Kernel types are never archived: each format has types of its own and
+//! conversions both ways.
+//!
+//! Holds: every file begins with a header that says what it is, which database it belongs to and who can read it.
+//! Not here: when files are written and what their content means.
+
+/// Which database, and which opening of it, wrote a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Random bytes given when the database was made.
+    pub database: [u8; 16],
+    /// 1; one more when a database goes on from a copy or a past state of itself.
+    pub timeline: u32,
+    /// One more at each open for writing.
+    pub epoch: u64,
+}
