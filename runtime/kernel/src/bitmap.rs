@@ -72,6 +72,17 @@ impl Bitmap {
         self.count() == self.len
     }
 
+    /// The rows set in both.
+    ///
+    /// # Panics
+    /// When the lengths differ.
+    pub fn and(&self, other: &Bitmap) -> Bitmap {
+        assert_eq!(self.len, other.len, "bitmaps of one batch have one length");
+        let words = self.to_words();
+        let words: Vec<u64> = words.as_slice().iter().zip(other.to_words().as_slice()).map(|(a, b)| a & b).collect();
+        Bitmap { words: Lane::from_vec(words), start: 0, len: self.len }
+    }
+
     /// A range of the bits, shared.
     pub fn slice(&self, rows: Range<usize>) -> Bitmap {
         assert!(rows.end <= self.len, "a slice lies inside its bitmap");
@@ -83,12 +94,45 @@ impl Bitmap {
         if self.start == 0 && self.words.len() == self.len.div_ceil(64) && self.len % 64 == 0 {
             return self.words.clone();
         }
-        Bitmap::from_bools(self.iter()).words
+        let (skipped, shift) = (self.start / 64, self.start % 64);
+        let from = &self.words.as_slice()[skipped.min(self.words.len())..];
+        let mut words: Vec<u64> = (0..self.len.div_ceil(64))
+            .map(|i| {
+                // A shift by 64 would be no shift at all, so the upper part comes in two steps.
+                let above = from.get(i + 1).copied().unwrap_or(0);
+                from[i] >> shift | (above << 1) << (63 - shift)
+            })
+            .collect();
+        if self.len % 64 != 0
+            && let Some(last) = words.last_mut()
+        {
+            *last &= (1 << (self.len % 64)) - 1;
+        }
+        Lane::from_vec(words)
     }
 }
 
 impl PartialEq for Bitmap {
     fn eq(&self, other: &Bitmap) -> bool {
         self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_slices_are_shifted_and_cut() {
+        let bits: Vec<bool> = (0..300u32).map(|i| i.wrapping_mul(2_654_435_761) >> 30 & 1 == 1).collect();
+        let bitmap = Bitmap::from_bools(bits.iter().copied());
+        for (from, to) in [(0, 300), (0, 64), (1, 65), (63, 300), (64, 128), (70, 71), (130, 299), (300, 300)] {
+            let slice = bitmap.slice(from..to);
+            let again = Bitmap::new(slice.to_words(), slice.len());
+            assert!(again.iter().eq(bits[from..to].iter().copied()), "{from}..{to}");
+            assert_eq!(again.count(), slice.count());
+            let both = slice.and(&bitmap.slice(0..to - from));
+            assert!(both.iter().eq((0..to - from).map(|i| bits[from + i] && bits[i])), "{from}..{to}");
+        }
     }
 }

@@ -282,8 +282,10 @@ impl Column {
     /// When the lanes differ.
     pub fn with_ty(mut self, ty: Type) -> Column {
         assert_eq!(self.ty.lane(), ty.lane(), "only the type changes, not the lane");
-        if let Data::Dictionary { values, .. } = &mut self.data {
-            *values = Arc::new(values.as_ref().clone().with_ty(ty));
+        match &mut self.data {
+            Data::Dictionary { values, .. } => *values = Arc::new(values.as_ref().clone().with_ty(ty)),
+            Data::Const(value) => value.relabel(ty),
+            _ => {}
         }
         self.ty = ty;
         self

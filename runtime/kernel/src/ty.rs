@@ -123,6 +123,21 @@ impl TypeClass {
         }
     }
 
+    /// The plain type of the class: a NUMERIC of all digits and none after the point.
+    pub const fn plain_type(self) -> Type {
+        match self {
+            TypeClass::Boolean => Type::Boolean,
+            TypeClass::Integer => Type::Integer,
+            TypeClass::Real => Type::Real,
+            TypeClass::Numeric => Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: 0 },
+            TypeClass::Text => Type::Text,
+            TypeClass::Blob => Type::Blob,
+            TypeClass::Date => Type::Date,
+            TypeClass::Timestamp => Type::Timestamp,
+            TypeClass::Json => Type::Json,
+        }
+    }
+
     /// The SQL name, in lower case.
     pub const fn name(self) -> &'static str {
         match self {

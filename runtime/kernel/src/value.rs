@@ -6,7 +6,7 @@
 
 use crate::{
     time::{Date, Timestamp},
-    ty::TypeClass,
+    ty::{Type, TypeClass},
 };
 use std::fmt;
 
@@ -59,6 +59,28 @@ impl Value {
             Value::Timestamp(_) => TypeClass::Timestamp,
             Value::Json(_) => TypeClass::Json,
         })
+    }
+
+    /// Gives a value the class, and a decimal the scale, of another type of the same lane: units, days and microseconds
+    /// stay the numbers they are.
+    pub(crate) fn relabel(&mut self, ty: Type) {
+        let old = std::mem::replace(self, Value::Null);
+        *self = match (old, ty) {
+            (Value::Numeric(Decimal { units, .. }), Type::Numeric { scale, .. }) => {
+                Value::Numeric(Decimal { units, scale })
+            }
+            (Value::Integer(number) | Value::Timestamp(Timestamp(number)), Type::Date) => {
+                Value::Date(Date(i32::try_from(number).expect("days fit 32 bits")))
+            }
+            (Value::Date(Date(days)), Type::Integer) => Value::Integer(i64::from(days)),
+            (Value::Timestamp(Timestamp(micros)), Type::Integer) => Value::Integer(micros),
+            (Value::Date(Date(days)), Type::Timestamp) => Value::Timestamp(Timestamp(i64::from(days))),
+            (Value::Integer(number), Type::Timestamp) => Value::Timestamp(Timestamp(number)),
+            (Value::Json(text), Type::Text) => Value::Text(text),
+            (Value::Text(text), Type::Json) => Value::Json(text),
+            (Value::Json(text) | Value::Text(text), Type::Blob) => Value::Blob(text.into_bytes()),
+            (same, _) => same,
+        };
     }
 
     /// Is it NULL?

@@ -12,6 +12,42 @@
 use crate::{column::Column, ty::TypeClass, value::Value};
 use std::fmt;
 
+pub mod arith;
+pub mod compare;
+mod fault;
+pub mod json;
+pub mod lift;
+pub mod logic;
+
+/// The tables of the families.
+static FAMILIES: &[&[Function]] = &[arith::TABLE, compare::TABLE, logic::TABLE];
+
+/// All functions, family by family.
+pub fn all() -> impl Iterator<Item = &'static Function> {
+    FAMILIES.iter().copied().flatten()
+}
+
+/// The functions of a name, which differ in the classes of their arguments (casts also in their results).
+pub fn overloads(name: &str) -> impl Iterator<Item = &'static Function> {
+    all().filter(move |function| function.name == name)
+}
+
+/// The function of a name for exactly these classes of arguments. Casts are found by [`cast`].
+pub fn find(name: &str, args: &[TypeClass]) -> Option<&'static Function> {
+    overloads(name).find(|function| function.args == args)
+}
+
+/// The function that casts one class to another. Arguments after the first are the scales that its doc names.
+pub fn cast(from: TypeClass, to: TypeClass) -> Option<&'static Function> {
+    overloads("$cast").find(|function| function.args.first() == Some(&from) && function.ret == to)
+}
+
+/// The first function whose leaf has this path. Several may share one leaf (an INTEGER and a DATE compare alike): they
+/// have one name and one shape, and differ in classes only.
+pub fn by_path(path: &str) -> Option<&'static Function> {
+    all().find(|function| function.path == path)
+}
+
 /// What can go wrong in a row. `Ok` is zero so that loops can gather faults without branching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -32,6 +68,8 @@ pub enum Fault {
     InvalidDatetime = 6,
     /// A JSON text is not JSON (22P02, the message says JSON).
     InvalidJson = 7,
+    /// A string would be too long (54000).
+    TooLarge = 8,
 }
 
 /// The rust form of a leaf.

@@ -1,0 +1,126 @@
+//! What does the caller hear when a function fails on a row?
+//!
+//! PostgreSQL's words and codes, made from the fault, the function's name and the row's arguments. The leaf only says
+//! which kind of fault it met; what can be told beyond that is read off the arguments here, away from the loops.
+
+use super::{Fault, RowFault};
+use crate::{ty::TypeClass, value::Value};
+use std::fmt;
+
+/// The negative sign that roots and logarithms do not take, where the argument is a number.
+fn is_negative(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Real(real)) => *real < 0.0,
+        Some(Value::Integer(integer)) => *integer < 0,
+        Some(Value::Numeric(decimal)) => decimal.units < 0,
+        _ => false,
+    }
+}
+
+impl RowFault {
+    /// The message, in lower case and without a final stop.
+    pub fn message(&self) -> String {
+        let text = match self.args.first() {
+            Some(Value::Text(text) | Value::Json(text)) => Some(text),
+            _ => None,
+        };
+        let ty = self.ret.name();
+        match self.fault {
+            Fault::Ok => "no fault".to_owned(),
+            Fault::OutOfRange => match (text, self.ret) {
+                (_, TypeClass::Numeric) => "numeric field overflow".to_owned(),
+                (Some(text), TypeClass::Real) => format!("\"{text}\" is out of range for type real"),
+                (Some(text), _) => format!("value \"{text}\" is out of range for type {ty}"),
+                (None, TypeClass::Real) if self.underflows() => "value out of range: underflow".to_owned(),
+                (None, TypeClass::Real) => "value out of range: overflow".to_owned(),
+                (None, _) => format!("{ty} out of range"),
+            },
+            Fault::DivisionByZero => "division by zero".to_owned(),
+            Fault::InvalidText => {
+                let shown = self.args.first().map(Value::to_string).unwrap_or_default();
+                format!("invalid input syntax for type {ty}: \"{shown}\"")
+            }
+            Fault::DatetimeRange => match text {
+                Some(text) => format!("date/time field value out of range: \"{text}\""),
+                None => format!("{ty} out of range"),
+            },
+            Fault::InvalidDatetime => {
+                let shown = self.args.first().map(Value::to_string).unwrap_or_default();
+                format!("invalid input syntax for type {ty}: \"{shown}\"")
+            }
+            Fault::InvalidJson => "invalid input syntax for type json".to_owned(),
+            Fault::TooLarge => "requested length too large".to_owned(),
+            Fault::InvalidArgument => self.argument().1,
+        }
+    }
+
+    /// The SQLSTATE code.
+    pub fn sqlstate(&self) -> &'static str {
+        match self.fault {
+            Fault::Ok => "00000",
+            Fault::OutOfRange => "22003",
+            Fault::DivisionByZero => "22012",
+            Fault::InvalidText | Fault::InvalidJson => "22P02",
+            Fault::DatetimeRange => "22008",
+            Fault::InvalidDatetime => "22007",
+            Fault::TooLarge => "54000",
+            Fault::InvalidArgument => self.argument().0,
+        }
+    }
+
+    fn underflows(&self) -> bool {
+        let real = |idx: usize| match self.args.get(idx) {
+            Some(Value::Real(real)) => *real,
+            _ => f64::NAN,
+        };
+        match self.function {
+            "*" => real(0) * real(1) == 0.0,
+            "/" => real(0) / real(1) == 0.0,
+            "exp" => real(0) < 0.0,
+            "power" | "pow" => real(0).powf(real(1)) == 0.0,
+            _ => false,
+        }
+    }
+
+    /// Code and message of an argument that the function does not take.
+    fn argument(&self) -> (&'static str, String) {
+        let first = self.args.first();
+        match self.function {
+            "sqrt" => ("2201F", "cannot take square root of a negative number".to_owned()),
+            "ln" | "log" | "log10" if is_negative(first) => {
+                ("2201E", "cannot take logarithm of a negative number".to_owned())
+            }
+            "ln" | "log" | "log10" => ("2201E", "cannot take logarithm of zero".to_owned()),
+            "power" | "pow" if is_negative(first) => {
+                ("2201F", "a negative number raised to a non-integer power yields a complex result".to_owned())
+            }
+            "power" | "pow" => ("2201F", "zero raised to a negative power is undefined".to_owned()),
+            "substr" | "substring" => ("22011", "negative substring length not allowed".to_owned()),
+            "split_part" => ("22023", "field position must not be zero".to_owned()),
+            "$like_escape" | "$ilike_escape" if !one_character(self.args.get(2)) => {
+                ("22025", "invalid escape string".to_owned())
+            }
+            "$like" | "$ilike" | "$like_escape" | "$ilike_escape" => {
+                ("22025", "LIKE pattern must not end with escape character".to_owned())
+            }
+            "date_trunc" | "$extract" | "$extract_int" => {
+                let unit = first.map(Value::to_string).unwrap_or_default();
+                let of = self.args.get(1).and_then(Value::class).unwrap_or(TypeClass::Timestamp);
+                ("22023", format!("unit \"{unit}\" not recognized for type {of}"))
+            }
+            name => ("22023", format!("invalid argument for function {name}")),
+        }
+    }
+}
+
+fn one_character(value: Option<&Value>) -> bool {
+    matches!(value, Some(Value::Text(text)) if text.chars().count() <= 1)
+}
+
+impl fmt::Display for RowFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+impl std::error::Error for RowFault {}
