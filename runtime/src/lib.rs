@@ -1,1 +1,4 @@
 //! Placeholder until its room is built.
+
+#[doc(hidden)]
+pub mod ops;

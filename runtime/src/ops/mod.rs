@@ -1,0 +1,94 @@
+//! Which operators carry out a query, and what travels between them?
+//!
+//! An operator is a [`Source`]: it is asked for batch after batch until there is none. Operators know nothing of SQL or of
+//! the plan: they are told column positions in small spec structs, and whatever has to be *computed* between two of them
+//! (a filter, projections, join keys, group keys, arguments of aggregates, sort keys) is computed by an [`Eval`], one
+//! call for one batch. The interpreter implements `Eval` by walking expressions over vectors, generated code by a typed
+//! loop; the operators are the same for both, so that the two cannot drift apart.
+//!
+//! The convention between an operator and the `Eval` beneath it: computed columns are appended behind the columns that
+//! the operator passes on, and the spec's `out` names those that it gives.
+//!
+//! Holds: an operator never gives an empty batch; a batch holds at most [`Tuning::batch_rows`] rows where the operator
+//! builds it itself; rows come in an order that depends on the order of the input only (groups and distinct rows by
+//! first appearance, pairs of a join by left row and then right row), whatever the size of batches.
+//!
+//! Not here: expressions (`crate::interp`, generated code), reading files (`spectradb_store`), writing.
+
+mod aggregate;
+mod error;
+mod hash_join;
+mod keys;
+mod limit;
+mod pipe;
+mod scan;
+mod scope;
+mod sort;
+#[cfg(test)]
+pub(crate) mod testing;
+mod union;
+mod values;
+mod window;
+
+pub use aggregate::{AggregateCallSpec, AggregateSpec};
+pub use error::{ExecError, Place};
+pub use hash_join::{JoinKind, JoinSpec, PeriodColumns};
+pub use keys::{exact_keys, key_range, no_keys};
+pub use limit::{Limit, row_window};
+pub use pipe::Pipe;
+pub use scan::{Reads, Scan, TableReader, TableScan};
+pub use scope::{Scope, ScopeReader, valid_at, valid_range};
+pub use sort::{SortColumn, SortSpec};
+pub use union::UnionAll;
+pub use values::Values;
+pub use window::{WindowCallSpec, WindowFunction, WindowSpec};
+
+use spectradb_kernel::{Batch, Type, batch::BATCH_ROWS};
+
+/// Gives batches of rows until there are none.
+pub trait Source: Send {
+    /// The next batch, never an empty one; `None` after the last, and then for ever.
+    ///
+    /// # Errors
+    /// What reading or computing met. After an error nothing more may be asked.
+    fn next(&mut self) -> Result<Option<Batch>, ExecError>;
+}
+
+/// An operator that another one owns.
+pub type BoxSource = Box<dyn Source>;
+
+/// One stage of a pipeline: an optional filter and the computed columns, for one batch in one call.
+pub trait Eval: Send {
+    /// The stage's columns for the rows of `input` that its filter lets through, in their order.
+    ///
+    /// `input` may carry a selection, and so may the answer: [`Batch::column`] applies it. The answer may be empty.
+    ///
+    /// # Errors
+    /// The fault of the first row that decides it, placed at the call that met it.
+    fn eval(&mut self, input: &Batch) -> Result<Batch, ExecError>;
+}
+
+/// A stage that an operator owns.
+pub type BoxEval = Box<dyn Eval>;
+
+/// How operators work; it never changes what they answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// At most so many rows in a batch that an operator builds, at least 1.
+    pub batch_rows: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning { batch_rows: BATCH_ROWS }
+    }
+}
+
+/// A column of an operator's input with its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The position in the input.
+    pub column_idx: usize,
+    /// The type.
+    pub ty: Type,
+}

@@ -1,0 +1,75 @@
+//! How do the facts of a table come into a query?
+//!
+//! A [`TableReader`] is what the session lends to a query: a snapshot, and for the present the transaction's own writes
+//! on top. [`Scan`] makes its batches a [`Source`]. This is also the one place through which every query that reads data
+//! passes batch by batch, so a later limit on time or memory belongs here.
+//!
+//! Not here: what a scope's expressions mean (`scope`), which blocks are read (`spectradb_store`).
+
+use super::{ExecError, Source};
+use spectradb_kernel::{
+    Batch,
+    time::{Commit, Micros},
+};
+use spectradb_store::{error::StoreError, scan::ScanSpec};
+
+/// Which writes a scan sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// What is committed: every scan with an explicit scope of system time.
+    Committed,
+    /// The newest state with the transaction's own writes: a scan without one. The spec's system scope is
+    /// `AsOf(current_commit())`.
+    WithOwnWrites,
+}
+
+/// The batches of a scan, each of the spec's columns.
+pub type TableScan = Box<dyn Iterator<Item = Result<Batch, StoreError>> + Send>;
+
+/// What a query may read: a transaction's view of the database.
+pub trait TableReader: Send + Sync {
+    /// Opens a scan; what it returns keeps alive whatever it needs.
+    ///
+    /// # Errors
+    /// What the store met.
+    fn scan(&self, spec: ScanSpec, reads: Reads) -> Result<TableScan, StoreError>;
+
+    /// The last commit with an instant at or before this one; 0 when there is none.
+    ///
+    /// # Errors
+    /// What the store met.
+    fn commit_at(&self, instant: Micros) -> Result<Commit, StoreError>;
+
+    /// The newest commit that the transaction sees.
+    fn current_commit(&self) -> Commit;
+}
+
+/// The facts of a table.
+pub struct Scan {
+    /// `None` after the end or an error.
+    batches: Option<TableScan>,
+}
+
+impl Scan {
+    /// The batches of an opened scan.
+    pub fn new(batches: TableScan) -> Scan {
+        Scan { batches: Some(batches) }
+    }
+}
+
+impl Source for Scan {
+    fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+        while let Some(batches) = &mut self.batches {
+            match batches.next() {
+                Some(Ok(batch)) if batch.is_empty() => {}
+                Some(Ok(batch)) => return Ok(Some(batch)),
+                Some(Err(error)) => {
+                    self.batches = None;
+                    return Err(error.into());
+                }
+                None => self.batches = None,
+            }
+        }
+        Ok(None)
+    }
+}

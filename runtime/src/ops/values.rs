@@ -1,0 +1,29 @@
+//! How do batches that exist already come into a query?
+//!
+//! Rows of VALUES, the one row that stands for a missing FROM, and an empty source are all made of them.
+
+use super::{ExecError, Source};
+use spectradb_kernel::Batch;
+
+/// Batches that are given when the query starts.
+pub struct Values {
+    batches: std::vec::IntoIter<Batch>,
+}
+
+impl Values {
+    /// These batches, in order.
+    pub fn new(batches: Vec<Batch>) -> Values {
+        Values { batches: batches.into_iter() }
+    }
+
+    /// One row without columns: what SELECT reads when it has no FROM.
+    pub fn one_row() -> Values {
+        Values::new(vec![Batch::new(Vec::new(), 1)])
+    }
+}
+
+impl Source for Values {
+    fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+        Ok(self.batches.by_ref().find(|batch| !batch.is_empty()))
+    }
+}
