@@ -13,10 +13,7 @@ use spectradb_kernel::{
     time::{Commit, Micros},
     ty::Type,
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, RwLock},
-};
+use std::sync::{Arc, RwLock};
 
 /// One version of all tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,13 +7,18 @@
 //! Holds: every file begins with a header that says what it is, which database it belongs to and who can read it.
 //! Not here: when files are written and what their content means.
 
+pub(crate) mod bytes;
+pub(crate) mod frame;
+pub(crate) mod header;
+pub(crate) mod log_v1;
+
 /// Which database, and which opening of it, wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Random bytes given when the database was made.
-    pub database: [u8; 16],
+    pub(crate) database: [u8; 16],
     /// 1; one more when a database goes on from a copy or a past state of itself.
-    pub timeline: u32,
+    pub(crate) timeline: u32,
     /// One more at each open for writing.
-    pub epoch: u64,
+    pub(crate) epoch: u64,
 }

@@ -1,0 +1,427 @@
+//! What stands in the payload of a commit's frame?
+//!
+//! Sections, each whole in itself: the commit's seed and metadata, facts of one table by columns, deletions, identities
+//! of facts that end. A large commit is cut by rows into sections and by sections into frames, so that writing one needs
+//! a buffer of a frame, whatever the commit's size. Columns carry their ids and types: a reader needs no catalogue.
+//!
+//! Holds: reading what [`Sections`] wrote gives the same write, however it was cut.
+//! Not here: the frame around it (`frame`), hashes (`chain`).
+
+use super::bytes::{Put, Read, Reader};
+use crate::fact::{FactBatch, FactId, Retraction, Superseded, Write};
+use spectradb_kernel::{
+    Column, Period, Type, Value,
+    bitmap::Bitmap,
+    column::{ByteRuns, Data},
+    lane::Lane,
+    schema::{ColumnId, TableId},
+    time::{Date, Timestamp},
+    ty::LaneKind,
+    value::Decimal,
+};
+use std::ops::Range;
+
+/// A frame is closed when its payload passes so many bytes.
+pub(crate) const FRAME_PAYLOAD_BYTES: usize = 512 << 10;
+
+const SECTION_BEGIN: u8 = 1;
+const SECTION_FACTS: u8 = 2;
+const SECTION_RETRACTIONS: u8 = 3;
+const SECTION_SUPERSEDED: u8 = 4;
+
+/// All periods of the section are `Period::ALWAYS` and not written.
+const FACTS_ALWAYS: u8 = 1;
+/// All origins of the section are 0 and not written.
+const FACTS_STATED: u8 = 2;
+
+const COLUMN_NULL: u8 = 0;
+const COLUMN_CONST: u8 = 1;
+const COLUMN_FULL: u8 = 2;
+const COLUMN_WITH_NULLS: u8 = 3;
+
+/// One stretch of a write that becomes a section.
+#[derive(Clone, Debug)]
+enum Piece {
+    Begin,
+    Facts(usize, Range<usize>),
+    Retractions(usize, Range<usize>),
+    Superseded(usize, Range<usize>),
+}
+
+/// Cuts a write into the payloads of frames.
+#[derive(Debug)]
+pub(crate) struct Sections<'a> {
+    write: &'a Write,
+    /// The ids of each batch's columns.
+    column_ids: &'a [Vec<ColumnId>],
+    seed: [u8; 32],
+    /// What is still to be written, last first.
+    pieces: Vec<Piece>,
+}
+
+impl<'a> Sections<'a> {
+    /// The sections of a write; `column_ids` gives the ids of each fact batch's columns.
+    pub(crate) fn new(write: &'a Write, column_ids: &'a [Vec<ColumnId>], seed: [u8; 32]) -> Sections<'a> {
+        let mut pieces = vec![Piece::Begin];
+        pieces.extend(write.facts.iter().enumerate().map(|(i, batch)| Piece::Facts(i, 0..batch.periods.len())));
+        let retractions = write.retractions.iter().enumerate();
+        pieces.extend(retractions.map(|(i, retraction)| Piece::Retractions(i, 0..retraction.periods.len())));
+        let superseded = write.superseded.iter().enumerate();
+        pieces.extend(superseded.map(|(i, superseded)| Piece::Superseded(i, 0..superseded.facts.len())));
+        pieces.reverse();
+        Sections { write, column_ids, seed, pieces }
+    }
+
+    /// Appends the next frame's payload; `true` when it was the last.
+    pub(crate) fn next_payload(&mut self, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        while let Some(piece) = self.pieces.pop() {
+            let (rows, about_bytes) = self.size(&piece);
+            if about_bytes > FRAME_PAYLOAD_BYTES && rows.len() > 1 {
+                let (first, second) = split(piece, &rows);
+                self.pieces.push(second);
+                self.pieces.push(first);
+                continue;
+            }
+            if out.len() > start && out.len() - start + about_bytes > FRAME_PAYLOAD_BYTES {
+                self.pieces.push(piece);
+                return false;
+            }
+            if !rows.is_empty() || matches!(piece, Piece::Begin) {
+                self.put(&piece, out);
+            }
+        }
+        true
+    }
+
+    /// A piece's rows and about how many bytes they take.
+    fn size(&self, piece: &Piece) -> (Range<usize>, usize) {
+        match piece {
+            Piece::Begin => (0..1, 64 + self.write.metadata.as_ref().map_or(0, String::len)),
+            Piece::Facts(i, rows) => {
+                let columns = &self.write.facts[*i].columns;
+                let bytes: usize = columns.iter().map(|column| column.slice(rows.clone()).memory_bytes()).sum();
+                (rows.clone(), bytes + rows.len() * 24)
+            }
+            Piece::Retractions(i, rows) => {
+                let keys = &self.write.retractions[*i].keys;
+                let bytes: usize = keys.iter().map(|column| column.slice(rows.clone()).memory_bytes()).sum();
+                (rows.clone(), bytes + rows.len() * 16)
+            }
+            Piece::Superseded(i, rows) => {
+                let facts = &self.write.superseded[*i].facts[rows.clone()];
+                (rows.clone(), facts.iter().map(|fact| fact.key.len() + 20).sum())
+            }
+        }
+    }
+
+    fn put(&self, piece: &Piece, out: &mut Vec<u8>) {
+        match piece {
+            Piece::Begin => {
+                out.put_u8(SECTION_BEGIN);
+                out.put(&self.seed);
+                out.put_u8(u8::from(self.write.metadata.is_some()));
+                if let Some(metadata) = &self.write.metadata {
+                    out.put_bytes(metadata.as_bytes());
+                }
+            }
+            Piece::Facts(i, rows) => put_facts(&self.write.facts[*i], &self.column_ids[*i], rows.clone(), out),
+            Piece::Retractions(i, rows) => {
+                let retraction = &self.write.retractions[*i];
+                out.put_u8(SECTION_RETRACTIONS);
+                out.put_u32(retraction.table.0);
+                out.put_u32(count(rows.len()));
+                out.put_u32(count(retraction.keys.len()));
+                put_periods(&retraction.periods[rows.clone()], out);
+                retraction.keys.iter().for_each(|key| put_column(&key.slice(rows.clone()), out));
+            }
+            Piece::Superseded(i, rows) => {
+                let superseded = &self.write.superseded[*i];
+                out.put_u8(SECTION_SUPERSEDED);
+                out.put_u32(superseded.table.0);
+                out.put_u32(count(rows.len()));
+                for fact in &superseded.facts[rows.clone()] {
+                    out.put_bytes(&fact.key);
+                    out.put_i64(fact.valid_from);
+                    out.put_u64(fact.commit);
+                }
+            }
+        }
+    }
+}
+
+fn split(piece: Piece, rows: &Range<usize>) -> (Piece, Piece) {
+    let middle = rows.start + rows.len() / 2;
+    let (low, high) = (rows.start..middle, middle..rows.end);
+    match piece {
+        Piece::Begin => unreachable!("the beginning is one row"),
+        Piece::Facts(i, _) => (Piece::Facts(i, low), Piece::Facts(i, high)),
+        Piece::Retractions(i, _) => (Piece::Retractions(i, low), Piece::Retractions(i, high)),
+        Piece::Superseded(i, _) => (Piece::Superseded(i, low), Piece::Superseded(i, high)),
+    }
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).expect("a section has fewer than 2^32 rows")
+}
+
+fn put_periods(periods: &[Period], out: &mut Vec<u8>) {
+    periods.iter().for_each(|period| out.put_i64(period.from()));
+    periods.iter().for_each(|period| out.put_i64(period.to()));
+}
+
+fn put_facts(batch: &FactBatch, column_ids: &[ColumnId], rows: Range<usize>, out: &mut Vec<u8>) {
+    let (periods, origins) = (&batch.periods[rows.clone()], &batch.origins[rows.clone()]);
+    let is_always = periods.iter().all(|period| *period == Period::ALWAYS);
+    let is_stated = origins.iter().all(|origin| *origin == 0);
+    out.put_u8(SECTION_FACTS);
+    out.put_u32(batch.table.0);
+    out.put_u32(batch.schema_version);
+    out.put_u32(count(rows.len()));
+    out.put_u32(count(batch.columns.len()));
+    out.put_u8(if is_always { FACTS_ALWAYS } else { 0 } | if is_stated { FACTS_STATED } else { 0 });
+    if !is_always {
+        put_periods(periods, out);
+    }
+    if !is_stated {
+        out.put_all(origins);
+    }
+    for (column, id) in batch.columns.iter().zip(column_ids) {
+        out.put_u32(id.0);
+        put_column(&column.slice(rows.clone()), out);
+    }
+}
+
+fn put_type(ty: Type, out: &mut Vec<u8>) {
+    let (code, precision, scale) = match ty {
+        Type::Boolean => (1, 0, 0),
+        Type::Integer => (2, 0, 0),
+        Type::Real => (3, 0, 0),
+        Type::Numeric { precision, scale } => (4, precision, scale),
+        Type::Text => (5, 0, 0),
+        Type::Blob => (6, 0, 0),
+        Type::Date => (7, 0, 0),
+        Type::Timestamp => (8, 0, 0),
+        Type::Json => (9, 0, 0),
+    };
+    out.put(&[code, precision, scale]);
+}
+
+fn read_type(reader: &mut Reader<'_>) -> Read<Type> {
+    let (code, precision, scale) = (reader.u8()?, reader.u8()?, reader.u8()?);
+    Ok(match code {
+        1 => Type::Boolean,
+        2 => Type::Integer,
+        3 => Type::Real,
+        4 if scale <= precision && precision <= 38 => Type::Numeric { precision, scale },
+        5 => Type::Text,
+        6 => Type::Blob,
+        7 => Type::Date,
+        8 => Type::Timestamp,
+        9 => Type::Json,
+        _ => return reader.malformed("there is no such type"),
+    })
+}
+
+/// A type as it stands in a catalogue.
+pub(crate) fn put_declared_type(ty: Type, out: &mut Vec<u8>) {
+    put_type(ty, out);
+}
+
+/// A type as it stands in a catalogue.
+pub(crate) fn read_declared_type(reader: &mut Reader<'_>) -> Read<Type> {
+    read_type(reader)
+}
+
+fn put_column(column: &Column, out: &mut Vec<u8>) {
+    put_type(column.ty(), out);
+    match column.as_const() {
+        Some(Value::Null) => return out.put_u8(COLUMN_NULL),
+        Some(value) => {
+            out.put_u8(COLUMN_CONST);
+            return put_value(value, out);
+        }
+        None => {}
+    }
+    let plain = column.to_plain();
+    match plain.validity() {
+        None => out.put_u8(COLUMN_FULL),
+        Some(bits) => {
+            out.put_u8(COLUMN_WITH_NULLS);
+            out.put_all(bits.to_words().slice(0..bits.len().div_ceil(64)).as_slice());
+        }
+    }
+    match plain.data() {
+        Data::Bool(lane) => out.put_all(lane.as_slice()),
+        Data::I64(lane) => out.put_all(lane.as_slice()),
+        Data::F64(lane) => out.put_all(lane.as_slice()),
+        Data::I128(lane) => out.put_all(lane.as_slice()),
+        Data::Bytes(runs) => {
+            let offsets = runs.offsets.as_slice();
+            offsets.windows(2).for_each(|pair| out.put_u32(pair[1] - pair[0]));
+            let (first, last) = (offsets[0] as usize, offsets[offsets.len() - 1] as usize);
+            out.put(&runs.bytes[first..last]);
+        }
+        Data::Const(_) | Data::FrameOfReference { .. } | Data::Dictionary { .. } => {
+            unreachable!("the column was made plain")
+        }
+    }
+}
+
+fn put_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Null => unreachable!("a NULL constant has an encoding of its own"),
+        Value::Boolean(value) => out.put_u8(u8::from(*value)),
+        Value::Integer(value) => out.put_i64(*value),
+        Value::Real(value) => out.put_u64(value.to_bits()),
+        Value::Numeric(value) => out.put(&value.units.to_le_bytes()),
+        Value::Text(text) | Value::Json(text) => out.put_bytes(text.as_bytes()),
+        Value::Blob(blob) => out.put_bytes(blob),
+        Value::Date(Date(days)) => out.put_i64(i64::from(*days)),
+        Value::Timestamp(Timestamp(micros)) => out.put_i64(*micros),
+    }
+}
+
+fn read_value(ty: Type, reader: &mut Reader<'_>) -> Read<Value> {
+    Ok(match ty {
+        Type::Boolean => Value::Boolean(reader.u8()? != 0),
+        Type::Integer => Value::Integer(reader.i64()?),
+        Type::Real => Value::Real(f64::from_bits(reader.u64()?)),
+        Type::Numeric { scale, .. } => Value::Numeric(Decimal { units: reader.all::<i128>(1)?[0], scale }),
+        Type::Text => Value::Text(reader.text()?),
+        Type::Json => Value::Json(reader.text()?),
+        Type::Blob => Value::Blob(reader.bytes()?.to_vec()),
+        Type::Date => match i32::try_from(reader.i64()?) {
+            Ok(days) => Value::Date(Date(days)),
+            Err(_) => return reader.malformed("a date has too many days"),
+        },
+        Type::Timestamp => Value::Timestamp(Timestamp(reader.i64()?)),
+    })
+}
+
+fn read_column(rows: usize, reader: &mut Reader<'_>) -> Read<Column> {
+    let ty = read_type(reader)?;
+    let validity = match reader.u8()? {
+        COLUMN_NULL => return Ok(Column::constant(ty, Value::Null, rows)),
+        COLUMN_CONST => return Ok(Column::constant(ty, read_value(ty, reader)?, rows)),
+        COLUMN_FULL => None,
+        COLUMN_WITH_NULLS => Some(Bitmap::new(Lane::from_vec(reader.all::<u64>(rows.div_ceil(64))?), rows)),
+        _ => return reader.malformed("there is no such column encoding"),
+    };
+    let data = match ty.lane() {
+        LaneKind::Bool => {
+            let values = reader.all::<u8>(rows)?;
+            reader.check(values.iter().all(|value| *value <= 1), "a boolean is neither 0 nor 1")?;
+            Data::Bool(Lane::from_vec(values))
+        }
+        LaneKind::I64 => {
+            let values = reader.all::<i64>(rows)?;
+            let is_day = |day: &i64| i32::try_from(*day).is_ok();
+            reader.check(ty != Type::Date || values.iter().all(is_day), "a date has too many days")?;
+            Data::I64(Lane::from_vec(values))
+        }
+        LaneKind::F64 => Data::F64(Lane::from_vec(reader.all(rows)?)),
+        LaneKind::I128 => Data::I128(Lane::from_vec(reader.all(rows)?)),
+        LaneKind::Bytes => Data::Bytes(read_runs(ty, rows, reader)?),
+    };
+    Ok(Column::new(ty, validity, data))
+}
+
+fn read_runs(ty: Type, rows: usize, reader: &mut Reader<'_>) -> Read<ByteRuns> {
+    let mut offsets = reader.all::<u32>(rows)?;
+    let mut end = 0u32;
+    for offset in &mut offsets {
+        let Some(next) = end.checked_add(*offset) else { return reader.malformed("strings pass 4 GiB") };
+        *offset = end;
+        end = next;
+    }
+    offsets.push(end);
+    let bytes = reader.take(end as usize)?;
+    if ty != Type::Blob {
+        let text = std::str::from_utf8(bytes).ok();
+        let cuts_well = |text: &str| offsets.iter().all(|offset| text.is_char_boundary(*offset as usize));
+        reader.check(text.is_some_and(cuts_well), "a text is not UTF-8")?;
+    }
+    Ok(ByteRuns::from_vecs(offsets, bytes.to_vec()))
+}
+
+fn read_periods(rows: usize, reader: &mut Reader<'_>) -> Read<Vec<Period>> {
+    let (from, to) = (reader.all::<i64>(rows)?, reader.all::<i64>(rows)?);
+    let periods = from.into_iter().zip(to).map(|(from, to)| Period::new(from, to));
+    match periods.collect::<Result<Vec<_>, _>>() {
+        Ok(periods) => Ok(periods),
+        Err(_) => reader.malformed("a period ends before it begins"),
+    }
+}
+
+/// What the frames of a commit say, as far as they have been read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadWrite {
+    /// The facts, with the ids of each batch's columns.
+    pub(crate) write: Write,
+    pub(crate) column_ids: Vec<Vec<ColumnId>>,
+    pub(crate) seed: [u8; 32],
+}
+
+impl ReadWrite {
+    /// Adds the sections of a frame's payload.
+    pub(crate) fn add(&mut self, payload: &[u8]) -> Read<()> {
+        let mut reader = Reader::new(payload);
+        while !reader.is_at_end() {
+            match reader.u8()? {
+                SECTION_BEGIN => {
+                    self.seed = reader.hash()?;
+                    self.write.metadata = if reader.u8()? == 0 { None } else { Some(reader.text()?) };
+                }
+                SECTION_FACTS => self.add_facts(&mut reader)?,
+                SECTION_RETRACTIONS => {
+                    let table = TableId(reader.u32()?);
+                    let rows = reader.count(16)?;
+                    let key_count = reader.count(4)?;
+                    let periods = read_periods(rows, &mut reader)?;
+                    let keys = (0..key_count).map(|_| read_column(rows, &mut reader)).collect::<Read<_>>()?;
+                    self.write.retractions.push(Retraction { table, keys, periods });
+                }
+                SECTION_SUPERSEDED => {
+                    let table = TableId(reader.u32()?);
+                    let rows = reader.count(20)?;
+                    let fact = |_| {
+                        let key = reader.bytes()?.to_vec();
+                        Ok(FactId { key, valid_from: reader.i64()?, commit: reader.u64()? })
+                    };
+                    let facts = (0..rows).map(fact).collect::<Read<_>>()?;
+                    self.write.superseded.push(Superseded { table, facts });
+                }
+                _ => return reader.malformed("there is no such section"),
+            }
+        }
+        Ok(())
+    }
+
+    fn add_facts(&mut self, reader: &mut Reader<'_>) -> Read<()> {
+        let table = TableId(reader.u32()?);
+        let schema_version = reader.u32()?;
+        let rows = reader.u32()? as usize;
+        let column_count = reader.count(8)?;
+        let flags = reader.u8()?;
+        // Constants take no bytes a row, so the rows cannot be held against the bytes; frames are bounded instead.
+        reader.check(rows <= 1 << 28, "a section has too many rows")?;
+        let periods = match flags & FACTS_ALWAYS {
+            0 => read_periods(rows, reader)?,
+            _ => vec![Period::ALWAYS; rows],
+        };
+        let origins = match flags & FACTS_STATED {
+            0 => reader.all::<u64>(rows)?,
+            _ => vec![0; rows],
+        };
+        let mut ids = Vec::with_capacity(column_count);
+        let mut columns = Vec::with_capacity(column_count);
+        for _ in 0..column_count {
+            ids.push(ColumnId(reader.u32()?));
+            columns.push(read_column(rows, reader)?);
+        }
+        self.write.facts.push(FactBatch { table, schema_version, columns, periods, origins });
+        self.column_ids.push(ids);
+        Ok(())
+    }
+}
