@@ -8,6 +8,7 @@
 //! Not here: when files are written and what their content means.
 
 pub(crate) mod bytes;
+pub(crate) mod catalog_v1;
 pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod log_v1;

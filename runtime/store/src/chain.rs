@@ -1,0 +1,463 @@
+//! How is a record tied to everything that was recorded before it?
+//!
+//! Each record has a link: a hash over the link before it, what the record says of itself, and the Merkle root of its
+//! leaves. A commit has a leaf for each new fact, each deletion, each fact that ends, and one for its metadata, in the
+//! order of (table, key, valid_from, kind of leaf). A leaf hashes two commitments, one to the key and period, one to the
+//! other columns, each salted from the record's seed: a proof can open one and keep the other closed, and erasing a fact
+//! can destroy its salts and keep the leaf.
+//!
+//! Holds: what is hashed are values by column id, never the bytes of a file, so facts hash the same in log, memory and
+//! segments. NULL columns are left out, so a fact hashes the same after a column was added.
+//! Not here: proofs and their files.
+
+use crate::{
+    fact::Write,
+    format::{bytes::Put, frame::RecordHead, header::HASH_SUITE_BLAKE3},
+};
+use spectradb_kernel::{
+    Column, Type,
+    column::{ByteVals, Vals},
+    key,
+    schema::{ColumnId, TableId},
+    time::Micros,
+    ty::LaneKind,
+};
+use std::{cmp::Ordering, sync::LazyLock};
+
+/// 32 bytes of BLAKE3.
+pub(crate) type Hash = [u8; 32];
+
+/// The link before the first record.
+pub(crate) const GENESIS: Hash = [0; 32];
+
+const SALT_BYTES: usize = 16;
+/// Salts are drawn for so many leaves at a time.
+const SALTED_LEAVES: usize = 128;
+
+/// Keys that keep the uses of one hash function apart.
+static KEYS: LazyLock<Keys> = LazyLock::new(|| {
+    let key = |name: &str| *blake3::hash(name.as_bytes()).as_bytes();
+    Keys {
+        link: key("spectradb 1 link"),
+        leaf: key("spectradb 1 leaf"),
+        node: key("spectradb 1 node"),
+        key_and_period: key("spectradb 1 key and period"),
+        columns: key("spectradb 1 columns"),
+    }
+});
+
+struct Keys {
+    link: Hash,
+    leaf: Hash,
+    node: Hash,
+    key_and_period: Hash,
+    columns: Hash,
+}
+
+/// What a leaf states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+enum Op {
+    Metadata = 1,
+    Assert = 2,
+    Retract = 3,
+    Supersede = 4,
+    Catalog = 5,
+}
+
+/// Where the parts of a fact batch's rows stand: the key's positions in key order, and every column's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BatchShape {
+    pub(crate) key: Vec<usize>,
+    pub(crate) ids: Vec<ColumnId>,
+}
+
+/// A record's link.
+pub(crate) fn link(database: [u8; 16], timeline: u32, head: &RecordHead, root: &Hash) -> Hash {
+    let mut bytes = Vec::with_capacity(160);
+    bytes.put_u8(HASH_SUITE_BLAKE3);
+    bytes.put_u8(head.kind.code());
+    bytes.put(&database);
+    bytes.put_u32(timeline);
+    bytes.put_u64(head.epoch);
+    bytes.put_u64(head.term);
+    bytes.put_u64(head.record);
+    bytes.put_u64(head.commit);
+    bytes.put_i64(head.instant);
+    bytes.put_u64(head.catalog_version);
+    bytes.put(&head.previous);
+    bytes.put(root);
+    *blake3::keyed_hash(&KEYS.link, &bytes).as_bytes()
+}
+
+/// The root of a record whose only leaf is a change of the catalogue.
+pub(crate) fn catalog_root(change: &[u8]) -> Hash {
+    let columns = *blake3::keyed_hash(&KEYS.columns, change).as_bytes();
+    leaf(&leaf_key(TableId(0), 0, Op::Catalog), &GENESIS, &columns)
+}
+
+/// The root of a commit; `shapes` has one entry a fact batch.
+pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], seed: &Hash) -> Hash {
+    let mut entries = Entries::default();
+    entries.gather(write, shapes);
+    let readers: Vec<Vec<LeafColumn<'_>>> =
+        write.facts.iter().zip(shapes).map(|(batch, shape)| leaf_columns(&batch.columns, shape)).collect();
+    let mut salts = Salts::new(seed);
+    let mut merkle = Merkle::default();
+    let mut bytes = Vec::new();
+    let mut last_leaf_key: Option<((TableId, u32, Op), Hash)> = None;
+    for entry in &entries.sorted {
+        let salt = salts.next();
+        let schema_version = match entry.op {
+            Op::Assert => write.facts[entry.source as usize].schema_version,
+            Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => 0,
+        };
+        let wanted = (entry.table, schema_version, entry.op);
+        let leaf_key = match last_leaf_key {
+            Some((kept, key)) if kept == wanted => key,
+            _ => leaf_key(entry.table, schema_version, entry.op),
+        };
+        last_leaf_key = Some((wanted, leaf_key));
+
+        let row = entry.row as usize;
+        bytes.clear();
+        bytes.put(&salt[..SALT_BYTES]);
+        bytes.put(entries.key(entry));
+        bytes.put_i64(entry.valid_from);
+        match entry.op {
+            Op::Assert => {
+                let batch = &write.facts[entry.source as usize];
+                bytes.put_i64(batch.periods[row].to());
+                bytes.put_u64(batch.origins[row]);
+            }
+            Op::Retract => {
+                bytes.put_i64(write.retractions[entry.source as usize].periods[row].to());
+                bytes.put_u64(0);
+            }
+            Op::Supersede => {
+                bytes.put_i64(0);
+                bytes.put_u64(write.superseded[entry.source as usize].facts[row].commit);
+            }
+            Op::Metadata | Op::Catalog => {}
+        }
+        let key_and_period = *blake3::keyed_hash(&KEYS.key_and_period, &bytes).as_bytes();
+
+        bytes.clear();
+        bytes.put(&salt[SALT_BYTES..]);
+        match entry.op {
+            Op::Assert => readers[entry.source as usize].iter().for_each(|column| column.put(row, &mut bytes)),
+            Op::Metadata => bytes.put(write.metadata.as_deref().unwrap_or_default().as_bytes()),
+            Op::Retract | Op::Supersede | Op::Catalog => {}
+        }
+        let columns = *blake3::keyed_hash(&KEYS.columns, &bytes).as_bytes();
+        merkle.push(leaf(&leaf_key, &key_and_period, &columns));
+    }
+    merkle.root()
+}
+
+/// The key of the leaves of one table, schema version and kind.
+fn leaf_key(table: TableId, schema_version: u32, op: Op) -> Hash {
+    let mut bytes = Vec::with_capacity(9);
+    bytes.put_u32(table.0);
+    bytes.put_u32(schema_version);
+    bytes.put_u8(op as u8);
+    *blake3::keyed_hash(&KEYS.leaf, &bytes).as_bytes()
+}
+
+// Table, version and kind are in the key, so that the two commitments fill exactly one block of the hash.
+fn leaf(leaf_key: &Hash, key_and_period: &Hash, columns: &Hash) -> Hash {
+    pair(leaf_key, key_and_period, columns)
+}
+
+fn pair(hash_key: &Hash, left: &Hash, right: &Hash) -> Hash {
+    let mut both = [0; 64];
+    both[..32].copy_from_slice(left);
+    both[32..].copy_from_slice(right);
+    *blake3::keyed_hash(hash_key, &both).as_bytes()
+}
+
+/// One leaf before it is hashed.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    valid_from: Micros,
+    key_start: usize,
+    key_len: u32,
+    table: TableId,
+    /// Which batch, deletion or list of identities it comes from.
+    source: u32,
+    row: u32,
+    op: Op,
+}
+
+/// All leaves of a commit, sorted.
+#[derive(Debug, Default)]
+struct Entries {
+    keys: Vec<u8>,
+    sorted: Vec<Entry>,
+}
+
+impl Entries {
+    fn key(&self, entry: &Entry) -> &[u8] {
+        &self.keys[entry.key_start..entry.key_start + entry.key_len as usize]
+    }
+
+    fn gather(&mut self, write: &Write, shapes: &[BatchShape]) {
+        if write.metadata.is_some() {
+            self.push(TableId(0), Op::Metadata, 0, 0, 0, |_| {});
+        }
+        for (source, (batch, shape)) in (0..).zip(write.facts.iter().zip(shapes)) {
+            let keys: Vec<Column> = shape.key.iter().map(|position| batch.columns[*position].clone()).collect();
+            self.gather_rows(batch.table, Op::Assert, source, &keys, batch.periods.iter().map(|period| period.from()));
+        }
+        for (source, retraction) in (0..).zip(&write.retractions) {
+            let froms = retraction.periods.iter().map(|period| period.from());
+            self.gather_rows(retraction.table, Op::Retract, source, &retraction.keys, froms);
+        }
+        for (source, superseded) in (0..).zip(&write.superseded) {
+            for (row, fact) in (0..).zip(&superseded.facts) {
+                self.push(superseded.table, Op::Supersede, source, row, fact.valid_from, |out| out.put(&fact.key));
+            }
+        }
+        let keys = &self.keys;
+        let key = |entry: &Entry| &keys[entry.key_start..entry.key_start + entry.key_len as usize];
+        // An identity may name a key and instant that a new fact has too; its commit makes the order total.
+        let commit = |entry: &Entry| match entry.op {
+            Op::Supersede => write.superseded[entry.source as usize].facts[entry.row as usize].commit,
+            Op::Metadata | Op::Assert | Op::Retract | Op::Catalog => 0,
+        };
+        let order = |a: &Entry, b: &Entry| -> Ordering {
+            let places = (a.table, key(a), a.valid_from, a.op).cmp(&(b.table, key(b), b.valid_from, b.op));
+            places.then_with(|| commit(a).cmp(&commit(b)))
+        };
+        // Bulk loads mostly come sorted.
+        if !self.sorted.is_sorted_by(|a, b| order(a, b) != Ordering::Greater) {
+            self.sorted.sort_unstable_by(order);
+        }
+    }
+
+    fn gather_rows(
+        &mut self,
+        table: TableId,
+        op: Op,
+        source: u32,
+        keys: &[Column],
+        froms: impl ExactSizeIterator<Item = Micros>,
+    ) {
+        self.sorted.reserve(froms.len());
+        // One 64-bit column is by far the commonest key, and its bytes are computed without a look at each row's kind.
+        if let [only] = keys
+            && only.ty().lane() == LaneKind::I64
+            && !only.has_nulls()
+        {
+            let values = only.i64s();
+            for (row, valid_from) in (0..).zip(froms) {
+                let bytes = key::i64_bytes(values.at(row as usize));
+                self.push(table, op, source, row, valid_from, |out| out.put(&bytes));
+            }
+            return;
+        }
+        for (row, valid_from) in (0..).zip(froms) {
+            self.push(table, op, source, row, valid_from, |out| key::encode(keys, row as usize, out));
+        }
+    }
+
+    fn push(
+        &mut self,
+        table: TableId,
+        op: Op,
+        source: u32,
+        row: u32,
+        valid_from: Micros,
+        put_key: impl FnOnce(&mut Vec<u8>),
+    ) {
+        let key_start = self.keys.len();
+        put_key(&mut self.keys);
+        let key_len = u32::try_from(self.keys.len() - key_start).expect("a key is shorter than 4 GiB");
+        self.sorted.push(Entry { valid_from, key_start, key_len, table, source, row, op });
+    }
+}
+
+/// A column with what its values need to be hashed.
+struct LeafColumn<'a> {
+    id: ColumnId,
+    column: &'a Column,
+    values: LeafValues<'a>,
+}
+
+enum LeafValues<'a> {
+    Bool(Vals<'a, u8>),
+    I64(Vals<'a, i64>),
+    F64(Vals<'a, f64>),
+    I128(Vals<'a, i128>, u8),
+    Bytes(ByteVals<'a>),
+}
+
+/// The columns outside the key, by id.
+fn leaf_columns<'a>(columns: &'a [Column], shape: &BatchShape) -> Vec<LeafColumn<'a>> {
+    let outside = columns.iter().zip(&shape.ids).enumerate().filter(|(place, _)| !shape.key.contains(place));
+    let mut found: Vec<LeafColumn<'_>> = outside
+        .map(|(_, (column, id))| {
+            let values = match column.ty().lane() {
+                LaneKind::Bool => LeafValues::Bool(column.bools()),
+                LaneKind::I64 => LeafValues::I64(column.i64s()),
+                LaneKind::F64 => LeafValues::F64(column.f64s()),
+                LaneKind::I128 => LeafValues::I128(column.i128s(), column.ty().scale()),
+                LaneKind::Bytes => LeafValues::Bytes(column.byte_vals()),
+            };
+            LeafColumn { id: *id, column, values }
+        })
+        .collect();
+    found.sort_by_key(|column| column.id);
+    found
+}
+
+impl LeafColumn<'_> {
+    fn put(&self, row: usize, out: &mut Vec<u8>) {
+        if self.column.is_null(row) {
+            return;
+        }
+        out.put_u32(self.id.0);
+        out.put_u8(type_code(self.column.ty()));
+        match &self.values {
+            LeafValues::Bool(values) => out.put_u8(values.at(row)),
+            LeafValues::I64(values) => out.put_i64(values.at(row)),
+            LeafValues::F64(values) => out.put_u64(values.at(row).to_bits()),
+            LeafValues::I128(values, scale) => {
+                out.put_u8(*scale);
+                out.put(&values.at(row).to_le_bytes());
+            }
+            LeafValues::Bytes(values) => out.put_bytes(values.at(row)),
+        }
+    }
+}
+
+fn type_code(ty: Type) -> u8 {
+    match ty {
+        Type::Boolean => 1,
+        Type::Integer => 2,
+        Type::Real => 3,
+        Type::Numeric { .. } => 4,
+        Type::Text => 5,
+        Type::Blob => 6,
+        Type::Date => 7,
+        Type::Timestamp => 8,
+        Type::Json => 9,
+    }
+}
+
+/// Two salts a leaf, in the order of the leaves.
+struct Salts {
+    reader: blake3::OutputReader,
+    drawn: [u8; SALTED_LEAVES * 2 * SALT_BYTES],
+    next: usize,
+}
+
+impl Salts {
+    fn new(seed: &Hash) -> Salts {
+        let reader = blake3::Hasher::new_keyed(seed).finalize_xof();
+        Salts { reader, drawn: [0; SALTED_LEAVES * 2 * SALT_BYTES], next: SALTED_LEAVES }
+    }
+
+    fn next(&mut self) -> [u8; 2 * SALT_BYTES] {
+        if self.next == SALTED_LEAVES {
+            self.reader.fill(&mut self.drawn);
+            self.next = 0;
+        }
+        let start = self.next * 2 * SALT_BYTES;
+        self.next += 1;
+        self.drawn[start..start + 2 * SALT_BYTES].try_into().expect("a slice of that length")
+    }
+}
+
+/// The root of a tree whose leaves come one by one: full subtrees of falling size, joined from the right at the end
+/// (the shape of RFC 6962).
+#[derive(Debug, Default)]
+struct Merkle {
+    leaf_count: u64,
+    subtrees: Vec<Hash>,
+}
+
+impl Merkle {
+    fn push(&mut self, leaf: Hash) {
+        self.leaf_count += 1;
+        let mut joined = leaf;
+        for _ in 0..self.leaf_count.trailing_zeros() {
+            let left = self.subtrees.pop().expect("an even count has a full subtree to its left");
+            joined = pair(&KEYS.node, &left, &joined);
+        }
+        self.subtrees.push(joined);
+    }
+
+    fn root(mut self) -> Hash {
+        let Some(mut joined) = self.subtrees.pop() else { return GENESIS };
+        while let Some(left) = self.subtrees.pop() {
+            joined = pair(&KEYS.node, &left, &joined);
+        }
+        joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::{FactBatch, FactId, Retraction, Superseded};
+    use spectradb_kernel::{Period, Value};
+
+    fn shape() -> BatchShape {
+        BatchShape { key: vec![0], ids: vec![ColumnId(1), ColumnId(2)] }
+    }
+
+    fn batch(keys: &[i64], texts: &[&str]) -> FactBatch {
+        let texts: Vec<Value> = texts.iter().map(|text| Value::from(*text)).collect();
+        FactBatch {
+            table: TableId(1),
+            schema_version: 1,
+            columns: vec![Column::from_i64s(Type::Integer, keys.to_vec()), Column::from_values(Type::Text, &texts)],
+            periods: vec![Period::ALWAYS; keys.len()],
+            origins: vec![0; keys.len()],
+        }
+    }
+
+    fn root(facts: Vec<FactBatch>) -> Hash {
+        let shapes = vec![shape(); facts.len()];
+        commit_root(&Write { facts, ..Write::default() }, &shapes, &[5; 32])
+    }
+
+    /// The root speaks of facts, not of how they were cut into batches or in which order they came.
+    #[test]
+    fn order_and_cut_do_not_matter_but_content_does() {
+        let one = root(vec![batch(&[1, 2, 3], &["a", "b", "c"])]);
+        assert_eq!(one, root(vec![batch(&[3, 1, 2], &["c", "a", "b"])]));
+        assert_eq!(one, root(vec![batch(&[2], &["b"]), batch(&[1, 3], &["a", "c"])]));
+        assert_ne!(one, root(vec![batch(&[1, 2, 3], &["a", "b", "d"])]));
+        assert_ne!(one, root(vec![batch(&[1, 2, 4], &["a", "b", "c"])]));
+        assert_ne!(one, root(vec![batch(&[1, 2], &["a", "b"])]));
+    }
+
+    /// Pins the hashes: they are on disk in every database.
+    #[test]
+    fn golden() {
+        let mut write = Write { facts: vec![batch(&[1, 2, 3], &["a", "b", "c"])], ..Write::default() };
+        write.metadata = Some("{}".to_owned());
+        write.retractions = vec![Retraction {
+            table: TableId(1),
+            keys: vec![Column::from_i64s(Type::Integer, vec![9])],
+            periods: vec![Period::ALWAYS],
+        }];
+        let fact = FactId { key: key::i64_bytes(9).to_vec(), valid_from: i64::MIN, commit: 3 };
+        write.superseded = vec![Superseded { table: TableId(1), facts: vec![fact] }];
+        let root = commit_root(&write, &[shape()], &[5; 32]);
+        let hex: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "94c4b357bb85f74aeb6f485ba6f239ad6193512f60762913f94b08025531f776");
+    }
+
+    #[test]
+    fn the_tree_has_the_shape_of_rfc_6962() {
+        let leaves: Vec<Hash> = (0..7u8).map(|number| [number; 32]).collect();
+        let node = |left: &Hash, right: &Hash| pair(&KEYS.node, left, right);
+        let (ab, cd, ef) = (node(&leaves[0], &leaves[1]), node(&leaves[2], &leaves[3]), node(&leaves[4], &leaves[5]));
+        let mut merkle = Merkle::default();
+        leaves.iter().for_each(|leaf| merkle.push(*leaf));
+        assert_eq!(merkle.root(), node(&node(&ab, &cd), &node(&ef, &leaves[6])));
+    }
+}
