@@ -703,6 +703,18 @@ impl ColumnBuilder {
         self.nulls.push(true);
     }
 
+    /// Appends a text to a TEXT or JSON column.
+    ///
+    /// # Panics
+    /// When the column is of another type.
+    pub fn push_text(&mut self, text: &str) {
+        match &mut self.lane {
+            LaneBuilder::Bytes(sink) => sink.push(text.as_bytes()),
+            _ => panic!("a {} column takes no text", self.ty),
+        }
+        self.nulls.push(true);
+    }
+
     /// Appends a NULL.
     pub fn push_null(&mut self) {
         match &mut self.lane {
