@@ -3,6 +3,12 @@
 //! Contract. A scan returns batches in no promised order; which facts it returns is exactly what scope and key range say,
 //! while block predicates only let it skip blocks that cannot hold a matching row: rows that do not match may come back.
 
+mod exec;
+mod pseudo;
+mod range;
+
+pub use exec::Scan;
+
 use spectradb_kernel::{
     Period, Value,
     schema::TableId,

@@ -1,0 +1,189 @@
+//! How are keys written and compared?
+//!
+//! A key is a row's key columns in the order-preserving codec of the kernel: comparing two keys is comparing bytes. A
+//! [`Probe`] is a key to look for, decoded once, so that a search inside a run compares it with the columns themselves:
+//! one integer with an integer lane, one string with a string, and encoded bytes only for keys of other shapes.
+//!
+//! Holds: comparing decoded parts gives the order of the encoded keys.
+//! Not here: the codec (`spectradb_kernel::key`).
+
+use crate::{
+    run::{Run, i64_at},
+    visible::Wanted,
+};
+use spectradb_kernel::{
+    Column, Type, Value,
+    column::{Codes, Data},
+    key::{decode, encode, i64_from_bytes},
+    ty::LaneKind,
+};
+use std::{cmp::Ordering, ops::ControlFlow};
+use xxhash_rust::xxh64::xxh64;
+
+/// The hash of a key, in filters on disk and in the memtable's index.
+pub(crate) fn hash_of(key: &[u8]) -> u64 {
+    xxh64(key, 0)
+}
+
+/// A key to look for.
+#[derive(Debug)]
+pub(crate) struct Probe<'a> {
+    /// The encoded key.
+    pub(crate) bytes: &'a [u8],
+    /// Its hash.
+    pub(crate) hash: u64,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// One column of 64-bit integers.
+    Integer(i64),
+    /// One column of strings.
+    String(Vec<u8>),
+    /// Anything else: rows are encoded to be compared.
+    Encoded,
+}
+
+impl Form {
+    fn of(bytes: &[u8], ty: Type) -> Form {
+        match ty.lane() {
+            LaneKind::I64 => bytes.try_into().map_or(Form::Encoded, |bytes| Form::Integer(i64_from_bytes(bytes))),
+            LaneKind::Bytes => match decode(bytes, &[ty]).ok().and_then(|mut values| values.pop()) {
+                Some(Value::Text(text)) => Form::String(text.into_bytes()),
+                Some(Value::Blob(blob)) => Form::String(blob),
+                _ => Form::Encoded,
+            },
+            LaneKind::Bool | LaneKind::F64 | LaneKind::I128 => Form::Encoded,
+        }
+    }
+}
+
+impl<'a> Probe<'a> {
+    /// A key of columns of these types.
+    pub(crate) fn new(bytes: &'a [u8], types: &mut dyn ExactSizeIterator<Item = Type>) -> Probe<'a> {
+        let hash = hash_of(bytes);
+        let form = match (types.len(), types.next()) {
+            (1, Some(ty)) => Form::of(bytes, ty),
+            _ => Form::Encoded,
+        };
+        Probe { bytes, hash, form }
+    }
+
+    /// How the key of a row compares with this one.
+    pub(crate) fn compare_row(&self, run: &Run, key: &[usize], row: usize) -> Ordering {
+        match &self.form {
+            Form::Integer(value) => i64_at(&run.columns[key[0]], row).cmp(value),
+            Form::String(value) => run.columns[key[0]].byte_vals().at(row).cmp(value.as_slice()),
+            Form::Encoded => {
+                let mut encoded = Vec::with_capacity(self.bytes.len() + 16);
+                encode_row(&run.columns, key, row, &mut encoded);
+                encoded.as_slice().cmp(self.bytes)
+            }
+        }
+    }
+
+    /// In a run sorted by key and beginning of validity: how many facts come before, or have, this key and begin at
+    /// `from_max` at the latest?
+    pub(crate) fn end_in(&self, run: &Run, key: &[usize], from_max: i64) -> usize {
+        let within = |row: usize| from_max == i64::MAX || i64_at(&run.valid_from, row) <= from_max;
+        let before = |row: usize| match self.compare_row(run, key, row) {
+            Ordering::Less => true,
+            Ordering::Equal => within(row),
+            Ordering::Greater => false,
+        };
+        let Form::Integer(value) = &self.form else { return partition_point(run.len, before) };
+        // Keys of one integer are most keys: search their lane as it lies.
+        let by = |of: &dyn Fn(usize) -> Ordering, row: usize| match of(row) {
+            Ordering::Less => true,
+            Ordering::Equal => within(row),
+            Ordering::Greater => false,
+        };
+        match run.columns[key[0]].data() {
+            Data::I64(lane) => {
+                let lane = lane.as_slice();
+                partition_point(run.len, |row| by(&|row| lane[row].cmp(value), row))
+            }
+            Data::FrameOfReference { base, codes } => {
+                let offset = i128::from(*value) - i128::from(*base);
+                match codes {
+                    Codes::U8(lane) => {
+                        let lane = lane.as_slice();
+                        partition_point(run.len, |row| by(&|row| i128::from(lane[row]).cmp(&offset), row))
+                    }
+                    Codes::U16(lane) => {
+                        let lane = lane.as_slice();
+                        partition_point(run.len, |row| by(&|row| i128::from(lane[row]).cmp(&offset), row))
+                    }
+                    Codes::U32(lane) => {
+                        let lane = lane.as_slice();
+                        partition_point(run.len, |row| by(&|row| i128::from(lane[row]).cmp(&offset), row))
+                    }
+                }
+            }
+            _ => partition_point(run.len, before),
+        }
+    }
+
+    /// Visits the wanted facts of this key in a run sorted by key and beginning of validity, where the facts of a key are
+    /// disjoint in validity. `end_of` is the end noted for a row.
+    pub(crate) fn visit_sorted(
+        &self,
+        run: &Run,
+        key: &[usize],
+        wanted: &Wanted,
+        end_of: &dyn Fn(usize) -> i64,
+        found: &mut dyn FnMut(usize) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        if !wanted.meets(&run.bounds) {
+            return ControlFlow::Continue(());
+        }
+        let end = self.end_in(run, key, wanted.from_max);
+        // Disjoint facts that begin earlier also end earlier: the first that ends too early ends the walk.
+        for row in (0..end).rev() {
+            if self.compare_row(run, key, row) != Ordering::Equal || i64_at(&run.valid_to, row) <= wanted.to_above {
+                break;
+            }
+            if wanted.holds_row(run, row, end_of(row)) {
+                found(row)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// The rows of an unsorted run that have this key, as a mask.
+    pub(crate) fn mask(&self, run: &Run, key: &[usize]) -> Vec<u8> {
+        let mut mask = vec![0u8; run.len];
+        match (&self.form, run.columns[key[0]].data()) {
+            (Form::Integer(value), Data::I64(lane)) => {
+                mask.iter_mut().zip(lane.as_slice()).for_each(|(keep, found)| *keep = u8::from(found == value));
+            }
+            _ => {
+                let same = |row: usize| u8::from(self.compare_row(run, key, row) == Ordering::Equal);
+                mask.iter_mut().enumerate().for_each(|(row, keep)| *keep = same(row));
+            }
+        }
+        mask
+    }
+}
+
+/// How many of `0..len` come first for which `before` holds; it never holds again once it does not.
+pub(crate) fn partition_point(len: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, len);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// Appends the encoded key of a row.
+pub(crate) fn encode_row(columns: &[Column], key: &[usize], row: usize, out: &mut Vec<u8>) {
+    for column_idx in key {
+        encode(std::slice::from_ref(&columns[*column_idx]), row, out);
+    }
+}

@@ -1,0 +1,146 @@
+//! How do facts lie in the memtable?
+//!
+//! In chunks: a [`Chunk`] is a run that is never added to, so readers share it without asking anyone. A big write brings
+//! its columns and becomes chunks as it is, no row being touched. Small writes gather in the [`Tail`], which becomes a
+//! chunk when it is full; readers of the tail copy it, or look at one row of it, under the table's short lock.
+//!
+//! Holds: a row keeps its place (chunk number, row) when its tail becomes a chunk.
+//! Not here: finding rows by key (`memtable::table`).
+
+use crate::{
+    fact::FactBatch,
+    notes::Ends,
+    run::{END_OPEN, Run, constant_integer, integers, lane_of_commit, period_lanes},
+    shape::Shape,
+};
+use spectradb_kernel::{
+    Column, Period, Type, Value,
+    time::{Commit, Micros},
+};
+use std::sync::Arc;
+
+/// Rows a chunk has at most.
+pub(super) const CHUNK_ROWS_MAX: usize = 16_384;
+
+/// Rows at which the tail becomes a chunk.
+pub(super) const TAIL_ROWS_MAX: usize = 1024;
+
+/// Facts that came together, or a tail that got full.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    /// What the facts were written under.
+    pub(crate) shape: Arc<Shape>,
+    /// The facts.
+    pub(crate) run: Run,
+    /// Their ends.
+    pub(crate) ends: Ends,
+}
+
+impl Chunk {
+    /// Rows of a batch as a chunk; the columns are shared.
+    pub(super) fn of_batch(
+        shape: &Arc<Shape>,
+        batch: &FactBatch,
+        commit: Commit,
+        rows: std::ops::Range<usize>,
+    ) -> Chunk {
+        let len = rows.len();
+        let columns: Vec<Column> = batch.columns.iter().map(|column| column.slice(rows.clone())).collect();
+        let lanes = period_lanes(&batch.periods[rows.clone()]);
+        let origins = &batch.origins[rows];
+        let origin = if origins.iter().all(|origin| *origin == 0) {
+            constant_integer(0, len)
+        } else {
+            integers(Type::Integer, origins.iter().map(|origin| lane_of_commit(*origin)).collect())
+        };
+        let commit = constant_integer(lane_of_commit(commit), len);
+        let run = Run::new(columns, lanes, commit, origin, constant_integer(END_OPEN, len));
+        Chunk { shape: shape.clone(), run, ends: Ends::default() }
+    }
+}
+
+/// The newest facts of a table, open for more.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub(super) shape: Arc<Shape>,
+    pub(super) columns: Vec<Vec<Value>>,
+    pub(super) commits: Vec<i64>,
+    pub(super) origins: Vec<i64>,
+    pub(super) from: Vec<Micros>,
+    pub(super) to: Vec<Micros>,
+    pub(super) ends: Vec<i64>,
+    bytes: usize,
+}
+
+impl Tail {
+    pub(super) fn new(shape: Arc<Shape>) -> Tail {
+        let columns = vec![Vec::new(); shape.columns.len()];
+        Tail {
+            shape,
+            columns,
+            commits: Vec::new(),
+            origins: Vec::new(),
+            from: Vec::new(),
+            to: Vec::new(),
+            ends: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// Adds a row of a batch; answers how many bytes it takes.
+    pub(super) fn push(&mut self, batch: &FactBatch, row: usize, commit: Commit) -> usize {
+        let mut bytes = 40;
+        for (values, column) in self.columns.iter_mut().zip(&batch.columns) {
+            let value = column.value(row);
+            bytes += value_bytes(&value);
+            values.push(value);
+        }
+        let period: Period = batch.periods[row];
+        self.commits.push(lane_of_commit(commit));
+        self.origins.push(lane_of_commit(batch.origins[row]));
+        self.from.push(period.from());
+        self.to.push(period.to());
+        self.ends.push(END_OPEN);
+        self.bytes += bytes;
+        bytes
+    }
+
+    /// Is there room for a row, and do strings stay far from a column's bounds?
+    pub(super) fn has_room(&self) -> bool {
+        self.len() < TAIL_ROWS_MAX && self.bytes < (16 << 20)
+    }
+
+    /// The rows so far as a chunk.
+    pub(super) fn to_chunk(&self) -> Chunk {
+        let len = self.len();
+        let typed = self.shape.columns.iter().zip(&self.columns);
+        let columns = typed.map(|((_, ty), values)| Column::from_values(*ty, values)).collect();
+        let lanes = (integers(Type::Timestamp, self.from.clone()), integers(Type::Timestamp, self.to.clone()));
+        let commit = integers(Type::Integer, self.commits.clone());
+        let origin = integers(Type::Integer, self.origins.clone());
+        let run = Run::new(columns, lanes, commit, origin, constant_integer(END_OPEN, len));
+        let ends = Ends::default();
+        let noted = self.ends.iter().enumerate().filter(|(_, end)| **end != END_OPEN);
+        noted.for_each(|(row, end)| ends.note(row as u32, *end, len));
+        Chunk { shape: self.shape.clone(), run, ends }
+    }
+}
+
+fn value_bytes(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::Text(text) | Value::Json(text) => text.len(),
+            Value::Blob(blob) => blob.len(),
+            Value::Null
+            | Value::Boolean(_)
+            | Value::Integer(_)
+            | Value::Real(_)
+            | Value::Numeric(_)
+            | Value::Date(_)
+            | Value::Timestamp(_) => 0,
+        }
+}

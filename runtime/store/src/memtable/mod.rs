@@ -1,0 +1,91 @@
+//! What has been committed but is not in segments yet?
+//!
+//! One [`MemTable`] takes the facts of all tables until it is big enough to be frozen; then a new one takes over, and
+//! the frozen one is only read until its flush. It also keeps the notes on facts that lie in segments already: they are
+//! flushed with it.
+//!
+//! Holds: whatever was applied since it was opened is in it, and nothing else.
+//! Not here: the log that makes it durable, sorting it into segments (`flush`).
+
+mod chunk;
+mod table;
+
+pub(crate) use chunk::Chunk;
+pub(crate) use table::{MemRow, TableMem};
+
+use crate::shape::Shape;
+use spectradb_kernel::schema::TableId;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// The newest facts of all tables.
+#[derive(Debug, Default)]
+pub(crate) struct MemTable {
+    tables: RwLock<BTreeMap<TableId, Arc<TableMem>>>,
+    bytes: AtomicUsize,
+    notes: Mutex<Vec<SegmentNote>>,
+}
+
+/// A fact in a segment ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SegmentNote {
+    /// The segment's file.
+    pub(crate) file: u64,
+    /// The fact's row in it.
+    pub(crate) row: u64,
+    /// The commit that superseded it.
+    pub(crate) end: i64,
+}
+
+impl MemTable {
+    /// The facts of a table, if it has any here.
+    pub(crate) fn table(&self, table: TableId) -> Option<Arc<TableMem>> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner).get(&table).cloned()
+    }
+
+    /// The facts of a table, to add to them.
+    pub(crate) fn table_for(&self, shape: &Arc<Shape>) -> Arc<TableMem> {
+        if let Some(found) = self.table(shape.table) {
+            return found;
+        }
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        tables.entry(shape.table).or_insert_with(|| Arc::new(TableMem::new(shape))).clone()
+    }
+
+    /// Every table with facts here.
+    pub(crate) fn tables(&self) -> Vec<(TableId, Arc<TableMem>)> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.iter().map(|(id, table)| (*id, table.clone())).collect()
+    }
+
+    /// The notes on facts in segments.
+    pub(crate) fn notes(&self) -> MutexGuard<'_, Vec<SegmentNote>> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the end of a fact in a segment.
+    pub(crate) fn note(&self, note: SegmentNote) {
+        self.notes().push(note);
+        self.took(size_of::<SegmentNote>());
+    }
+
+    /// Counts bytes that were added.
+    pub(crate) fn took(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// About how many bytes it holds.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Does it hold nothing?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes() == 0
+    }
+}

@@ -1,0 +1,551 @@
+//! How are the newest facts of one table kept and found?
+//!
+//! Facts lie in chunks. A big write whose keys ascend beyond all before it needs no index: its chunks are searched like
+//! blocks of a segment. Every other fact is in a hash index from key to the newest fact of that key, and each fact
+//! knows the one before it; a key with many facts has its current ones ordered by validity besides, so that a key with
+//! a thousand periods costs no more than one with ten.
+//!
+//! Holds: one writer. Readers wait for it no longer than it takes to index [`LOT_ROWS`] rows. What a reader may not see
+//! yet is here already, and is told by its commit.
+//! Not here: memory bounds and freezing (`memtable`), sorting (`flush`).
+
+use super::chunk::{CHUNK_ROWS_MAX, Chunk, Tail};
+use crate::{
+    fact::{FactBatch, FactId},
+    keys::{Probe, encode_row, hash_of},
+    run::{END_OPEN, i64_at, lane_of_commit},
+    scan::ValidScope,
+    shape::Shape,
+    visible::Wanted,
+};
+use hashbrown::HashTable;
+use spectradb_kernel::{
+    Column, Value,
+    column::{Data, Vals},
+    time::{Commit, Micros},
+    ty::LaneKind,
+};
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+/// Rows that are indexed under one hold of the lock.
+const LOT_ROWS: usize = 1024;
+
+/// A batch of so many rows becomes chunks of its own.
+const BULK_ROWS_MIN: usize = 256;
+
+/// A batch of so many ascending rows is not indexed.
+const ASCENDING_ROWS_MIN: usize = 1024;
+
+/// A key with so many facts has its current ones ordered.
+const ORDERED_FACTS_MIN: u32 = 8;
+
+/// No row.
+const NO_ROW: u64 = u64::MAX;
+
+/// No ordered facts.
+const NOT_ORDERED: u32 = u32::MAX;
+
+/// The newest facts of a table.
+#[derive(Debug)]
+pub(crate) struct TableMem {
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    chunks: Vec<Arc<Chunk>>,
+    /// For each chunk, and last for the tail: keys and chains of indexed rows; empty for ascending chunks.
+    indexed: Vec<Indexed>,
+    tail: Tail,
+    /// The tail as a chunk, as some reader needed it since the last write.
+    tail_copy: Option<Arc<Chunk>>,
+    ascending: Vec<Ascending>,
+    index: HashTable<Entry>,
+    ordered: Vec<BTreeMap<Micros, u64>>,
+    key_max: Option<Vec<u8>>,
+    /// The last commit that ended a fact here.
+    end_last: i64,
+    rows: usize,
+}
+
+/// Keys and chains of the rows of a chunk.
+#[derive(Debug, Default)]
+struct Indexed {
+    key_ends: Vec<u32>,
+    key_bytes: Vec<u8>,
+    before: Vec<u64>,
+}
+
+/// A chunk that is sorted and lies above all earlier ones of its kind.
+#[derive(Debug)]
+struct Ascending {
+    chunk: u32,
+    first: Vec<u8>,
+    last: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    hash: u64,
+    newest: u64,
+    facts: u32,
+    ordered: u32,
+}
+
+/// A fact of the memtable.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum MemRow<'a> {
+    /// In a chunk.
+    Chunk(&'a Chunk, usize),
+    /// In the tail.
+    Tail(TailRow<'a>),
+}
+
+/// A fact of the tail.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TailRow<'a>(&'a Tail, usize);
+
+impl MemRow<'_> {
+    pub(crate) fn shape(&self) -> &Arc<Shape> {
+        match self {
+            MemRow::Chunk(chunk, _) => &chunk.shape,
+            MemRow::Tail(TailRow(tail, _)) => &tail.shape,
+        }
+    }
+
+    pub(crate) fn value(&self, column_idx: usize) -> Value {
+        match self {
+            MemRow::Chunk(chunk, row) => chunk.run.columns[column_idx].value(*row),
+            MemRow::Tail(TailRow(tail, row)) => tail.columns[column_idx][*row].clone(),
+        }
+    }
+
+    pub(crate) fn commit(&self) -> i64 {
+        match self {
+            MemRow::Chunk(chunk, row) => i64_at(&chunk.run.commit, *row),
+            MemRow::Tail(TailRow(tail, row)) => tail.commits[*row],
+        }
+    }
+
+    pub(crate) fn origin(&self) -> i64 {
+        match self {
+            MemRow::Chunk(chunk, row) => i64_at(&chunk.run.origin, *row),
+            MemRow::Tail(TailRow(tail, row)) => tail.origins[*row],
+        }
+    }
+
+    pub(crate) fn end(&self) -> i64 {
+        match self {
+            MemRow::Chunk(chunk, row) => chunk.ends.end_of(*row),
+            MemRow::Tail(TailRow(tail, row)) => tail.ends[*row],
+        }
+    }
+
+    pub(crate) fn from(&self) -> Micros {
+        match self {
+            MemRow::Chunk(chunk, row) => i64_at(&chunk.run.valid_from, *row),
+            MemRow::Tail(TailRow(tail, row)) => tail.from[*row],
+        }
+    }
+
+    pub(crate) fn to(&self) -> Micros {
+        match self {
+            MemRow::Chunk(chunk, row) => i64_at(&chunk.run.valid_to, *row),
+            MemRow::Tail(TailRow(tail, row)) => tail.to[*row],
+        }
+    }
+}
+
+impl Indexed {
+    fn key(&self, row: usize) -> &[u8] {
+        let start = if row == 0 { 0 } else { self.key_ends[row - 1] as usize };
+        &self.key_bytes[start..self.key_ends[row] as usize]
+    }
+
+    fn push(&mut self, columns: &[Column], key: &[usize], row: usize) {
+        encode_row(columns, key, row, &mut self.key_bytes);
+        self.key_ends.push(u32::try_from(self.key_bytes.len()).expect("a chunk holds less than 4 GiB of keys"));
+        self.before.push(NO_ROW);
+    }
+
+    fn bytes(&self) -> usize {
+        self.key_bytes.len() + self.before.len() * (4 + 8)
+    }
+}
+
+fn place(chunk: usize, row: usize) -> u64 {
+    (chunk as u64) << 32 | row as u64
+}
+
+fn placed(place: u64) -> (usize, usize) {
+    ((place >> 32) as usize, (place & u64::from(u32::MAX)) as usize)
+}
+
+impl State {
+    fn row(&self, place: u64) -> MemRow<'_> {
+        let (chunk, row) = placed(place);
+        match self.chunks.get(chunk) {
+            Some(chunk) => MemRow::Chunk(chunk, row),
+            None => MemRow::Tail(TailRow(&self.tail, row)),
+        }
+    }
+
+    fn key(&self, place: u64) -> &[u8] {
+        let (chunk, row) = placed(place);
+        self.indexed[chunk].key(row)
+    }
+
+    fn entry(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
+        self.index.find(hash, |entry| entry.hash == hash && self.key(entry.newest) == key)
+    }
+
+    /// Makes a row the newest of its key.
+    fn index_row(&mut self, chunk: usize, row: usize, hash: u64) {
+        let State { index, indexed, .. } = self;
+        let key_of = |place: u64| {
+            let (chunk, row) = placed(place);
+            indexed[chunk].key(row)
+        };
+        let key = indexed[chunk].key(row);
+        let newest = place(chunk, row);
+        let mut before = NO_ROW;
+        let mut order = None;
+        match index.entry(hash, |entry| entry.hash == hash && key_of(entry.newest) == key, |entry| entry.hash) {
+            hashbrown::hash_table::Entry::Occupied(mut entry) => {
+                let entry = entry.get_mut();
+                before = std::mem::replace(&mut entry.newest, newest);
+                entry.facts = entry.facts.saturating_add(1);
+                if entry.ordered == NOT_ORDERED && entry.facts >= ORDERED_FACTS_MIN {
+                    entry.ordered = u32::try_from(self.ordered.len()).expect("a memtable has fewer keys");
+                    order = Some((entry.ordered, true));
+                } else if entry.ordered != NOT_ORDERED {
+                    order = Some((entry.ordered, false));
+                }
+            }
+            hashbrown::hash_table::Entry::Vacant(entry) => {
+                entry.insert(Entry { hash, newest, facts: 1, ordered: NOT_ORDERED });
+            }
+        }
+        if self.key_max.as_deref().is_none_or(|max| max < key) {
+            self.key_max = Some(key.to_vec());
+        }
+        self.indexed[chunk].before[row] = before;
+        match order {
+            None => {}
+            Some((_, true)) => {
+                let mut current = BTreeMap::new();
+                let mut place = newest;
+                while place != NO_ROW {
+                    let found = self.row(place);
+                    if found.end() == END_OPEN {
+                        current.entry(found.from()).or_insert(place);
+                    }
+                    place = self.before(place);
+                }
+                self.ordered.push(current);
+            }
+            Some((ordered, false)) => {
+                let from = self.row(newest).from();
+                self.ordered[ordered as usize].insert(from, newest);
+            }
+        }
+    }
+
+    fn before(&self, place: u64) -> u64 {
+        let (chunk, row) = placed(place);
+        self.indexed[chunk].before[row]
+    }
+
+    fn seal_tail(&mut self) {
+        if self.tail.len() == 0 {
+            // The tail may have been opened under an older schema.
+            return;
+        }
+        let chunk = self.tail_copy.take().unwrap_or_else(|| Arc::new(self.tail.to_chunk()));
+        let shape = self.tail.shape.clone();
+        self.chunks.push(chunk);
+        self.indexed.push(Indexed::default());
+        self.tail = Tail::new(shape);
+    }
+
+    /// Visits the wanted facts of a key.
+    fn visit<'s>(
+        &'s self,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(u64, MemRow<'s>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let holds = |row: &MemRow<'_>| wanted.holds(row.commit(), row.end(), row.from(), row.to());
+        if let Some(entry) = self.entry(probe.hash, probe.bytes) {
+            if entry.ordered != NOT_ORDERED && wanted.end_above >= self.end_last {
+                // Nothing ended later than the reader looks: whatever it sees is still current, and those are disjoint.
+                for (_, place) in self.ordered[entry.ordered as usize].range(..=wanted.from_max).rev() {
+                    let row = self.row(*place);
+                    if row.to() <= wanted.to_above {
+                        break;
+                    }
+                    if holds(&row) {
+                        found(*place, row)?;
+                    }
+                }
+            } else {
+                let mut place = entry.newest;
+                while place != NO_ROW {
+                    let row = self.row(place);
+                    if holds(&row) {
+                        found(place, row)?;
+                    }
+                    place = self.before(place);
+                }
+            }
+        }
+        let first = self.ascending.partition_point(|run| run.last.as_slice() < probe.bytes);
+        for run in self.ascending[first..].iter().take_while(|run| run.first.as_slice() <= probe.bytes) {
+            let chunk = &self.chunks[run.chunk as usize];
+            probe.visit_sorted(&chunk.run, &chunk.shape.key, wanted, &|row| chunk.ends.end_of(row), &mut |row| {
+                found(place(run.chunk as usize, row), MemRow::Chunk(chunk, row))
+            })?;
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl TableMem {
+    pub(crate) fn new(shape: &Arc<Shape>) -> TableMem {
+        TableMem {
+            state: RwLock::new(State {
+                chunks: Vec::new(),
+                indexed: vec![Indexed::default()],
+                tail: Tail::new(shape.clone()),
+                tail_copy: None,
+                ascending: Vec::new(),
+                index: HashTable::new(),
+                ordered: Vec::new(),
+                key_max: None,
+                end_last: 0,
+                rows: 0,
+            }),
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds the facts of a batch; answers about how many bytes they take.
+    pub(crate) fn insert(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {
+        let rows = batch.periods.len();
+        if rows < BULK_ROWS_MIN {
+            self.insert_few(shape, batch, commit)
+        } else {
+            self.insert_bulk(shape, batch, commit)
+        }
+    }
+
+    fn insert_few(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {
+        let mut bytes = 0;
+        let mut state = self.write();
+        state.tail_copy = None;
+        if state.tail.shape.version != shape.version {
+            state.seal_tail();
+            state.tail = Tail::new(shape.clone());
+        }
+        for row in 0..batch.periods.len() {
+            if !state.tail.has_room() {
+                state.seal_tail();
+            }
+            let chunk = state.chunks.len();
+            bytes += state.tail.push(batch, row, commit);
+            state.indexed[chunk].push(&batch.columns, &shape.key, row);
+            let in_tail = state.tail.len() - 1;
+            let key = state.indexed[chunk].key(in_tail);
+            bytes += key.len() + 48;
+            let hash = hash_of(key);
+            state.index_row(chunk, in_tail, hash);
+        }
+        state.rows += batch.periods.len();
+        bytes
+    }
+
+    fn insert_bulk(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {
+        let rows = batch.periods.len();
+        let mut state = self.write();
+        state.seal_tail();
+        let ascending = rows >= ASCENDING_ROWS_MIN && ascends_beyond(shape, batch, state.key_max.as_deref());
+        drop(state);
+        let mut bytes = 0;
+        for start in (0..rows).step_by(CHUNK_ROWS_MAX) {
+            let end = rows.min(start + CHUNK_ROWS_MAX);
+            let chunk = Arc::new(Chunk::of_batch(shape, batch, commit, start..end));
+            bytes += chunk.run.memory_bytes();
+            if ascending {
+                let key_at = |row: usize| {
+                    let mut key = Vec::new();
+                    encode_row(&batch.columns, &shape.key, row, &mut key);
+                    key
+                };
+                let (first, last) = (key_at(start), key_at(end - 1));
+                let mut state = self.write();
+                let number = state.chunks.len();
+                state.chunks.push(chunk);
+                state.indexed.insert(number, Indexed::default());
+                state.key_max = Some(last.clone());
+                state.ascending.push(Ascending { chunk: number as u32, first, last });
+                state.rows += end - start;
+                continue;
+            }
+            let mut indexed = Indexed::default();
+            let hashes: Vec<u64> = (start..end)
+                .map(|row| {
+                    indexed.push(&batch.columns, &shape.key, row);
+                    hash_of(indexed.key(row - start))
+                })
+                .collect();
+            bytes += indexed.bytes() + (end - start) * 32;
+            let mut state = self.write();
+            let number = state.chunks.len();
+            state.chunks.push(chunk);
+            state.indexed.insert(number, indexed);
+            state.index.reserve(end - start, |entry| entry.hash);
+            state.rows += end - start;
+            drop(state);
+            for (lot, hashes) in hashes.chunks(LOT_ROWS).enumerate() {
+                let mut state = self.write();
+                for (row, hash) in hashes.iter().enumerate() {
+                    state.index_row(number, lot * LOT_ROWS + row, *hash);
+                }
+            }
+        }
+        bytes
+    }
+
+    /// Notes the end of a fact, if it is here.
+    pub(crate) fn end(&self, probe: &Probe<'_>, id: &FactId, commit: Commit) -> bool {
+        let mut state = self.write();
+        let written = lane_of_commit(id.commit);
+        let wanted = Wanted::current(ValidScope::At(id.valid_from));
+        let mut hit = None;
+        let walked = state.visit(probe, &wanted, &mut |place, row| {
+            if row.from() == id.valid_from && row.commit() == written {
+                hit = Some(place);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        debug_assert_eq!(walked.is_break(), hit.is_some());
+        let Some(place) = hit else { return false };
+        let end = lane_of_commit(commit);
+        let (chunk_idx, row) = placed(place);
+        match state.chunks.get(chunk_idx) {
+            Some(chunk) => chunk.ends.note(row as u32, end, chunk.run.len),
+            None => {
+                state.tail.ends[row] = end;
+                state.tail_copy = None;
+            }
+        }
+        state.end_last = state.end_last.max(end);
+        let ordered = state.entry(probe.hash, probe.bytes).map_or(NOT_ORDERED, |entry| entry.ordered);
+        if let Some(current) = state.ordered.get_mut(ordered as usize)
+            && current.get(&id.valid_from) == Some(&place)
+        {
+            current.remove(&id.valid_from);
+        }
+        true
+    }
+
+    /// Visits the wanted facts of a key.
+    pub(crate) fn visit(
+        &self,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(MemRow<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        self.read().visit(probe, wanted, &mut |_, row| found(row))
+    }
+
+    /// All facts, the tail's as a chunk of its own.
+    pub(crate) fn chunks(&self) -> Vec<Arc<Chunk>> {
+        let state = self.read();
+        let mut chunks = state.chunks.clone();
+        if state.tail.len() == 0 {
+            return chunks;
+        }
+        if let Some(copy) = &state.tail_copy {
+            chunks.push(copy.clone());
+            return chunks;
+        }
+        drop(state);
+        let mut state = self.write();
+        let mut chunks = state.chunks.clone();
+        if state.tail.len() > 0 {
+            let copy = match &state.tail_copy {
+                Some(copy) => copy.clone(),
+                None => Arc::new(state.tail.to_chunk()),
+            };
+            state.tail_copy = Some(copy.clone());
+            chunks.push(copy);
+        }
+        chunks
+    }
+
+    /// The shape of the newest facts.
+    pub(crate) fn shape(&self) -> Arc<Shape> {
+        self.read().tail.shape.clone()
+    }
+
+    /// The largest key of any fact.
+    pub(crate) fn key_max(&self) -> Option<Vec<u8>> {
+        self.read().key_max.clone()
+    }
+
+    /// How many facts.
+    pub(crate) fn rows(&self) -> usize {
+        self.read().rows
+    }
+}
+
+/// Do the keys of a batch, equal ones by validity, ascend from beyond `above`?
+fn ascends_beyond(shape: &Shape, batch: &FactBatch, above: Option<&[u8]>) -> bool {
+    let rows = batch.periods.len();
+    let mut first = Vec::new();
+    encode_row(&batch.columns, &shape.key, 0, &mut first);
+    if above.is_some_and(|above| above >= first.as_slice()) {
+        return false;
+    }
+    let by_validity = |row: usize| batch.periods[row - 1].from() < batch.periods[row].from();
+    if let [only] = shape.key.as_slice()
+        && shape.columns[*only].1.lane() == LaneKind::I64
+    {
+        let column = &batch.columns[*only];
+        return match column.data() {
+            Data::I64(lane) => {
+                let lane = lane.as_slice();
+                lane.windows(2).all(|pair| pair[0] < pair[1])
+                    || (1..rows).all(|row| lane[row - 1] < lane[row] || lane[row - 1] == lane[row] && by_validity(row))
+            }
+            _ => match column.i64s() {
+                Vals::One(_) => (1..rows).all(by_validity),
+                Vals::Many(lane) => {
+                    (1..rows).all(|row| lane[row - 1] < lane[row] || lane[row - 1] == lane[row] && by_validity(row))
+                }
+            },
+        };
+    }
+    let mut last = first;
+    let mut next = Vec::new();
+    (1..rows).all(|row| {
+        next.clear();
+        encode_row(&batch.columns, &shape.key, row, &mut next);
+        let ascends = last < next || last == next && by_validity(row);
+        std::mem::swap(&mut last, &mut next);
+        ascends
+    })
+}

@@ -1,0 +1,137 @@
+//! Which rows of a run lie in a range of keys?
+//!
+//! For a key of one integer the bounds become numbers and the key's lane is compared with them as it lies; other keys
+//! are encoded row by row.
+
+use super::KeyRange;
+use crate::{
+    keys::encode_row,
+    run::{Run, mask_above, mask_at_most},
+    shape::Shape,
+};
+use spectradb_kernel::{key::i64_from_bytes, ty::LaneKind};
+use std::ops::Bound;
+
+/// A range of keys, ready to be compared with.
+#[derive(Clone, Debug)]
+pub(crate) enum KeyBounds {
+    /// Every key.
+    All,
+    /// No key.
+    Nothing,
+    /// Keys of one integer, both ends included.
+    Integers { low: i64, high: i64, bytes: Range },
+    /// Other keys.
+    Bytes(Range),
+}
+
+/// A range of encoded keys.
+#[derive(Clone, Debug)]
+pub(crate) struct Range {
+    pub(crate) low: Bound<Vec<u8>>,
+    pub(crate) high: Bound<Vec<u8>>,
+}
+
+impl Range {
+    fn holds(&self, key: &[u8]) -> bool {
+        let above = match &self.low {
+            Bound::Included(low) => key >= low.as_slice(),
+            Bound::Excluded(low) => key > low.as_slice(),
+            Bound::Unbounded => true,
+        };
+        above
+            && match &self.high {
+                Bound::Included(high) => key <= high.as_slice(),
+                Bound::Excluded(high) => key < high.as_slice(),
+                Bound::Unbounded => true,
+            }
+    }
+
+    /// Can a key between these two lie in it?
+    fn meets(&self, min: &[u8], max: &[u8]) -> bool {
+        let low = match &self.low {
+            Bound::Included(low) => max >= low.as_slice(),
+            Bound::Excluded(low) => max > low.as_slice(),
+            Bound::Unbounded => true,
+        };
+        low && match &self.high {
+            Bound::Included(high) => min <= high.as_slice(),
+            Bound::Excluded(high) => min < high.as_slice(),
+            Bound::Unbounded => true,
+        }
+    }
+}
+
+impl KeyBounds {
+    /// The bounds of a range over keys of a shape. Named keys have none: they are looked up.
+    pub(crate) fn new(keys: &KeyRange, shape: &Shape) -> KeyBounds {
+        let KeyRange::Between { low, high } = keys else { return KeyBounds::All };
+        let bytes = Range { low: low.clone(), high: high.clone() };
+        let one_integer = shape.key_types().len() == 1 && shape.key_types().all(|ty| ty.lane() == LaneKind::I64);
+        if !one_integer {
+            return KeyBounds::Bytes(bytes);
+        }
+        let number = |key: &Vec<u8>| key.as_slice().try_into().ok().map(i64_from_bytes);
+        let low = match low {
+            Bound::Unbounded => Some(Some(i64::MIN)),
+            Bound::Included(low) => number(low).map(Some),
+            Bound::Excluded(low) => number(low).map(|low| low.checked_add(1)),
+        };
+        let high = match high {
+            Bound::Unbounded => Some(Some(i64::MAX)),
+            Bound::Included(high) => number(high).map(Some),
+            Bound::Excluded(high) => number(high).map(|high| high.checked_sub(1)),
+        };
+        match (low, high) {
+            (Some(Some(low)), Some(Some(high))) if low <= high => KeyBounds::Integers { low, high, bytes },
+            (Some(_), Some(_)) => KeyBounds::Nothing,
+            _ => KeyBounds::Bytes(bytes),
+        }
+    }
+
+    /// Can keys between these two lie in it?
+    pub(crate) fn meets(&self, min: &[u8], max: &[u8]) -> bool {
+        match self {
+            KeyBounds::All => true,
+            KeyBounds::Nothing => false,
+            KeyBounds::Integers { bytes, .. } | KeyBounds::Bytes(bytes) => bytes.meets(min, max),
+        }
+    }
+
+    /// Do all keys between these two lie in it?
+    pub(crate) fn covers(&self, min: &[u8], max: &[u8]) -> bool {
+        match self {
+            KeyBounds::All => true,
+            KeyBounds::Nothing => false,
+            KeyBounds::Integers { bytes, .. } | KeyBounds::Bytes(bytes) => bytes.holds(min) && bytes.holds(max),
+        }
+    }
+
+    /// The rows of a run whose keys lie in it; `None` when that is not a question.
+    pub(crate) fn mask(&self, run: &Run, key: &[usize]) -> Option<Vec<u8>> {
+        match self {
+            KeyBounds::All => None,
+            KeyBounds::Nothing => Some(vec![0; run.len]),
+            KeyBounds::Integers { low, high, .. } => {
+                let mut mask = vec![1; run.len];
+                let column = &run.columns[key[0]];
+                if *high < i64::MAX {
+                    mask_at_most(&mut mask, column, *high);
+                }
+                if let Some(below) = low.checked_sub(1) {
+                    mask_above(&mut mask, column, below);
+                }
+                Some(mask)
+            }
+            KeyBounds::Bytes(range) => {
+                let mut encoded = Vec::new();
+                let holds = |row: usize| {
+                    encoded.clear();
+                    encode_row(&run.columns, key, row, &mut encoded);
+                    u8::from(range.holds(&encoded))
+                };
+                Some((0..run.len).map(holds).collect())
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What does a reader see?
+//!
+//! A [`Snapshot`] pins a commit and a view of the tree as one pair: later commits, flushes and compactions go on
+//! without it, and it answers the same for as long as it is held. Clones share the pin, and threads may share a clone.
+//!
+//! Holds: the commit was visible before the view was taken, so the view holds all of it.
+//! Not here: walking the facts (`scan`).
+
+use crate::{
+    catalog::{Catalog, Catalogs},
+    error::{Result, StoreError},
+    fact::Overlap,
+    keys::Probe,
+    run::{commit_of_lane, lane_of_commit},
+    scan::{Scan, ScanSpec, SystemScope, ValidScope},
+    shape::Shape,
+    tree::{COMMITS, COMMITS_CATALOG, COMMITS_INSTANT, TreeView},
+    visible::Wanted,
+};
+use spectradb_kernel::{
+    Period, Type, Value,
+    key::i64_bytes,
+    schema::TableId,
+    time::{Commit, MICROS_MIN, Micros, Timestamp},
+};
+use std::{ops::ControlFlow, sync::Arc};
+
+/// A past or present state of the database, for reading.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pinned: Arc<Pinned>,
+}
+
+#[derive(Debug)]
+struct Pinned {
+    view: TreeView,
+    commit: Commit,
+    instant: Micros,
+    catalog: Arc<Catalog>,
+    catalogs: Arc<Catalogs>,
+}
+
+impl Snapshot {
+    /// A reader of the state after a commit. The commit was visible before the view was taken.
+    pub(crate) fn new(
+        view: TreeView,
+        commit: Commit,
+        instant: Micros,
+        catalog: Arc<Catalog>,
+        catalogs: Arc<Catalogs>,
+    ) -> Snapshot {
+        Snapshot { pinned: Arc::new(Pinned { view, commit, instant, catalog, catalogs }) }
+    }
+
+    /// The newest commit it sees; 0 when there is none.
+    pub fn commit(&self) -> Commit {
+        self.pinned.commit
+    }
+
+    /// The instant of that commit; `i64::MIN` when there is none.
+    pub fn instant(&self) -> Micros {
+        self.pinned.instant
+    }
+
+    /// The catalogue at the time it was taken.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.pinned.catalog
+    }
+
+    pub(crate) fn view(&self) -> &TreeView {
+        &self.pinned.view
+    }
+
+    /// The catalogue that a commit was written under; an empty one for commit 0.
+    ///
+    /// # Errors
+    /// [`StoreError::Future`] for a commit after the snapshot's, or what reading segments gives.
+    pub fn catalog_at(&self, commit: Commit) -> Result<Arc<Catalog>> {
+        let version = match self.commit_column(commit, COMMITS_CATALOG)? {
+            Some(Value::Integer(version)) => version.cast_unsigned(),
+            _ => 0,
+        };
+        self.pinned.catalogs.at(version).ok_or(StoreError::CatalogChanged)
+    }
+
+    /// The instant of a commit; `i64::MIN` for commit 0.
+    ///
+    /// # Errors
+    /// [`StoreError::Future`] for a commit after the snapshot's, or what reading segments gives.
+    pub fn instant_of(&self, commit: Commit) -> Result<Micros> {
+        if commit == self.pinned.commit {
+            return Ok(self.pinned.instant);
+        }
+        match self.commit_column(commit, COMMITS_INSTANT)? {
+            Some(Value::Timestamp(Timestamp(instant))) => Ok(instant),
+            _ => Ok(MICROS_MIN),
+        }
+    }
+
+    /// The last commit whose instant is not after the one given; 0 when there is none.
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub fn commit_at(&self, instant: Micros) -> Result<Commit> {
+        // Instants rise with commits, and every commit has one.
+        let (mut low, mut high) = (0, self.pinned.commit);
+        while low < high {
+            let middle = low + (high - low).div_ceil(2);
+            if self.instant_of(middle)? <= instant {
+                low = middle;
+            } else {
+                high = middle - 1;
+            }
+        }
+        Ok(low)
+    }
+
+    fn commit_column(&self, commit: Commit, column_idx: usize) -> Result<Option<Value>> {
+        if commit > self.pinned.commit {
+            return Err(StoreError::Future { asked: commit, newest: self.pinned.commit });
+        }
+        let key = i64_bytes(lane_of_commit(commit));
+        let probe = Probe::new(&key, &mut std::iter::once(Type::Integer));
+        let wanted = Wanted::new(self.pinned.commit, SystemScope::All, ValidScope::All);
+        let mut value = None;
+        self.pinned.view.visit(COMMITS, &probe, &wanted, &mut |found| {
+            value = Some(found.value(column_idx));
+            ControlFlow::Break(())
+        })?;
+        Ok(value)
+    }
+
+    /// The shape in which a reader names the columns of a table: the present one, or the last that a dropped table had.
+    pub(crate) fn shape(&self, table: TableId) -> Result<Arc<Shape>> {
+        let present = self.pinned.catalog.by_id(table).cloned();
+        match present.or_else(|| self.pinned.catalogs.schema(table)) {
+            Some(schema) => Ok(Arc::new(Shape::of(&schema))),
+            None => Err(StoreError::UnknownTable { table }),
+        }
+    }
+
+    /// Facts of a table.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTable`], [`StoreError::Future`] when the scope is a commit after the snapshot's; reading
+    /// segments can fail here and at each batch.
+    pub fn scan(&self, spec: ScanSpec) -> Result<Scan> {
+        Scan::new(self.clone(), spec)
+    }
+
+    /// The current facts of each key that share an instant with the period of the same position.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTable`], or what reading segments gives.
+    ///
+    /// # Panics
+    /// When there are not as many periods as keys.
+    pub fn overlapping(&self, table: TableId, keys: &[Vec<u8>], periods: &[Period]) -> Result<Vec<Overlap>> {
+        assert_eq!(keys.len(), periods.len(), "each key has a period");
+        let shape = self.shape(table)?;
+        let mut overlaps = Vec::new();
+        let key_max = self.pinned.view.key_max(table);
+        for (key_idx, (key, period)) in keys.iter().zip(periods).enumerate() {
+            // Rows that are added in the order of their keys are beyond everything there is.
+            if key_max.as_ref().is_none_or(|max| key > max) {
+                continue;
+            }
+            let probe = Probe::new(key, &mut shape.key_types());
+            let scope = SystemScope::AsOf(self.pinned.commit);
+            let wanted = Wanted::new(self.pinned.commit, scope, ValidScope::Overlaps(*period));
+            self.pinned.view.visit(table, &probe, &wanted, &mut |found| {
+                let period = Period::new(found.from(), found.to()).expect("facts have periods");
+                overlaps.push(Overlap { key_idx, period, commit: commit_of_lane(found.commit()) });
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(overlaps)
+    }
+
+    /// The largest key of any fact of a table, superseded ones included; `None` when it never had one.
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub fn key_max(&self, table: TableId) -> Result<Option<Vec<u8>>> {
+        Ok(self.pinned.view.key_max(table))
+    }
+}

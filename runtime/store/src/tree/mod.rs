@@ -1,0 +1,361 @@
+//! Where is every fact of the database?
+//!
+//! In the active memtable, in memtables that wait to be flushed, or in segments. The [`Tree`] applies commits in order,
+//! finds facts by key for the writer, and hands out [`TreeView`]s that never change.
+//!
+//! Holds: one writer applies at a time, and it alone notes ends. A view taken after a commit was published holds all of
+//! it, and what it holds of later commits is told by their numbers.
+//! Not here: the log and the manifest (the engine calls `apply`, `freeze`, `flush_one`, `compact_one`), scans.
+
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use state::{
+    Checkpoint, Edit, FileId, NotesMeta, SegmentKind, SegmentMeta, TreeState, notes_name, segment_name,
+};
+
+use crate::{
+    catalog::Catalog,
+    config::Config,
+    error::{Result, StoreError},
+    fact::{FactBatch, FactId, Write},
+    format::Identity,
+    fs::Disk,
+    keys::Probe,
+    memtable::{MemRow, MemTable},
+    run::{END_OPEN, lane_of_commit},
+    scan::ValidScope,
+    shape::Shape,
+    visible::Wanted,
+};
+use arc_swap::ArcSwap;
+use spectradb_kernel::{
+    Column, Period, Type, Value,
+    schema::{ColumnId, TableId},
+    time::{Commit, Micros},
+};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+};
+
+/// The internal table of commits: commit, instant, catalogue version, log record.
+pub(crate) const COMMITS: TableId = TableId(0);
+
+/// The position of the instant in the table of commits.
+pub(crate) const COMMITS_INSTANT: usize = 1;
+
+/// The position of the catalogue version in the table of commits.
+pub(crate) const COMMITS_CATALOG: usize = 2;
+
+static COMMITS_SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
+    Arc::new(Shape {
+        table: COMMITS,
+        version: 1,
+        columns: vec![
+            (ColumnId(1), Type::Integer),
+            (ColumnId(2), Type::Timestamp),
+            (ColumnId(3), Type::Integer),
+            (ColumnId(4), Type::Integer),
+        ],
+        key: vec![0],
+    })
+});
+
+/// A commit to apply.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Applied<'a> {
+    /// Its number.
+    pub(crate) commit: Commit,
+    /// Its instant.
+    pub(crate) instant: Micros,
+    /// Its log record.
+    pub(crate) record: u64,
+    /// The catalogue it was written under.
+    pub(crate) catalog: &'a Arc<Catalog>,
+    /// What it writes.
+    pub(crate) write: &'a Write,
+}
+
+/// Memtables and segments.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    disk: Arc<dyn Disk>,
+    config: Config,
+    identity: Identity,
+    version: ArcSwap<Version>,
+    /// Held while a commit is applied, and while files take the place of memtables or of other files.
+    writer: Mutex<()>,
+}
+
+/// What the tree consists of between two changes of its files.
+#[derive(Clone, Debug)]
+pub(crate) struct Version {
+    pub(crate) active: Arc<MemTable>,
+    /// Oldest first.
+    pub(crate) frozen: Vec<Frozen>,
+}
+
+/// A memtable that waits to be flushed, and up to where it goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Frozen {
+    pub(crate) memtable: Arc<MemTable>,
+    pub(crate) upto: Checkpoint,
+}
+
+/// The tree as one reader pinned it.
+#[derive(Clone, Debug)]
+pub(crate) struct TreeView {
+    pub(crate) version: Arc<Version>,
+}
+
+/// A fact found by its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Found<'a> {
+    /// In a memtable.
+    Mem(MemRow<'a>),
+}
+
+impl Found<'_> {
+    pub(crate) fn shape(&self) -> &Arc<Shape> {
+        match self {
+            Found::Mem(row) => row.shape(),
+        }
+    }
+
+    pub(crate) fn value(&self, column_idx: usize) -> Value {
+        match self {
+            Found::Mem(row) => row.value(column_idx),
+        }
+    }
+
+    pub(crate) fn commit(&self) -> i64 {
+        match self {
+            Found::Mem(row) => row.commit(),
+        }
+    }
+
+    pub(crate) fn origin(&self) -> i64 {
+        match self {
+            Found::Mem(row) => row.origin(),
+        }
+    }
+
+    pub(crate) fn end(&self) -> i64 {
+        match self {
+            Found::Mem(row) => row.end(),
+        }
+    }
+
+    pub(crate) fn from(&self) -> Micros {
+        match self {
+            Found::Mem(row) => row.from(),
+        }
+    }
+
+    pub(crate) fn to(&self) -> Micros {
+        match self {
+            Found::Mem(row) => row.to(),
+        }
+    }
+}
+
+impl Version {
+    /// The memtables, newest first.
+    pub(crate) fn memtables(&self) -> impl Iterator<Item = &Arc<MemTable>> {
+        std::iter::once(&self.active).chain(self.frozen.iter().rev().map(|frozen| &frozen.memtable))
+    }
+}
+
+impl TreeView {
+    /// Visits the wanted facts of a key.
+    pub(crate) fn visit(
+        &self,
+        table: TableId,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        for memtable in self.version.memtables() {
+            let Some(table) = memtable.table(table) else { continue };
+            if table.visit(probe, wanted, &mut |row| found(Found::Mem(row))).is_break() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The shape of some fact of a table; `None` when it has none. All shapes of a table have the same key.
+    pub(crate) fn shape_of(&self, table: TableId) -> Option<Arc<Shape>> {
+        self.version.memtables().find_map(|memtable| Some(memtable.table(table)?.shape()))
+    }
+
+    /// The largest key of any fact of a table.
+    pub(crate) fn key_max(&self, table: TableId) -> Option<Vec<u8>> {
+        self.version.memtables().filter_map(|memtable| memtable.table(table)?.key_max()).max()
+    }
+}
+
+impl Tree {
+    /// The tree of these files.
+    ///
+    /// # Errors
+    /// [`StoreError`] when a file is missing or is not what the manifest says.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        state: TreeState,
+        identity: Identity,
+        config: &Config,
+    ) -> Result<Arc<Tree>> {
+        debug_assert!(state.segments.is_empty());
+        let version = Version { active: Arc::default(), frozen: Vec::new() };
+        Ok(Arc::new(Tree {
+            disk,
+            config: config.clone(),
+            identity,
+            version: ArcSwap::from_pointee(version),
+            writer: Mutex::new(()),
+        }))
+    }
+
+    fn writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tree as it is now. A reader loads the visible commit first: then all of it is in the view.
+    pub(crate) fn view(&self) -> TreeView {
+        TreeView { version: self.version.load_full() }
+    }
+
+    /// Applies a commit. Commits come in order, one at a time.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTable`] when the catalogue does not know a table, or what reading segments gives.
+    pub(crate) fn apply(&self, applied: &Applied<'_>) -> Result<()> {
+        let _writer = self.writer();
+        let view = self.view();
+        let active = &view.version.active;
+        let shape_of = |table: TableId| match applied.catalog.by_id(table) {
+            Some(schema) => Ok(Arc::new(Shape::of(schema))),
+            None => Err(StoreError::UnknownTable { table }),
+        };
+        for superseded in &applied.write.superseded {
+            let shape = shape_of(superseded.table)?;
+            for id in &superseded.facts {
+                if !self.end(&view, &shape, id, applied.commit)? {
+                    let what = format!("commit {} supersedes a fact that is not there", applied.commit);
+                    return Err(StoreError::Corrupt { file: "ledger".to_owned(), offset: applied.record, what });
+                }
+            }
+        }
+        for batch in applied.write.facts.iter().filter(|batch| !batch.periods.is_empty()) {
+            let shape = shape_of(batch.table)?;
+            let bytes = active.table_for(&shape).insert(&shape, batch, applied.commit);
+            active.took(bytes);
+        }
+        let commit = FactBatch {
+            table: COMMITS,
+            schema_version: 1,
+            columns: [
+                (Type::Integer, lane_of_commit(applied.commit)),
+                (Type::Timestamp, applied.instant),
+                (Type::Integer, applied.catalog.version.cast_signed()),
+                (Type::Integer, applied.record.cast_signed()),
+            ]
+            .map(|(ty, value)| Column::from_i64s(ty, vec![value]))
+            .into(),
+            periods: vec![Period::ALWAYS],
+            origins: vec![0],
+        };
+        let bytes = active.table_for(&COMMITS_SHAPE).insert(&COMMITS_SHAPE, &commit, applied.commit);
+        active.took(bytes);
+        Ok(())
+    }
+
+    /// Notes the end of a fact, wherever it is; answers whether it was found.
+    fn end(&self, view: &TreeView, shape: &Shape, id: &FactId, commit: Commit) -> Result<bool> {
+        let probe = Probe::new(&id.key, &mut shape.key_types());
+        for memtable in view.version.memtables() {
+            if let Some(table) = memtable.table(shape.table)
+                && table.end(&probe, id, commit)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Is a fact current, as far as commits are applied?
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub(crate) fn is_current(&self, table: TableId, id: &FactId) -> Result<bool> {
+        let mut current = false;
+        let written = lane_of_commit(id.commit);
+        let wanted = Wanted::current(ValidScope::At(id.valid_from));
+        self.visit_any(table, &id.key, &wanted, &mut |found| {
+            current = found.from() == id.valid_from && found.commit() == written;
+            if current { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(current)
+    }
+
+    /// The period of a current fact of a key that a commit after `after` wrote and that shares an instant with `period`.
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub(crate) fn current_overlaps(
+        &self,
+        table: TableId,
+        key: &[u8],
+        period: Period,
+        after: Commit,
+    ) -> Result<Option<Period>> {
+        let mut overlap = None;
+        let after = lane_of_commit(after);
+        self.visit_any(table, key, &Wanted::current(ValidScope::Overlaps(period)), &mut |found| {
+            if found.commit() <= after {
+                return ControlFlow::Continue(());
+            }
+            overlap = Period::new(found.from(), found.to()).ok();
+            ControlFlow::Break(())
+        })?;
+        Ok(overlap)
+    }
+
+    /// Visits facts of a key of a table whose shape is not at hand.
+    fn visit_any(
+        &self,
+        table: TableId,
+        key: &[u8],
+        wanted: &Wanted,
+        found: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
+    ) -> Result<()> {
+        let view = self.view();
+        let Some(shape) = view.shape_of(table) else { return Ok(()) };
+        view.visit(table, &Probe::new(key, &mut shape.key_types()), wanted, found)
+    }
+
+    /// Is the active memtable big enough to be frozen?
+    pub(crate) fn needs_freeze(&self) -> bool {
+        self.version.load().active.bytes() >= self.config.memtable_bytes_max
+    }
+
+    /// Lets a new memtable take over. The caller holds commits back, and has applied everything up to this record.
+    pub(crate) fn freeze(&self, commit: Commit, record: u64) {
+        let _writer = self.writer();
+        let old = self.version.load_full();
+        if old.active.is_empty() {
+            return;
+        }
+        let mut frozen = old.frozen.clone();
+        frozen.push(Frozen { memtable: old.active.clone(), upto: Checkpoint { commit, record } });
+        self.version.store(Arc::new(Version { active: Arc::default(), frozen }));
+    }
+
+    /// How many memtables wait to be flushed?
+    pub(crate) fn frozen_count(&self) -> usize {
+        self.version.load().frozen.len()
+    }
+}

@@ -1,0 +1,133 @@
+//! Which files make up the tree?
+//!
+//! The manifest keeps a [`TreeState`]; every flush and every compaction changes it by one [`Edit`]. These are plain
+//! values: the manifest's own format has types of its own.
+
+use spectradb_kernel::{
+    schema::TableId,
+    time::{Commit, Micros},
+};
+
+/// The number of a file of the tree, never used again.
+pub(crate) type FileId = u64;
+
+/// What lies in a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SegmentKind {
+    /// Facts that were current when it was written, sorted by key and beginning of validity.
+    Current,
+    /// Facts that had ended, sorted by their end, then key and beginning of validity.
+    History,
+}
+
+/// A segment, as the manifest knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentMeta {
+    /// Its file.
+    pub(crate) file: FileId,
+    /// The table of all its facts.
+    pub(crate) table: TableId,
+    /// Its level: 0 for what a flush wrote, 7 at most.
+    pub(crate) level: u8,
+    /// What lies in it.
+    pub(crate) kind: SegmentKind,
+    /// How many facts.
+    pub(crate) rows: u64,
+    /// The file's length.
+    pub(crate) bytes: u64,
+    /// The least commit of a fact.
+    pub(crate) commit_min: Commit,
+    /// The greatest commit of a fact.
+    pub(crate) commit_max: Commit,
+    /// The greatest end of a fact, open for current segments.
+    pub(crate) system_to_max: Commit,
+    /// The earliest beginning of validity.
+    pub(crate) valid_from_min: Micros,
+    /// The latest end of validity.
+    pub(crate) valid_to_max: Micros,
+    /// The smallest key.
+    pub(crate) key_min: Vec<u8>,
+    /// The largest key.
+    pub(crate) key_max: Vec<u8>,
+    /// The hash of its content.
+    pub(crate) root: [u8; 32],
+}
+
+/// A file of supersession notes, as the manifest knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotesMeta {
+    /// Its file.
+    pub(crate) file: FileId,
+    /// The file's length.
+    pub(crate) bytes: u64,
+    /// The segments it has notes for.
+    pub(crate) targets: Vec<FileId>,
+    /// How many notes.
+    pub(crate) count: u64,
+    /// The hash of its content.
+    pub(crate) root: [u8; 32],
+}
+
+/// Up to where the tree's files hold everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Checkpoint {
+    /// The last commit that is in files whole.
+    pub(crate) commit: Commit,
+    /// The last log record that need not be replayed.
+    pub(crate) record: u64,
+}
+
+/// All files of the tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TreeState {
+    /// The segments, in no order.
+    pub(crate) segments: Vec<SegmentMeta>,
+    /// The notes files, in no order.
+    pub(crate) notes: Vec<NotesMeta>,
+    /// Up to where they hold everything.
+    pub(crate) checkpoint: Checkpoint,
+    /// The next file's number.
+    pub(crate) next_file: FileId,
+}
+
+/// One change of the files, made whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Edit {
+    /// Segments that join.
+    pub(crate) add: Vec<SegmentMeta>,
+    /// Segments that leave.
+    pub(crate) remove: Vec<FileId>,
+    /// Notes files that join.
+    pub(crate) add_notes: Vec<NotesMeta>,
+    /// Notes files that leave.
+    pub(crate) remove_notes: Vec<FileId>,
+    /// Where the files now reach, when that changes.
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// The next file's number.
+    pub(crate) next_file: FileId,
+}
+
+impl TreeState {
+    /// The state after an edit.
+    pub(crate) fn after(mut self, edit: &Edit) -> TreeState {
+        self.segments.retain(|segment| !edit.remove.contains(&segment.file));
+        self.segments.extend(edit.add.iter().cloned());
+        self.notes.retain(|notes| !edit.remove_notes.contains(&notes.file));
+        self.notes.extend(edit.add_notes.iter().cloned());
+        if let Some(checkpoint) = edit.checkpoint {
+            self.checkpoint = checkpoint;
+        }
+        self.next_file = self.next_file.max(edit.next_file);
+        self
+    }
+}
+
+/// The name of a segment's file.
+pub(crate) fn segment_name(file: FileId) -> String {
+    format!("seg-{file:010}.sst")
+}
+
+/// The name of a notes file.
+pub(crate) fn notes_name(file: FileId) -> String {
+    format!("notes-{file:010}.nts")
+}
