@@ -1,6 +1,21 @@
 //! Which rows of two inputs belong together?
+//!
+//! The right side is read whole; its rows are filed under the number of their key, rows of one key side by side. Then each
+//! batch of the left is probed, and pairs are given in the order of left rows, and of right rows within. Where a point of
+//! the left must lie in a period of the right, the rows of a key are sorted by the period's beginning with a running
+//! maximum of its end: a probe finds the last row that begins early enough and walks back only as long as some row before
+//! can still hold the point. Without keys all rows have one key, so a join with nothing but a period is a look-up, too, and
+//! one with nothing but a residual is a nested loop over batches of pairs.
+//!
+//! Holds: whether a row has a partner is decided after the residual; a pair is never built before its batch is full.
+//! Not here: computing keys and points (`Eval` stages beneath).
 
-use super::Given;
+use super::{
+    BoxEval, BoxSource, ExecError, Given, Source, Tuning,
+    groups::{Groups, NO_GROUP, Nulls},
+    rows::{NO_ROW, Rows, RowsBuilder},
+};
+use spectradb_kernel::{Batch, Column, Type, Value, func::logic};
 
 /// Which rows without a partner a join keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,4 +54,371 @@ pub struct PeriodColumns {
     pub from: usize,
     /// A column of the right input.
     pub to: usize,
+}
+
+impl JoinKind {
+    fn keeps_left(self) -> bool {
+        matches!(self, JoinKind::Left | JoinKind::Full)
+    }
+
+    fn keeps_right(self) -> bool {
+        matches!(self, JoinKind::Right | JoinKind::Full)
+    }
+}
+
+/// Pairs of rows of two inputs.
+pub struct HashJoin {
+    left: BoxSource,
+    /// Read when the first pair is asked for.
+    right: Option<BoxSource>,
+    spec: JoinSpec,
+    residual: Option<BoxEval>,
+    batch_rows: usize,
+    built: Built,
+    probe: Option<Probe>,
+    left_ended: bool,
+    /// The next right row to be looked at for one without a partner.
+    right_row: usize,
+}
+
+/// The right side.
+struct Built {
+    rows: Rows,
+    groups: Groups,
+    /// The rows of group `g` are `filed[starts[g]..starts[g + 1]]`.
+    starts: Vec<usize>,
+    filed: Vec<u32>,
+    periods: Option<Periods>,
+    /// Has the row found a partner? Empty where nobody asks.
+    matched: Vec<bool>,
+}
+
+/// The periods of the filed rows, group by group sorted by `from`.
+struct Periods {
+    from: Vec<i64>,
+    to: Vec<i64>,
+    /// The largest `to` of the group's rows up to this one.
+    to_max: Vec<i64>,
+}
+
+/// A batch of the left being probed.
+struct Probe {
+    columns: Vec<Column>,
+    groups: Option<Vec<u32>>,
+    points: Option<Column>,
+    len: usize,
+    /// The row whose partners are next, and which of its candidates.
+    row: usize,
+    candidate: usize,
+    /// The right rows whose period holds the point of `row`, once they have been looked up.
+    in_period: Option<Vec<u32>>,
+    /// Has `row` found a partner in an earlier batch of pairs?
+    row_matched: bool,
+}
+
+impl HashJoin {
+    /// The pairs of two inputs. The residual is asked about batches of pairs (the left columns given, then the right ones)
+    /// and gives one BOOLEAN column for all of their rows.
+    pub fn new(
+        left: BoxSource,
+        right: BoxSource,
+        spec: JoinSpec,
+        residual: Option<BoxEval>,
+        tuning: Tuning,
+    ) -> HashJoin {
+        HashJoin {
+            left,
+            right: Some(right),
+            spec,
+            residual,
+            batch_rows: tuning.batch_rows,
+            built: Built::nothing(),
+            probe: None,
+            left_ended: false,
+            right_row: 0,
+        }
+    }
+
+    /// Has the right side no row, so that no pair can come of the left?
+    fn is_hopeless(&self) -> bool {
+        self.built.rows.len() == 0 && !self.spec.kind.keeps_left()
+    }
+}
+
+impl Source for HashJoin {
+    fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+        if let Some(right) = self.right.take() {
+            self.built = Built::read(right, &self.spec)?;
+        }
+        while !self.left_ended && !self.is_hopeless() {
+            let mut probe = match self.probe.take() {
+                Some(probe) => probe,
+                None => match self.left.next()? {
+                    Some(batch) => Probe::new(batch, &self.spec, &mut self.built.groups),
+                    None => {
+                        self.left_ended = true;
+                        break;
+                    }
+                },
+            };
+            let pairs = probe.pairs(&self.spec, &mut self.built, self.residual.as_mut(), self.batch_rows)?;
+            if probe.row < probe.len {
+                self.probe = Some(probe);
+            }
+            if pairs.is_some() {
+                return Ok(pairs);
+            }
+        }
+        Ok(if self.spec.kind.keeps_right() { self.lonely_right() } else { None })
+    }
+}
+
+impl HashJoin {
+    /// The next right rows that found no partner.
+    fn lonely_right(&mut self) -> Option<Batch> {
+        let mut rows = Vec::new();
+        while self.right_row < self.built.matched.len() && rows.len() < self.batch_rows {
+            if !self.built.matched[self.right_row] {
+                rows.push(self.right_row as u32);
+            }
+            self.right_row += 1;
+        }
+        if rows.is_empty() {
+            return None;
+        }
+        let left = self.spec.left_out.iter().map(|given| Column::constant(given.ty, Value::Null, rows.len()));
+        let right = self.built.rows.take(0..self.spec.right_out.len(), &rows);
+        Some(Batch::new(left.chain(right).collect(), rows.len()))
+    }
+}
+
+impl Built {
+    fn nothing() -> Built {
+        Built {
+            rows: RowsBuilder::new(Vec::new()).finish(),
+            groups: Groups::new(Nulls::Nothing),
+            starts: vec![0],
+            filed: Vec::new(),
+            periods: None,
+            matched: Vec::new(),
+        }
+    }
+
+    fn read(mut right: BoxSource, spec: &JoinSpec) -> Result<Built, ExecError> {
+        let mut held = spec.right_out.clone();
+        if let Some(period) = spec.period {
+            // Behind the columns that are given; only the index below looks at them.
+            held.extend([period.from, period.to].map(|column_idx| Given { column_idx, ty: Type::Timestamp }));
+        }
+        let mut rows = RowsBuilder::new(held);
+        let mut groups = Groups::new(Nulls::Nothing);
+        let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
+        while let Some(batch) = right.next()? {
+            if spec.keys.is_empty() {
+                numbers.resize(numbers.len() + batch.len(), 0);
+            } else {
+                let keys: Vec<Column> = spec.keys.iter().map(|(_, right)| batch.column(*right)).collect();
+                groups.assign(&keys, batch.len(), &mut numbers, &mut firsts);
+            }
+            rows.push(&batch);
+        }
+        let rows = rows.finish();
+        let mut periods = None;
+        if spec.period.is_some() {
+            let (from, to) = (rows.whole_column(spec.right_out.len()), rows.whole_column(spec.right_out.len() + 1));
+            // A row without a period, or with an empty one, holds no point.
+            let (from_of, to_of) = (from.i64s(), to.i64s());
+            for (row, number) in numbers.iter_mut().enumerate() {
+                if from.is_null(row) || to.is_null(row) || from_of.at(row) >= to_of.at(row) {
+                    *number = NO_GROUP;
+                }
+            }
+            drop((from_of, to_of));
+            periods = Some((from, to));
+        }
+        let group_count = if spec.keys.is_empty() { 1 } else { groups.len() };
+        let (starts, mut filed) = file(&numbers, group_count);
+        let periods = periods.map(|(from, to)| Periods::new(&starts, &mut filed, &from, &to));
+        let matched = if spec.kind.keeps_right() { vec![false; rows.len()] } else { Vec::new() };
+        Ok(Built { rows, groups, starts, filed, periods, matched })
+    }
+
+    /// The filed rows of a group.
+    fn files(&self, group: u32) -> std::ops::Range<usize> {
+        if group == NO_GROUP { 0..0 } else { self.starts[group as usize]..self.starts[group as usize + 1] }
+    }
+
+    /// The rows of a group whose period holds a point, in order of arrival.
+    fn holding(&self, periods: &Periods, group: u32, point: i64) -> Vec<u32> {
+        let files = self.files(group);
+        let early = files.start + periods.from[files.clone()].partition_point(|from| *from <= point);
+        let mut rows = Vec::new();
+        for file in (files.start..early).rev() {
+            if periods.to_max[file] <= point {
+                break;
+            }
+            if point < periods.to[file] {
+                rows.push(self.filed[file]);
+            }
+        }
+        rows.sort_unstable();
+        rows
+    }
+}
+
+/// Row numbers side by side by group, each group's in order, and where each group begins.
+fn file(numbers: &[u32], group_count: usize) -> (Vec<usize>, Vec<u32>) {
+    let mut starts = vec![0usize; group_count + 1];
+    for number in numbers.iter().filter(|number| **number != NO_GROUP) {
+        starts[*number as usize + 1] += 1;
+    }
+    for group in 0..group_count {
+        starts[group + 1] += starts[group];
+    }
+    let mut ends = starts.clone();
+    let mut filed = vec![0; starts[group_count]];
+    for (row, number) in numbers.iter().enumerate().filter(|(_, number)| **number != NO_GROUP) {
+        filed[ends[*number as usize]] = row as u32;
+        ends[*number as usize] += 1;
+    }
+    (starts, filed)
+}
+
+impl Periods {
+    fn new(starts: &[usize], filed: &mut [u32], from: &Column, to: &Column) -> Periods {
+        let (from_of, to_of) = (from.i64s(), to.i64s());
+        for group in starts.windows(2) {
+            filed[group[0]..group[1]].sort_by_key(|row| from_of.at(*row as usize));
+        }
+        let from: Vec<i64> = filed.iter().map(|row| from_of.at(*row as usize)).collect();
+        let to: Vec<i64> = filed.iter().map(|row| to_of.at(*row as usize)).collect();
+        let mut to_max = to.clone();
+        for group in starts.windows(2) {
+            for file in group[0] + 1..group[1].max(group[0] + 1) {
+                to_max[file] = to_max[file].max(to_max[file - 1]);
+            }
+        }
+        Periods { from, to, to_max }
+    }
+}
+
+impl Probe {
+    fn new(batch: Batch, spec: &JoinSpec, groups: &mut Groups) -> Probe {
+        let len = batch.len();
+        let numbers = (!spec.keys.is_empty()).then(|| {
+            let keys: Vec<Column> = spec.keys.iter().map(|(left, _)| batch.column(*left)).collect();
+            let mut numbers = Vec::with_capacity(len);
+            groups.find(&keys, len, &mut numbers);
+            numbers
+        });
+        let points = spec.period.map(|period| batch.column(period.point).to_plain());
+        let columns = spec.left_out.iter().map(|given| batch.column(given.column_idx)).collect();
+        Probe { columns, groups: numbers, points, len, row: 0, candidate: 0, in_period: None, row_matched: false }
+    }
+
+    /// The next pairs, at most `pair_count_max` candidates of them; moves on to the first row that is not done.
+    fn pairs(
+        &mut self,
+        spec: &JoinSpec,
+        built: &mut Built,
+        residual: Option<&mut BoxEval>,
+        pair_count_max: usize,
+    ) -> Result<Option<Batch>, ExecError> {
+        let first_row = self.row;
+        let first_matched = self.row_matched;
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        let has_room = |pair_count: usize, row: usize| {
+            // A row without a partner may become a pair as well, so rows count, too.
+            let lonely_count = if spec.kind.keeps_left() { row - first_row } else { 0 };
+            pair_count + lonely_count < pair_count_max
+        };
+        while self.row < self.len && has_room(left.len(), self.row) {
+            let group = self.groups.as_ref().map_or(0, |groups| groups[self.row]);
+            let room = pair_count_max - left.len();
+            let done = match (&built.periods, &self.points) {
+                (Some(periods), Some(points)) => {
+                    let (row, in_period) = (self.row, &mut self.in_period);
+                    let rows = in_period.get_or_insert_with(|| match points.is_null(row) {
+                        true => Vec::new(),
+                        false => built.holding(periods, group, points.i64s().at(row)),
+                    });
+                    let rest = &rows[self.candidate..];
+                    let taken = &rest[..rest.len().min(room)];
+                    right.extend_from_slice(taken);
+                    self.candidate += taken.len();
+                    taken.len() == rest.len()
+                }
+                _ => {
+                    let files = built.files(group);
+                    let rest = &built.filed[files][self.candidate..];
+                    let taken = &rest[..rest.len().min(room)];
+                    right.extend_from_slice(taken);
+                    self.candidate += taken.len();
+                    taken.len() == rest.len()
+                }
+            };
+            left.resize(right.len(), self.row as u32);
+            if done {
+                self.row += 1;
+                self.candidate = 0;
+                self.in_period = None;
+                self.row_matched = false;
+            }
+        }
+        if let Some(residual) = residual
+            && !left.is_empty()
+        {
+            let pairs = self.give(spec, built, &left, &right);
+            let verdict = residual.eval(&pairs)?;
+            let kept = logic::true_rows(&verdict.column(0));
+            if kept.len() < left.len() {
+                left = kept.iter().map(|pair| left[*pair as usize]).collect();
+                right = kept.iter().map(|pair| right[*pair as usize]).collect();
+            }
+        }
+        if spec.kind.keeps_right() {
+            right.iter().for_each(|row| built.matched[*row as usize] = true);
+        }
+        if spec.kind.keeps_left() {
+            self.add_lonely(first_row, first_matched, &mut left, &mut right);
+        }
+        Ok((!left.is_empty()).then(|| self.give(spec, built, &left, &right)))
+    }
+
+    /// Puts rows that are done and have no partner in their places among the pairs.
+    fn add_lonely(&mut self, first_row: usize, first_matched: bool, left: &mut Vec<u32>, right: &mut Vec<u32>) {
+        let (pairs_left, pairs_right) = (std::mem::take(left), std::mem::take(right));
+        let mut pair = 0;
+        for row in first_row..self.row {
+            let begin = pair;
+            while pairs_left.get(pair) == Some(&(row as u32)) {
+                left.push(row as u32);
+                right.push(pairs_right[pair]);
+                pair += 1;
+            }
+            if begin == pair && !(row == first_row && first_matched) {
+                left.push(row as u32);
+                right.push(NO_ROW);
+            }
+        }
+        // What is left belongs to the row that is not done.
+        if pair < pairs_left.len() {
+            self.row_matched = true;
+        } else if self.row == first_row {
+            self.row_matched = first_matched;
+        }
+        left.extend_from_slice(&pairs_left[pair..]);
+        right.extend_from_slice(&pairs_right[pair..]);
+    }
+
+    fn give(&self, spec: &JoinSpec, built: &Built, left: &[u32], right: &[u32]) -> Batch {
+        // Where each row has one partner (a look-up of a key), the left columns are shared.
+        let is_whole = left.len() == self.len && left.iter().enumerate().all(|(i, row)| i == *row as usize);
+        let mut columns: Vec<Column> = match is_whole {
+            true => self.columns.clone(),
+            false => self.columns.iter().map(|column| column.take(left)).collect(),
+        };
+        columns.extend(built.rows.take_or_null(0..spec.right_out.len(), right));
+        Batch::new(columns, left.len())
+    }
 }

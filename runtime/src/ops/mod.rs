@@ -16,11 +16,14 @@
 //! Not here: expressions (`crate::interp`, generated code), reading files (`spectradb_store`), writing.
 
 mod aggregate;
+mod distinct;
 mod error;
+mod groups;
 mod hash_join;
 mod keys;
 mod limit;
 mod pipe;
+mod rows;
 mod scan;
 mod scope;
 mod sort;
@@ -30,18 +33,19 @@ mod union;
 mod values;
 mod window;
 
-pub use aggregate::{AggregateCallSpec, AggregateSpec};
+pub use aggregate::{AggregateCallSpec, AggregateSpec, HashAggregate};
+pub use distinct::Distinct;
 pub use error::{ExecError, Place};
-pub use hash_join::{JoinKind, JoinSpec, PeriodColumns};
+pub use hash_join::{HashJoin, JoinKind, JoinSpec, PeriodColumns};
 pub use keys::{exact_keys, key_range, no_keys};
 pub use limit::{Limit, row_window};
 pub use pipe::Pipe;
 pub use scan::{Reads, Scan, TableReader, TableScan};
 pub use scope::{Scope, ScopeReader, valid_at, valid_range};
-pub use sort::{SortColumn, SortSpec};
+pub use sort::{Sort, SortColumn, SortSpec};
 pub use union::UnionAll;
 pub use values::Values;
-pub use window::{WindowCallSpec, WindowFunction, WindowSpec};
+pub use window::{Window, WindowCallSpec, WindowFunction, WindowSpec};
 
 use spectradb_kernel::{Batch, Type, batch::BATCH_ROWS};
 

@@ -1,7 +1,22 @@
 //! In which order do rows come?
+//!
+//! All rows are held, and their numbers sorted by a key that compares as integers or bytes do: a lone column of one width
+//! becomes one number with the NULLs put before or behind, anything else the sort key of `spectradb_kernel::key`, of which
+//! the first eight bytes are compared as a number. The row's number stands behind the key, so equal rows keep their order.
+//! Where only the first rows are wanted, the rest is thrown away every time enough has come together.
+//!
+//! Not here: computing keys (`Eval` stages beneath), cutting the result to its exact length (`limit`).
 
-use super::Given;
-use spectradb_kernel::key::SortOrder;
+use super::{
+    BoxSource, ExecError, Given, Source, Tuning,
+    rows::{Rows, RowsBuilder},
+};
+use spectradb_kernel::{
+    Batch, Column, Type,
+    column::Vals,
+    key::{self, SortOrder},
+    ty::LaneKind,
+};
 
 /// An order and what it gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,8 +32,168 @@ pub struct SortSpec {
 /// A key of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortColumn {
-    /// A column of the input.
-    pub column_idx: usize,
+    /// A column of the input with its type.
+    pub column: Given,
     /// Its direction, and where NULLs go.
     pub order: SortOrder,
+}
+
+/// The rows in order.
+pub struct Sort {
+    input: Option<BoxSource>,
+    spec: SortSpec,
+    batch_rows: usize,
+    rows: Option<Rows>,
+    order: Vec<u32>,
+    given: usize,
+}
+
+impl Sort {
+    /// The input's rows in an order.
+    pub fn new(input: BoxSource, spec: SortSpec, tuning: Tuning) -> Sort {
+        Sort { input: Some(input), spec, batch_rows: tuning.batch_rows, rows: None, order: Vec::new(), given: 0 }
+    }
+
+    /// Reads everything; with a limit, what cannot be among the first rows is dropped on the way.
+    fn read(&mut self, mut input: BoxSource) -> Result<(), ExecError> {
+        let mut held = self.spec.out.clone();
+        held.extend(self.spec.keys.iter().map(|key| key.column));
+        let wanted = self.spec.row_count_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
+        let mut builder = RowsBuilder::new(held.clone());
+        // Enough rows that sorting them costs little for each, and never so few that nothing is thrown away.
+        let full = wanted.saturating_mul(2).max(PRUNE_ROWS_MIN);
+        while wanted > 0
+            && let Some(batch) = input.next()?
+        {
+            builder.push(&batch);
+            if builder.len() >= full {
+                let rows = builder.finish();
+                let mut order = self.order_of(&rows);
+                order.truncate(wanted);
+                let columns = rows.take(0..held.len(), &order);
+                let renumbered = held.iter().enumerate().map(|(column_idx, given)| Given { column_idx, ..*given });
+                let mut kept = RowsBuilder::new(renumbered.collect());
+                kept.push(&Batch::new(columns, order.len()));
+                builder = kept.reading(held.clone());
+            }
+        }
+        let rows = builder.finish();
+        self.order = self.order_of(&rows);
+        self.order.truncate(wanted);
+        self.rows = Some(rows);
+        Ok(())
+    }
+
+    fn order_of(&self, rows: &Rows) -> Vec<u32> {
+        let out_count = self.spec.out.len();
+        let keys: Vec<Column> = (0..self.spec.keys.len()).map(|idx| rows.whole_column(out_count + idx)).collect();
+        let orders: Vec<SortOrder> = self.spec.keys.iter().map(|key| key.order).collect();
+        sorted_rows(&keys, &orders, rows.len())
+    }
+}
+
+/// Fewer rows than this are not worth a sort to throw some away.
+const PRUNE_ROWS_MIN: usize = 65_536;
+
+impl Source for Sort {
+    fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+        if let Some(input) = self.input.take() {
+            self.read(input)?;
+        }
+        let Some(rows) = &self.rows else { return Ok(None) };
+        let next = &self.order[self.given..self.order.len().min(self.given + self.batch_rows)];
+        if next.is_empty() {
+            self.rows = None;
+            return Ok(None);
+        }
+        self.given += next.len();
+        Ok(Some(Batch::new(rows.take(0..self.spec.out.len(), next), next.len())))
+    }
+}
+
+/// The numbers of `len` rows in the order of their keys; rows with equal keys keep theirs.
+pub(super) fn sorted_rows(keys: &[Column], orders: &[SortOrder], len: usize) -> Vec<u32> {
+    if keys.iter().all(|key| key.as_const().is_some()) {
+        return (0..len as u32).collect();
+    }
+    if let ([key], [order]) = (keys, orders)
+        && let Some(rows) = sorted_by_number(key, *order)
+    {
+        return rows;
+    }
+    let bytes = SortKeys::new(keys, orders, len);
+    let mut order: Vec<(u64, u32)> = (0..len).map(|row| (bytes.head(row), row as u32)).collect();
+    order.sort_unstable_by(|(head_a, a), (head_b, b)| {
+        head_a.cmp(head_b).then_with(|| bytes.of(*a as usize).cmp(bytes.of(*b as usize))).then(a.cmp(b))
+    });
+    order.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Sorts by one column of eight bytes or fewer; `None` for a column of another kind.
+fn sorted_by_number(key: &Column, order: SortOrder) -> Option<Vec<u32>> {
+    let ordered = |bits: u64| if order.descending { !bits } else { bits };
+    let null = if order.nulls_first { 0u8 } else { 2 };
+    let rank = |row: usize| if key.is_null(row) { null } else { 1 };
+    let mut rows: Vec<(u8, u64, u32)> = match key.ty().lane() {
+        LaneKind::I64 => {
+            let Vals::Many(values) = key.i64s() else { return None };
+            let number = |value: i64| ordered(u64::from_be_bytes(key::i64_bytes(value)));
+            values.iter().enumerate().map(|(row, value)| (rank(row), number(*value), row as u32)).collect()
+        }
+        LaneKind::Bool => {
+            let Vals::Many(values) = key.bools() else { return None };
+            let number = |value: u8| ordered(u64::from(value));
+            values.iter().enumerate().map(|(row, value)| (rank(row), number(*value), row as u32)).collect()
+        }
+        LaneKind::F64 | LaneKind::I128 | LaneKind::Bytes => return None,
+    };
+    if key.has_nulls() {
+        rows.iter_mut().filter(|(rank, ..)| *rank != 1).for_each(|(_, number, _)| *number = 0);
+        rows.sort_unstable();
+        return Some(rows.into_iter().map(|(_, _, row)| row).collect());
+    }
+    let mut rows: Vec<(u64, u32)> = rows.into_iter().map(|(_, number, row)| (number, row)).collect();
+    if !rows.is_sorted() {
+        rows.sort_unstable();
+    }
+    Some(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The sort keys of rows, one after another.
+pub(super) struct SortKeys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl SortKeys {
+    pub(super) fn new(keys: &[Column], orders: &[SortOrder], len: usize) -> SortKeys {
+        let (mut bytes, mut ends) = (Vec::with_capacity(len * keys.len() * 9), Vec::with_capacity(len + 1));
+        ends.push(0);
+        for row in 0..len {
+            key::sort_key(keys, orders, row, &mut bytes);
+            ends.push(bytes.len());
+        }
+        SortKeys { bytes, ends }
+    }
+
+    /// The key of a row.
+    pub(super) fn of(&self, row: usize) -> &[u8] {
+        &self.bytes[self.ends[row]..self.ends[row + 1]]
+    }
+
+    /// The first eight bytes as a number; shorter keys as if zeros followed.
+    fn head(&self, row: usize) -> u64 {
+        let key = self.of(row);
+        let mut head = [0; 8];
+        let len = key.len().min(8);
+        head[..len].copy_from_slice(&key[..len]);
+        u64::from_be_bytes(head)
+    }
+}
+
+impl SortColumn {
+    /// A column in SQL's default order.
+    pub fn ascending(column_idx: usize, ty: Type) -> SortColumn {
+        SortColumn { column: Given { column_idx, ty }, order: SortOrder::ASCENDING }
+    }
 }

@@ -29,7 +29,8 @@ pub trait Accumulator: Send {
     /// As [`Accumulator::update`].
     fn update_all(&mut self, row_count: usize, arg: Option<&Column>) -> Result<(), RowFault>;
 
-    /// The results of groups `0..group_count`, of the aggregate's result type.
+    /// The results of groups `0..group_count`, of the aggregate's result type. Nothing is forgotten: more rows may follow,
+    /// and it may be asked again (a window does, after each row and its peers).
     ///
     /// # Errors
     /// A result that does not fit its type, with the group as its row.
