@@ -91,7 +91,7 @@ impl Bitmap {
 
     /// The words from bit 0 on, copied only when the bitmap does not begin on a word.
     pub fn to_words(&self) -> Lane<u64> {
-        if self.start == 0 && self.words.len() == self.len.div_ceil(64) && self.len % 64 == 0 {
+        if self.start == 0 && self.words.len() == self.len.div_ceil(64) && self.len.is_multiple_of(64) {
             return self.words.clone();
         }
         let (skipped, shift) = (self.start / 64, self.start % 64);
@@ -103,7 +103,7 @@ impl Bitmap {
                 from[i] >> shift | (above << 1) << (63 - shift)
             })
             .collect();
-        if self.len % 64 != 0
+        if !self.len.is_multiple_of(64)
             && let Some(last) = words.last_mut()
         {
             *last &= (1 << (self.len % 64)) - 1;

@@ -357,7 +357,7 @@ mod tests {
             encode_values(&a, &types, &mut bytes_a);
             encode_values(&b, &types, &mut bytes_b);
             prop_assert_eq!(bytes_a.cmp(&bytes_b), order(&a, &b));
-            prop_assert_eq!(bytes_a == bytes_b, !bytes_a.starts_with(&bytes_b) == false);
+            prop_assert_eq!(bytes_a == bytes_b, bytes_a.starts_with(&bytes_b));
             let back = decode(&bytes_a, &types).expect("just encoded");
             prop_assert_eq!(order(&back, &a), Ordering::Equal);
             let columns: Vec<Column> = types.iter().zip(&a).map(|(ty, value)| Column::from_values(*ty, [value])).collect();

@@ -232,6 +232,8 @@ functions! { "func::arith";
     "/" (Real, Real) -> Real, Fallible, div_f64, "Quotient.";
     "%" (Integer, Integer) -> Integer, Fallible, rem_i64, "Remainder, with the sign of the dividend.";
     "%" (Numeric, Numeric) -> Numeric, Fallible, rem_i128, "Remainder of decimals of one scale, with the sign of the dividend.";
+    "mod" (Integer, Integer) -> Integer, Fallible, rem_i64, "Remainder, with the sign of the dividend.";
+    "mod" (Numeric, Numeric) -> Numeric, Fallible, rem_i128, "Remainder of decimals of one scale, with the sign of the dividend.";
     "-" (Integer) -> Integer, Fallible, neg_i64, "Negation.";
     "-" (Real) -> Real, Total, neg_f64, "Negation.";
     "-" (Numeric) -> Numeric, Total, neg_i128, "Negation.";

@@ -174,7 +174,7 @@ pub mod class {
                 fn store(column: &Column) -> Vals<'_, $native> {
                     column.$read()
                 }
-                fn one<'s>(store: &'s Vals<'_, $native>) -> Option<$native> {
+                fn one(store: &Vals<'_, $native>) -> Option<$native> {
                     match store {
                         Vals::One(value) => Some(*value),
                         Vals::Many(_) => None,
@@ -218,7 +218,7 @@ pub mod class {
         fn store(column: &Column) -> Vals<'_, u8> {
             column.bools()
         }
-        fn one<'s>(store: &'s Vals<'_, u8>) -> Option<bool> {
+        fn one(store: &Vals<'_, u8>) -> Option<bool> {
             match store {
                 Vals::One(value) => Some(*value != 0),
                 Vals::Many(_) => None,

@@ -13,14 +13,30 @@ use crate::{column::Column, ty::TypeClass, value::Value};
 use std::fmt;
 
 pub mod arith;
+pub mod cast;
 pub mod compare;
+pub mod date;
+pub mod datetime;
 mod fault;
 pub mod json;
 pub mod lift;
+pub mod like;
 pub mod logic;
+pub mod math;
+pub mod text;
 
 /// The tables of the families.
-static FAMILIES: &[&[Function]] = &[arith::TABLE, compare::TABLE, logic::TABLE];
+static FAMILIES: &[&[Function]] = &[
+    arith::TABLE,
+    compare::TABLE,
+    logic::TABLE,
+    math::TABLE,
+    text::TABLE,
+    like::TABLE,
+    cast::TABLE,
+    date::TABLE,
+    json::TABLE,
+];
 
 /// All functions, family by family.
 pub fn all() -> impl Iterator<Item = &'static Function> {
