@@ -256,7 +256,7 @@ mod tests {
         let texts = Column::from_values(Type::Text, &["a".into(), Value::Null, "a".into(), "b".into(), Value::Null]);
         for column in [ints.clone(), texts.clone()] {
             let mut groups = Groups::new(Nulls::Equal);
-            assert_eq!(assign(&mut groups, &[column.clone()]), (vec![0, 1, 0, 2, 1], vec![0, 1, 3]));
+            assert_eq!(assign(&mut groups, std::slice::from_ref(&column)), (vec![0, 1, 0, 2, 1], vec![0, 1, 3]));
             assert_eq!(assign(&mut groups, &[column.slice(3..5)]), (vec![2, 1], vec![]));
             let mut groups = Groups::new(Nulls::Nothing);
             assert_eq!(assign(&mut groups, &[column]).0, vec![0, NO_GROUP, 0, 1, NO_GROUP]);
@@ -275,7 +275,7 @@ mod tests {
         let codes = Codes::U8(vec![2, 0, 2, 0].into());
         let coded = Column::new(Type::Text, None, Data::Dictionary { codes, values });
         let mut groups = Groups::new(Nulls::Equal);
-        assert_eq!(assign(&mut groups, &[coded.clone()]), (vec![0, 1, 0, 1], vec![0, 1]));
+        assert_eq!(assign(&mut groups, std::slice::from_ref(&coded)), (vec![0, 1, 0, 1], vec![0, 1]));
         assert_eq!(assign(&mut groups, &[coded.to_plain()]).0, vec![0, 1, 0, 1]);
         assert_eq!(assign(&mut groups, &[Column::constant(Type::Text, "x".into(), 2)]).0, vec![1, 1]);
         let frame = Data::FrameOfReference { base: 100, codes: Codes::U8(vec![1, 0].into()) };

@@ -10,7 +10,7 @@
 use super::{ExecError, Place, TableReader};
 use spectradb_kernel::{
     Period, Value,
-    time::{COMMIT_OPEN, Commit, MICROS_MAX, Timestamp},
+    time::{Commit, MICROS_MAX, Timestamp},
 };
 use spectradb_store::scan::{SystemScope, ValidScope};
 
@@ -102,7 +102,7 @@ impl ScopeReader<'_> {
         if end == first {
             return Ok(Scope::Empty);
         }
-        Ok(Scope::Some(SystemScope::Between { from: first, to: end.min(COMMIT_OPEN) }))
+        Ok(Scope::Some(SystemScope::Between { from: first, to: end }))
     }
 }
 

@@ -175,7 +175,7 @@ impl Arrangement {
                         peers.push(at..at + 1);
                     }
                 }
-                _ => partitions.push(Vec::from([at..at + 1])),
+                _ => partitions.push(std::iter::once(at..at + 1).collect()),
             }
         }
         Arrangement { partition: partition.to_vec(), order: order.to_vec(), rows, partitions }
