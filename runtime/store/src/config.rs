@@ -32,6 +32,11 @@ pub struct Config {
     pub log_segment_bytes: u64,
     /// Segments in level 0 that start a compaction.
     pub level0_segments_max: usize,
+    /// Keep every segment of the log, so that commits can be replayed from the first on. Without it segments go once their
+    /// facts are in SSTables, and [`crate::Store::replay`] begins with the oldest record still there.
+    pub log_keep_all: bool,
+    /// Flush, compact and prepare log segments on threads of the store's own. Without it the committing thread does.
+    pub background: bool,
 }
 
 impl Default for Config {
@@ -45,6 +50,8 @@ impl Default for Config {
             shard_count: 1,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,
+            log_keep_all: true,
+            background: true,
         }
     }
 }

@@ -1,0 +1,332 @@
+//! How does a write become a commit?
+//!
+//! What can be done beside other writers is done first: the leaves are hashed and a small write is encoded ([`Prepared`]).
+//! Then, one writer at a time, it is checked against what was committed after its snapshot, numbered, appended to the
+//! log and applied to the tree ([`Sequencer`]). Then it waits for its durability together with all others that wait, so
+//! one sync serves many, and becomes visible in its turn ([`Publication`]).
+//!
+//! Holds: commits become visible in the order of their numbers, each after it is accepted at its durability and before
+//! its writer is told. A commit whose sync fails never becomes visible in this opening.
+//! Not here: the log's bytes, what the tree does with facts.
+
+use crate::{
+    catalog::{Catalog, CatalogChange, CatalogVersion, Catalogs, NewTable},
+    chain::{BatchShape, Hash, catalog_root, commit_root},
+    clock::Clock,
+    config::Durability,
+    error::{CommitError, Result, StoreError},
+    fact::Write,
+    format::{catalog_v1::encode_change, frame::RecordKind, log_v1::Sections},
+    log::{Log, LogEnd, NewRecord, held},
+    tree::{Applied, Tree},
+};
+use arc_swap::ArcSwap;
+use hashbrown::HashMap;
+use spectradb_kernel::{
+    Column, Period, key,
+    schema::{ColumnId, TableId, TableSchema},
+    time::{Commit, Micros},
+};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex},
+};
+
+/// A write with everything that does not depend on other writers.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) write: Write,
+    column_ids: Vec<Vec<ColumnId>>,
+    keys: Vec<Vec<usize>>,
+    seed: Hash,
+    root: Hash,
+    /// The payload, if one frame holds it.
+    payload: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// Prepares a write whose tables are in `catalog`.
+    ///
+    /// # Errors
+    /// [`CommitError::SchemaChanged`] when a table is not there in the version that the write follows.
+    pub(crate) fn new(write: Write, catalog: &Catalog, seed: Hash) -> Result<Prepared, CommitError> {
+        check_tables(&write, catalog)?;
+        let shape = |batch: &crate::fact::FactBatch| {
+            let schema = catalog.by_id(batch.table).expect("the table was found");
+            let ids = schema.columns.iter().map(|column| column.id).collect();
+            BatchShape { key: schema.key.clone(), ids }
+        };
+        let shapes: Vec<BatchShape> = write.facts.iter().map(shape).collect();
+        let root = commit_root(&write, &shapes, &seed);
+        let (column_ids, keys) = shapes.into_iter().map(|shape| (shape.ids, shape.key)).unzip();
+        let mut prepared = Prepared { write, column_ids, keys, seed, root, payload: None };
+        let mut payload = Vec::new();
+        if prepared.sections().next_payload(&mut payload) {
+            prepared.payload = Some(payload);
+        }
+        Ok(prepared)
+    }
+
+    fn sections(&self) -> Sections<'_> {
+        Sections::new(&self.write, &self.column_ids, self.seed)
+    }
+
+    fn append(&self, log: &mut Log, record: &NewRecord) -> Result<LogEnd> {
+        match &self.payload {
+            Some(payload) => log.append(record, &mut |out| {
+                out.extend_from_slice(payload);
+                true
+            }),
+            None => {
+                let mut sections = self.sections();
+                log.append(record, &mut |out| sections.next_payload(out))
+            }
+        }
+    }
+}
+
+/// Are all tables of a write in the catalogue as the write knows them?
+fn check_tables(write: &Write, catalog: &Catalog) -> Result<(), CommitError> {
+    let batches = write.facts.iter().map(|batch| (batch.table, Some(batch)));
+    let others = write.retractions.iter().map(|retraction| retraction.table);
+    let others = others.chain(write.superseded.iter().map(|superseded| superseded.table)).map(|table| (table, None));
+    for (table, batch) in batches.chain(others) {
+        let fits = catalog.by_id(table).is_some_and(|schema| batch.is_none_or(|batch| batch_fits(batch, schema)));
+        if !fits {
+            return Err(CommitError::SchemaChanged { table });
+        }
+    }
+    Ok(())
+}
+
+fn batch_fits(batch: &crate::fact::FactBatch, schema: &TableSchema) -> bool {
+    let rows = batch.periods.len();
+    batch.schema_version == schema.version
+        && batch.columns.len() == schema.columns.len()
+        && batch.origins.len() == rows
+        && batch
+            .columns
+            .iter()
+            .zip(&schema.columns)
+            .all(|(column, declared)| column.len() == rows && column.ty().lane() == declared.ty.lane())
+}
+
+/// The newest state of the ledger, for the one writer whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Sequencer {
+    pub(crate) log: Log,
+    /// The newest catalogue, visible or not yet.
+    pub(crate) catalog: Arc<Catalog>,
+    /// The last commit that touched each table since the store was opened, and the commit it was opened at.
+    touched: HashMap<TableId, Commit>,
+    opened_at: Commit,
+    /// Where the log ended when memtables were frozen, oldest first.
+    pub(crate) freezes: VecDeque<LogEnd>,
+    pub(crate) closed: bool,
+}
+
+impl Sequencer {
+    pub(crate) fn new(log: Log, catalog: Arc<Catalog>) -> Sequencer {
+        let opened_at = log.end().commit;
+        Sequencer { log, catalog, touched: HashMap::new(), opened_at, freezes: VecDeque::new(), closed: false }
+    }
+
+    /// The next record's instant.
+    fn instant(&self, clock: &dyn Clock) -> Micros {
+        clock.now().max(self.log.end().instant.saturating_add(1))
+    }
+
+    /// Checks, numbers, logs and applies a commit.
+    ///
+    /// # Errors
+    /// A conflict or a changed table: nothing happened. A failed write of the log: nothing happened either. A failure
+    /// of the tree leaves the commit in the log, and the caller must refuse further writes.
+    pub(crate) fn commit(
+        &mut self,
+        prepared: &Prepared,
+        tree: &Tree,
+        clock: &dyn Clock,
+    ) -> Result<(LogEnd, Result<()>), CommitError> {
+        let write = &prepared.write;
+        check_tables(write, &self.catalog)?;
+        self.check_conflicts(prepared, tree)?;
+        let record = NewRecord {
+            kind: RecordKind::Commit,
+            commit: self.log.end().commit + 1,
+            instant: self.instant(clock),
+            catalog_version: self.catalog.version,
+            root: prepared.root,
+        };
+        let end = prepared.append(&mut self.log, &record)?;
+        let applied =
+            Applied { commit: end.commit, instant: end.instant, record: end.record, catalog: &self.catalog, write };
+        let outcome = tree.apply(&applied);
+        let tables = write.facts.iter().map(|batch| batch.table);
+        let tables = tables.chain(write.retractions.iter().map(|retraction| retraction.table));
+        for table in tables.chain(write.superseded.iter().map(|superseded| superseded.table)) {
+            self.touched.insert(table, end.commit);
+        }
+        Ok((end, outcome))
+    }
+
+    /// Logs a change of the catalogue and adds its version.
+    ///
+    /// # Errors
+    /// [`StoreError::CatalogChanged`] when it does not fit; a failed write of the log: nothing happened.
+    pub(crate) fn change_catalog(
+        &mut self,
+        change: CatalogChange,
+        catalogs: &Catalogs,
+        clock: &dyn Clock,
+    ) -> Result<LogEnd> {
+        let catalog = Arc::new(catalogs.after(&change).ok_or(StoreError::CatalogChanged)?);
+        let payload = encode_change(&change);
+        let record = NewRecord {
+            kind: RecordKind::Catalog,
+            commit: self.log.end().commit,
+            instant: self.instant(clock),
+            catalog_version: catalog.version,
+            root: catalog_root(&payload),
+        };
+        let end = self.log.append(&record, &mut |out| {
+            out.extend_from_slice(&payload);
+            true
+        })?;
+        self.catalog = catalog.clone();
+        catalogs.push(CatalogVersion {
+            catalog,
+            change: Some(change),
+            after_commit: end.commit,
+            instant: end.instant,
+            record: end.record,
+        });
+        Ok(end)
+    }
+
+    /// The schema that a new table gets.
+    pub(crate) fn number_table(&self, table: NewTable, catalogs: &Catalogs) -> TableSchema {
+        table.number(catalogs.next_table())
+    }
+
+    fn check_conflicts(&self, prepared: &Prepared, tree: &Tree) -> Result<(), CommitError> {
+        let write = &prepared.write;
+        for superseded in &write.superseded {
+            // An identity that is not current would be refused by the tree when it is too late to refuse the commit.
+            for fact in &superseded.facts {
+                if !tree.is_current(superseded.table, fact)? {
+                    let period = Period::new(fact.valid_from, Micros::MAX).unwrap_or(Period::ALWAYS);
+                    return Err(CommitError::Conflict { table: superseded.table, key: fact.key.clone(), period });
+                }
+            }
+        }
+        for (batch, key_idxs) in write.facts.iter().zip(&prepared.keys) {
+            let keys: Vec<Column> = key_idxs.iter().map(|position| batch.columns[*position].clone()).collect();
+            self.check_overlaps(batch.table, &keys, &batch.periods, write.snapshot, tree)?;
+        }
+        for retraction in &write.retractions {
+            self.check_overlaps(retraction.table, &retraction.keys, &retraction.periods, write.snapshot, tree)?;
+        }
+        Ok(())
+    }
+
+    fn check_overlaps(
+        &self,
+        table: TableId,
+        keys: &[Column],
+        periods: &[Period],
+        snapshot: Commit,
+        tree: &Tree,
+    ) -> Result<(), CommitError> {
+        let touched = self.touched.get(&table).copied().unwrap_or(self.opened_at);
+        if touched <= snapshot {
+            return Ok(());
+        }
+        let mut encoded = Vec::new();
+        for (row, period) in periods.iter().enumerate() {
+            encoded.clear();
+            key::encode(keys, row, &mut encoded);
+            if let Some(period) = tree.current_overlaps(table, &encoded, *period, snapshot)? {
+                return Err(CommitError::Conflict { table, key: encoded, period });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What readers see: the newest visible record.
+#[derive(Clone, Debug)]
+pub(crate) struct Visible {
+    pub(crate) record: u64,
+    pub(crate) commit: Commit,
+    /// The commit's instant: `i64::MIN` when there is none.
+    pub(crate) instant: Micros,
+    pub(crate) catalog: Arc<Catalog>,
+}
+
+/// Makes records visible in order.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    visible: ArcSwap<Visible>,
+    /// Records that are logged and applied, in order, each with whether it waits for a sync.
+    waiting: Mutex<VecDeque<(Visible, bool)>>,
+    advanced: Condvar,
+}
+
+impl Publication {
+    pub(crate) fn new(visible: Visible) -> Publication {
+        Publication {
+            visible: ArcSwap::from_pointee(visible),
+            waiting: Mutex::new(VecDeque::new()),
+            advanced: Condvar::new(),
+        }
+    }
+
+    /// What readers see now.
+    pub(crate) fn visible(&self) -> Arc<Visible> {
+        self.visible.load_full()
+    }
+
+    /// Queues the next record; called in the order of records.
+    pub(crate) fn enqueue(&self, record: Visible, durability: Durability) {
+        let needs_sync = match durability {
+            Durability::Synced => true,
+            Durability::EveryRecords(_) | Durability::None => false,
+        };
+        held(&self.waiting).push_back((record, needs_sync));
+    }
+
+    /// Makes visible what may be, given up to where the log is durable.
+    pub(crate) fn publish(&self, durable: u64) {
+        let mut waiting = held(&self.waiting);
+        let mut newest = None;
+        while let Some((record, needs_sync)) = waiting.front()
+            && (!needs_sync || record.record <= durable)
+        {
+            newest = waiting.pop_front();
+        }
+        if let Some((visible, _)) = newest {
+            self.visible.store(Arc::new(visible));
+            self.advanced.notify_all();
+        }
+    }
+
+    /// Waits until a record is visible or `is_over` says that it never will be; answers whether it is.
+    pub(crate) fn wait(&self, record: u64, is_over: impl Fn() -> bool) -> bool {
+        let mut waiting = held(&self.waiting);
+        loop {
+            if self.visible.load().record >= record {
+                return true;
+            }
+            if is_over() {
+                return false;
+            }
+            waiting = self.advanced.wait(waiting).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }
+
+    /// Wakes all who wait, so that they look again.
+    pub(crate) fn wake(&self) {
+        let _waiting = held(&self.waiting);
+        self.advanced.notify_all();
+    }
+}

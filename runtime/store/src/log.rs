@@ -1,0 +1,410 @@
+//! How does a record reach the disk?
+//!
+//! The log is a row of segment files, numbered by generation, preallocated and filled with zeroes. A record is written
+//! as one or more frames at the log's end; a frame that does not fit the segment begins the next one. [`Log::append`] is
+//! called by one thread at a time (whoever sequences commits); any thread may call [`LogSync::sync_through`], where the
+//! first to come syncs for all that have been written by then.
+//!
+//! Holds: a segment is synced before its successor is written, so only the newest one can hold writes not yet durable.
+//! An append that fails leaves the log's end where it was; the next one writes over what it left. After a sync that
+//! failed nothing is written any more.
+//! Not here: reading the log back (`replay`), numbering commits (`commit`).
+
+use crate::{
+    chain::{Hash, link},
+    error::{Result, StoreError},
+    format::{
+        Identity,
+        frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader, FramePlace, RecordHead, RecordKind, frame_bytes},
+    },
+    fs::{Disk, File},
+    manifest::Manifest,
+};
+use spectradb_kernel::time::{Commit, Micros};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+use zerocopy::IntoBytes;
+
+/// The first segments are small, so that a small database is; each is twice as large as the one before, up to the
+/// configured size.
+const FIRST_SEGMENT_BYTES: u64 = 1 << 20;
+
+/// Frames are handed to the disk when so many bytes have come together.
+const WRITE_BYTES: usize = 1 << 20;
+
+/// The name of a log segment.
+pub(crate) fn segment_name(generation: u64) -> String {
+    format!("log-{generation:010}.log")
+}
+
+/// The generation in the name of a log segment.
+pub(crate) fn segment_generation(name: &str) -> Option<u64> {
+    name.strip_prefix("log-")?.strip_suffix(".log")?.parse().ok()
+}
+
+/// A mutex whose content is whole between calls, even if a thread died while it held it.
+pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The log's end: the last record and where the next one goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogEnd {
+    pub(crate) generation: u64,
+    pub(crate) offset: u64,
+    /// The last record: 0 when there is none.
+    pub(crate) record: u64,
+    /// The last commit.
+    pub(crate) commit: Commit,
+    /// The last record's instant.
+    pub(crate) instant: Micros,
+    /// The last commit's instant: `i64::MIN` when there is none.
+    pub(crate) commit_instant: Micros,
+    pub(crate) catalog_version: u64,
+    /// The last record's link.
+    pub(crate) link: Hash,
+}
+
+/// A record to append.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewRecord {
+    pub(crate) kind: RecordKind,
+    /// Its commit; for other kinds the last one before it.
+    pub(crate) commit: Commit,
+    pub(crate) instant: Micros,
+    pub(crate) catalog_version: u64,
+    /// The root over its leaves.
+    pub(crate) root: Hash,
+}
+
+/// Why the store writes no more, once it does not.
+#[derive(Debug, Default)]
+pub(crate) struct Health {
+    cause: OnceLock<String>,
+}
+
+impl Health {
+    /// Refuses all writes from now on; the first cause is kept.
+    pub(crate) fn refuse_writes(&self, cause: &StoreError) {
+        self.cause.get_or_init(|| cause.to_string());
+    }
+
+    /// What happened, if writes are refused.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.get().map(String::as_str)
+    }
+
+    /// `Ok` while writes are accepted.
+    ///
+    /// # Errors
+    /// [`StoreError::WritesRefused`].
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.cause() {
+            None => Ok(()),
+            Some(cause) => Err(StoreError::WritesRefused { cause: cause.to_owned() }),
+        }
+    }
+}
+
+/// A log segment that is open for writing.
+#[derive(Clone, Debug)]
+pub(crate) struct Segment {
+    pub(crate) generation: u64,
+    pub(crate) file: Arc<dyn File>,
+    /// Up to where frames may be written.
+    pub(crate) capacity: u64,
+}
+
+/// Makes the segments of a log.
+#[derive(Debug)]
+pub(crate) struct Segments {
+    disk: Arc<dyn Disk>,
+    segment_bytes: u64,
+    /// A segment made ahead of time.
+    ahead: Mutex<Option<Segment>>,
+    /// Is told of each segment before anything is written to it.
+    manifest: Arc<Manifest>,
+}
+
+impl Segments {
+    /// Segments of `segment_bytes`, where no frame asks for more.
+    pub(crate) fn new(disk: Arc<dyn Disk>, segment_bytes: u64, manifest: Arc<Manifest>) -> Segments {
+        Segments { disk, segment_bytes, ahead: Mutex::new(None), manifest }
+    }
+
+    /// Makes a segment now, unless it was made ahead.
+    ///
+    /// # Errors
+    /// What the disk says, a full one among them.
+    pub(crate) fn take(&self, generation: u64, bytes_min: u64) -> Result<Segment> {
+        let ahead = held(&self.ahead).take();
+        match ahead {
+            Some(segment) if segment.generation == generation => {
+                if segment.capacity >= bytes_min {
+                    return Ok(segment);
+                }
+                let capacity = bytes_min.next_multiple_of(FRAME_ALIGN);
+                segment.file.preallocate(capacity)?;
+                segment.file.sync()?;
+                Ok(Segment { capacity, ..segment })
+            }
+            Some(_) | None => self.make(generation, bytes_min),
+        }
+    }
+
+    /// Makes the segment that will be wanted next.
+    ///
+    /// # Errors
+    /// What the disk says; nothing depends on it.
+    pub(crate) fn prepare(&self, generation: u64) -> Result<()> {
+        if held(&self.ahead).as_ref().is_some_and(|segment| segment.generation == generation) {
+            return Ok(());
+        }
+        let segment = self.make(generation, 0)?;
+        *held(&self.ahead) = Some(segment);
+        Ok(())
+    }
+
+    /// Keeps a segment that was taken and not used.
+    fn give_back(&self, segment: Segment) {
+        *held(&self.ahead) = Some(segment);
+    }
+
+    fn make(&self, generation: u64, bytes_min: u64) -> Result<Segment> {
+        let capacity = segment_capacity(generation, self.segment_bytes).max(bytes_min.next_multiple_of(FRAME_ALIGN));
+        let segment = make_segment(&*self.disk, generation, capacity)?;
+        self.manifest.replace(|state| state.log_last = state.log_last.max(generation))?;
+        Ok(segment)
+    }
+}
+
+/// A new segment, durably full of zeroes.
+///
+/// # Errors
+/// What the disk says, a full one among them.
+pub(crate) fn make_segment(disk: &dyn Disk, generation: u64, capacity: u64) -> Result<Segment> {
+    let file = disk.create(&segment_name(generation))?;
+    file.preallocate(capacity)?;
+    file.sync()?;
+    disk.sync_dir()?;
+    Ok(Segment { generation, file, capacity })
+}
+
+/// How many bytes a segment is given when no frame asks for more.
+pub(crate) fn segment_capacity(generation: u64, segment_bytes: u64) -> u64 {
+    let doubled = FIRST_SEGMENT_BYTES << generation.saturating_sub(1).min(20);
+    doubled.min(segment_bytes).max(FRAME_HEADER_BYTES as u64 * 4).next_multiple_of(FRAME_ALIGN)
+}
+
+/// The part of the log that many threads share: what is written, what is durable.
+#[derive(Debug)]
+pub(crate) struct LogSync {
+    /// The newest segment's file and the last record written.
+    written: Mutex<(Arc<dyn File>, u64)>,
+    durable: AtomicU64,
+    /// Held by the thread that syncs.
+    syncing: Mutex<()>,
+    health: Arc<Health>,
+}
+
+impl LogSync {
+    /// Up to which record the log is durable.
+    pub(crate) fn durable(&self) -> u64 {
+        self.durable.load(Ordering::Acquire)
+    }
+
+    /// The last record written.
+    pub(crate) fn written(&self) -> u64 {
+        held(&self.written).1
+    }
+
+    /// Makes the log durable up to a record that has been written; where other threads wait for the same, one sync
+    /// serves all.
+    ///
+    /// # Errors
+    /// The failed sync's; [`StoreError::WritesRefused`] when one failed before.
+    pub(crate) fn sync_through(&self, record: u64) -> Result<()> {
+        if self.durable() >= record {
+            return Ok(());
+        }
+        let _syncing = held(&self.syncing);
+        if self.durable() >= record {
+            return Ok(());
+        }
+        self.health.check()?;
+        let (file, written) = held(&self.written).clone();
+        if let Err(error) = file.sync() {
+            self.health.refuse_writes(&error);
+            return Err(error);
+        }
+        self.durable.fetch_max(written, Ordering::AcqRel);
+        Ok(())
+    }
+}
+
+/// The end of the log, for the one thread that appends.
+#[derive(Debug)]
+pub(crate) struct Log {
+    identity: Identity,
+    segments: Arc<Segments>,
+    segment: Segment,
+    end: LogEnd,
+    shared: Arc<LogSync>,
+    health: Arc<Health>,
+    payload: Vec<u8>,
+    /// Frames not yet handed to the disk.
+    pending: Vec<u8>,
+}
+
+impl Log {
+    /// The log that goes on at `end`, in a segment that is zeroes from there on. Everything up to `end` is durable.
+    pub(crate) fn new(
+        identity: Identity,
+        segments: Arc<Segments>,
+        segment: Segment,
+        end: LogEnd,
+        health: Arc<Health>,
+    ) -> Log {
+        let shared = Arc::new(LogSync {
+            written: Mutex::new((segment.file.clone(), end.record)),
+            durable: AtomicU64::new(end.record),
+            syncing: Mutex::new(()),
+            health: health.clone(),
+        });
+        Log { identity, segments, segment, end, shared, health, payload: Vec::new(), pending: Vec::new() }
+    }
+
+    /// The part that other threads use.
+    pub(crate) fn shared(&self) -> &Arc<LogSync> {
+        &self.shared
+    }
+
+    /// Where the log ends.
+    pub(crate) fn end(&self) -> &LogEnd {
+        &self.end
+    }
+
+    /// Writes a record behind the last one. `next_payload` appends a frame's payload and says whether it was the last.
+    ///
+    /// # Errors
+    /// What the disk says; then the record is not in the log.
+    pub(crate) fn append(
+        &mut self,
+        record: &NewRecord,
+        next_payload: &mut dyn FnMut(&mut Vec<u8>) -> bool,
+    ) -> Result<LogEnd> {
+        self.health.check()?;
+        let head = RecordHead {
+            kind: record.kind,
+            record: self.end.record + 1,
+            commit: record.commit,
+            instant: record.instant,
+            catalog_version: record.catalog_version,
+            epoch: self.identity.epoch,
+            term: 0,
+            previous: self.end.link,
+        };
+        let link = link(self.identity.database, self.identity.timeline, &head, &record.root);
+        let before = self.segment.clone();
+        match self.append_frames(&head, link, next_payload) {
+            Ok(offset) => {
+                self.end = LogEnd {
+                    generation: self.segment.generation,
+                    offset,
+                    record: head.record,
+                    commit: head.commit,
+                    instant: head.instant,
+                    commit_instant: match head.kind {
+                        RecordKind::Commit => head.instant,
+                        RecordKind::Catalog => self.end.commit_instant,
+                    },
+                    catalog_version: head.catalog_version,
+                    link,
+                };
+                *held(&self.shared.written) = (self.segment.file.clone(), head.record);
+                Ok(self.end)
+            }
+            Err(error) => {
+                self.pending.clear();
+                if self.segment.generation != before.generation {
+                    let later = std::mem::replace(&mut self.segment, before);
+                    // A record that went over several segments leaves the later ones on the disk; the first of them is
+                    // taken again, the others are made anew.
+                    if later.generation == self.segment.generation + 1 {
+                        self.segments.give_back(later);
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes the frames and returns where the last one ends.
+    fn append_frames(
+        &mut self,
+        head: &RecordHead,
+        link: Hash,
+        next_payload: &mut dyn FnMut(&mut Vec<u8>) -> bool,
+    ) -> Result<u64> {
+        let mut offset = self.end.offset;
+        let mut pending_offset = offset;
+        let mut frame_idx = 0;
+        loop {
+            let mut payload = std::mem::take(&mut self.payload);
+            payload.clear();
+            let is_last = next_payload(&mut payload);
+            let bytes = frame_bytes(payload.len() as u64);
+            if offset + bytes > self.segment.capacity {
+                self.write_pending(pending_offset)?;
+                self.begin_segment(bytes, frame_idx > 0)?;
+                (offset, pending_offset) = (0, 0);
+            }
+            let place = FramePlace {
+                generation: self.segment.generation,
+                offset,
+                frame_idx,
+                durable_through: self.shared.durable(),
+                link: is_last.then_some(link),
+            };
+            let header = FrameHeader::new(self.identity, head, &place, &payload);
+            self.pending.extend_from_slice(header.as_bytes());
+            self.pending.extend_from_slice(&payload);
+            offset += bytes;
+            self.pending.resize((offset - pending_offset) as usize, 0);
+            self.payload = payload;
+            if is_last || self.pending.len() >= WRITE_BYTES {
+                self.write_pending(pending_offset)?;
+                pending_offset = offset;
+            }
+            if is_last {
+                return Ok(offset);
+            }
+            frame_idx += 1;
+        }
+    }
+
+    fn write_pending(&mut self, offset: u64) -> Result<()> {
+        if !self.pending.is_empty() {
+            self.segment.file.write_at(&self.pending, offset)?;
+            self.pending.clear();
+        }
+        Ok(())
+    }
+
+    /// Goes on in the next segment. What the old one holds is synced before.
+    fn begin_segment(&mut self, bytes_min: u64, within_record: bool) -> Result<()> {
+        let unsynced = within_record || self.shared.durable() < self.end.record;
+        if unsynced {
+            let _syncing = held(&self.shared.syncing);
+            if let Err(error) = self.segment.file.sync() {
+                self.health.refuse_writes(&error);
+                return Err(error);
+            }
+            self.shared.durable.fetch_max(self.end.record, Ordering::AcqRel);
+        }
+        self.segment = self.segments.take(self.segment.generation + 1, bytes_min)?;
+        Ok(())
+    }
+}

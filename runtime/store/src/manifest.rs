@@ -1,0 +1,156 @@
+//! What does the database consist of, and how does that change in one step?
+//!
+//! One file, `manifest`, names every other file that counts: segments and notes by level, the catalogue file, the range
+//! of log segments, and up to where segments hold everything. It is replaced: a new one is written aside, synced, given
+//! the name, and the folder is synced. A crash leaves the old one or the new one.
+//!
+//! Holds: whatever a manifest names was durable before the manifest was written. When a replacement fails in or after
+//! the rename, nobody knows which manifest the next open finds, so nothing more is written.
+//! Not here: the bytes (`format::manifest_v1`), which files to write (the tree and the store).
+
+use crate::{
+    error::{Result, StoreError},
+    format::{
+        Identity,
+        header::{FILE_HEADER_BYTES, open, seal},
+        manifest_v1::{MANIFEST_MAGIC, MANIFEST_VERSION, decode, encode},
+    },
+    fs::Disk,
+    log::{Health, LogEnd, held},
+    tree::TreeState,
+};
+use std::sync::{Arc, Mutex};
+
+/// The manifest's name.
+pub(crate) const MANIFEST_NAME: &str = "manifest";
+const MANIFEST_ASIDE: &str = "manifest.new";
+
+/// Keys hash to so many slots, for ever.
+pub(crate) const SLOT_COUNT: usize = 4096;
+
+/// Up to where the log is known to reach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KnownEnd {
+    /// A record that was durable when the manifest was written.
+    pub(crate) record: u64,
+    /// Its link.
+    pub(crate) link: Option<[u8; 32]>,
+}
+
+/// What a manifest says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ManifestState {
+    /// The tree's files.
+    pub(crate) tree: TreeState,
+    /// The log's place after the tree's checkpoint; replay begins there.
+    pub(crate) checkpoint: LogEnd,
+    /// The oldest log segment that is kept.
+    pub(crate) log_first: u64,
+    /// The newest log segment that was made; it may be empty.
+    pub(crate) log_last: u64,
+    /// A loss of anything up to here is not a torn tail.
+    pub(crate) known: KnownEnd,
+    /// Was the database closed, and is `known` exactly the log's end?
+    pub(crate) closed_clean: bool,
+    /// The catalogue file holds the versions up to this one; 0: there is no file.
+    pub(crate) catalog_file: u64,
+    /// How many shards there are.
+    pub(crate) shard_count: u32,
+    /// The shard of each slot.
+    pub(crate) slots: Vec<u16>,
+}
+
+/// The manifest of an open database.
+#[derive(Debug)]
+pub(crate) struct Manifest {
+    disk: Arc<dyn Disk>,
+    identity: Identity,
+    state: Mutex<ManifestState>,
+    health: Arc<Health>,
+}
+
+impl ManifestState {
+    /// The manifest of a database without a record.
+    pub(crate) fn empty(shard_count: u32) -> ManifestState {
+        let shard_count = shard_count.clamp(1, SLOT_COUNT as u32);
+        let shard = |slot: usize| u16::try_from(slot as u32 % shard_count).expect("fewer shards than slots");
+        ManifestState {
+            tree: TreeState::default(),
+            checkpoint: LogEnd {
+                generation: 1,
+                offset: 0,
+                record: 0,
+                commit: 0,
+                instant: i64::MIN,
+                commit_instant: i64::MIN,
+                catalog_version: 0,
+                link: crate::chain::GENESIS,
+            },
+            log_first: 1,
+            log_last: 1,
+            known: KnownEnd::default(),
+            closed_clean: false,
+            catalog_file: 0,
+            shard_count,
+            slots: (0..SLOT_COUNT).map(shard).collect(),
+        }
+    }
+}
+
+/// The manifest that is on a disk, and who wrote it; `None` where there is none.
+pub(crate) fn read(disk: &dyn Disk) -> Result<Option<(Identity, ManifestState)>> {
+    let bytes = match disk.map(MANIFEST_NAME) {
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        found => found?,
+    };
+    let (header, body) = open(MANIFEST_NAME, &bytes, MANIFEST_MAGIC, MANIFEST_VERSION)?;
+    match decode(body) {
+        Some(state) => Ok(Some((header.identity(), state))),
+        None => Err(StoreError::Corrupt {
+            file: MANIFEST_NAME.to_owned(),
+            offset: FILE_HEADER_BYTES as u64,
+            what: "the body is not a manifest".to_owned(),
+        }),
+    }
+}
+
+impl Manifest {
+    /// Writes the first manifest of an opening.
+    pub(crate) fn begin(
+        disk: Arc<dyn Disk>,
+        identity: Identity,
+        state: ManifestState,
+        health: Arc<Health>,
+    ) -> Result<Manifest> {
+        let manifest = Manifest { disk, identity, state: Mutex::new(state), health };
+        manifest.replace(|_| {})?;
+        Ok(manifest)
+    }
+
+    /// What it says now.
+    pub(crate) fn state(&self) -> ManifestState {
+        held(&self.state).clone()
+    }
+
+    /// Changes it, durably.
+    ///
+    /// # Errors
+    /// What the disk says; then it is as it was, or writes are refused from now on.
+    pub(crate) fn replace(&self, change: impl FnOnce(&mut ManifestState)) -> Result<()> {
+        self.health.check()?;
+        let mut state = held(&self.state);
+        let mut new = state.clone();
+        change(&mut new);
+        let bytes = seal(MANIFEST_MAGIC, MANIFEST_VERSION, self.identity, &encode(&new));
+        let file = self.disk.create(MANIFEST_ASIDE)?;
+        file.write_at(&bytes, 0)?;
+        file.sync()?;
+        let published = self.disk.rename(MANIFEST_ASIDE, MANIFEST_NAME).and_then(|()| self.disk.sync_dir());
+        if let Err(error) = published {
+            self.health.refuse_writes(&error);
+            return Err(error);
+        }
+        *state = new;
+        Ok(())
+    }
+}

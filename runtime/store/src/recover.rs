@@ -1,0 +1,250 @@
+//! How does a database come back when it is opened?
+//!
+//! The manifest names the files; the tree opens its own; the log is read from the checkpoint to its end and every record
+//! behind the checkpoint is applied as it was when it was new. Then the log's end is cleaned: what a crash left behind
+//! it is overwritten with zeroes or removed, and a new manifest with the next epoch is written before anything else is.
+//!
+//! Holds: nothing is changed on the disk before everything has been read and found sound.
+//! Not here: which damage is an error and which is a torn end (`replay`).
+
+use crate::{
+    catalog::{CatalogVersion, Catalogs},
+    commit::Visible,
+    config::Config,
+    error::{Result, StoreError},
+    format::{
+        Identity,
+        catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, PlacedChange, decode_versions},
+        frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader},
+        header::{self, FILE_HEADER_BYTES},
+    },
+    fs::{Disk, File},
+    log::{Health, LogEnd, Segment, Segments, make_segment, segment_capacity, segment_generation, segment_name},
+    manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState},
+    replay::{Found, LogScan, RecordBody},
+    tree::{Applied, Tree},
+};
+use std::sync::Arc;
+
+/// An opened database before its facade stands.
+#[derive(Debug)]
+pub(crate) struct Recovered {
+    pub(crate) identity: Identity,
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) catalogs: Arc<Catalogs>,
+    pub(crate) tree: Arc<Tree>,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) segment: Segment,
+    pub(crate) end: LogEnd,
+    pub(crate) visible: Visible,
+    /// Where the log stood when memtables were frozen during replay, oldest first.
+    pub(crate) freezes: Vec<LogEnd>,
+    /// How many records were replayed.
+    pub(crate) replayed: u64,
+}
+
+/// The name of the catalogue file that ends with a version.
+pub(crate) fn catalog_name(version: u64) -> String {
+    format!("catalog-{version:010}.cat")
+}
+
+/// Opens the database of a disk, or makes one where there is none.
+pub(crate) fn recover(
+    disk: &Arc<dyn Disk>,
+    config: &Config,
+    health: &Arc<Health>,
+    new_database: impl FnOnce() -> Result<[u8; 16]>,
+) -> Result<Recovered> {
+    let names = disk.list()?;
+    let (identity, state) = match manifest::read(&**disk)? {
+        Some((identity, state)) => (Identity { epoch: identity.epoch + 1, ..identity }, state),
+        None => {
+            check_nothing_is_there(&**disk, &names)?;
+            let identity = Identity { database: new_database()?, timeline: 1, epoch: 1 };
+            (identity, ManifestState::empty(config.shard_count))
+        }
+    };
+    let is_new = identity.epoch == 1;
+    let generations: Vec<u64> = names.iter().filter_map(|name| segment_generation(name)).collect();
+    let mut first = None;
+    if is_new {
+        first = Some(make_segment(&**disk, 1, segment_capacity(1, config.log_segment_bytes))?);
+    } else {
+        for generation in state.checkpoint.generation..=state.log_last {
+            if !generations.contains(&generation) {
+                return Err(StoreError::Missing { file: segment_name(generation) });
+            }
+        }
+    }
+
+    let catalogs = Arc::new(read_catalogs(&**disk, &state)?);
+    let tree = Tree::open(disk.clone(), state.tree.clone(), identity, config)?;
+    let mut scan =
+        LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known.record);
+    let mut freezes = Vec::new();
+    let mut replayed = 0;
+    while !is_new && let Some(found) = scan.next_record()? {
+        check_known_link(&state, &found)?;
+        apply(&found, &tree, &catalogs)?;
+        replayed += 1;
+        if tree.needs_freeze() {
+            tree.freeze(found.end.commit, found.end.record);
+            freezes.push(found.end);
+        }
+    }
+    let end = *scan.end();
+
+    // From here on the disk is written.
+    let segment = match first {
+        Some(segment) => segment,
+        None => open_segment(&**disk, &end, &state)?,
+    };
+    let known = KnownEnd { record: end.record, link: (end.record > 0).then_some(end.link) };
+    let begun = ManifestState { log_last: end.generation, known, closed_clean: false, ..state };
+    let manifest = Arc::new(Manifest::begin(disk.clone(), identity, begun, health.clone())?);
+    remove_leftovers(&**disk, &names, &end, manifest.state().catalog_file)?;
+    let segments = Arc::new(Segments::new(disk.clone(), config.log_segment_bytes, manifest.clone()));
+    let visible =
+        Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog: catalogs.newest() };
+    Ok(Recovered { identity, manifest, catalogs, tree, segments, segment, end, visible, freezes, replayed })
+}
+
+/// A folder without a manifest is a new database unless other files say that there was one.
+fn check_nothing_is_there(disk: &dyn Disk, names: &[String]) -> Result<()> {
+    let mut is_used =
+        names.iter().any(|name| name.ends_with(".sst") || name.ends_with(".nts") || name.ends_with(".cat"));
+    for name in names.iter().filter(|name| segment_generation(name).is_some()) {
+        // A crash while a database was made leaves a segment of zeroes.
+        let file = disk.open(name)?;
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        if file.len()? >= bytes.len() as u64 {
+            file.read_at(&mut bytes, 0)?;
+            is_used |= FrameHeader::read(&bytes).is_some();
+        }
+    }
+    match is_used {
+        true => Err(StoreError::Missing { file: MANIFEST_NAME.to_owned() }),
+        false => Ok(()),
+    }
+}
+
+fn read_catalogs(disk: &dyn Disk, state: &ManifestState) -> Result<Catalogs> {
+    let catalogs = Catalogs::default();
+    if state.catalog_file == 0 {
+        return Ok(catalogs);
+    }
+    let name = catalog_name(state.catalog_file);
+    let bytes = disk.map(&name)?;
+    let (_, body) = header::open(&name, &bytes, CATALOG_MAGIC, CATALOG_VERSION)?;
+    let corrupt = |offset: u64, what: &str| StoreError::Corrupt { file: name.clone(), offset, what: what.to_owned() };
+    let changes = decode_versions(body).map_err(|malformed| malformed.in_file(&name, FILE_HEADER_BYTES as u64))?;
+    for change in changes {
+        if !push_change(&catalogs, change) {
+            return Err(corrupt(FILE_HEADER_BYTES as u64, "a change does not fit the catalogue before it"));
+        }
+    }
+    if catalogs.newest().version != state.catalog_file {
+        return Err(corrupt(FILE_HEADER_BYTES as u64, "the catalogue ends with another version"));
+    }
+    Ok(catalogs)
+}
+
+fn push_change(catalogs: &Catalogs, placed: PlacedChange) -> bool {
+    let PlacedChange { change, after_commit, instant, record } = placed;
+    let Some(catalog) = catalogs.after(&change) else { return false };
+    catalogs.push(CatalogVersion { catalog: Arc::new(catalog), change: Some(change), after_commit, instant, record });
+    true
+}
+
+/// Applies a record.
+fn apply(found: &Found, tree: &Tree, catalogs: &Catalogs) -> Result<()> {
+    let damaged = |what: &str| StoreError::Corrupt {
+        file: segment_name(found.end.generation),
+        offset: found.end.offset,
+        what: what.to_owned(),
+    };
+    match &found.record.body {
+        RecordBody::Commit { commit, catalog_version, write } => {
+            let catalog = catalogs.at(*catalog_version);
+            let catalog = catalog.ok_or_else(|| damaged("a commit names a catalogue version that is not there"))?;
+            tree.apply(&Applied {
+                commit: *commit,
+                instant: found.record.instant,
+                record: found.record.record,
+                catalog: &catalog,
+                write,
+            })
+        }
+        RecordBody::Catalog { catalog_version, change } => {
+            let placed = PlacedChange {
+                change: change.clone(),
+                after_commit: found.end.commit,
+                instant: found.record.instant,
+                record: found.record.record,
+            };
+            if !push_change(catalogs, placed) || catalogs.newest().version != *catalog_version {
+                return Err(damaged("a change does not fit the catalogue before it"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The last record that the manifest knows must be the one that the log has.
+fn check_known_link(state: &ManifestState, found: &Found) -> Result<()> {
+    let known = &state.known;
+    if known.record == found.end.record && known.link.is_some_and(|link| link != found.end.link) {
+        return Err(StoreError::Corrupt {
+            file: segment_name(found.end.generation),
+            offset: found.end.offset,
+            what: "the log is not the one that the manifest knows".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The segment in which the log goes on, with zeroes behind its end, durable up to it.
+fn open_segment(disk: &dyn Disk, end: &LogEnd, state: &ManifestState) -> Result<Segment> {
+    let file = disk.open(&segment_name(end.generation))?;
+    let capacity = file.len()? / FRAME_ALIGN * FRAME_ALIGN;
+    if !state.closed_clean {
+        zero_from(&*file, end.offset)?;
+        file.sync()?;
+    }
+    Ok(Segment { generation: end.generation, file, capacity })
+}
+
+/// Overwrites with zeroes what is not zero.
+fn zero_from(file: &dyn File, mut offset: u64) -> Result<()> {
+    let len = file.len()?;
+    let mut bytes = vec![0; 64 << 10];
+    while offset < len {
+        let count = (len - offset).min(bytes.len() as u64) as usize;
+        file.read_at(&mut bytes[..count], offset)?;
+        if bytes[..count].iter().any(|byte| *byte != 0) {
+            bytes[..count].fill(0);
+            file.write_at(&bytes[..count], offset)?;
+        }
+        offset += count as u64;
+    }
+    Ok(())
+}
+
+/// Removes what the manifest does not name: segments behind the log's end, old catalogue files. The tree looks after its
+/// own.
+fn remove_leftovers(disk: &dyn Disk, names: &[String], end: &LogEnd, catalog_file: u64) -> Result<()> {
+    let kept_catalog = catalog_name(catalog_file);
+    let is_leftover = |name: &&String| {
+        segment_generation(name).is_some_and(|generation| generation > end.generation)
+            || (name.ends_with(".cat") && **name != kept_catalog)
+    };
+    let mut removed = false;
+    for name in names.iter().filter(is_leftover) {
+        disk.remove(name)?;
+        removed = true;
+    }
+    if removed {
+        disk.sync_dir()?;
+    }
+    Ok(())
+}

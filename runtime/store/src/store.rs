@@ -1,0 +1,433 @@
+//! How is a database opened, written, read and closed?
+//!
+//! [`Store`] is the facade over the log, the tree, the catalogue and the manifest. Clones share one database; it is
+//! closed when asked to, or when the last clone is dropped.
+//!
+//! Holds: one opener at a time. After a sync that failed every write is refused, and reads go on at the last durable
+//! commit.
+//! Not here: each of the parts.
+
+use crate::{
+    catalog::{Catalog, CatalogChange, Catalogs, NewTable},
+    clock::{Clock, SystemClock},
+    commit::{Prepared, Publication, Sequencer, Visible},
+    config::{Config, Durability},
+    error::{CommitError, Result, StoreError},
+    fact::{Committed, Write},
+    format::Identity,
+    fs::{Disk, DiskLock, MemDisk, OsDisk},
+    log::{Health, Log, LogEnd, LogSync, Segments, held},
+    manifest::Manifest,
+    recover::{Recovered, recover},
+    replay::{LogScan, Record},
+    snapshot::Snapshot,
+    tree::Tree,
+};
+use spectradb_kernel::{
+    schema::{TableId, TableSchema},
+    time::{Commit, Micros},
+};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The lock's file.
+const LOCK_NAME: &str = "lock";
+
+/// An open database. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
+    pub(crate) identity: Identity,
+    pub(crate) health: Arc<Health>,
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) log: Arc<LogSync>,
+    pub(crate) tree: Arc<Tree>,
+    pub(crate) catalogs: Arc<Catalogs>,
+    pub(crate) sequencer: Mutex<Sequencer>,
+    pub(crate) publication: Publication,
+    seeds: Seeds,
+    /// What opening found to do.
+    opened: Opened,
+    /// Held until the database is closed.
+    lock: Mutex<Option<DiskLock>>,
+}
+
+/// What the last opening did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Records of the log that were applied again.
+    pub replayed_records: u64,
+}
+
+/// Figures about an open database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreStats {
+    /// The newest visible commit.
+    pub commit: Commit,
+    /// Its instant; `i64::MIN` when there is none.
+    pub instant: Micros,
+    /// The newest visible record of the ledger.
+    pub record: u64,
+    /// Up to which record the log is durable.
+    pub durable_record: u64,
+    /// The segments of the log that are kept.
+    pub log_segment_count: u64,
+    /// Segments of facts.
+    pub segment_count: usize,
+    /// Bytes of all segments of facts.
+    pub segment_bytes: u64,
+    /// Files of supersession notes.
+    pub notes_count: usize,
+    /// Memtables that wait to be flushed.
+    pub frozen_count: usize,
+    /// What the last opening did.
+    pub opened: Opened,
+}
+
+/// Gives each record a seed that nobody can guess.
+#[derive(Debug)]
+struct Seeds {
+    secret: [u8; 32],
+    count: AtomicU64,
+}
+
+impl Seeds {
+    fn next(&self) -> [u8; 32] {
+        let number = self.count.fetch_add(1, Ordering::Relaxed);
+        *blake3::keyed_hash(&self.secret, &number.to_le_bytes()).as_bytes()
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let refused = |error: getrandom::Error| StoreError::Io {
+        operation: "read",
+        file: "the system's random numbers".to_owned(),
+        source: io::Error::other(error.to_string()),
+    };
+    getrandom::fill(&mut bytes).map_err(refused)?;
+    Ok(bytes)
+}
+
+impl Store {
+    /// Opens the database of a disk, or makes one where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when someone has it open; [`StoreError::Corrupt`], [`StoreError::Missing`] and
+    /// [`StoreError::FormatVersion`] when the files are not whole or not for this program; [`StoreError::Io`].
+    pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, config: Config) -> Result<Store> {
+        let lock = disk.lock(LOCK_NAME)?;
+        let health = Arc::new(Health::default());
+        let recovered = recover(&disk, &config, &health, random)?;
+        let Recovered { identity, manifest, catalogs, tree, segments, segment, end, visible, freezes, replayed } =
+            recovered;
+        let log = Log::new(identity, segments.clone(), segment, end, health.clone());
+        let shared = log.shared().clone();
+        let mut sequencer = Sequencer::new(log, catalogs.newest());
+        sequencer.freezes.extend(freezes);
+        let inner = Arc::new(Inner {
+            disk,
+            clock,
+            config,
+            identity,
+            health,
+            manifest,
+            segments,
+            log: shared,
+            tree,
+            catalogs,
+            sequencer: Mutex::new(sequencer),
+            publication: Publication::new(visible),
+            seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
+            opened: Opened { replayed_records: replayed },
+            lock: Mutex::new(Some(lock)),
+        });
+        Ok(Store { inner })
+    }
+
+    /// Opens or makes the database in a folder.
+    ///
+    /// # Errors
+    /// See [`Store::open`].
+    pub fn open_path(path: &Path, config: Config) -> Result<Store> {
+        Store::open(Arc::new(OsDisk::open(path)?), Arc::new(SystemClock), config)
+    }
+
+    /// Makes a database in memory; it is gone with the last clone.
+    ///
+    /// # Errors
+    /// See [`Store::open`].
+    pub fn open_memory(config: Config) -> Result<Store> {
+        Store::open(Arc::new(MemDisk::new()), Arc::new(SystemClock), config)
+    }
+
+    /// The settings it was opened with.
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
+    /// The present catalogue.
+    pub fn catalog(&self) -> Arc<Catalog> {
+        self.inner.publication.visible().catalog.clone()
+    }
+
+    /// Every version of the catalogue.
+    pub fn catalogs(&self) -> &Arc<Catalogs> {
+        &self.inner.catalogs
+    }
+
+    /// Makes a table; durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::CatalogChanged`] when the catalogue is no longer `catalog_version` or has a table of that name;
+    /// otherwise as [`Store::commit`].
+    pub fn create_table(&self, table: NewTable, catalog_version: u64) -> Result<Arc<TableSchema>> {
+        let number = |sequencer: &mut Sequencer| {
+            let schema = sequencer.number_table(table, &self.inner.catalogs);
+            CatalogChange::Create(Arc::new(schema))
+        };
+        match self.inner.change_catalog(catalog_version, number)? {
+            CatalogChange::Create(schema) => Ok(schema),
+            CatalogChange::Drop(_) => unreachable!("a table was created"),
+        }
+    }
+
+    /// Drops a table; its facts stay readable in the past.
+    ///
+    /// # Errors
+    /// [`StoreError::CatalogChanged`] when the catalogue is no longer `catalog_version` or has no such table; otherwise
+    /// as [`Store::commit`].
+    pub fn drop_table(&self, table: TableId, catalog_version: u64) -> Result<()> {
+        self.inner.change_catalog(catalog_version, |_| CatalogChange::Drop(table)).map(drop)
+    }
+
+    /// A reader of the newest visible commit.
+    pub fn snapshot(&self) -> Snapshot {
+        // The commit first: what it says is then in the view.
+        let visible = self.inner.publication.visible();
+        let view = self.inner.tree.view();
+        let Visible { commit, instant, catalog, .. } = &*visible;
+        Snapshot::new(view, *commit, *instant, catalog.clone(), self.inner.catalogs.clone())
+    }
+
+    /// Makes a write a commit. A write without facts, deletions and superseded facts takes no number: the newest commit
+    /// is returned.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] and [`CommitError::SchemaChanged`]: nothing happened. [`StoreError::OutcomeUnknown`]:
+    /// the commit is in the log, and whether it survives is known at the next open. Other store errors: nothing
+    /// happened.
+    pub fn commit(&self, write: Write) -> Result<Committed, CommitError> {
+        let is_empty = write.facts.iter().all(|batch| batch.periods.is_empty())
+            && write.retractions.iter().all(|retraction| retraction.periods.is_empty())
+            && write.superseded.iter().all(|superseded| superseded.facts.is_empty());
+        if is_empty {
+            let visible = self.inner.publication.visible();
+            return Ok(Committed { commit: visible.commit, instant: visible.instant, record: visible.record });
+        }
+        self.inner.commit(write)
+    }
+
+    /// The records of the ledger from a number on (the first is 1), up to the newest visible one.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`] when the record's segment is no longer kept; otherwise what reading gives.
+    pub fn replay(&self, from_record: u64) -> Result<Replay> {
+        let upto = self.inner.publication.visible().record;
+        let from = from_record.max(1);
+        if from > upto {
+            return Ok(Replay { scan: None, upto });
+        }
+        let first = self.inner.manifest.state().log_first;
+        let last = held(&self.inner.sequencer).log.end().generation;
+        let scan = LogScan::starting_at(
+            self.inner.disk.clone(),
+            self.inner.identity,
+            self.inner.catalogs.clone(),
+            from,
+            first..=last,
+            upto,
+        )?;
+        Ok(Replay { scan: Some(scan), upto })
+    }
+
+    /// Closes the database: what it holds is durable, and the next open is quick. Snapshots can still be read.
+    ///
+    /// # Errors
+    /// What the disk says; the database is closed nevertheless.
+    pub fn close(&self) -> Result<()> {
+        self.inner.close()
+    }
+
+    /// Figures.
+    pub fn stats(&self) -> StoreStats {
+        let visible = self.inner.publication.visible();
+        let manifest = self.inner.manifest.state();
+        StoreStats {
+            commit: visible.commit,
+            instant: visible.instant,
+            record: visible.record,
+            durable_record: self.inner.log.durable(),
+            log_segment_count: manifest.log_last - manifest.log_first + 1,
+            segment_count: manifest.tree.segments.len(),
+            segment_bytes: manifest.tree.segments.iter().map(|segment| segment.bytes).sum(),
+            notes_count: manifest.tree.notes.len(),
+            frozen_count: self.inner.tree.frozen_count(),
+            opened: self.inner.opened,
+        }
+    }
+}
+
+impl Inner {
+    fn commit(&self, write: Write) -> Result<Committed, CommitError> {
+        let durability = write.durability.unwrap_or(self.config.durability);
+        let prepared = Prepared::new(write, &self.catalogs.newest(), self.seeds.next())?;
+        let end = {
+            let mut sequencer = held(&self.sequencer);
+            self.check_open(&sequencer)?;
+            let (end, applied) = sequencer.commit(&prepared, &self.tree, &*self.clock).inspect_err(|_| self.wake())?;
+            if let Err(error) = applied {
+                // The commit is in the log, so the next open will apply it; this one cannot go on without it.
+                self.health.refuse_writes(&error);
+                self.publication.wake();
+                return Err(StoreError::OutcomeUnknown { cause: error.to_string() }.into());
+            }
+            self.enqueue(&end, &sequencer.catalog, durability);
+            end
+        };
+        self.accept(&end, durability)?;
+        Ok(Committed { commit: end.commit, instant: end.instant, record: end.record })
+    }
+
+    fn change_catalog(
+        &self,
+        catalog_version: u64,
+        change: impl FnOnce(&mut Sequencer) -> CatalogChange,
+    ) -> Result<CatalogChange> {
+        let (change, end) = {
+            let mut sequencer = held(&self.sequencer);
+            self.check_open(&sequencer)?;
+            if sequencer.catalog.version != catalog_version {
+                return Err(StoreError::CatalogChanged);
+            }
+            let change = change(&mut sequencer);
+            let end = sequencer.change_catalog(change.clone(), &self.catalogs, &*self.clock);
+            let end = end.inspect_err(|_| self.wake())?;
+            self.enqueue(&end, &sequencer.catalog, Durability::Synced);
+            (change, end)
+        };
+        self.accept(&end, Durability::Synced)?;
+        Ok(change)
+    }
+
+    fn check_open(&self, sequencer: &Sequencer) -> Result<()> {
+        if sequencer.closed {
+            return Err(StoreError::Closed);
+        }
+        self.health.check()
+    }
+
+    /// A failed append may have been a failed sync, and others wait for that sync.
+    fn wake(&self) {
+        if self.health.cause().is_some() {
+            self.publication.wake();
+        }
+    }
+
+    fn enqueue(&self, end: &LogEnd, catalog: &Arc<Catalog>, durability: Durability) {
+        let visible =
+            Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog: catalog.clone() };
+        self.publication.enqueue(visible, durability);
+    }
+
+    /// Waits until a logged record is as durable as asked for, and visible.
+    fn accept(&self, end: &LogEnd, durability: Durability) -> Result<()> {
+        let sync_now = match durability {
+            Durability::Synced => true,
+            Durability::EveryRecords(count) => end.record.saturating_sub(self.log.durable()) >= u64::from(count),
+            Durability::None => false,
+        };
+        let unknown = |cause: String| StoreError::OutcomeUnknown { cause };
+        if sync_now && let Err(error) = self.log.sync_through(end.record) {
+            self.publication.wake();
+            return Err(unknown(error.to_string()));
+        }
+        self.publication.publish(self.log.durable());
+        if self.publication.wait(end.record, || self.health.cause().is_some()) {
+            return Ok(());
+        }
+        Err(unknown(self.health.cause().unwrap_or("an earlier commit failed").to_owned()))
+    }
+
+    fn close(&self) -> Result<()> {
+        let mut sequencer = held(&self.sequencer);
+        if sequencer.closed {
+            return Ok(());
+        }
+        sequencer.closed = true;
+        let closed = self.close_log(&mut sequencer);
+        drop(held(&self.lock).take());
+        closed
+    }
+
+    fn close_log(&self, sequencer: &mut Sequencer) -> Result<()> {
+        self.health.check()?;
+        let end = *sequencer.log.end();
+        self.log.sync_through(end.record)?;
+        self.publication.publish(self.log.durable());
+        self.manifest.replace(|state| {
+            state.known.record = end.record;
+            state.known.link = (end.record > 0).then_some(end.link);
+            state.closed_clean = true;
+        })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure; what was acknowledged is durable, and the next open replays the log.
+        self.close().ok();
+    }
+}
+
+/// Records of the ledger, in order.
+#[derive(Debug)]
+pub struct Replay {
+    scan: Option<LogScan>,
+    upto: u64,
+}
+
+impl Iterator for Replay {
+    type Item = Result<Record>;
+
+    fn next(&mut self) -> Option<Result<Record>> {
+        let scan = self.scan.as_mut().filter(|scan| scan.end().record < self.upto)?;
+        match scan.next_record() {
+            Ok(Some(found)) => Some(Ok(found.record)),
+            Ok(None) => None,
+            Err(error) => {
+                self.scan = None;
+                Some(Err(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Does a store keep, show and replay what was committed, over reopening?
+
+mod support;
+
+use spectradb_store::{CommitError, Config, MemDisk, RecordBody, StoreError, fact::Write};
+use support::{facts, names, names_as_of, new_table, open, small, upsert};
+
+/// The shortest way through everything: a table, two commits, the past, another opening.
+#[test]
+fn commits_are_there_after_reopening() {
+    let disk = MemDisk::new();
+    let store = open(&disk, &small()).expect("a new database");
+    assert!(matches!(open(&disk, &small()), Err(StoreError::Locked { .. })));
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let first = store.commit(upsert(&store.snapshot(), &table, &[(1, "a"), (2, "b")])).expect("no conflict");
+    let second = store.commit(upsert(&store.snapshot(), &table, &[(2, "c"), (3, "d")])).expect("no conflict");
+    assert_eq!((first.commit, first.record, second.commit, second.record), (1, 2, 2, 3));
+    assert!(first.instant > 1_000 && second.instant > first.instant, "instants rise while the clock stands");
+    let now = names(&store, &table);
+    assert_eq!(now.into_iter().collect::<Vec<_>>(), [(1, "a".into()), (2, "c".into()), (3, "d".into())]);
+    store.close().expect("nothing fails");
+    assert!(matches!(
+        store.commit(upsert(&store.snapshot(), &table, &[(9, "x")])),
+        Err(CommitError::Store(StoreError::Closed))
+    ));
+
+    let store = open(&disk, &small()).expect("it was closed");
+    assert_eq!(store.catalog().by_name("t"), Some(&table));
+    assert_eq!(names(&store, &table).len(), 3);
+    let snapshot = store.snapshot();
+    let then = names_as_of(&snapshot, &table, 1);
+    assert_eq!(then.into_iter().collect::<Vec<_>>(), [(1, "a".into()), (2, "b".into())]);
+    assert_eq!((snapshot.commit(), snapshot.instant()), (2, second.instant));
+    assert_eq!(snapshot.instant_of(1).expect("it happened"), first.instant);
+    let third = store.commit(upsert(&snapshot, &table, &[(4, "e")])).expect("no conflict");
+    assert_eq!((third.commit, third.record), (3, 4));
+}
+
+#[test]
+fn the_ledger_is_replayed_from_any_record() {
+    let disk = MemDisk::new();
+    let store = open(&disk, &small()).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let long = "x".repeat(300);
+    for id in 0..200 {
+        store.commit(upsert(&store.snapshot(), &table, &[(id % 7, &long)])).expect("no conflict");
+    }
+    assert!(store.stats().log_segment_count > 5, "{:?}", store.stats());
+    for from in [0, 1, 2, 3, 50, 117, 200, 201, 202] {
+        let records: Vec<_> = store.replay(from).expect("all is kept").map(|record| record.expect("whole")).collect();
+        let numbers: Vec<u64> = records.iter().map(|record| record.record).collect();
+        assert_eq!(numbers, (from.max(1)..=201).collect::<Vec<_>>());
+        for record in &records {
+            match &record.body {
+                RecordBody::Catalog { catalog_version, .. } => assert_eq!((*catalog_version, record.record), (1, 1)),
+                RecordBody::Commit { commit, catalog_version, write } => {
+                    assert_eq!((*commit + 1, *catalog_version), (record.record, 1));
+                    assert_eq!(write.facts[0].columns[1].value(0), long.as_str().into());
+                    assert_eq!(write.superseded.is_empty(), *commit <= 7);
+                }
+            }
+        }
+    }
+}
+
+/// Two writers from one snapshot: the second one to commit must lose when they touch the same key, and only then.
+#[test]
+fn the_first_committer_wins() {
+    let store = open(&MemDisk::new(), &small()).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    store.commit(upsert(&store.snapshot(), &table, &[(1, "a"), (2, "b")])).expect("no conflict");
+    let snapshot = store.snapshot();
+    store.commit(upsert(&snapshot, &table, &[(1, "c"), (5, "e")])).expect("the first");
+    let same = store.commit(upsert(&snapshot, &table, &[(1, "d")]));
+    assert!(matches!(same, Err(CommitError::Conflict { .. })), "{same:?}");
+    let inserted_too = store.commit(upsert(&snapshot, &table, &[(5, "f")]));
+    assert!(matches!(inserted_too, Err(CommitError::Conflict { .. })), "{inserted_too:?}");
+    store.commit(upsert(&snapshot, &table, &[(2, "d"), (6, "g")])).expect("other keys");
+    assert_eq!(store.snapshot().commit(), 3);
+}
+
+#[test]
+fn the_catalogue_has_versions_and_never_reuses_numbers() {
+    let disk = MemDisk::new();
+    let store = open(&disk, &small()).expect("a new database");
+    let first = store.create_table(new_table("t"), 0).expect("the name is free");
+    let again = store.create_table(new_table("t"), 1);
+    assert!(matches!(again, Err(StoreError::CatalogChanged)), "{again:?}");
+    let stale = store.create_table(new_table("u"), 0);
+    assert!(matches!(stale, Err(StoreError::CatalogChanged)), "{stale:?}");
+    store.commit(upsert(&store.snapshot(), &first, &[(1, "a")])).expect("no conflict");
+    store.drop_table(first.id, 1).expect("it is there");
+    let late = store.commit(Write { facts: vec![facts(&first, &[(2, "b")])], ..Write::default() });
+    assert!(matches!(late, Err(CommitError::SchemaChanged { .. })), "{late:?}");
+    let second = store.create_table(new_table("t"), 2).expect("the name is free again");
+    assert!(second.id > first.id);
+    store.close().expect("nothing fails");
+    let store = open(&disk, &small()).expect("it was closed");
+    assert_eq!(store.catalog().version, 3);
+    let snapshot = store.snapshot();
+    assert_eq!(snapshot.catalog_at(1).expect("it happened").by_name("t"), Some(&first));
+    assert_eq!(names_as_of(&snapshot, &first, 1).len(), 1, "a dropped table's past stays");
+}
+
+/// A commit of many frames over several segments is one commit.
+#[test]
+fn a_commit_may_be_larger_than_a_segment() {
+    let disk = MemDisk::new();
+    let config = Config { log_segment_bytes: 64 << 10, ..small() };
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let text = "y".repeat(100);
+    let rows: Vec<(i64, &str)> = (0..20_000).map(|id| (id, text.as_str())).collect();
+    store.commit(upsert(&store.snapshot(), &table, &rows)).expect("no conflict");
+    store.close().expect("nothing fails");
+    let store = open(&disk, &config).expect("it was closed");
+    assert_eq!((store.snapshot().commit(), names(&store, &table).len()), (1, 20_000));
+    let records: Vec<_> = store.replay(2).expect("all is kept").map(|record| record.expect("whole")).collect();
+    assert_eq!(records.len(), 1);
+}
