@@ -7,9 +7,19 @@
 use crate::{
     column::Column,
     func::RowFault,
-    ty::{Type, TypeClass},
+    ty::{NUMERIC_PRECISION_MAX, Type, TypeClass},
 };
 use std::fmt;
+
+mod count;
+mod extreme;
+mod fold;
+mod sum;
+
+use count::Count;
+use extreme::{Extreme, ExtremeString};
+use fold::{Fold, Folding};
+use sum::{AvgI64, AvgI128, Reals, SumI64, SumI128};
 
 /// Folds the rows of many groups.
 pub trait Accumulator: Send {
@@ -65,5 +75,278 @@ impl fmt::Debug for Aggregate {
             Some(arg) => write!(f, "{}({arg})", self.name),
             None => write!(f, "{}(*)", self.name),
         }
+    }
+}
+
+/// All aggregates.
+pub fn all() -> impl Iterator<Item = &'static Aggregate> {
+    TABLE.iter()
+}
+
+/// The aggregate of a name for exactly this class of argument; `None` is `count(*)`.
+pub fn find(name: &str, arg: Option<TypeClass>) -> Option<&'static Aggregate> {
+    all().find(|aggregate| aggregate.name == name && aggregate.arg == arg)
+}
+
+fn folding<F: Fold + 'static>(function: &'static str, ret: Type, fold: F) -> Box<dyn Accumulator> {
+    Box::new(Folding { function, ret, fold })
+}
+
+/// A mean has 16 digits after the point, or more if its argument has.
+fn mean(arg: Type) -> Type {
+    Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: arg.scale().max(16) }
+}
+
+fn sum(arg: Type) -> Type {
+    Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: arg.scale() }
+}
+
+macro_rules! row {
+    ($name:literal, $arg:expr, $ret:expr, $accumulator:expr, $doc:literal) => {
+        Aggregate { name: $name, arg: $arg, ret: $ret, null_when_empty: true, accumulator: $accumulator, doc: $doc }
+    };
+}
+
+macro_rules! count {
+    ($arg:expr, $doc:literal) => {
+        Aggregate {
+            name: "count",
+            arg: $arg,
+            ret: |_| Type::Integer,
+            null_when_empty: false,
+            accumulator: |_| Box::new(Count::default()),
+            doc: $doc,
+        }
+    };
+}
+
+macro_rules! extreme {
+    ($name:literal, $greatest:literal, $class:ident, $number:ty, $doc:literal) => {
+        row!(
+            $name,
+            Some(TypeClass::$class),
+            |arg| arg,
+            |arg| folding($name, arg, Extreme::<$number, $greatest>::default()),
+            $doc
+        )
+    };
+    ($name:literal, $greatest:literal, $class:ident, $doc:literal) => {
+        row!($name, Some(TypeClass::$class), |arg| arg, |arg| Box::new(ExtremeString::<$greatest>::new(arg)), $doc)
+    };
+}
+
+static TABLE: &[Aggregate] = &[
+    count!(None, "How many rows."),
+    count!(Some(TypeClass::Boolean), "How many rows have a value."),
+    count!(Some(TypeClass::Integer), "How many rows have a value."),
+    count!(Some(TypeClass::Real), "How many rows have a value."),
+    count!(Some(TypeClass::Numeric), "How many rows have a value."),
+    count!(Some(TypeClass::Text), "How many rows have a value."),
+    count!(Some(TypeClass::Blob), "How many rows have a value."),
+    count!(Some(TypeClass::Date), "How many rows have a value."),
+    count!(Some(TypeClass::Timestamp), "How many rows have a value."),
+    count!(Some(TypeClass::Json), "How many rows have a value."),
+    row!(
+        "sum",
+        Some(TypeClass::Integer),
+        |_| Type::Integer,
+        |_| folding("sum", Type::Integer, SumI64::default()),
+        "The sum."
+    ),
+    row!(
+        "sum",
+        Some(TypeClass::Real),
+        |_| Type::Real,
+        |_| folding("sum", Type::Real, Reals::<false>::default()),
+        "The sum, in row order."
+    ),
+    row!("sum", Some(TypeClass::Numeric), sum, |arg| folding("sum", sum(arg), SumI128::default()), "The exact sum."),
+    row!(
+        "avg",
+        Some(TypeClass::Integer),
+        mean,
+        |arg| folding("avg", mean(arg), AvgI64::default()),
+        "The mean, with 16 digits after the point."
+    ),
+    row!(
+        "avg",
+        Some(TypeClass::Real),
+        |_| Type::Real,
+        |_| folding("avg", Type::Real, Reals::<true>::default()),
+        "The mean."
+    ),
+    row!(
+        "avg",
+        Some(TypeClass::Numeric),
+        mean,
+        |arg| folding("avg", mean(arg), AvgI128::new(arg)),
+        "The mean, with at least 16 digits after the point."
+    ),
+    extreme!("min", false, Boolean, u8, "The smallest value."),
+    extreme!("min", false, Integer, i64, "The smallest value."),
+    extreme!("min", false, Real, f64, "The smallest value."),
+    extreme!("min", false, Numeric, i128, "The smallest value."),
+    extreme!("min", false, Text, "The smallest value."),
+    extreme!("min", false, Blob, "The smallest value."),
+    extreme!("min", false, Date, i64, "The smallest value."),
+    extreme!("min", false, Timestamp, i64, "The smallest value."),
+    extreme!("min", false, Json, "The smallest value."),
+    extreme!("max", true, Boolean, u8, "The greatest value."),
+    extreme!("max", true, Integer, i64, "The greatest value."),
+    extreme!("max", true, Real, f64, "The greatest value."),
+    extreme!("max", true, Numeric, i128, "The greatest value."),
+    extreme!("max", true, Text, "The greatest value."),
+    extreme!("max", true, Blob, "The greatest value."),
+    extreme!("max", true, Date, i64, "The greatest value."),
+    extreme!("max", true, Timestamp, i64, "The greatest value."),
+    extreme!("max", true, Json, "The greatest value."),
+    extreme!("bool_and", false, Boolean, u8, "Are all true?"),
+    extreme!("every", false, Boolean, u8, "Are all true?"),
+    extreme!("bool_or", true, Boolean, u8, "Is one true?"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        column::{Codes, Data},
+        func::Fault,
+        value::{Decimal, Value},
+    };
+    use std::sync::Arc;
+
+    const CENTS: Type = Type::Numeric { precision: 10, scale: 2 };
+
+    /// Folds in two batches, grouped; the second group stays empty.
+    fn grouped(name: &str, ty: Type, values: &[Value]) -> Result<Vec<Value>, RowFault> {
+        let aggregate = find(name, Some(ty.class())).expect("listed");
+        let mut accumulator = (aggregate.accumulator)(ty);
+        accumulator.resize(2);
+        let (first, second) = values.split_at(values.len() / 2);
+        for part in [first, second] {
+            accumulator.resize(3);
+            let groups: Vec<u32> = (0..part.len() as u32).map(|row| row % 2 * 2).collect();
+            accumulator.update(&groups, Some(&Column::from_values(ty, part)))?;
+        }
+        let result = accumulator.finish()?;
+        assert_eq!(result.ty(), (aggregate.ret)(ty), "{aggregate:?}");
+        Ok(result.values().collect())
+    }
+
+    fn whole(name: &str, ty: Type, values: &[Value]) -> Result<Value, RowFault> {
+        let aggregate = find(name, Some(ty.class())).expect("listed");
+        let mut accumulator = (aggregate.accumulator)(ty);
+        accumulator.resize(1);
+        let (first, second) = values.split_at(values.len() / 2);
+        for part in [first, second] {
+            accumulator.update_all(part.len(), Some(&Column::from_values(ty, part)))?;
+        }
+        Ok(accumulator.finish()?.value(0))
+    }
+
+    fn cents(units: i128) -> Value {
+        Value::Numeric(Decimal { units, scale: 2 })
+    }
+
+    fn mean_of(units: i128) -> Value {
+        Value::Numeric(Decimal { units, scale: 16 })
+    }
+
+    #[test]
+    fn integers() {
+        let values = [5.into(), 3.into(), Value::Null, 4.into(), 1.into(), 2.into()];
+        let of = |name| grouped(name, Type::Integer, &values);
+        assert_eq!(of("count"), Ok(vec![3.into(), 0.into(), 2.into()]));
+        assert_eq!(of("sum"), Ok(vec![11.into(), Value::Null, 4.into()]));
+        assert_eq!(of("min"), Ok(vec![2.into(), Value::Null, 1.into()]));
+        assert_eq!(of("max"), Ok(vec![5.into(), Value::Null, 3.into()]));
+        let third = mean_of(36_666_666_666_666_667);
+        assert_eq!(of("avg"), Ok(vec![third, Value::Null, mean_of(2 * 10i128.pow(16))]));
+        assert_eq!(whole("sum", Type::Integer, &values), Ok(15.into()));
+        assert_eq!(whole("max", Type::Integer, &values), Ok(5.into()));
+    }
+
+    #[test]
+    fn sums_pass_the_range_only_in_the_end() {
+        let values = [i64::MAX.into(), 1.into(), (-2i64).into(), i64::MIN.into(), i64::MAX.into()];
+        assert_eq!(whole("sum", Type::Integer, &values), Ok((i64::MAX - 2).into()));
+        let fault = whole("sum", Type::Integer, &values[..2]).expect_err("too large");
+        assert_eq!((fault.message().as_str(), fault.sqlstate()), ("integer out of range", "22003"));
+        let large = Value::Numeric(Decimal { units: 10i128.pow(38) - 1, scale: 2 });
+        let ty = Type::Numeric { precision: 38, scale: 2 };
+        assert!(whole("sum", ty, &[large.clone(), large.clone()]).is_err());
+        assert_eq!(whole("avg", ty, &[large.clone()]).map_err(|fault| fault.fault), Err(Fault::OutOfRange));
+        let reals = [Value::Real(f64::MAX), Value::Real(f64::MAX), Value::Real(1.0)];
+        assert_eq!(
+            whole("sum", Type::Real, &reals).map_err(|fault| (fault.fault, fault.row)),
+            Err((Fault::OutOfRange, 0))
+        );
+        assert!(grouped("sum", Type::Real, &[&reals[..], &reals[..]].concat()).is_err());
+        let infinite = [Value::Real(f64::INFINITY), Value::Real(1.0), Value::Real(f64::MAX)];
+        assert_eq!(whole("sum", Type::Real, &infinite), Ok(Value::Real(f64::INFINITY)));
+    }
+
+    #[test]
+    fn decimals_and_reals() {
+        let values = [cents(100), cents(50), cents(25), Value::Null];
+        assert_eq!(whole("sum", CENTS, &values), Ok(Value::Numeric(Decimal { units: 175, scale: 2 })));
+        assert_eq!(whole("avg", CENTS, &values), Ok(mean_of(5_833_333_333_333_333)));
+        assert_eq!(whole("max", CENTS, &values), Ok(cents(100)));
+        let reals = [Value::Real(0.5), Value::Real(f64::NAN), Value::Real(-0.0), Value::Real(1.5)];
+        assert_eq!(whole("min", Type::Real, &reals), Ok(Value::Real(0.0)));
+        assert!(matches!(whole("max", Type::Real, &reals), Ok(Value::Real(real)) if real.is_nan()));
+        assert_eq!(whole("avg", Type::Real, &reals[2..]), Ok(Value::Real(0.75)));
+    }
+
+    #[test]
+    fn strings_and_booleans() {
+        let texts: Vec<Value> = ["b", "", "abc", "b"].map(Value::from).to_vec();
+        assert_eq!(whole("min", Type::Text, &texts), Ok("".into()));
+        assert_eq!(grouped("max", Type::Text, &texts), Ok(vec!["b".into(), Value::Null, "b".into()]));
+        let json: Vec<Value> = ["10", "9", "null", "1e1"].map(|text| Value::Json(text.to_owned())).to_vec();
+        assert_eq!(whole("max", Type::Json, &json), Ok(Value::Json("10".to_owned())));
+        let truths = [Value::Boolean(true), Value::Null, Value::Boolean(false)];
+        assert_eq!(whole("bool_and", Type::Boolean, &truths), Ok(Value::Boolean(false)));
+        assert_eq!(whole("bool_or", Type::Boolean, &truths), Ok(Value::Boolean(true)));
+        assert_eq!(whole("every", Type::Boolean, &truths[1..2]), Ok(Value::Null));
+    }
+
+    #[test]
+    fn encoded_columns_fold_like_plain_ones() {
+        let frame = Data::FrameOfReference { base: 100, codes: Codes::U8(vec![1, 2, 3].into()) };
+        let values = Arc::new(Column::from_i64s(Type::Integer, vec![101, 102, 103]));
+        let dictionary = Data::Dictionary { codes: Codes::U16(vec![0, 1, 2].into()), values };
+        let columns = [
+            (Column::new(Type::Integer, None, frame), 306),
+            (Column::new(Type::Integer, None, dictionary), 306),
+            (Column::constant(Type::Integer, Value::Integer(7), 3), 21),
+        ];
+        for (column, sum) in columns {
+            for groups in [None, Some([0, 0, 0])] {
+                let aggregate = find("sum", Some(TypeClass::Integer)).expect("listed");
+                let mut accumulator = (aggregate.accumulator)(Type::Integer);
+                accumulator.resize(1);
+                match groups {
+                    None => accumulator.update_all(3, Some(&column)),
+                    Some(groups) => accumulator.update(&groups, Some(&column)),
+                }
+                .expect("small");
+                assert_eq!(accumulator.finish().map(|column| column.value(0)), Ok(Value::Integer(sum)));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_are_counted_with_and_without_values() {
+        let mut all = (find("count", None).expect("listed").accumulator)(Type::Integer);
+        all.resize(2);
+        all.update(&[0, 1, 1], None).expect("counting does not fail");
+        all.update_all(5, None).expect("counting does not fail");
+        assert_eq!(all.finish(), Ok(Column::from_i64s(Type::Integer, vec![6, 2])));
+        let null = Column::constant(Type::Text, Value::Null, 3);
+        let mut some = (find("count", Some(TypeClass::Text)).expect("listed").accumulator)(Type::Text);
+        some.resize(1);
+        some.update_all(3, Some(&null)).expect("counting does not fail");
+        assert_eq!(some.finish(), Ok(Column::from_i64s(Type::Integer, vec![0])));
     }
 }

@@ -1,0 +1,114 @@
+//! How does a fold of single numbers become an accumulator of groups?
+//!
+//! A [`Fold`] keeps one state a group and adds one value that is not NULL. [`Folding`] reads columns for it, leaves the
+//! NULLs out, and says which row failed. Rows are added in the order they come.
+//!
+//! Not here: strings (`extreme`), and counting, which does not look at values (`count`).
+
+use super::Accumulator;
+use crate::{
+    bitmap::Bitmap,
+    column::{Column, Vals},
+    func::{Fault, RowFault},
+    ty::Type,
+    value::Value,
+};
+
+/// States of groups to which numbers are added.
+pub(super) trait Fold: Send {
+    /// What is added.
+    type Item: Copy;
+
+    /// Reads the numbers of a column.
+    fn read(column: &Column) -> Vals<'_, Self::Item>;
+
+    /// Makes room for that many groups.
+    fn resize(&mut self, group_count: usize);
+
+    /// Adds a value to a group.
+    fn add(&mut self, group: usize, value: Self::Item) -> Fault;
+
+    /// Adds values to group 0, in their order.
+    ///
+    /// # Errors
+    /// What went wrong, and at which value.
+    fn add_all(&mut self, values: &[Self::Item]) -> Result<(), (Fault, usize)> {
+        for (row, value) in values.iter().enumerate() {
+            ok(self.add(0, *value), row)?;
+        }
+        Ok(())
+    }
+
+    /// The results, of the type given.
+    ///
+    /// # Errors
+    /// What went wrong, and in which group.
+    fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)>;
+}
+
+fn ok(fault: Fault, row: usize) -> Result<(), (Fault, usize)> {
+    if fault == Fault::Ok { Ok(()) } else { Err((fault, row)) }
+}
+
+/// A fold as an accumulator.
+pub(super) struct Folding<F> {
+    pub(super) function: &'static str,
+    pub(super) ret: Type,
+    pub(super) fold: F,
+}
+
+impl<F: Fold> Folding<F> {
+    fn each(&mut self, column: &Column, group_of: impl Fn(usize) -> usize) -> Result<(), (Fault, usize)> {
+        let rows = 0..column.len();
+        match (F::read(column), column.validity()) {
+            (Vals::One(_), _) if column.as_const().is_some_and(Value::is_null) => Ok(()),
+            (Vals::One(value), _) => {
+                rows.map(|row| (row, value)).try_for_each(|(row, value)| ok(self.fold.add(group_of(row), value), row))
+            }
+            (Vals::Many(values), None) => {
+                rows.zip(values.iter()).try_for_each(|(row, value)| ok(self.fold.add(group_of(row), *value), row))
+            }
+            (Vals::Many(values), Some(bits)) => {
+                rows.zip(values.iter()).zip(bits.iter()).try_for_each(|((row, value), has_value)| {
+                    if has_value { ok(self.fold.add(group_of(row), *value), row) } else { Ok(()) }
+                })
+            }
+        }
+    }
+
+    fn fault(&self, (fault, row): (Fault, usize), arg: Option<&Column>) -> RowFault {
+        let args = arg.map(|column| column.value(row)).into_iter().collect();
+        RowFault { fault, function: self.function, ret: self.ret.class(), row, args }
+    }
+}
+
+impl<F: Fold> Accumulator for Folding<F> {
+    fn resize(&mut self, group_count: usize) {
+        self.fold.resize(group_count);
+    }
+
+    fn update(&mut self, groups: &[u32], arg: Option<&Column>) -> Result<(), RowFault> {
+        let column = arg.expect("only count(*) has no argument");
+        self.each(column, |row| groups[row] as usize).map_err(|fault| self.fault(fault, arg))
+    }
+
+    fn update_all(&mut self, _row_count: usize, arg: Option<&Column>) -> Result<(), RowFault> {
+        let column = arg.expect("only count(*) has no argument");
+        let result = match (F::read(column), column.validity()) {
+            (Vals::Many(values), None) => self.fold.add_all(&values),
+            _ => self.each(column, |_| 0),
+        };
+        result.map_err(|fault| self.fault(fault, arg))
+    }
+
+    fn finish(&mut self) -> Result<Column, RowFault> {
+        let ret = self.ret;
+        self.fold.finish(ret).map_err(|fault| self.fault(fault, None))
+    }
+}
+
+/// Which groups have a value, where not all do.
+pub(super) fn present(flags: impl ExactSizeIterator<Item = bool>) -> Option<Bitmap> {
+    let bits = Bitmap::from_bools(flags);
+    if bits.all() { None } else { Some(bits) }
+}
