@@ -275,7 +275,7 @@ mod tests {
         let large = Value::Numeric(Decimal { units: 10i128.pow(38) - 1, scale: 2 });
         let ty = Type::Numeric { precision: 38, scale: 2 };
         assert!(whole("sum", ty, &[large.clone(), large.clone()]).is_err());
-        assert_eq!(whole("avg", ty, &[large.clone()]).map_err(|fault| fault.fault), Err(Fault::OutOfRange));
+        assert_eq!(whole("avg", ty, std::slice::from_ref(&large)).map_err(|fault| fault.fault), Err(Fault::OutOfRange));
         let reals = [Value::Real(f64::MAX), Value::Real(f64::MAX), Value::Real(1.0)];
         assert_eq!(
             whole("sum", Type::Real, &reals).map_err(|fault| (fault.fault, fault.row)),

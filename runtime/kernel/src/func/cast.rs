@@ -242,8 +242,8 @@ pub(crate) fn read_decimal(text: &str, scale: i64) -> Result<i128, Fault> {
     let Some(first) = digits().position(|digit| digit != b'0') else { return Ok(0) };
     let count = (whole.len() + fraction.len() - first) as i64;
     // The number is its digits, from the first that is not zero, times 10^shift.
-    let shift = exponent + scale - fraction.len() as i64;
-    let kept = count + shift;
+    let shift = exponent.saturating_add(scale).saturating_sub(fraction.len() as i64);
+    let kept = count.saturating_add(shift);
     if kept > 38 {
         return Err(Fault::OutOfRange);
     }
