@@ -6,5 +6,9 @@
 pub mod ast;
 pub mod catalog;
 pub mod diag;
+mod lower;
+pub mod parse;
 pub mod plan;
 pub mod span;
+pub mod split;
+pub mod tokens;

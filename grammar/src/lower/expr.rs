@@ -1,0 +1,455 @@
+//! How do expressions become trees?
+//!
+//! Not here: which operator binds which operand ([`operators`](super::operators)).
+
+use super::operators::{Level, Op, Yard};
+use super::{Lower, Pair, unsupported};
+use crate::ast::{BinaryOp, Expr, ExprKind, IsTest, Name, Query, TypeName, UnaryOp, WindowSpec};
+use crate::diag::{Diag, code};
+use crate::parse::Rule;
+use crate::span::Span;
+
+/// What a parenthesis turned out to hold.
+enum Paren {
+    Query(Query),
+    Exprs(Vec<Expr>),
+}
+
+impl Lower {
+    /// Lowers an `expr` or a `bound`.
+    pub(crate) fn expr(&mut self, pair: Pair<'_>) -> Result<Expr, Diag> {
+        let levels = levels(&pair);
+        let place =
+            Span { start: self.base + pair.as_span().start() as u32, end: self.base + pair.as_span().end() as u32 };
+        self.deeper(levels, place, |lower| lower.run(pair))
+    }
+
+    fn boxed(&mut self, pair: Pair<'_>) -> Result<Box<Expr>, Diag> {
+        Ok(Box::new(self.expr(pair)?))
+    }
+
+    /// The expressions among a pair's parts.
+    pub(super) fn exprs(&mut self, pair: Pair<'_>) -> Result<Vec<Expr>, Diag> {
+        pair.into_inner().filter(|part| part.as_rule() == Rule::expr).map(|part| self.expr(part)).collect()
+    }
+
+    fn run(&mut self, pair: Pair<'_>) -> Result<Expr, Diag> {
+        let mut parts = pair.into_inner();
+        // Most runs are one operand.
+        if parts.len() == 1 {
+            return self.primary(parts.next().expect("a run has an operand"));
+        }
+        let mut yard = Yard::default();
+        for part in parts {
+            let span = self.span(&part);
+            match part.as_rule() {
+                Rule::sign => {
+                    let op = if part.as_str().starts_with('-') { UnaryOp::Minus } else { UnaryOp::Plus };
+                    yard.prefix(op, span);
+                }
+                Rule::kw_not => yard.prefix(UnaryOp::Not, span),
+                Rule::infix | Rule::bound_infix => {
+                    yard.infix(infix(&part), span)?;
+                }
+                Rule::cast => {
+                    let ty = self.type_name(part.into_inner().next().expect("a cast names a type"))?;
+                    yard.postfix(Level::Cast, |operand| cast(operand, ty, span.end));
+                }
+                Rule::is_test => {
+                    let (mut negated, mut test) = (false, IsTest::Null);
+                    for word in part.into_inner() {
+                        match word.as_rule() {
+                            Rule::kw_not => negated = true,
+                            Rule::kw_true => test = IsTest::True,
+                            Rule::kw_false => test = IsTest::False,
+                            Rule::kw_unknown => test = IsTest::Unknown,
+                            _ => {}
+                        }
+                    }
+                    yard.postfix(Level::Is, |operand| {
+                        let place = operand.span.to(span);
+                        Expr { kind: ExprKind::Is { operand: Box::new(operand), test, negated }, span: place }
+                    });
+                }
+                Rule::negatable => {
+                    let wrap = self.membership(part)?;
+                    yard.postfix(Level::Membership, |operand| {
+                        let place = operand.span.to(span);
+                        Expr { kind: wrap(Box::new(operand)), span: place }
+                    });
+                }
+                _ => yard.operand(self.primary(part)?),
+            }
+        }
+        Ok(yard.finish())
+    }
+
+    /// `[NOT] IN ..`, `[NOT] BETWEEN ..`, `[NOT] LIKE ..`: what they make of the operand before them.
+    fn membership(&mut self, pair: Pair<'_>) -> Result<Box<dyn FnOnce(Box<Expr>) -> ExprKind>, Diag> {
+        let mut negated = false;
+        let mut test = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::kw_not => negated = true,
+                _ => test = Some(part),
+            }
+        }
+        let test = test.expect("negatable holds a test");
+        let rule = test.as_rule();
+        let mut parts =
+            test.into_inner().filter(|part| matches!(part.as_rule(), Rule::bound | Rule::paren | Rule::kw_ilike));
+        match rule {
+            Rule::in_test => {
+                let paren = parts.next().expect("IN has a parenthesis");
+                match self.paren(paren)? {
+                    Paren::Query(query) => {
+                        let query = Box::new(query);
+                        Ok(Box::new(move |operand| ExprKind::InQuery { operand, query, negated }))
+                    }
+                    Paren::Exprs(list) => Ok(Box::new(move |operand| ExprKind::InList { operand, list, negated })),
+                }
+            }
+            Rule::between => {
+                let low = self.boxed(parts.next().expect("BETWEEN has two bounds"))?;
+                let high = self.boxed(parts.next().expect("BETWEEN has two bounds"))?;
+                Ok(Box::new(move |operand| ExprKind::Between { operand, low, high, negated }))
+            }
+            _ => {
+                let mut next = parts.next().expect("LIKE has a pattern");
+                let case_insensitive = next.as_rule() == Rule::kw_ilike;
+                if case_insensitive {
+                    next = parts.next().expect("LIKE has a pattern");
+                }
+                let pattern = self.boxed(next)?;
+                let escape = parts.next().map(|part| self.boxed(part)).transpose()?;
+                Ok(Box::new(move |operand| ExprKind::Like { operand, pattern, escape, case_insensitive, negated }))
+            }
+        }
+    }
+
+    fn primary(&mut self, pair: Pair<'_>) -> Result<Expr, Diag> {
+        let span = self.span(&pair);
+        let kind = match pair.as_rule() {
+            Rule::number => ExprKind::Number(pair.as_str().to_owned()),
+            Rule::plain_text | Rule::escape_text | Rule::dollar_text => ExprKind::Text(self.text(&pair)?),
+            Rule::blob => self.blob(&pair)?,
+            Rule::position_param | Rule::named_param => self.param(&pair)?,
+            Rule::kw_null => ExprKind::Null,
+            Rule::kw_true => ExprKind::Boolean(true),
+            Rule::kw_false => ExprKind::Boolean(false),
+            Rule::paren => match self.paren(pair)? {
+                Paren::Query(query) => ExprKind::Subquery(Box::new(query)),
+                Paren::Exprs(mut exprs) if exprs.len() == 1 => exprs.pop().expect("it holds one").kind,
+                Paren::Exprs(_) => return Err(unsupported("a row of several values as one value", span)),
+            },
+            Rule::case => self.case(pair)?,
+            Rule::cast_call => {
+                let (mut operand, mut ty) = (None, None);
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::expr => operand = Some(self.boxed(part)?),
+                        Rule::type_name => ty = Some(self.type_name(part)?),
+                        _ => {}
+                    }
+                }
+                let operand = operand.expect("CAST has an operand");
+                ExprKind::Cast { operand, ty: ty.expect("CAST has a type") }
+            }
+            Rule::exists => {
+                let query = pair.into_inner().find(|part| part.as_rule() == Rule::paren_query);
+                ExprKind::Exists(Box::new(self.paren_query(query.expect("EXISTS has a query"))?))
+            }
+            Rule::special_call => self.special_call(pair.into_inner().next().expect("it is one of the calls"), span)?,
+            Rule::kw_current_timestamp => now(span),
+            Rule::kw_current_date => {
+                let ty = TypeName { name: "date".to_owned(), args: Vec::new(), span };
+                ExprKind::Cast { operand: Box::new(Expr { kind: now(span), span }), ty }
+            }
+            Rule::named => self.named(pair, span)?,
+            rule => unreachable!("{rule:?} is no operand"),
+        };
+        Ok(Expr { kind, span })
+    }
+
+    /// `date '..'`, `f(..)`, `a.b.c`
+    fn named(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
+        let mut parts = pair.into_inner();
+        let name = self.name(&parts.next().expect("it begins with a name"));
+        let Some(second) = parts.next() else {
+            return Ok(ExprKind::Path(vec![name]));
+        };
+        match second.as_rule() {
+            Rule::call => self.call(name, second),
+            Rule::label => {
+                let mut path = vec![name, self.name(&second)];
+                path.extend(parts.map(|part| self.name(&part)));
+                Ok(ExprKind::Path(path))
+            }
+            _ if name.text == "interval" => Err(unsupported("INTERVAL", span)),
+            _ => {
+                let text = self.text(&second)?;
+                Ok(ExprKind::Typed { ty: TypeName { name: name.text, args: Vec::new(), span: name.span }, text })
+            }
+        }
+    }
+
+    fn call(&mut self, mut name: Name, pair: Pair<'_>) -> Result<ExprKind, Diag> {
+        if name.text == "substring" {
+            name.text = "substr".to_owned();
+        }
+        let (mut args, mut star, mut distinct, mut over) = (Vec::new(), false, false, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr => args.push(self.expr(part)?),
+                Rule::star => star = true,
+                Rule::kw_distinct => distinct = true,
+                Rule::over => over = Some(self.over(part)?),
+                _ => {}
+            }
+        }
+        Ok(ExprKind::Call { name, args, star, distinct, over })
+    }
+
+    fn over(&mut self, pair: Pair<'_>) -> Result<WindowSpec, Diag> {
+        let mut spec = WindowSpec { partition_by: Vec::new(), order_by: Vec::new(), span: self.span(&pair) };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::partition_by => spec.partition_by = self.exprs(part)?,
+                Rule::order_by => spec.order_by = self.order_by(part)?,
+                _ => {}
+            }
+        }
+        Ok(spec)
+    }
+
+    fn case(&mut self, pair: Pair<'_>) -> Result<ExprKind, Diag> {
+        let (mut operand, mut arms, mut otherwise) = (None, Vec::new(), None);
+        for part in pair.into_inner() {
+            let rule = part.as_rule();
+            let mut exprs = part.into_inner().filter(|part| part.as_rule() == Rule::expr);
+            match rule {
+                Rule::case_operand => operand = Some(self.boxed(exprs.next().expect("the rule has one"))?),
+                Rule::case_arm => {
+                    let condition = self.expr(exprs.next().expect("an arm has a condition"))?;
+                    arms.push((condition, self.expr(exprs.next().expect("an arm has a value"))?));
+                }
+                Rule::case_else => otherwise = Some(self.boxed(exprs.next().expect("the rule has one"))?),
+                _ => {}
+            }
+        }
+        Ok(ExprKind::Case { operand, arms, otherwise })
+    }
+
+    /// The calls whose arguments are separated by words.
+    fn special_call(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
+        let word = Span {
+            start: span.start,
+            end: span.start + pair.as_str().bytes().take_while(u8::is_ascii_alphabetic).count() as u32,
+        };
+        match pair.as_rule() {
+            Rule::extract => {
+                let (mut field, mut operand) = (None, None);
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::label => {
+                            let name = self.name(&part);
+                            field = Some(Name { text: name.text.to_lowercase(), span: name.span });
+                        }
+                        Rule::plain_text => {
+                            field = Some(Name { text: self.text(&part)?.to_lowercase(), span: self.span(&part) })
+                        }
+                        Rule::expr => operand = Some(self.boxed(part)?),
+                        _ => {}
+                    }
+                }
+                Ok(ExprKind::Extract {
+                    field: field.expect("EXTRACT names a field"),
+                    operand: operand.expect("EXTRACT has an operand"),
+                })
+            }
+            Rule::position => {
+                let (mut sought, mut within) = (None, None);
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::bound => sought = Some(self.expr(part)?),
+                        Rule::expr => within = Some(self.expr(part)?),
+                        _ => {}
+                    }
+                }
+                let args =
+                    vec![within.expect("POSITION looks within a text"), sought.expect("POSITION looks for a text")];
+                Ok(plain_call("strpos", word, args))
+            }
+            Rule::substring => {
+                let (mut text, mut from, mut length) = (None, None, None);
+                for part in pair.into_inner() {
+                    let rule = part.as_rule();
+                    match rule {
+                        Rule::expr => text = Some(self.expr(part)?),
+                        Rule::substring_from => from = self.exprs(part)?.pop(),
+                        Rule::substring_for => length = self.exprs(part)?.pop(),
+                        _ => {}
+                    }
+                }
+                let text = text.expect("SUBSTRING has a text");
+                // FOR alone counts from the first character.
+                let from = from.unwrap_or_else(|| Expr {
+                    kind: ExprKind::Number("1".to_owned()),
+                    span: Span { start: text.span.end, end: text.span.end },
+                });
+                Ok(plain_call("substr", word, [Some(text), Some(from), length].into_iter().flatten().collect()))
+            }
+            Rule::trim => {
+                let mut function = "btrim";
+                let mut exprs = Vec::new();
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::trim_side => {
+                            function = match part.into_inner().next().map(|side| side.as_rule()) {
+                                Some(Rule::kw_leading) => "ltrim",
+                                Some(Rule::kw_trailing) => "rtrim",
+                                Some(_) | None => "btrim",
+                            }
+                        }
+                        Rule::expr => exprs.push(self.expr(part)?),
+                        _ => {}
+                    }
+                }
+                // TRIM(characters FROM text), but f(text, characters).
+                exprs.reverse();
+                Ok(plain_call(function, word, exprs))
+            }
+            rule => unreachable!("{rule:?} is no call"),
+        }
+    }
+
+    fn paren(&mut self, pair: Pair<'_>) -> Result<Paren, Diag> {
+        self.deeper(1, self.span(&pair), |lower| {
+            let mut exprs = Vec::new();
+            for part in pair.into_inner() {
+                match part.as_rule() {
+                    Rule::query => return Ok(Paren::Query(lower.query(part)?)),
+                    Rule::expr => exprs.push(lower.expr(part)?),
+                    Rule::query_tail => {
+                        let nested = matches!(exprs.as_slice(), [Expr { kind: ExprKind::Subquery(_), .. }]);
+                        if part.clone().into_inner().next().is_some() {
+                            let place = lower.span(&part);
+                            let Some(Expr { kind: ExprKind::Subquery(first), .. }) = exprs.pop().filter(|_| nested)
+                            else {
+                                return Err(lower.misplaced_tail(&part, place));
+                            };
+                            return Ok(Paren::Query(lower.query_from(first, part)?));
+                        }
+                        // ((SELECT ..)) is the query itself.
+                        if nested && let Some(Expr { kind: ExprKind::Subquery(query), .. }) = exprs.pop() {
+                            return Ok(Paren::Query(*query));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Ok(Paren::Exprs(exprs))
+        })
+    }
+
+    /// UNION, ORDER BY and their kin behind what is no query.
+    pub(super) fn misplaced_tail(&self, tail: &Pair<'_>, place: Span) -> Diag {
+        let word = tail.as_str().split_whitespace().next().unwrap_or("").to_owned();
+        let start = Span { start: place.start, end: place.start + word.len() as u32 };
+        Diag::new(code::SYNTAX, format!("syntax error at or near \"{word}\""), start)
+            .help("what stands before it in the parentheses is no query")
+    }
+
+    pub(super) fn type_name(&self, pair: Pair<'_>) -> Result<TypeName, Diag> {
+        let span = self.span(&pair);
+        let mut ty = TypeName { name: String::new(), args: Vec::new(), span };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => ty.name.push_str(&self.name(&part).text),
+                Rule::kw_double | Rule::kw_character => ty.name.push_str(&part.as_str().to_lowercase()),
+                Rule::kw_precision | Rule::kw_varying => {
+                    ty.name.push(' ');
+                    ty.name.push_str(&part.as_str().to_lowercase());
+                }
+                Rule::type_zone => {
+                    let with = part.into_inner().next().is_some_and(|word| word.as_rule() == Rule::kw_with);
+                    ty.name.push_str(if with { " with time zone" } else { " without time zone" });
+                }
+                Rule::type_args => {
+                    for arg in part.into_inner().filter(|arg| arg.as_rule() == Rule::type_arg) {
+                        let number = arg.as_str().parse().map_err(|_| {
+                            Diag::new(code::SYNTAX, format!("{} is too large here", arg.as_str()), self.span(&arg))
+                        })?;
+                        ty.args.push(number);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(ty)
+    }
+}
+
+fn now(span: Span) -> ExprKind {
+    plain_call("now", span, Vec::new())
+}
+
+fn plain_call(function: &str, span: Span, args: Vec<Expr>) -> ExprKind {
+    let name = Name { text: function.to_owned(), span };
+    ExprKind::Call { name, args, star: false, distinct: false, over: None }
+}
+
+fn cast(operand: Expr, ty: TypeName, end: u32) -> Expr {
+    let span = Span { start: operand.span.start, end };
+    Expr { kind: ExprKind::Cast { operand: Box::new(operand), ty }, span }
+}
+
+fn infix(pair: &Pair<'_>) -> Op {
+    if let Some(word) = pair.clone().into_inner().next() {
+        return match word.as_rule() {
+            Rule::kw_and => Op::Infix(BinaryOp::And),
+            Rule::kw_or => Op::Infix(BinaryOp::Or),
+            _ => Op::IsDistinct { negated: word.into_inner().any(|part| part.as_rule() == Rule::kw_not) },
+        };
+    }
+    Op::Infix(match pair.as_str() {
+        "=" => BinaryOp::Eq,
+        "<>" | "!=" => BinaryOp::Ne,
+        "<" => BinaryOp::Lt,
+        "<=" => BinaryOp::Le,
+        ">" => BinaryOp::Gt,
+        ">=" => BinaryOp::Ge,
+        "||" => BinaryOp::Concat,
+        "->" => BinaryOp::Arrow,
+        "->>" => BinaryOp::ArrowText,
+        "+" => BinaryOp::Add,
+        "-" => BinaryOp::Sub,
+        "*" => BinaryOp::Mul,
+        "/" => BinaryOp::Div,
+        "%" => BinaryOp::Rem,
+        other => unreachable!("{other:?} is no operator of the rule"),
+    })
+}
+
+/// At most how many operators of this run lie above an operand? AND and OR divide the run, and their own trees are
+/// balanced.
+fn levels(pair: &Pair<'_>) -> u32 {
+    let parts = pair.clone().into_inner();
+    let count = parts.len();
+    if count <= 4 {
+        return count as u32 - 1;
+    }
+    let (mut longest, mut current, mut logic) = (0u32, 0u32, 0u32);
+    for part in parts {
+        let divides = part.as_rule() == Rule::infix
+            && part.into_inner().next().is_some_and(|word| matches!(word.as_rule(), Rule::kw_and | Rule::kw_or));
+        if divides {
+            logic += 1;
+            current = 0;
+        } else {
+            current += 1;
+            longest = longest.max(current);
+        }
+    }
+    longest.div_ceil(2) + (u32::BITS - logic.leading_zeros()) + 1
+}

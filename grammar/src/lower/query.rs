@@ -1,0 +1,405 @@
+//! How do queries, FROM items and scopes become trees?
+//!
+//! A short scope behind a set operation governs all its arms, so the last arm's scopes move to the query; a scope given
+//! twice for one block is an error.
+//! Not here: what a scope's point means (`bind`).
+
+use super::{Lower, Pair, unsupported};
+use crate::ast::{
+    Cte, Expr, ExprKind, JoinCondition, JoinKind, OrderItem, Query, Scope, ScopeKind, Scopes, Select, SelectItem,
+    SetExpr, SetOp, TableAlias, TableRef, TypeName,
+};
+use crate::diag::{Diag, code};
+use crate::parse::Rule;
+use crate::span::Span;
+
+/// A set operation that waits for its right arm.
+type Operator = (SetOp, bool, Span);
+
+impl Lower {
+    pub(super) fn paren_query(&mut self, pair: Pair<'_>) -> Result<Query, Diag> {
+        let inner = pair.into_inner().find(|part| part.as_rule() == Rule::query);
+        self.query(inner.expect("the parenthesis holds a query"))
+    }
+
+    pub(super) fn query(&mut self, pair: Pair<'_>) -> Result<Query, Diag> {
+        let span = self.span(&pair);
+        self.deeper(1, span, |lower| {
+            let (mut with, mut first, mut tail) = (Vec::new(), None, None);
+            for part in pair.into_inner() {
+                match part.as_rule() {
+                    Rule::with => with = lower.with(part)?,
+                    Rule::query_tail => tail = Some(part),
+                    _ => first = Some(lower.set_term(part)?),
+                }
+            }
+            let first = first.expect("a query has a body");
+            lower.tailed(with, first, tail.expect("a query has a tail, be it empty"), span)
+        })
+    }
+
+    /// A query whose first arm was read as a subquery before the rest came to light.
+    pub(super) fn query_from(&mut self, first: Box<Query>, tail: Pair<'_>) -> Result<Query, Diag> {
+        let span = first.span.to(self.span(&tail));
+        self.tailed(Vec::new(), SetExpr::Query(first), tail, span)
+    }
+
+    fn tailed(&mut self, with: Vec<Cte>, first: SetExpr, tail: Pair<'_>, span: Span) -> Result<Query, Diag> {
+        let mut arms = vec![first];
+        let mut operators: Vec<Operator> = Vec::new();
+        let (mut order_by, mut limit, mut offset, mut scopes) = (Vec::new(), None, None, Scopes::default());
+        for part in tail.into_inner() {
+            match part.as_rule() {
+                Rule::set_op => operators.push(self.set_op(part)),
+                Rule::select | Rule::values | Rule::paren_query => arms.push(self.set_term(part)?),
+                Rule::order_by => order_by = self.order_by(part)?,
+                Rule::limit => limit = self.exprs(part)?.pop(),
+                Rule::offset => offset = self.exprs(part)?.pop(),
+                Rule::scope => self.scope(part, &mut scopes)?,
+                _ => {}
+            }
+        }
+        if operators.len() as u32 > super::DEPTH_MAX {
+            return Err(Diag::new(code::TOO_COMPLEX, "the query has too many arms", span)
+                .help(format!("at most {} set operations may follow each other", super::DEPTH_MAX)));
+        }
+        // Behind the last arm is behind them all.
+        if !operators.is_empty()
+            && let Some(SetExpr::Select(last)) = arms.last_mut()
+        {
+            merge(&mut scopes, std::mem::take(&mut last.scopes))?;
+        } else if let [SetExpr::Select(only)] = arms.as_slice() {
+            clash(&scopes, &only.scopes)?;
+        }
+        Ok(Query { with, body: combine(arms, operators), order_by, limit, offset, scopes, span })
+    }
+
+    fn with(&mut self, pair: Pair<'_>) -> Result<Vec<Cte>, Diag> {
+        let mut ctes = Vec::new();
+        for cte in pair.into_inner().filter(|part| part.as_rule() == Rule::cte) {
+            let (mut name, mut columns, mut query) = (None, Vec::new(), None);
+            for part in cte.into_inner() {
+                match part.as_rule() {
+                    Rule::name => name = Some(self.name(&part)),
+                    Rule::name_list => columns = self.name_list(part),
+                    Rule::paren_query => query = Some(self.paren_query(part)?),
+                    _ => {}
+                }
+            }
+            let name = name.expect("a WITH part has a name");
+            ctes.push(Cte { name, columns, query: query.expect("a WITH part has a query") });
+        }
+        Ok(ctes)
+    }
+
+    fn set_op(&self, pair: Pair<'_>) -> Operator {
+        let span = self.span(&pair);
+        let (mut op, mut all) = (SetOp::Union, false);
+        for word in pair.into_inner() {
+            match word.as_rule() {
+                Rule::kw_intersect => op = SetOp::Intersect,
+                Rule::kw_except => op = SetOp::Except,
+                Rule::kw_all => all = true,
+                _ => {}
+            }
+        }
+        (op, all, span)
+    }
+
+    fn set_term(&mut self, pair: Pair<'_>) -> Result<SetExpr, Diag> {
+        match pair.as_rule() {
+            Rule::select => Ok(SetExpr::Select(Box::new(self.select(pair)?))),
+            Rule::values => {
+                let span = self.span(&pair);
+                let rows = pair.into_inner().find(|part| part.as_rule() == Rule::rows).expect("VALUES has rows");
+                Ok(SetExpr::Values { rows: self.rows(rows)?, span })
+            }
+            _ => Ok(SetExpr::Query(Box::new(self.paren_query(pair)?))),
+        }
+    }
+
+    fn rows(&mut self, pair: Pair<'_>) -> Result<Vec<Vec<Expr>>, Diag> {
+        pair.into_inner().map(|row| self.row(row)).collect()
+    }
+
+    /// One row of VALUES.
+    pub(crate) fn row(&mut self, pair: Pair<'_>) -> Result<Vec<Expr>, Diag> {
+        self.exprs(pair)
+    }
+
+    fn select(&mut self, pair: Pair<'_>) -> Result<Select, Diag> {
+        let mut select = Select {
+            distinct: false,
+            items: Vec::new(),
+            from: Vec::new(),
+            filter: None,
+            group_by: Vec::new(),
+            having: None,
+            scopes: Scopes::default(),
+            span: self.span(&pair),
+        };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::kw_distinct => select.distinct = true,
+                Rule::select_item => select.items.push(self.select_item(part)?),
+                Rule::from => {
+                    for item in part.into_inner().filter(|part| part.as_rule() == Rule::from_item) {
+                        select.from.push(self.from_item(item)?);
+                    }
+                }
+                Rule::filter => select.filter = self.exprs(part)?.pop(),
+                Rule::group_by => select.group_by = self.exprs(part)?,
+                Rule::having => select.having = self.exprs(part)?.pop(),
+                Rule::scope => self.scope(part, &mut select.scopes)?,
+                _ => {}
+            }
+        }
+        Ok(select)
+    }
+
+    fn select_item(&mut self, pair: Pair<'_>) -> Result<SelectItem, Diag> {
+        let (mut expr, mut alias) = (None, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::star => return Ok(SelectItem::Wildcard(self.span(&part))),
+                Rule::qualified_star => {
+                    let table = part.into_inner().next().expect("t.* names a table");
+                    return Ok(SelectItem::QualifiedWildcard(self.name(&table)));
+                }
+                Rule::expr => expr = Some(self.expr(part)?),
+                Rule::alias_name | Rule::alias_label => alias = Some(self.name(&part)),
+                _ => {}
+            }
+        }
+        Ok(SelectItem::Expr { expr: expr.expect("an item has an expression"), alias })
+    }
+
+    pub(super) fn order_by(&mut self, pair: Pair<'_>) -> Result<Vec<OrderItem>, Diag> {
+        let mut items = Vec::new();
+        for item in pair.into_inner().filter(|part| part.as_rule() == Rule::order_item) {
+            let (mut expr, mut descending, mut nulls_first) = (None, false, None);
+            for part in item.into_inner() {
+                match part.as_rule() {
+                    Rule::expr => expr = Some(self.expr(part)?),
+                    Rule::kw_desc => descending = true,
+                    Rule::kw_first => nulls_first = Some(true),
+                    Rule::kw_last => nulls_first = Some(false),
+                    _ => {}
+                }
+            }
+            items.push(OrderItem { expr: expr.expect("an item has an expression"), descending, nulls_first });
+        }
+        Ok(items)
+    }
+
+    fn from_item(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
+        let place = self.span(&pair);
+        let joins = pair.clone().into_inner().len() as u32 - 1;
+        self.deeper(joins, place, |lower| {
+            let mut parts = pair.into_inner();
+            let mut left = lower.table_primary(parts.next().expect("an item has a first table"))?;
+            for join in parts {
+                left = lower.join(left, join)?;
+            }
+            Ok(left)
+        })
+    }
+
+    fn table_primary(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
+        let span = self.span(&pair);
+        let derived = pair.as_rule() == Rule::derived;
+        let (mut name, mut scopes, mut alias, mut inner) = (None, Scopes::default(), None, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => name = Some(self.name(&part)),
+                Rule::table_scope => self.table_scope(part, &mut scopes)?,
+                Rule::alias => alias = Some(self.alias(part)),
+                Rule::from_paren => inner = Some(self.from_paren(part)?),
+                _ => {}
+            }
+        }
+        if !derived {
+            return Ok(TableRef::Table { name: name.expect("a table has a name"), scopes, alias });
+        }
+        match (inner.expect("a derived table has a parenthesis"), alias) {
+            // A parenthesis around a whole derived table changes nothing.
+            (TableRef::Subquery { query, alias: None, .. }, alias) => Ok(TableRef::Subquery { query, alias, span }),
+            (table, None) => Ok(table),
+            (_, Some(alias)) => Err(unsupported("an alias for a join in parentheses", alias.name.span)),
+        }
+    }
+
+    fn from_paren(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
+        let span = self.span(&pair);
+        self.deeper(1, span, |lower| {
+            let mut table = None;
+            for part in pair.into_inner() {
+                match part.as_rule() {
+                    Rule::query => {
+                        let query = Box::new(lower.query(part)?);
+                        return Ok(TableRef::Subquery { query, alias: None, span });
+                    }
+                    Rule::from_item => table = Some(lower.from_item(part)?),
+                    Rule::query_tail if part.clone().into_inner().next().is_some() => {
+                        let Some(TableRef::Subquery { query, alias: None, .. }) = table.take() else {
+                            return Err(lower.misplaced_tail(&part, lower.span(&part)));
+                        };
+                        let query = Box::new(lower.query_from(query, part)?);
+                        return Ok(TableRef::Subquery { query, alias: None, span });
+                    }
+                    _ => {}
+                }
+            }
+            Ok(table.expect("the parenthesis holds a table or a query"))
+        })
+    }
+
+    fn alias(&self, pair: Pair<'_>) -> TableAlias {
+        let (mut name, mut columns) = (None, Vec::new());
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::alias_name => name = Some(self.name(&part)),
+                Rule::name_list => columns = self.name_list(part),
+                _ => {}
+            }
+        }
+        TableAlias { name: name.expect("an alias is a name"), columns }
+    }
+
+    fn join(&mut self, left: TableRef, pair: Pair<'_>) -> Result<TableRef, Diag> {
+        let start = self.span(&pair).start;
+        let mut span = Span { start, end: start };
+        let (mut kind, mut right, mut condition) = (JoinKind::Cross, None, JoinCondition::None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::join_kind => {
+                    let word = part.into_inner().next().map(|word| word.as_rule());
+                    kind = match word {
+                        Some(Rule::kw_left) => JoinKind::Left,
+                        Some(Rule::kw_right) => JoinKind::Right,
+                        Some(Rule::kw_full) => JoinKind::Full,
+                        Some(_) | None => JoinKind::Inner,
+                    };
+                }
+                Rule::kw_join => span.end = self.span(&part).end,
+                Rule::derived | Rule::table => right = Some(self.table_primary(part)?),
+                Rule::join_on => {
+                    condition = JoinCondition::On(self.exprs(part)?.pop().expect("ON has a condition"));
+                }
+                Rule::join_using => {
+                    let list = part.into_inner().find(|part| part.as_rule() == Rule::name_list);
+                    condition = JoinCondition::Using(self.name_list(list.expect("USING has columns")));
+                }
+                _ => {}
+            }
+        }
+        let right = Box::new(right.expect("a join has a right side"));
+        Ok(TableRef::Join { kind, left: Box::new(left), right, condition, span })
+    }
+
+    /// `AS OF x`, `VALID AT x`
+    fn scope(&mut self, pair: Pair<'_>, scopes: &mut Scopes) -> Result<(), Diag> {
+        let span = self.span(&pair);
+        let which = pair.into_inner().next().expect("a scope is one of two");
+        let system = which.as_rule() == Rule::as_of;
+        let point = which.into_inner().find(|part| part.as_rule() == Rule::point);
+        let point = self.point(point.expect("a scope has a point"))?;
+        let scope = Scope { kind: ScopeKind::AsOf(Box::new(point)), span };
+        put(if system { &mut scopes.system } else { &mut scopes.valid }, scope)
+    }
+
+    /// `FOR SYSTEM_TIME ..`, `FOR VALID_TIME ..`
+    fn table_scope(&mut self, pair: Pair<'_>, scopes: &mut Scopes) -> Result<(), Diag> {
+        let span = self.span(&pair);
+        let (mut system, mut kind) = (false, ScopeKind::All);
+        for part in pair.into_inner() {
+            let rule = part.as_rule();
+            match rule {
+                Rule::kw_system_time => system = true,
+                Rule::as_of | Rule::from_to | Rule::between_and => {
+                    let mut points = Vec::new();
+                    for point in part.into_inner().filter(|part| part.as_rule() == Rule::point) {
+                        points.push(Box::new(self.point(point)?));
+                    }
+                    let mut points = points.into_iter();
+                    let mut next = || points.next().expect("the rule has its points");
+                    kind = match rule {
+                        Rule::as_of => ScopeKind::AsOf(next()),
+                        Rule::from_to => ScopeKind::FromTo(next(), next()),
+                        _ => ScopeKind::Between(next(), next()),
+                    };
+                }
+                _ => {}
+            }
+        }
+        put(if system { &mut scopes.system } else { &mut scopes.valid }, Scope { kind, span })
+    }
+
+    /// A point in time: an expression, or `TIMESTAMP $1`.
+    pub(super) fn point(&mut self, pair: Pair<'_>) -> Result<Expr, Diag> {
+        let span = self.span(&pair);
+        let mut parts = pair.into_inner();
+        let first = parts.next().expect("a point says something");
+        match parts.next() {
+            None => self.expr(first),
+            Some(param) => {
+                let operand = Expr { kind: self.param(&param)?, span: self.span(&param) };
+                let ty = TypeName { name: "timestamp".to_owned(), args: Vec::new(), span: self.span(&first) };
+                Ok(Expr { kind: ExprKind::Cast { operand: Box::new(operand), ty }, span })
+            }
+        }
+    }
+}
+
+fn put(slot: &mut Option<Scope>, scope: Scope) -> Result<(), Diag> {
+    if slot.is_some() {
+        return Err(given_twice(scope.span));
+    }
+    *slot = Some(scope);
+    Ok(())
+}
+
+fn given_twice(place: Span) -> Diag {
+    Diag::new(code::SYNTAX, "a scope on this time is given twice", place)
+        .help("one AS OF and one VALID AT govern a query block and all that is nested in it")
+}
+
+/// Scopes at the very end and behind WHERE must not say the same time twice.
+fn clash(outer: &Scopes, inner: &Scopes) -> Result<(), Diag> {
+    for (outer, inner) in [(&outer.system, &inner.system), (&outer.valid, &inner.valid)] {
+        if let (Some(outer), Some(_)) = (outer, inner) {
+            return Err(given_twice(outer.span));
+        }
+    }
+    Ok(())
+}
+
+fn merge(into: &mut Scopes, from: Scopes) -> Result<(), Diag> {
+    clash(into, &from)?;
+    into.system = into.system.take().or(from.system);
+    into.valid = into.valid.take().or(from.valid);
+    Ok(())
+}
+
+/// INTERSECT binds tighter than UNION and EXCEPT; otherwise from left to right.
+fn combine(arms: Vec<SetExpr>, operators: Vec<Operator>) -> SetExpr {
+    let mut arms = arms.into_iter();
+    let mut groups = vec![arms.next().expect("there is a first arm")];
+    let mut loose = Vec::new();
+    for (operator, arm) in operators.into_iter().zip(arms) {
+        if operator.0 == SetOp::Intersect {
+            let left = groups.pop().expect("there is a group");
+            groups.push(set_op(operator, left, arm));
+        } else {
+            loose.push(operator);
+            groups.push(arm);
+        }
+    }
+    let mut groups = groups.into_iter();
+    let first = groups.next().expect("there is a group");
+    loose.into_iter().zip(groups).fold(first, |left, (operator, right)| set_op(operator, left, right))
+}
+
+fn set_op((op, all, span): Operator, left: SetExpr, right: SetExpr) -> SetExpr {
+    SetExpr::SetOp { op, all, left: Box::new(left), right: Box::new(right), span }
+}

@@ -1,0 +1,282 @@
+//! Which SQL do we know by name but not offer?
+//!
+//! Asked only where the grammar has already failed: the token it failed at, with its neighbours, tells what was wanted.
+//! Nothing is parsed and then ignored.
+//!
+//! Not here: what is refused by meaning, such as correlated subqueries (`bind`).
+
+use crate::tokens::{Token, TokenKind};
+
+/// What is wanted, what to do instead, and from which token to which it stands.
+pub(super) type Recognised = (String, Option<&'static str>, usize, usize);
+
+/// Words that begin statements of PostgreSQL's that we do not have.
+const STATEMENTS: &[&str] = &[
+    "alter",
+    "truncate",
+    "merge",
+    "grant",
+    "revoke",
+    "vacuum",
+    "analyze",
+    "savepoint",
+    "release",
+    "prepare",
+    "execute",
+    "deallocate",
+    "declare",
+    "fetch",
+    "close",
+    "listen",
+    "notify",
+    "unlisten",
+    "lock",
+    "set",
+    "reset",
+    "call",
+    "do",
+    "comment",
+    "refresh",
+    "backup",
+    "restore",
+    "kill",
+    "reindex",
+    "cluster",
+    "checkpoint",
+    "pragma",
+    "attach",
+    "detach",
+    "use",
+    "replace",
+    "load",
+    "import",
+    "move",
+    "discard",
+    "security",
+    "reassign",
+    "table",
+];
+
+/// Operators of PostgreSQL's that we do not have.
+const OPERATORS: &[&str] = &[
+    "^", "~", "~*", "!~", "!~*", "@>", "<@", "#>", "#>>", "&", "|", "#", "<<", ">>", "<->", "@@", "&&", "?|", "?&",
+    "@?", "|/", "||/", "@", "==", "<=>", "//",
+];
+
+/// Looks at the token where the grammar failed, `found_idx` of `all` (comments left out).
+pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<Recognised> {
+    let word = |token_idx: usize| -> String {
+        all.get(token_idx)
+            .filter(|token| matches!(token.kind, TokenKind::Word | TokenKind::Sign | TokenKind::Operator))
+            .map_or_else(String::new, |token| token.text(text).to_ascii_lowercase())
+    };
+    let upper = |from: usize, to: usize| (from..=to).map(|idx| word(idx).to_uppercase()).collect::<Vec<_>>().join(" ");
+    let is = |what: &str, help: Option<&'static str>, from: usize, to: usize| Some((what.to_owned(), help, from, to));
+    // An offset of 0 is the token itself.
+    let before = |count: usize| found_idx.checked_sub(count).map(word).unwrap_or_default();
+    let (first, found, next) = (word(0), word(found_idx), word(found_idx + 1));
+
+    if found_idx == 0 && STATEMENTS.contains(&first.as_str()) {
+        let help = match first.as_str() {
+            "truncate" => Some("DELETE FROM removes all rows and keeps what they were"),
+            "merge" | "replace" => Some("write UPDATE and INSERT in one transaction"),
+            "table" => Some("write SELECT * FROM"),
+            _ => None,
+        };
+        return is(&first.to_uppercase(), help, 0, 0);
+    }
+    if found_idx <= 2 && (first == "create" || first == "drop") && all.len() > 1 {
+        let second = word(1);
+        if second != "table" && !second.is_empty() {
+            let to = match second.as_str() {
+                "or" => 3,
+                "unique" | "temp" | "temporary" | "unlogged" | "materialized" | "fts" | "timeseries" | "recursive" => 2,
+                _ => 1,
+            };
+            let to = to.min(all.len() - 1);
+            return is(&upper(0, to), None, 0, to);
+        }
+    }
+    if first == "create" && word(1) == "table" {
+        if found == "as" {
+            return is(
+                "CREATE TABLE AS",
+                Some("create the table, then INSERT INTO it from the query"),
+                found_idx,
+                found_idx,
+            );
+        }
+        if matches!(
+            found.as_str(),
+            "unique" | "check" | "references" | "foreign" | "constraint" | "generated" | "exclude" | "like"
+        ) {
+            return is(&found.to_uppercase(), None, found_idx, found_idx);
+        }
+        if matches!(found.as_str(), "with" | "partition" | "inherits" | "tablespace" | "using") && before(1) == ")" {
+            return is(&format!("{} behind CREATE TABLE", found.to_uppercase()), None, found_idx, found_idx);
+        }
+    }
+    if first == "drop" && matches!(found.as_str(), "cascade" | "restrict") {
+        return is(&found.to_uppercase(), Some("leave the word out: nothing depends on a table"), found_idx, found_idx);
+    }
+    match first.as_str() {
+        "begin" | "start" | "commit" | "end" | "rollback" | "abort"
+            if found_idx > 0 && !found.is_empty() && found != "," =>
+        {
+            let help = (first == "begin" || first == "start")
+                .then_some("every transaction reads one snapshot and writes; say BEGIN alone");
+            return is(&upper(0, all.len().min(found_idx + 2) - 1), help, found_idx, all.len() - 1);
+        }
+        "show" if found_idx == 1 && !found.is_empty() => {
+            return is(&upper(0, 1), Some("SHOW TABLES lists the tables"), 0, 1);
+        }
+        "explain" if found_idx == 1 => match found.as_str() {
+            "analyze" | "analyse" | "verbose" | "(" | "ai" => {
+                return is(
+                    &format!("EXPLAIN with {}", if found == "(" { "options".to_owned() } else { found.to_uppercase() }),
+                    Some("EXPLAIN alone shows the plan"),
+                    0,
+                    1,
+                );
+            }
+            _ => {}
+        },
+        "copy" => {
+            if matches!(found.as_str(), "stdin" | "stdout" | "program") {
+                return is(
+                    &format!("COPY with {}", found.to_uppercase()),
+                    Some("name a file in quotes"),
+                    found_idx,
+                    found_idx,
+                );
+            }
+        }
+        "insert" => match (found.as_str(), next.as_str()) {
+            ("on", "conflict") => return is("ON CONFLICT", None, found_idx, found_idx + 1),
+            ("overriding", _) => return is("OVERRIDING", None, found_idx, found_idx),
+            ("as", _) => return is("an alias for the table of an INSERT", None, found_idx, found_idx),
+            ("default", "," | ")") => {
+                return is(
+                    "DEFAULT among VALUES",
+                    Some("leave the column out of the list: it takes its default"),
+                    found_idx,
+                    found_idx,
+                );
+            }
+            _ => {}
+        },
+        "update" => match found.as_str() {
+            "from" => return is("UPDATE with FROM", Some("use a subquery in SET or WHERE"), found_idx, found_idx),
+            "." => return is("setting a part of a column", Some("set the whole column"), found_idx, found_idx),
+            "(" if before(1) == "set" || before(1) == "," => {
+                return is("setting several columns at once", Some("set them one by one"), found_idx, found_idx);
+            }
+            _ => {}
+        },
+        "delete" if found == "using" => {
+            return is("DELETE with USING", Some("use a subquery in WHERE"), found_idx, found_idx);
+        }
+        "with" if matches!(found.as_str(), "insert" | "update" | "delete") => {
+            return is(&format!("{} within WITH", found.to_uppercase()), None, found_idx, found_idx);
+        }
+        _ => {}
+    }
+    match (found.as_str(), next.as_str()) {
+        ("returning", _) => {
+            return is("RETURNING", Some("SELECT the rows afterwards, in the same transaction"), found_idx, found_idx);
+        }
+        ("recursive", _) => return is("WITH RECURSIVE", None, found_idx, found_idx),
+        ("materialized", _) => return is("MATERIALIZED", None, found_idx, found_idx),
+        ("rows" | "range" | "groups", _) => {
+            return is("a window frame", Some("leave it out: the default frame is used"), found_idx, found_idx);
+        }
+        ("filter", "(") => return is("FILTER", Some("use CASE within the aggregate"), found_idx, found_idx),
+        ("within", "group") => return is("WITHIN GROUP", None, found_idx, found_idx + 1),
+        ("ignore" | "respect", "nulls") => return is(&upper(found_idx, found_idx + 1), None, found_idx, found_idx + 1),
+        ("lateral", _) => return is("LATERAL", None, found_idx, found_idx),
+        ("natural", _) => return is("NATURAL JOIN", Some("name the columns with USING"), found_idx, found_idx),
+        ("window", _) => return is("WINDOW", Some("write the window behind OVER"), found_idx, found_idx),
+        ("fetch", _) => return is("FETCH", Some("write LIMIT"), found_idx, found_idx),
+        ("tablesample", _) => return is("TABLESAMPLE", None, found_idx, found_idx),
+        ("into", _) if first == "select" => {
+            return is("SELECT INTO", Some("create the table, then INSERT INTO it"), found_idx, found_idx);
+        }
+        ("update" | "share", _) if before(1) == "for" => {
+            return is(
+                "FOR UPDATE",
+                Some("a conflicting commit is refused, so no row need be locked"),
+                found_idx - 1,
+                found_idx,
+            );
+        }
+        ("for", "update" | "share" | "no" | "key") => {
+            return is(
+                "FOR UPDATE",
+                Some("a conflicting commit is refused, so no row need be locked"),
+                found_idx,
+                found_idx + 1,
+            );
+        }
+        ("on", "(") if before(1) == "distinct" => return is("DISTINCT ON", None, found_idx - 1, found_idx),
+        ("array", _) | ("[", _) => return is("an array", None, found_idx, found_idx),
+        ("any" | "some", "(") => return is(&found.to_uppercase(), Some("write IN"), found_idx, found_idx),
+        ("all", "(") => return is("ALL over a subquery", None, found_idx, found_idx),
+        ("collate", _) => return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx),
+        ("at", "time") => return is("AT TIME ZONE", Some("all instants are in UTC"), found_idx, found_idx + 1),
+        ("similar", _) => return is("SIMILAR TO", Some("use LIKE"), found_idx, found_idx),
+        ("overlaps", _) => return is("OVERLAPS", Some("compare the bounds with < and >"), found_idx, found_idx),
+        ("isnull", _) => return is("ISNULL", Some("write IS NULL"), found_idx, found_idx),
+        ("notnull", _) => return is("NOTNULL", Some("write IS NOT NULL"), found_idx, found_idx),
+        ("symmetric" | "asymmetric", _) => return is(&found.to_uppercase(), None, found_idx, found_idx),
+        ("only", _) => return is("ONLY", None, found_idx, found_idx),
+        ("interval", _) => return is("INTERVAL", None, found_idx, found_idx),
+        ("order", "by") if before(1) != ")" && word(0) == "select" && inside_call(text, all, found_idx) => {
+            return is("ORDER BY within an aggregate", None, found_idx, found_idx + 1);
+        }
+        ("(", _) if before(2) == "from" || before(2) == "join" => {
+            return is("a function as a table", None, found_idx - 1, found_idx);
+        }
+        (".", _) if matches!(before(2).as_str(), "from" | "join" | "into" | "update" | "table") => {
+            return is(
+                "a schema's name before a table",
+                Some("a database has one set of tables: leave the schema out"),
+                found_idx,
+                found_idx,
+            );
+        }
+        _ => {}
+    }
+    if OPERATORS.contains(&found.as_str()) && all.get(found_idx).is_some_and(|token| token.kind == TokenKind::Operator)
+    {
+        return is(&format!("the operator {found}"), operator_help(&found), found_idx, found_idx);
+    }
+    None
+}
+
+fn operator_help(operator: &str) -> Option<&'static str> {
+    match operator {
+        "==" => Some("write ="),
+        "~" | "~*" | "!~" | "!~*" => Some("use LIKE or ILIKE"),
+        "<=>" => Some("write IS NOT DISTINCT FROM"),
+        "//" => Some("/ divides integers"),
+        _ => None,
+    }
+}
+
+/// Is the innermost open parenthesis one behind a name?
+fn inside_call(text: &str, all: &[Token], found_idx: usize) -> bool {
+    let mut parens = 0i32;
+    for token_idx in (0..found_idx).rev() {
+        match all[token_idx].text(text) {
+            ")" => parens += 1,
+            "(" if parens > 0 => parens -= 1,
+            "(" => {
+                return token_idx > 0
+                    && all[token_idx - 1].kind == TokenKind::Word
+                    && !all[token_idx - 1].is_word(text, "over");
+            }
+            _ => {}
+        }
+    }
+    false
+}

@@ -1,0 +1,264 @@
+//! How are long lists of VALUES read fast?
+//!
+//! This scanner implements one rule of the grammar, `rows`, for an INSERT: rows of plain literals are read byte by byte.
+//! A row that holds anything else (a call, an operator, a parameter) is handed to pest alone, so an INSERT of any length
+//! needs no more memory than its tree. What stands around the rows is read by the rules `insert_head` and `insert_tail`.
+//!
+//! Holds: where it gives a tree, it is the tree that pest would give, spans included (tested as a property).
+//! Not here: errors of its own. What it cannot read is read again by pest, whose error counts.
+
+use super::{Depth, Rule, TOKENS_MAX, parse_rule, span};
+use crate::ast::{Expr, ExprKind, Statement, StatementKind, TypeName, UnaryOp};
+use crate::diag::Diag;
+use crate::lower::{Lower, set_period, unquote, values_query};
+use crate::tokens::{Found, Region, TokenKind, is_space, is_word_part, region_end, tokens_from};
+
+/// The words before VALUES are looked through this far.
+const HEAD_TOKENS_MAX: usize = 4_096;
+
+/// The INSERT with VALUES between two places of the text; `None` where pest has to decide.
+pub(super) fn insert(sql: &str, start: usize, end: usize, token_count: usize) -> Result<Option<Statement>, Diag> {
+    let Some((values_start, values_end)) = find_values(sql, start, end) else {
+        return Ok(None);
+    };
+    let Ok(head) = parse_rule(Rule::insert_head, &sql[start..values_end], start) else {
+        return Ok(None);
+    };
+    let mut scanner = Scanner { sql, bytes: &sql.as_bytes()[..end], pos: values_end };
+    let rows = match scanner.rows() {
+        Ok(rows) => rows,
+        // Where the statement is too long for pest, the row's own error is the answer.
+        Err(Some(diag)) if token_count > TOKENS_MAX => return Err(diag),
+        Err(_) => return Ok(None),
+    };
+    let rows_end = scanner.pos;
+    let mut insert = Lower::new(start as u32).insert(head)?;
+    let mut statement_end = rows_end;
+    scanner.skip();
+    if scanner.pos < end {
+        let Ok(tail) = parse_rule(Rule::insert_tail, &sql[scanner.pos..end], scanner.pos) else {
+            return Ok(None);
+        };
+        let mut lower = Lower::new(scanner.pos as u32);
+        for part in tail.into_inner().filter(|part| part.as_rule() == Rule::valid_from) {
+            let period = lower.valid_from(part)?;
+            statement_end = period.span.end as usize;
+            set_period(&mut insert, period)?;
+        }
+    }
+    insert.source = Some(values_query(rows, span(values_start, rows_end)));
+    Ok(Some(Statement { kind: StatementKind::Insert(insert), span: span(start, statement_end) }))
+}
+
+/// Where does VALUES stand in `INSERT INTO t (..) .. VALUES (`?
+fn find_values(sql: &str, start: usize, end: usize) -> Option<(usize, usize)> {
+    let mut found = None;
+    let mut parens = 0u32;
+    let tokens = tokens_from(sql, start).filter(|token| token.kind != TokenKind::Comment);
+    for (token_idx, token) in tokens.take(HEAD_TOKENS_MAX).take_while(|token| token.end <= end).enumerate() {
+        if token_idx == 0 && !token.is_word(sql, "insert") {
+            return None;
+        }
+        match (token.kind, token.text(sql)) {
+            (TokenKind::Sign, "(") if found.is_some() => return found,
+            (TokenKind::Sign, "(") => parens += 1,
+            (TokenKind::Sign, ")") => parens = parens.checked_sub(1)?,
+            // A table or a column may be called `values`: what counts is the parenthesis behind it.
+            (TokenKind::Word, word) if parens == 0 && token_idx > 2 && word.eq_ignore_ascii_case("values") => {
+                found = Some((token.start, token.end));
+                continue;
+            }
+            (TokenKind::Word, word) if word.eq_ignore_ascii_case("select") || word.eq_ignore_ascii_case("with") => {
+                return None;
+            }
+            _ => {}
+        }
+        found = None;
+    }
+    None
+}
+
+struct Scanner<'a> {
+    sql: &'a str,
+    bytes: &'a [u8],
+    pos: usize,
+}
+
+/// Pest must read it; with the error that it gave for one row, if it was asked already.
+type Unusual = Option<Diag>;
+
+impl Scanner<'_> {
+    fn rows(&mut self) -> Result<Vec<Vec<Expr>>, Unusual> {
+        let mut rows: Vec<Vec<Expr>> = Vec::new();
+        loop {
+            self.skip();
+            let row_start = self.pos;
+            let capacity = rows.last().map_or(4, Vec::len);
+            let row = match self.plain_row(capacity) {
+                Some(row) => row,
+                None => {
+                    self.pos = row_start;
+                    self.pest_row()?
+                }
+            };
+            rows.push(row);
+            let row_end = self.pos;
+            self.skip();
+            if self.bytes.get(self.pos) != Some(&b',') {
+                self.pos = row_end;
+                return Ok(rows);
+            }
+            self.pos += 1;
+        }
+    }
+
+    /// A row of plain literals.
+    fn plain_row(&mut self, capacity: usize) -> Option<Vec<Expr>> {
+        self.sign(b'(')?;
+        let mut row = Vec::with_capacity(capacity);
+        loop {
+            self.skip();
+            row.push(self.literal()?);
+            self.skip();
+            match self.bytes.get(self.pos)? {
+                b',' => self.pos += 1,
+                b')' => {
+                    self.pos += 1;
+                    return Some(row);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    /// A row that pest reads, from its parenthesis to the one that closes it.
+    fn pest_row(&mut self) -> Result<Vec<Expr>, Unusual> {
+        let mut depth = Depth::default();
+        let mut parens = 0u32;
+        for token in tokens_from(self.sql, self.pos) {
+            if token.end > self.bytes.len() {
+                break;
+            }
+            depth.token(self.sql, token)?;
+            match (token.kind, token.text(self.sql)) {
+                (TokenKind::Sign, "(") => parens += 1,
+                (TokenKind::Sign, ")") => parens -= 1,
+                _ => {}
+            }
+            if parens == 0 {
+                let text = &self.sql[self.pos..token.end];
+                let pair = parse_rule(Rule::row, text, self.pos)?;
+                if pair.as_span().end() != text.len() {
+                    return Err(None);
+                }
+                let row = Lower::new(self.pos as u32).row(pair)?;
+                self.pos = token.end;
+                return Ok(row);
+            }
+        }
+        Err(None)
+    }
+
+    fn sign(&mut self, sign: u8) -> Option<()> {
+        (self.bytes.get(self.pos) == Some(&sign)).then(|| self.pos += 1)
+    }
+
+    fn literal(&mut self) -> Option<Expr> {
+        let start = self.pos;
+        let kind = match self.bytes.get(start)? {
+            b'\'' => ExprKind::Text(self.text()?),
+            b'0'..=b'9' | b'.' => self.number()?,
+            sign @ (b'-' | b'+') => {
+                let op = if *sign == b'-' { UnaryOp::Minus } else { UnaryOp::Plus };
+                self.pos += 1;
+                self.skip();
+                let number_start = self.pos;
+                let kind = self.number()?;
+                let operand = Box::new(Expr { kind, span: span(number_start, self.pos) });
+                ExprKind::Unary { op, operand }
+            }
+            _ => {
+                let word_bytes = self.bytes[start..].iter().take_while(|byte| is_word_part(**byte)).count();
+                let word = self.sql.get(start..start + word_bytes)?;
+                self.pos += word_bytes;
+                if word.eq_ignore_ascii_case("null") {
+                    ExprKind::Null
+                } else if word.eq_ignore_ascii_case("true") {
+                    ExprKind::Boolean(true)
+                } else if word.eq_ignore_ascii_case("false") {
+                    ExprKind::Boolean(false)
+                } else if word.eq_ignore_ascii_case("date") || word.eq_ignore_ascii_case("timestamp") {
+                    let ty =
+                        TypeName { name: word.to_ascii_lowercase(), args: Vec::new(), span: span(start, self.pos) };
+                    self.skip();
+                    ExprKind::Typed { ty, text: self.text()? }
+                } else {
+                    return None;
+                }
+            }
+        };
+        Some(Expr { kind, span: span(start, self.pos) })
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let start = self.pos;
+        self.sign(b'\'')?;
+        match region_end(self.bytes, self.pos, &mut Region::Text, b"", true) {
+            Found::End(end) => {
+                self.pos = end;
+                Some(unquote(&self.sql[start..end]))
+            }
+            Found::Open(_) => None,
+        }
+    }
+
+    /// `12`, `1.5`, `.5`, `1e3`; anything of a word behind it is not for here.
+    fn number(&mut self) -> Option<ExprKind> {
+        let start = self.pos;
+        let whole = self.digits();
+        let mut fraction = 0;
+        if self.bytes.get(self.pos) == Some(&b'.') {
+            self.pos += 1;
+            fraction = self.digits();
+        }
+        if whole + fraction == 0 {
+            return None;
+        }
+        if let Some(b'e' | b'E') = self.bytes.get(self.pos) {
+            self.pos += 1;
+            if let Some(b'+' | b'-') = self.bytes.get(self.pos) {
+                self.pos += 1;
+            }
+            if self.digits() == 0 {
+                return None;
+            }
+        }
+        if self.bytes.get(self.pos).is_some_and(|byte| is_word_part(*byte) || *byte == b'.') {
+            return None;
+        }
+        Some(ExprKind::Number(self.sql[start..self.pos].to_owned()))
+    }
+
+    fn digits(&mut self) -> usize {
+        let count = self.bytes[self.pos..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.pos += count;
+        count
+    }
+
+    /// Goes past space and comments.
+    fn skip(&mut self) {
+        loop {
+            while self.bytes.get(self.pos).is_some_and(|byte| is_space(*byte)) {
+                self.pos += 1;
+            }
+            let mut region = match self.bytes.get(self.pos..self.pos + 2) {
+                Some(b"--") => Region::LineComment,
+                Some(b"/*") => Region::BlockComment { depth: 1 },
+                _ => return,
+            };
+            self.pos = match region_end(self.bytes, self.pos + 2, &mut region, b"", true) {
+                Found::End(end) | Found::Open(end) => end,
+            };
+        }
+    }
+}
