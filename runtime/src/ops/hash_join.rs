@@ -422,3 +422,6 @@ impl Probe {
         Batch::new(columns, left.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -197,3 +197,6 @@ impl SortColumn {
         SortColumn { column: Given { column_idx, ty }, order: SortOrder::ASCENDING }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -295,3 +295,6 @@ fn shift(arranged: &Arrangement, value: &Column, offset: &Column, default: Optio
     }
     builder.finish()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Do joins give the pairs, and the order of pairs, that two nested loops give?
+
+use super::*;
+use crate::ops::{
+    Eval,
+    testing::{batches_of, drain},
+};
+use proptest::prelude::*;
+
+/// A row of either side: two keys, a point or a beginning, an end, and its number.
+type Row = (Option<i64>, Option<String>, Option<i64>, Option<i64>);
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let time = || prop::option::weighted(0.9, 0..12i64);
+    let key = prop::option::weighted(0.9, 0..4i64);
+    prop::collection::vec((key, prop::option::weighted(0.9, "[ab]"), time(), time()), 0..24)
+}
+
+const TYPES: [Type; 5] = [Type::Integer, Type::Text, Type::Timestamp, Type::Timestamp, Type::Integer];
+
+fn batch(rows: &[Row]) -> Batch {
+    let time =
+        |time: Option<i64>| time.map_or(Value::Null, |time| Value::Timestamp(spectradb_kernel::time::Timestamp(time)));
+    let columns: [Vec<Value>; 5] = [
+        rows.iter().map(|row| row.0.into()).collect(),
+        rows.iter().map(|row| row.1.clone().into()).collect(),
+        rows.iter().map(|row| time(row.2)).collect(),
+        rows.iter().map(|row| time(row.3)).collect(),
+        (0..rows.len() as i64).map(Value::from).collect(),
+    ];
+    let columns = TYPES.iter().zip(&columns).map(|(ty, values)| Column::from_values(*ty, values)).collect();
+    Batch::new(columns, rows.len())
+}
+
+/// The pairs whose numbers' sum is not a multiple of three; unknown where both are equal.
+struct Residual;
+
+fn residual(left: i64, right: i64) -> Option<bool> {
+    (left != right).then_some((left + right) % 3 != 0)
+}
+
+impl Eval for Residual {
+    fn eval(&mut self, pairs: &Batch) -> Result<Batch, ExecError> {
+        let (left, right) = (pairs.column(0), pairs.column(2));
+        let verdicts: Vec<Value> = left
+            .i64s_vec()
+            .into_iter()
+            .zip(right.i64s_vec())
+            .map(|(left, right)| residual(left, right).into())
+            .collect();
+        let column = Column::from_values(Type::Boolean, &verdicts);
+        Ok(Batch::new(vec![column], pairs.len()))
+    }
+}
+
+trait Numbers {
+    fn i64s_vec(&self) -> Vec<i64>;
+}
+
+impl Numbers for Column {
+    fn i64s_vec(&self) -> Vec<i64> {
+        (0..self.len()).map(|row| self.i64s().at(row)).collect()
+    }
+}
+
+struct Case {
+    kind: JoinKind,
+    key_count: usize,
+    by_period: bool,
+    with_residual: bool,
+}
+
+fn naive(left: &[Row], right: &[Row], case: &Case) -> Vec<(Option<usize>, Option<usize>)> {
+    let matches = |(i, l): (usize, &Row), (j, r): (usize, &Row)| {
+        let first = l.0.is_some() && l.0 == r.0;
+        let second = l.1.is_some() && l.1 == r.1;
+        let keys = (case.key_count < 1 || first) && (case.key_count < 2 || second);
+        let period = match (l.2, r.2, r.3) {
+            (Some(point), Some(from), Some(to)) => from <= point && point < to,
+            _ => false,
+        };
+        let rest = !case.with_residual || residual(i as i64, j as i64) == Some(true);
+        keys && (!case.by_period || period) && rest
+    };
+    let mut pairs = Vec::new();
+    let mut found = vec![false; right.len()];
+    for l in left.iter().enumerate() {
+        let before = pairs.len();
+        for r in right.iter().enumerate() {
+            if matches(l, r) {
+                pairs.push((Some(l.0), Some(r.0)));
+                found[r.0] = true;
+            }
+        }
+        if pairs.len() == before && case.kind.keeps_left() {
+            pairs.push((Some(l.0), None));
+        }
+    }
+    if case.kind.keeps_right() {
+        pairs.extend((0..right.len()).filter(|row| !found[*row]).map(|row| (None, Some(row))));
+    }
+    pairs
+}
+
+fn joined(left: &Batch, right: &Batch, case: &Case, batch_rows: usize) -> Vec<Column> {
+    let given = |column_idx: usize| Given { column_idx, ty: TYPES[column_idx] };
+    let spec = JoinSpec {
+        kind: case.kind,
+        left_out: vec![given(4), given(1)],
+        right_out: vec![given(4), given(0)],
+        keys: [(0, 0), (1, 1)][..case.key_count].to_vec(),
+        period: case.by_period.then_some(PeriodColumns { point: 2, from: 2, to: 3 }),
+    };
+    let residual = case.with_residual.then(|| Box::new(Residual) as BoxEval);
+    let tuning = Tuning { batch_rows };
+    let join = HashJoin::new(batches_of(left, batch_rows), batches_of(right, batch_rows), spec, residual, tuning);
+    drain(join, &[Type::Integer, Type::Text, Type::Integer, Type::Integer])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn pairs_are_those_of_nested_loops(
+        (left, right) in (rows(), rows()),
+        kind in prop::sample::select(vec![JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full]),
+        key_count in 0..3usize,
+        by_period in any::<bool>(),
+        with_residual in any::<bool>(),
+        batch_rows in prop::sample::select(vec![1usize, 3, 8192]),
+    ) {
+        let case = Case { kind, key_count, by_period, with_residual };
+        let (left_batch, right_batch) = (batch(&left), batch(&right));
+        let columns = joined(&left_batch, &right_batch, &case, batch_rows);
+        let number = |row: Option<usize>| row.map_or(Value::Null, |row| Value::Integer(row as i64));
+        let pairs = naive(&left, &right, &case);
+        for (row, (l, r)) in pairs.iter().enumerate() {
+            let text = l.map_or(Value::Null, |l| left[l].1.clone().into());
+            let key = r.map_or(Value::Null, |r| right[r].0.into());
+            let given: Vec<Value> = columns.iter().map(|column| column.value(row)).collect();
+            prop_assert_eq!(given, vec![number(*l), text, number(*r), key]);
+        }
+        prop_assert_eq!(columns[0].len(), pairs.len());
+    }
+}
+
+/// One key with ten thousand rows on both sides does not become one batch of a hundred million pairs.
+#[test]
+fn batches_of_pairs_are_bounded() {
+    let ones = Batch::new(vec![Column::constant(Type::Integer, 1i64.into(), 3000)], 3000);
+    let given = vec![Given { column_idx: 0, ty: Type::Integer }];
+    for kind in [JoinKind::Inner, JoinKind::Full] {
+        let spec = JoinSpec { kind, left_out: given.clone(), right_out: vec![], keys: vec![(0, 0)], period: None };
+        let tuning = Tuning { batch_rows: 1000 };
+        let mut join = HashJoin::new(batches_of(&ones, 3000), batches_of(&ones, 3000), spec, None, tuning);
+        for _ in 0..100 {
+            let batch = join.next().expect("no fault").expect("nine million pairs");
+            assert!(batch.len() <= 1000, "{}", batch.len());
+        }
+    }
+}
+
+/// Rates of many days are found by a search, not by a walk over all of them: with a walk this takes minutes.
+#[test]
+fn a_point_is_looked_up_among_many_periods() {
+    let count = 200_000i64;
+    let days = |from: i64| Column::from_i64s(Type::Timestamp, (from..count + from).collect());
+    let right = Batch::new(vec![days(0), days(1)], count as usize);
+    let left = Batch::new(vec![days(0)], count as usize);
+    let spec = JoinSpec {
+        kind: JoinKind::Inner,
+        left_out: vec![Given { column_idx: 0, ty: Type::Timestamp }],
+        right_out: vec![Given { column_idx: 0, ty: Type::Timestamp }],
+        keys: vec![],
+        period: Some(PeriodColumns { point: 0, from: 0, to: 1 }),
+    };
+    let join = HashJoin::new(batches_of(&left, 8192), batches_of(&right, 8192), spec, None, Tuning::default());
+    let columns = drain(join, &[Type::Timestamp, Type::Timestamp]);
+    assert_eq!(columns[0].len(), count as usize);
+    assert_eq!(columns[0], columns[1]);
+}
