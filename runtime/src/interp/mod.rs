@@ -10,5 +10,7 @@
 mod build;
 mod expr;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 pub use build::{ExecContext, build, constant};
