@@ -18,7 +18,7 @@
 
 use crate::{
     column::{Column, Data},
-    func::{compare::lt_f64, json},
+    func::{compare::lt_f64, json_order},
     time::{Date, Timestamp},
     ty::Type,
     value::{Decimal, Value},
@@ -248,7 +248,7 @@ pub fn sort_key(columns: &[Column], orders: &[SortOrder], row: usize, out: &mut 
         out.push(1);
         let start = out.len();
         if column.ty() == Type::Json {
-            json::sort_key(column.byte_vals().text_at(row), out);
+            json_order::sort_key(column.byte_vals().text_at(row), out);
         } else {
             encode_datum(column, row, out);
         }
@@ -274,7 +274,7 @@ pub fn compare(a: &Value, b: &Value) -> Ordering {
         (Value::Blob(a), Value::Blob(b)) => a.cmp(b),
         (Value::Date(a), Value::Date(b)) => a.cmp(b),
         (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
-        (Value::Json(a), Value::Json(b)) => json::compare(a, b),
+        (Value::Json(a), Value::Json(b)) => json_order::compare(a, b),
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Greater,
         (_, Value::Null) => Ordering::Less,

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     column::{Column, ColumnBuilder, Data, Vals},
-    func::{Fault, RowFault, compare::lt_f64, json},
+    func::{Fault, RowFault, compare::lt_f64, json_order},
     lane::Lane,
     ty::Type,
 };
@@ -135,7 +135,8 @@ impl<const GREATEST: bool> ExtremeString<GREATEST> {
         let wins = match old.as_deref() {
             None => true,
             Some(old) => {
-                let order = if self.ty == Type::Json { json::compare(text(new), text(old)) } else { new.cmp(old) };
+                let order =
+                    if self.ty == Type::Json { json_order::compare(text(new), text(old)) } else { new.cmp(old) };
                 if GREATEST { order.is_gt() } else { order.is_lt() }
             }
         };

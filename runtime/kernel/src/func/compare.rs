@@ -1,7 +1,7 @@
 //! How do two data of one class compare?
 //!
 //! As in PostgreSQL: NaN equals NaN and is greater than every number, -0.0 equals 0.0, texts and blobs compare byte by
-//! byte, false comes before true, JSON has the total order of [`super::json::compare`]. Decimals come with one scale.
+//! byte, false comes before true, JSON has the total order of [`super::json_order::compare`]. Decimals come with one scale.
 //! The order here and the order of keys ([`crate::key`]) are the same.
 
 use super::{

@@ -19,6 +19,7 @@ pub mod date;
 pub mod datetime;
 mod fault;
 pub mod json;
+pub mod json_order;
 pub mod lift;
 pub mod like;
 pub mod logic;
@@ -36,6 +37,7 @@ static FAMILIES: &[&[Function]] = &[
     cast::TABLE,
     date::TABLE,
     json::TABLE,
+    json_order::TABLE,
 ];
 
 /// All functions, family by family.

@@ -1,0 +1,232 @@
+//! How is a column made row by row?
+//!
+//! A [`ColumnBuilder`] takes values, rows of other columns and whole columns of one lane, and keeps no validity until the
+//! first NULL comes. A [`ByteSink`] collects strings one after another.
+
+use super::{ByteRuns, Column, Data, Vals};
+use crate::{
+    bitmap::Bitmap,
+    lane::Lane,
+    time::{Date, Timestamp},
+    ty::{LaneKind, Type},
+    value::Value,
+};
+
+/// Collects byte strings.
+#[derive(Debug)]
+pub struct ByteSink {
+    offsets: Vec<u32>,
+    bytes: Vec<u8>,
+}
+
+impl ByteSink {
+    /// An empty sink with room for that many strings and bytes.
+    pub fn with_capacity(strings: usize, bytes: usize) -> ByteSink {
+        let mut offsets = Vec::with_capacity(strings + 1);
+        offsets.push(0);
+        ByteSink { offsets, bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// Appends a string.
+    ///
+    /// # Panics
+    /// When all strings together pass 4 GiB; batches are bounded far below.
+    pub fn push(&mut self, string: &[u8]) {
+        self.bytes.extend_from_slice(string);
+        self.end_string();
+    }
+
+    /// The buffer that [`ByteSink::end_string`] cuts: write a string here, then end it.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Ends the string that began where the last one ended.
+    pub fn end_string(&mut self) {
+        self.offsets.push(u32::try_from(self.bytes.len()).expect("a column holds less than 4 GiB of strings"));
+    }
+
+    /// The strings.
+    pub fn finish(self) -> ByteRuns {
+        ByteRuns::from_vecs(self.offsets, self.bytes)
+    }
+
+    /// How many bytes so far.
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Builds a plain column row by row.
+#[derive(Debug)]
+pub struct ColumnBuilder {
+    ty: Type,
+    nulls: NullBits,
+    lane: LaneBuilder,
+}
+
+#[derive(Debug)]
+enum LaneBuilder {
+    Bool(Vec<u8>),
+    I64(Vec<i64>),
+    F64(Vec<f64>),
+    I128(Vec<i128>),
+    Bytes(ByteSink),
+}
+
+/// Validity under construction: no bits until the first NULL.
+#[derive(Debug, Default)]
+struct NullBits {
+    len: usize,
+    any: bool,
+    words: Vec<u64>,
+}
+
+impl NullBits {
+    fn push(&mut self, has_value: bool) {
+        if self.len.is_multiple_of(64) {
+            self.words.push(0);
+        }
+        if has_value {
+            *self.words.last_mut().expect("a word was pushed") |= 1 << (self.len % 64);
+        } else {
+            self.any = true;
+        }
+        self.len += 1;
+    }
+
+    fn finish(self) -> Option<Bitmap> {
+        self.any.then(|| Bitmap::new(Lane::from_vec(self.words), self.len))
+    }
+}
+
+impl ColumnBuilder {
+    /// An empty column of a type.
+    pub fn new(ty: Type) -> ColumnBuilder {
+        let lane = match ty.lane() {
+            LaneKind::Bool => LaneBuilder::Bool(Vec::new()),
+            LaneKind::I64 => LaneBuilder::I64(Vec::new()),
+            LaneKind::F64 => LaneBuilder::F64(Vec::new()),
+            LaneKind::I128 => LaneBuilder::I128(Vec::new()),
+            LaneKind::Bytes => LaneBuilder::Bytes(ByteSink::with_capacity(0, 0)),
+        };
+        ColumnBuilder { ty, nulls: NullBits::default(), lane }
+    }
+
+    /// How many rows so far.
+    pub fn len(&self) -> usize {
+        self.nulls.len
+    }
+
+    /// Is there no row yet?
+    pub fn is_empty(&self) -> bool {
+        self.nulls.len == 0
+    }
+
+    /// Appends a value of the column's class, or NULL.
+    ///
+    /// # Panics
+    /// When the value is of another class: the caller casts before.
+    pub fn push(&mut self, value: &Value) {
+        match (&mut self.lane, value) {
+            (_, Value::Null) => return self.push_null(),
+            (LaneBuilder::Bool(lane), Value::Boolean(value)) => lane.push(u8::from(*value)),
+            (LaneBuilder::I64(lane), Value::Integer(value)) => lane.push(*value),
+            (LaneBuilder::I64(lane), Value::Date(Date(days))) => lane.push(i64::from(*days)),
+            (LaneBuilder::I64(lane), Value::Timestamp(Timestamp(micros))) => lane.push(*micros),
+            (LaneBuilder::F64(lane), Value::Real(value)) => lane.push(*value),
+            (LaneBuilder::I128(lane), Value::Numeric(value)) => {
+                assert_eq!(value.scale, self.ty.scale(), "a decimal is rescaled before it joins a column");
+                lane.push(value.units);
+            }
+            (LaneBuilder::Bytes(sink), Value::Text(text) | Value::Json(text)) => sink.push(text.as_bytes()),
+            (LaneBuilder::Bytes(sink), Value::Blob(blob)) => sink.push(blob),
+            (_, value) => panic!("a {} column takes no {value:?}", self.ty),
+        }
+        self.nulls.push(true);
+    }
+
+    /// Appends a text to a TEXT or JSON column.
+    ///
+    /// # Panics
+    /// When the column is of another type.
+    pub fn push_text(&mut self, text: &str) {
+        match &mut self.lane {
+            LaneBuilder::Bytes(sink) => sink.push(text.as_bytes()),
+            _ => panic!("a {} column takes no text", self.ty),
+        }
+        self.nulls.push(true);
+    }
+
+    /// Appends a NULL.
+    pub fn push_null(&mut self) {
+        match &mut self.lane {
+            LaneBuilder::Bool(lane) => lane.push(0),
+            LaneBuilder::I64(lane) => lane.push(0),
+            LaneBuilder::F64(lane) => lane.push(0.0),
+            LaneBuilder::I128(lane) => lane.push(0),
+            LaneBuilder::Bytes(sink) => sink.push(&[]),
+        }
+        self.nulls.push(false);
+    }
+
+    /// Appends a row of a column of the same lane (and, for decimals, the same scale).
+    pub fn push_from(&mut self, column: &Column, row: usize) {
+        if column.is_null(row) {
+            return self.push_null();
+        }
+        match (&mut self.lane, &column.data) {
+            (LaneBuilder::Bool(lane), Data::Bool(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::I64(lane), Data::I64(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::I64(lane), Data::FrameOfReference { base, codes }) => {
+                lane.push(base.wrapping_add(codes.at(row) as i64));
+            }
+            (LaneBuilder::F64(lane), Data::F64(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::I128(lane), Data::I128(from)) => lane.push(from.as_slice()[row]),
+            (LaneBuilder::Bytes(sink), Data::Bytes(_)) => sink.push(column.byte_vals().at(row)),
+            (_, Data::Dictionary { codes, values }) => return self.push_from(values, codes.at(row)),
+            (_, Data::Const(value)) => return self.push(value),
+            _ => panic!("a {} column takes no rows of a {} column", self.ty, column.ty),
+        }
+        self.nulls.push(true);
+    }
+
+    /// Appends all rows of a column of the same lane.
+    pub fn extend(&mut self, column: &Column) {
+        let len = column.len;
+        match &mut self.lane {
+            LaneBuilder::Bool(lane) => extend_vals(lane, column.bools(), len),
+            LaneBuilder::I64(lane) => extend_vals(lane, column.i64s(), len),
+            LaneBuilder::F64(lane) => extend_vals(lane, column.f64s(), len),
+            LaneBuilder::I128(lane) => extend_vals(lane, column.i128s(), len),
+            LaneBuilder::Bytes(sink) => {
+                let from = column.byte_vals();
+                (0..len).for_each(|row| sink.push(from.at(row)));
+            }
+        }
+        if column.has_nulls() {
+            (0..len).for_each(|row| self.nulls.push(!column.is_null(row)));
+        } else {
+            (0..len).for_each(|_| self.nulls.push(true));
+        }
+    }
+
+    /// The column.
+    pub fn finish(self) -> Column {
+        let data = match self.lane {
+            LaneBuilder::Bool(lane) => Data::Bool(lane.into()),
+            LaneBuilder::I64(lane) => Data::I64(lane.into()),
+            LaneBuilder::F64(lane) => Data::F64(lane.into()),
+            LaneBuilder::I128(lane) => Data::I128(lane.into()),
+            LaneBuilder::Bytes(sink) => Data::Bytes(sink.finish()),
+        };
+        Column::new(self.ty, self.nulls.finish(), data)
+    }
+}
+
+fn extend_vals<T: Copy>(lane: &mut Vec<T>, vals: Vals<'_, T>, len: usize) {
+    match vals {
+        Vals::One(value) => lane.resize(lane.len() + len, value),
+        Vals::Many(values) => lane.extend_from_slice(&values),
+    }
+}
