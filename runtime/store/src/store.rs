@@ -270,6 +270,22 @@ impl Store {
         Ok(Replay { scan: Some(scan), upto })
     }
 
+    /// Brings everything committed so far into segments, and waits for it.
+    ///
+    /// # Errors
+    /// What the disk says; nothing is lost, and the next flush tries again.
+    pub fn flush(&self) -> Result<()> {
+        self.inner.flush()
+    }
+
+    /// Flushes, and compacts whatever can be compacted.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    pub fn compact(&self) -> Result<()> {
+        self.inner.flush()
+    }
+
     /// Closes the database: what it holds is durable, and the next open is quick. Snapshots can still be read.
     ///
     /// # Errors
@@ -376,6 +392,13 @@ impl Inner {
             return Ok(());
         }
         Err(unknown(self.health.cause().unwrap_or("an earlier commit failed").to_owned()))
+    }
+
+    fn flush(&self) -> Result<()> {
+        let record = held(&self.sequencer).log.end().record;
+        self.log.sync_through(record)?;
+        self.publication.publish(self.log.durable());
+        Ok(())
     }
 
     fn close(&self) -> Result<()> {

@@ -1,0 +1,214 @@
+//! What survives a power failure, a failing call, a full disk, at every place where each can happen?
+//!
+//! One workload makes a table and commits small writes, each with a text of its own. A fault is put at every sync and
+//! every call in turn. Afterwards the database is opened again, once as a restarted process finds the disk and some
+//! times as a machine finds it after a power failure. Then: what was acknowledged is there, whole and in order; what was
+//! refused is not; what was reported as unknown may be; the past reads as it was; the chain verifies; writing goes on.
+
+mod support;
+
+use spectradb_kernel::schema::TableSchema;
+use spectradb_store::{CommitError, Config, RecordBody, SimDisk, Store, StoreError, fs::Fault};
+use std::{collections::BTreeMap, sync::Arc};
+use support::{names_as_of, new_table, open, small, upsert};
+
+const ATTEMPTS: i64 = 24;
+
+/// What became of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Acknowledged,
+    Refused,
+    Unknown,
+}
+
+/// What the workload was told.
+#[derive(Debug, Default)]
+struct Told {
+    table: Option<Fate>,
+    attempts: Vec<Fate>,
+}
+
+fn fate(error: &StoreError) -> Fate {
+    match error {
+        StoreError::OutcomeUnknown { .. } => Fate::Unknown,
+        _ => Fate::Refused,
+    }
+}
+
+fn text(attempt: i64) -> String {
+    // Some writes are larger than a segment's rest, so that frames begin new segments.
+    format!("v{attempt}-{}", "x".repeat(if attempt % 5 == 0 { 900 } else { 5 }))
+}
+
+fn rows(attempt: i64) -> [(i64, String); 2] {
+    [(attempt % 4, text(attempt)), (100 + attempt, text(attempt))]
+}
+
+fn write_rows(store: &Store, table: &TableSchema, attempt: i64) -> Result<(), CommitError> {
+    let rows = rows(attempt);
+    let rows: Vec<(i64, &str)> = rows.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    store.commit(upsert(&store.snapshot(), table, &rows)).map(drop)
+}
+
+/// Runs the workload as far as it goes.
+fn run(disk: &SimDisk, config: &Config) -> Told {
+    let mut told = Told::default();
+    let Ok(store) = open(disk, config) else { return told };
+    let table = match store.create_table(new_table("t"), 0) {
+        Ok(table) => table,
+        Err(error) => {
+            told.table = Some(fate(&error));
+            return told;
+        }
+    };
+    told.table = Some(Fate::Acknowledged);
+    for attempt in 0..ATTEMPTS {
+        told.attempts.push(match write_rows(&store, &table, attempt) {
+            Ok(()) => Fate::Acknowledged,
+            Err(CommitError::Store(error)) => fate(&error),
+            Err(error) => panic!("there is one writer: {error}"),
+        });
+        if attempt == ATTEMPTS / 2 {
+            store.flush().ok();
+        }
+    }
+    store.compact().ok();
+    store.close().ok();
+    told
+}
+
+/// Opens what is left and holds it against what was told.
+fn check(disk: &SimDisk, config: &Config, told: &Told, story: &str) {
+    let store = open(disk, config).unwrap_or_else(|error| panic!("{story}: it opens: {error}"));
+    let Some(table) = store.catalog().by_name("t").cloned() else {
+        assert_ne!(told.table, Some(Fate::Acknowledged), "{story}: the table was acknowledged");
+        return;
+    };
+    assert_ne!(told.table, Some(Fate::Refused), "{story}: the table was refused");
+    let present = attempts_in_ledger(&store, story);
+    let mut expected = present.iter().copied().peekable();
+    for (attempt, fate) in (0..).zip(&told.attempts) {
+        let is_there = expected.next_if_eq(&attempt).is_some();
+        match fate {
+            Fate::Acknowledged => assert!(is_there, "{story}: attempt {attempt} was acknowledged; there: {present:?}"),
+            Fate::Refused => assert!(!is_there, "{story}: attempt {attempt} was refused; there: {present:?}"),
+            Fate::Unknown => {}
+        }
+    }
+    assert_eq!(expected.next(), None, "{story}: nothing else is there");
+    check_states(&store, &table, &present, story);
+    write_rows(&store, &table, 1_000).unwrap_or_else(|error| panic!("{story}: writing goes on: {error}"));
+    store.close().unwrap_or_else(|error| panic!("{story}: it closes: {error}"));
+    drop(store);
+    let store = open(disk, config).unwrap_or_else(|error| panic!("{story}: it opens again: {error}"));
+    let again = attempts_in_ledger(&store, story);
+    assert_eq!((again.len(), again.last()), (present.len() + 1, Some(&1_000)), "{story}");
+}
+
+/// The attempts whose commits are in the ledger; reading them verifies the chain.
+fn attempts_in_ledger(store: &Store, story: &str) -> Vec<i64> {
+    let mut attempts = Vec::new();
+    for record in store.replay(1).unwrap_or_else(|error| panic!("{story}: {error}")) {
+        let record = record.unwrap_or_else(|error| panic!("{story}: the chain verifies: {error}"));
+        let RecordBody::Commit { commit, write, .. } = record.body else { continue };
+        let name = write.facts[0].columns[1].value(1).to_string();
+        let attempt = name[1..].split('-').next().and_then(|number| number.parse().ok()).expect("our own text");
+        attempts.push(attempt);
+        assert_eq!(commit, attempts.len() as u64, "{story}: commits count without a gap");
+    }
+    assert_eq!(store.snapshot().commit(), attempts.len() as u64, "{story}: what is in the ledger is visible");
+    attempts
+}
+
+/// Every past state is the one that the commits up to it make.
+fn check_states(store: &Store, table: &Arc<TableSchema>, attempts: &[i64], story: &str) {
+    let snapshot = store.snapshot();
+    let mut model = BTreeMap::new();
+    for (commit, attempt) in (1..).zip(attempts) {
+        model.extend(rows(*attempt));
+        assert_eq!(names_as_of(&snapshot, table, commit), model, "{story}: as of commit {commit}");
+    }
+}
+
+fn check_all(disk: &SimDisk, config: &Config, told: &Told, story: &str) {
+    disk.heal();
+    check(&disk.copy(), config, told, &format!("{story}, restarted"));
+    for seed in 0..3 {
+        check(&disk.after_crash(seed), config, told, &format!("{story}, power failure, seed {seed}"));
+    }
+}
+
+/// The workload without faults, to learn where they can be put.
+fn healthy(config: &Config) -> SimDisk {
+    let disk = SimDisk::new(0);
+    let told = run(&disk, config);
+    assert!(told.attempts.iter().all(|fate| *fate == Fate::Acknowledged), "{told:?}");
+    disk
+}
+
+/// Memtables are flushed every few commits.
+fn config() -> Config {
+    Config { memtable_bytes_max: 4 << 10, log_segment_bytes: 4 << 10, ..small() }
+}
+
+#[test]
+fn power_failures_at_every_sync_lose_nothing_acknowledged() {
+    let config = config();
+    let syncs = healthy(&config).syncs();
+    assert!(syncs > ATTEMPTS as u64);
+    for sync in 1..=syncs {
+        for fault in [Fault::PowerBeforeSync(sync), Fault::PowerAfterSync(sync)] {
+            let disk = SimDisk::new(sync);
+            disk.inject(fault);
+            let told = run(&disk, &config);
+            for seed in 0..3 {
+                let found = disk.after_crash(seed * 1_000 + sync);
+                check(&found, &config, &told, &format!("{fault:?}, seed {seed}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failure_of_any_call_loses_nothing_acknowledged() {
+    let config = config();
+    let calls = healthy(&config).calls();
+    for call in 1..=calls {
+        let disk = SimDisk::new(call);
+        disk.inject(Fault::Call(call));
+        let told = run(&disk, &config);
+        check_all(&disk, &config, &told, &format!("call {call} failed"));
+    }
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_nothing_acknowledged() {
+    let config = config();
+    let calls = healthy(&config).calls();
+    for call in 1..=calls {
+        let disk = SimDisk::new(call);
+        disk.inject(Fault::FullFrom(call));
+        let told = run(&disk, &config);
+        assert!(!told.attempts.contains(&Fate::Unknown), "full from call {call}: nothing is left unknown");
+        check_all(&disk, &config, &told, &format!("full from call {call}"));
+    }
+}
+
+/// A power failure while the database comes back from a power failure.
+#[test]
+fn recovery_itself_may_be_interrupted() {
+    let config = config();
+    let disk = SimDisk::new(3);
+    disk.inject(Fault::PowerBeforeSync(healthy(&config).syncs() * 2 / 3));
+    let told = run(&disk, &config);
+    for seed in 0..8 {
+        let found = disk.after_crash(seed);
+        for sync in 1..8 {
+            let again = found.copy();
+            again.inject(Fault::PowerBeforeSync(sync));
+            drop(open(&again, &config));
+            check(&again.after_crash(sync), &config, &told, &format!("seed {seed}, recovery stopped at sync {sync}"));
+        }
+    }
+}
