@@ -35,6 +35,8 @@ pub(crate) struct KnownEnd {
     pub(crate) record: u64,
     /// Its link.
     pub(crate) link: Option<[u8; 32]>,
+    /// The segment in which it ends.
+    pub(crate) generation: u64,
 }
 
 /// What a manifest says.
@@ -67,6 +69,13 @@ pub(crate) struct Manifest {
     identity: Identity,
     state: Mutex<ManifestState>,
     health: Arc<Health>,
+}
+
+impl KnownEnd {
+    /// A durable log's end.
+    pub(crate) fn at(end: &LogEnd) -> KnownEnd {
+        KnownEnd { record: end.record, link: (end.record > 0).then_some(end.link), generation: end.generation }
+    }
 }
 
 impl ManifestState {

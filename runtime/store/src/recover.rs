@@ -80,7 +80,7 @@ pub(crate) fn recover(
     let catalogs = Arc::new(read_catalogs(&**disk, &state)?);
     let tree = Tree::open(disk.clone(), state.tree.clone(), identity, config)?;
     let mut scan =
-        LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known.record);
+        LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known);
     let mut freezes = Vec::new();
     let mut replayed = 0;
     while !is_new && let Some(found) = scan.next_record()? {
@@ -99,8 +99,7 @@ pub(crate) fn recover(
         Some(segment) => segment,
         None => open_segment(&**disk, &end, &state)?,
     };
-    let known = KnownEnd { record: end.record, link: (end.record > 0).then_some(end.link) };
-    let begun = ManifestState { log_last: end.generation, known, closed_clean: false, ..state };
+    let begun = ManifestState { log_last: end.generation, known: KnownEnd::at(&end), closed_clean: false, ..state };
     let manifest = Arc::new(Manifest::begin(disk.clone(), identity, begun, health.clone())?);
     remove_leftovers(&**disk, &names, &end, manifest.state().catalog_file)?;
     let segments = Arc::new(Segments::new(disk.clone(), config.log_segment_bytes, manifest.clone()));

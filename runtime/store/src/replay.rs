@@ -20,6 +20,7 @@ use crate::{
     },
     fs::{Disk, File},
     log::{LogEnd, segment_name},
+    manifest::KnownEnd,
 };
 use spectradb_kernel::time::{Commit, Micros};
 use std::sync::Arc;
@@ -77,7 +78,7 @@ pub(crate) struct LogScan {
     /// The newest segment that may be read.
     last_generation: u64,
     /// Records up to this one must be there.
-    known_record: u64,
+    known: KnownEnd,
     window: Option<Window>,
 }
 
@@ -128,7 +129,7 @@ enum Place {
 }
 
 impl LogScan {
-    /// A scan that begins behind `end` and may read segments up to `last_generation`. Damage up to `known_record` is
+    /// A scan that begins behind `end` and may read segments up to `last_generation`. Damage up to `known` is
     /// an error, whatever follows it.
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
@@ -136,9 +137,9 @@ impl LogScan {
         catalogs: Arc<Catalogs>,
         end: LogEnd,
         last_generation: u64,
-        known_record: u64,
+        known: KnownEnd,
     ) -> LogScan {
-        LogScan { disk, identity, catalogs, end, knows_link: true, last_generation, known_record, window: None }
+        LogScan { disk, identity, catalogs, end, knows_link: true, last_generation, known, window: None }
     }
 
     /// A scan that begins with record `from`, which lies in segment `first_generation` or later.
@@ -151,7 +152,7 @@ impl LogScan {
         catalogs: Arc<Catalogs>,
         from: u64,
         generations: std::ops::RangeInclusive<u64>,
-        known_record: u64,
+        known: KnownEnd,
     ) -> Result<LogScan> {
         let (first, last) = (*generations.start(), *generations.end());
         // The first record that begins in or before a segment is told by the segment's first frame.
@@ -180,7 +181,7 @@ impl LogScan {
             catalog_version: 0,
             link: GENESIS,
         };
-        let mut scan = LogScan::new(disk, identity, catalogs, end, last, known_record);
+        let mut scan = LogScan::new(disk, identity, catalogs, end, last, known);
         scan.knows_link = false;
         scan.skip_to(from)?;
         Ok(scan)
@@ -332,10 +333,36 @@ impl LogScan {
         expected: u64,
         what: &'static str,
     ) -> Result<Option<Found>> {
-        if expected <= self.known_record || self.is_durable_later(generation, offset, expected)? {
+        if expected <= self.known.record || self.is_durable_later(generation, offset, expected)? {
+            let (generation, offset) = match self.is_next_to_blame(generation, offset, expected)? {
+                true => (generation + 1, 0),
+                false => (generation, offset),
+            };
             return Err(StoreError::Corrupt { file: segment_name(generation), offset, what: what.to_owned() });
         }
         Ok(None)
+    }
+
+    /// Nothing stands at a place or behind it in its segment, and something unreadable begins the next one: then the
+    /// frame that is missing was there.
+    fn is_next_to_blame(&mut self, generation: u64, offset: u64, expected: u64) -> Result<bool> {
+        if generation >= self.last_generation {
+            return Ok(false);
+        }
+        let window = self.window(generation)?;
+        let mut at = offset;
+        while at < window.file_bytes {
+            let len = (window.file_bytes - at).min(WINDOW_BYTES);
+            if window.get(at, len)?.unwrap_or_default().iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            at += len;
+        }
+        let (identity, known_generation) = (self.identity, self.known.generation);
+        let begins = self.window(generation + 1)?.get(0, FRAME_HEADER_BYTES as u64)?.unwrap_or_default();
+        let is_used = begins.iter().any(|byte| *byte != 0) || generation < known_generation;
+        let is_it = |header: FrameHeader| header.is_foreign(&identity) || header.record() == expected;
+        Ok(is_used && FrameHeader::read(begins).is_none_or(is_it))
     }
 
     /// Does a frame behind a place say that the log was durable up to a record?

@@ -17,7 +17,7 @@ use crate::{
     format::Identity,
     fs::{Disk, DiskLock, MemDisk, OsDisk},
     log::{Health, Log, LogEnd, LogSync, Segments, held},
-    manifest::Manifest,
+    manifest::{KnownEnd, Manifest},
     recover::{Recovered, recover},
     replay::{LogScan, Record},
     snapshot::Snapshot,
@@ -265,7 +265,7 @@ impl Store {
             self.inner.catalogs.clone(),
             from,
             first..=last,
-            upto,
+            KnownEnd { record: upto, link: None, generation: last },
         )?;
         Ok(Replay { scan: Some(scan), upto })
     }
@@ -418,8 +418,7 @@ impl Inner {
         self.log.sync_through(end.record)?;
         self.publication.publish(self.log.durable());
         self.manifest.replace(|state| {
-            state.known.record = end.record;
-            state.known.link = (end.record > 0).then_some(end.link);
+            state.known = KnownEnd::at(&end);
             state.closed_clean = true;
         })
     }

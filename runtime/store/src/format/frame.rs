@@ -215,6 +215,11 @@ impl FrameHeader {
         }
     }
 
+    /// Was it written by another database?
+    pub(crate) fn is_foreign(&self, identity: &Identity) -> bool {
+        self.database != identity.database || self.timeline.get() != identity.timeline
+    }
+
     pub(crate) fn record(&self) -> u64 {
         self.record.get()
     }

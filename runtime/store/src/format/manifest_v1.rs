@@ -33,6 +33,7 @@ pub(crate) struct ManifestV1 {
     known_record: u64,
     /// The link of that record, all zero when it is not known.
     known_link: [u8; 32],
+    known_generation: u64,
     closed_clean: bool,
     catalog_file: u64,
     shard_count: u32,
@@ -81,7 +82,7 @@ struct NotesV1 {
 }
 
 // The archive's fixed parts: a change of these numbers is a change of the format.
-const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 200);
+const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 208);
 const _: () = assert!(size_of::<rkyv::Archived<SegmentV1>>() == 120);
 const _: () = assert!(size_of::<rkyv::Archived<NotesV1>>() == 64);
 
@@ -111,6 +112,7 @@ impl From<&ManifestState> for ManifestV1 {
             log_last: state.log_last,
             known_record: state.known.record,
             known_link: state.known.link.unwrap_or_default(),
+            known_generation: state.known.generation,
             closed_clean: state.closed_clean,
             catalog_file: state.catalog_file,
             shard_count: state.shard_count,
@@ -140,6 +142,7 @@ impl ManifestV1 {
             known: KnownEnd {
                 record: self.known_record,
                 link: (self.known_link != [0; 32]).then_some(self.known_link),
+                generation: self.known_generation,
             },
             closed_clean: self.closed_clean,
             catalog_file: self.catalog_file,
