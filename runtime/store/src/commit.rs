@@ -120,15 +120,13 @@ pub(crate) struct Sequencer {
     /// The last commit that touched each table since the store was opened, and the commit it was opened at.
     touched: HashMap<TableId, Commit>,
     opened_at: Commit,
-    /// Where the log ended when memtables were frozen, oldest first.
-    pub(crate) freezes: VecDeque<LogEnd>,
     pub(crate) closed: bool,
 }
 
 impl Sequencer {
     pub(crate) fn new(log: Log, catalog: Arc<Catalog>) -> Sequencer {
         let opened_at = log.end().commit;
-        Sequencer { log, catalog, touched: HashMap::new(), opened_at, freezes: VecDeque::new(), closed: false }
+        Sequencer { log, catalog, touched: HashMap::new(), opened_at, closed: false }
     }
 
     /// The next record's instant.

@@ -15,6 +15,7 @@ mod format;
 pub mod fs;
 mod keys;
 mod log;
+mod maintain;
 mod manifest;
 mod memtable;
 mod notes;

@@ -124,6 +124,9 @@ pub(crate) struct Segments {
     segment_bytes: u64,
     /// A segment made ahead of time.
     ahead: Mutex<Option<Segment>>,
+    /// The segment that the log wants soon, and the newest that was made.
+    wanted: AtomicU64,
+    made: AtomicU64,
     /// Is told of each segment before anything is written to it.
     manifest: Arc<Manifest>,
 }
@@ -131,7 +134,8 @@ pub(crate) struct Segments {
 impl Segments {
     /// Segments of `segment_bytes`, where no frame asks for more.
     pub(crate) fn new(disk: Arc<dyn Disk>, segment_bytes: u64, manifest: Arc<Manifest>) -> Segments {
-        Segments { disk, segment_bytes, ahead: Mutex::new(None), manifest }
+        let (wanted, made) = (AtomicU64::new(0), AtomicU64::new(manifest.state().log_last));
+        Segments { disk, segment_bytes, ahead: Mutex::new(None), wanted, made, manifest }
     }
 
     /// Makes a segment now, unless it was made ahead.
@@ -139,8 +143,9 @@ impl Segments {
     /// # Errors
     /// What the disk says, a full one among them.
     pub(crate) fn take(&self, generation: u64, bytes_min: u64) -> Result<Segment> {
-        let ahead = held(&self.ahead).take();
-        match ahead {
+        // Held to the end, so that nobody makes the same segment beside us.
+        let mut ahead = held(&self.ahead);
+        match ahead.take() {
             Some(segment) if segment.generation == generation => {
                 if segment.capacity >= bytes_min {
                     return Ok(segment);
@@ -154,16 +159,25 @@ impl Segments {
         }
     }
 
-    /// Makes the segment that will be wanted next.
+    /// The log will soon go on in a segment.
+    fn want(&self, generation: u64) {
+        self.wanted.fetch_max(generation, Ordering::Relaxed);
+    }
+
+    /// Is a segment wanted that is not made yet?
+    pub(crate) fn wants_next(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed) > self.made.load(Ordering::Relaxed)
+    }
+
+    /// Makes the segment that is wanted, ahead of time.
     ///
     /// # Errors
     /// What the disk says; nothing depends on it.
-    pub(crate) fn prepare(&self, generation: u64) -> Result<()> {
-        if held(&self.ahead).as_ref().is_some_and(|segment| segment.generation == generation) {
-            return Ok(());
+    pub(crate) fn prepare_next(&self) -> Result<()> {
+        let mut ahead = held(&self.ahead);
+        if self.wants_next() && ahead.is_none() {
+            *ahead = Some(self.make(self.wanted.load(Ordering::Relaxed), 0)?);
         }
-        let segment = self.make(generation, 0)?;
-        *held(&self.ahead) = Some(segment);
         Ok(())
     }
 
@@ -176,6 +190,7 @@ impl Segments {
         let capacity = segment_capacity(generation, self.segment_bytes).max(bytes_min.next_multiple_of(FRAME_ALIGN));
         let segment = make_segment(&*self.disk, generation, capacity)?;
         self.manifest.replace(|state| state.log_last = state.log_last.max(generation))?;
+        self.made.fetch_max(generation, Ordering::Relaxed);
         Ok(segment)
     }
 }
@@ -213,11 +228,6 @@ impl LogSync {
     /// Up to which record the log is durable.
     pub(crate) fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
-    }
-
-    /// The last record written.
-    pub(crate) fn written(&self) -> u64 {
-        held(&self.written).1
     }
 
     /// Makes the log durable up to a record that has been written; where other threads wait for the same, one sync
@@ -323,6 +333,9 @@ impl Log {
                     catalog_version: head.catalog_version,
                     link,
                 };
+                if offset > self.segment.capacity / 2 {
+                    self.segments.want(self.segment.generation + 1);
+                }
                 *held(&self.shared.written) = (self.segment.file.clone(), head.record);
                 Ok(self.end)
             }

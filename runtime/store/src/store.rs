@@ -17,6 +17,7 @@ use crate::{
     format::Identity,
     fs::{Disk, DiskLock, MemDisk, OsDisk},
     log::{Health, Log, LogEnd, LogSync, Segments, held},
+    maintain::Threads,
     manifest::{KnownEnd, Manifest},
     recover::{Recovered, recover},
     replay::{LogScan, Record},
@@ -28,13 +29,17 @@ use spectradb_kernel::{
     time::{Commit, Micros},
 };
 use std::{
+    collections::VecDeque,
     io,
     path::Path,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
+
+/// A clean close leaves at most so much log for the next open to read.
+const REPLAYED_BYTES_MAX: u64 = 1 << 20;
 
 /// The lock's file.
 const LOCK_NAME: &str = "lock";
@@ -42,7 +47,20 @@ const LOCK_NAME: &str = "lock";
 /// An open database. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Store {
+    handle: Arc<Handle>,
+}
+
+/// Closes the database with the last clone, even while the store's own threads still hold its parts.
+#[derive(Debug)]
+struct Handle {
     inner: Arc<Inner>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure; what was acknowledged is durable, and the next open replays the log.
+        self.inner.close().ok();
+    }
 }
 
 #[derive(Debug)]
@@ -60,6 +78,13 @@ pub(crate) struct Inner {
     pub(crate) sequencer: Mutex<Sequencer>,
     pub(crate) publication: Publication,
     seeds: Seeds,
+    /// Where the log ended when memtables were frozen, oldest first.
+    pub(crate) freezes: Mutex<VecDeque<LogEnd>>,
+    /// Held by who flushes, and by who compacts.
+    pub(crate) flushing: Mutex<()>,
+    pub(crate) compacting: Mutex<()>,
+    pub(crate) threads: OnceLock<Threads>,
+    closing: AtomicBool,
     /// What opening found to do.
     opened: Opened,
     /// Held until the database is closed.
@@ -137,8 +162,7 @@ impl Store {
             recovered;
         let log = Log::new(identity, segments.clone(), segment, end, health.clone());
         let shared = log.shared().clone();
-        let mut sequencer = Sequencer::new(log, catalogs.newest());
-        sequencer.freezes.extend(freezes);
+        let sequencer = Sequencer::new(log, catalogs.newest());
         let inner = Arc::new(Inner {
             disk,
             clock,
@@ -153,10 +177,21 @@ impl Store {
             sequencer: Mutex::new(sequencer),
             publication: Publication::new(visible),
             seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
+            freezes: Mutex::new(freezes.into()),
+            flushing: Mutex::new(()),
+            compacting: Mutex::new(()),
+            threads: OnceLock::new(),
+            closing: AtomicBool::new(false),
             opened: Opened { replayed_records: replayed },
             lock: Mutex::new(Some(lock)),
         });
-        Ok(Store { inner })
+        if inner.config.background
+            && let Some(threads) = Threads::start(&inner)
+        {
+            inner.threads.set(threads).expect("the threads are started once");
+        }
+        inner.maintain();
+        Ok(Store { handle: Arc::new(Handle { inner }) })
     }
 
     /// Opens or makes the database in a folder.
@@ -177,22 +212,22 @@ impl Store {
 
     /// The settings it was opened with.
     pub fn config(&self) -> &Config {
-        &self.inner.config
+        &self.handle.inner.config
     }
 
     /// The clock.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.inner.clock
+        &self.handle.inner.clock
     }
 
     /// The present catalogue.
     pub fn catalog(&self) -> Arc<Catalog> {
-        self.inner.publication.visible().catalog.clone()
+        self.handle.inner.publication.visible().catalog.clone()
     }
 
     /// Every version of the catalogue.
     pub fn catalogs(&self) -> &Arc<Catalogs> {
-        &self.inner.catalogs
+        &self.handle.inner.catalogs
     }
 
     /// Makes a table; durable when this returns.
@@ -202,10 +237,10 @@ impl Store {
     /// otherwise as [`Store::commit`].
     pub fn create_table(&self, table: NewTable, catalog_version: u64) -> Result<Arc<TableSchema>> {
         let number = |sequencer: &mut Sequencer| {
-            let schema = sequencer.number_table(table, &self.inner.catalogs);
+            let schema = sequencer.number_table(table, &self.handle.inner.catalogs);
             CatalogChange::Create(Arc::new(schema))
         };
-        match self.inner.change_catalog(catalog_version, number)? {
+        match self.handle.inner.change_catalog(catalog_version, number)? {
             CatalogChange::Create(schema) => Ok(schema),
             CatalogChange::Drop(_) => unreachable!("a table was created"),
         }
@@ -217,16 +252,16 @@ impl Store {
     /// [`StoreError::CatalogChanged`] when the catalogue is no longer `catalog_version` or has no such table; otherwise
     /// as [`Store::commit`].
     pub fn drop_table(&self, table: TableId, catalog_version: u64) -> Result<()> {
-        self.inner.change_catalog(catalog_version, |_| CatalogChange::Drop(table)).map(drop)
+        self.handle.inner.change_catalog(catalog_version, |_| CatalogChange::Drop(table)).map(drop)
     }
 
     /// A reader of the newest visible commit.
     pub fn snapshot(&self) -> Snapshot {
         // The commit first: what it says is then in the view.
-        let visible = self.inner.publication.visible();
-        let view = self.inner.tree.view();
+        let visible = self.handle.inner.publication.visible();
+        let view = self.handle.inner.tree.view();
         let Visible { commit, instant, catalog, .. } = &*visible;
-        Snapshot::new(view, *commit, *instant, catalog.clone(), self.inner.catalogs.clone())
+        Snapshot::new(view, *commit, *instant, catalog.clone(), self.handle.inner.catalogs.clone())
     }
 
     /// Makes a write a commit. A write without facts, deletions and superseded facts takes no number: the newest commit
@@ -241,10 +276,10 @@ impl Store {
             && write.retractions.iter().all(|retraction| retraction.periods.is_empty())
             && write.superseded.iter().all(|superseded| superseded.facts.is_empty());
         if is_empty {
-            let visible = self.inner.publication.visible();
+            let visible = self.handle.inner.publication.visible();
             return Ok(Committed { commit: visible.commit, instant: visible.instant, record: visible.record });
         }
-        self.inner.commit(write)
+        self.handle.inner.commit(write)
     }
 
     /// The records of the ledger from a number on (the first is 1), up to the newest visible one.
@@ -252,17 +287,17 @@ impl Store {
     /// # Errors
     /// [`StoreError::Missing`] when the record's segment is no longer kept; otherwise what reading gives.
     pub fn replay(&self, from_record: u64) -> Result<Replay> {
-        let upto = self.inner.publication.visible().record;
+        let upto = self.handle.inner.publication.visible().record;
         let from = from_record.max(1);
         if from > upto {
             return Ok(Replay { scan: None, upto });
         }
-        let first = self.inner.manifest.state().log_first;
-        let last = held(&self.inner.sequencer).log.end().generation;
+        let first = self.handle.inner.manifest.state().log_first;
+        let last = held(&self.handle.inner.sequencer).log.end().generation;
         let scan = LogScan::starting_at(
-            self.inner.disk.clone(),
-            self.inner.identity,
-            self.inner.catalogs.clone(),
+            self.handle.inner.disk.clone(),
+            self.handle.inner.identity,
+            self.handle.inner.catalogs.clone(),
             from,
             first..=last,
             KnownEnd { record: upto, link: None, generation: last },
@@ -275,7 +310,7 @@ impl Store {
     /// # Errors
     /// What the disk says; nothing is lost, and the next flush tries again.
     pub fn flush(&self) -> Result<()> {
-        self.inner.flush()
+        self.handle.inner.flush()
     }
 
     /// Flushes, and compacts whatever can be compacted.
@@ -283,7 +318,8 @@ impl Store {
     /// # Errors
     /// As [`Store::flush`].
     pub fn compact(&self) -> Result<()> {
-        self.inner.flush()
+        self.handle.inner.flush()?;
+        self.handle.inner.compact_all()
     }
 
     /// Closes the database: what it holds is durable, and the next open is quick. Snapshots can still be read.
@@ -291,24 +327,24 @@ impl Store {
     /// # Errors
     /// What the disk says; the database is closed nevertheless.
     pub fn close(&self) -> Result<()> {
-        self.inner.close()
+        self.handle.inner.close()
     }
 
     /// Figures.
     pub fn stats(&self) -> StoreStats {
-        let visible = self.inner.publication.visible();
-        let manifest = self.inner.manifest.state();
+        let visible = self.handle.inner.publication.visible();
+        let manifest = self.handle.inner.manifest.state();
         StoreStats {
             commit: visible.commit,
             instant: visible.instant,
             record: visible.record,
-            durable_record: self.inner.log.durable(),
+            durable_record: self.handle.inner.log.durable(),
             log_segment_count: manifest.log_last - manifest.log_first + 1,
             segment_count: manifest.tree.segments.len(),
             segment_bytes: manifest.tree.segments.iter().map(|segment| segment.bytes).sum(),
             notes_count: manifest.tree.notes.len(),
-            frozen_count: self.inner.tree.frozen_count(),
-            opened: self.inner.opened,
+            frozen_count: self.handle.inner.tree.frozen_count(),
+            opened: self.handle.inner.opened,
         }
     }
 }
@@ -316,6 +352,7 @@ impl Store {
 impl Inner {
     fn commit(&self, write: Write) -> Result<Committed, CommitError> {
         let durability = write.durability.unwrap_or(self.config.durability);
+        self.brake()?;
         let prepared = Prepared::new(write, &self.catalogs.newest(), self.seeds.next())?;
         let end = {
             let mut sequencer = held(&self.sequencer);
@@ -328,9 +365,11 @@ impl Inner {
                 return Err(StoreError::OutcomeUnknown { cause: error.to_string() }.into());
             }
             self.enqueue(&end, &sequencer.catalog, durability);
+            self.freeze_if_full(&sequencer);
             end
         };
         self.accept(&end, durability)?;
+        self.maintain();
         Ok(Committed { commit: end.commit, instant: end.instant, record: end.record })
     }
 
@@ -395,39 +434,50 @@ impl Inner {
     }
 
     fn flush(&self) -> Result<()> {
-        let record = held(&self.sequencer).log.end().record;
-        self.log.sync_through(record)?;
+        let end = {
+            let sequencer = held(&self.sequencer);
+            self.check_open(&sequencer)?;
+            self.freeze(&sequencer);
+            *sequencer.log.end()
+        };
+        self.log.sync_through(end.record)?;
         self.publication.publish(self.log.durable());
-        Ok(())
+        self.flush_frozen()
+    }
+
+    /// Is the database closed or being closed?
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
     }
 
     fn close(&self) -> Result<()> {
-        let mut sequencer = held(&self.sequencer);
-        if sequencer.closed {
+        if std::mem::replace(&mut held(&self.sequencer).closed, true) {
             return Ok(());
         }
-        sequencer.closed = true;
-        let closed = self.close_log(&mut sequencer);
+        self.closing.store(true, Ordering::Release);
+        if let Some(threads) = self.threads.get() {
+            threads.stop();
+        }
+        let closed = self.close_files();
         drop(held(&self.lock).take());
         closed
     }
 
-    fn close_log(&self, sequencer: &mut Sequencer) -> Result<()> {
+    fn close_files(&self) -> Result<()> {
         self.health.check()?;
+        let sequencer = held(&self.sequencer);
         let end = *sequencer.log.end();
         self.log.sync_through(end.record)?;
         self.publication.publish(self.log.durable());
+        // A short log is replayed in less time than a flush takes, and a flush of few rows leaves a small segment behind.
+        if self.replay_bytes(&end) > REPLAYED_BYTES_MAX {
+            self.freeze(&sequencer);
+        }
+        self.flush_frozen()?;
         self.manifest.replace(|state| {
             state.known = KnownEnd::at(&end);
             state.closed_clean = true;
         })
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // Nobody is left to hear of a failure; what was acknowledged is durable, and the next open replays the log.
-        self.close().ok();
     }
 }
 

@@ -1,0 +1,270 @@
+//! Who brings memtables into segments, compacts segments and makes log segments ahead of time?
+//!
+//! Two threads of the store, or, where the settings say so, the committing thread. The one flushes and prepares the log's
+//! next segment, the other compacts, so that a long compaction does not hold up a flush. Both are woken by commits and
+//! end when the store does. Whoever finds too many memtables waiting flushes one itself: that is the brake on writers.
+//!
+//! Holds: a change of the tree's files goes into the manifest only when the log is durable up to its checkpoint, and the
+//! catalogue file beside it reaches as far.
+//! Not here: what is flushed and compacted (the tree).
+
+use crate::{
+    error::Result,
+    format::{
+        catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, encode_versions},
+        header::seal,
+    },
+    log::{held, segment_generation, segment_name},
+    manifest::KnownEnd,
+    recover::catalog_name,
+    store::Inner,
+    tree::Edit,
+};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::{
+    sync::{Arc, Mutex},
+    thread::{self, JoinHandle},
+};
+
+/// The store's threads.
+#[derive(Debug)]
+pub(crate) struct Threads {
+    flush: Sender<Signal>,
+    compact: Sender<Signal>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Signal {
+    Look,
+    Stop,
+}
+
+impl Threads {
+    /// The two threads of a store; `None` when the system gives none, and the committing thread does the work.
+    pub(crate) fn start(store: &Arc<Inner>) -> Option<Threads> {
+        // One signal waiting is as good as many.
+        let (flush, flush_signals) = bounded(1);
+        let (compact, compact_signals) = bounded(1);
+        let spawn = |name: &str, signals: Receiver<Signal>, work: fn(&Inner)| {
+            let store = store.clone();
+            thread::Builder::new().name(name.to_owned()).spawn(move || {
+                while let Ok(Signal::Look) = signals.recv() {
+                    work(&store);
+                }
+            })
+        };
+        let flusher = spawn("spectradb-flush", flush_signals, Inner::work_of_flush_thread).ok()?;
+        let Ok(compactor) = spawn("spectradb-compact", compact_signals, Inner::work_of_compact_thread) else {
+            drop(flush);
+            flusher.join().ok();
+            return None;
+        };
+        Some(Threads { flush, compact, handles: Mutex::new(vec![flusher, compactor]) })
+    }
+
+    fn wake_flush(&self) {
+        // A full channel means that a signal waits already.
+        self.flush.try_send(Signal::Look).ok();
+    }
+
+    fn wake_compact(&self) {
+        self.compact.try_send(Signal::Look).ok();
+    }
+
+    /// Ends the threads after what they are doing.
+    pub(crate) fn stop(&self) {
+        let handles = std::mem::take(&mut *held(&self.handles));
+        if !handles.is_empty() {
+            self.flush.send(Signal::Stop).ok();
+            self.compact.send(Signal::Stop).ok();
+        }
+        for handle in handles {
+            handle.join().ok();
+        }
+    }
+}
+
+impl Inner {
+    /// Freezes the memtable if it is full; called by the writer whose turn it is.
+    pub(crate) fn freeze_if_full(&self, sequencer: &crate::commit::Sequencer) {
+        if self.tree.needs_freeze() {
+            self.freeze(sequencer);
+        }
+    }
+
+    /// Freezes the memtable, if it holds anything; called by the writer whose turn it is.
+    pub(crate) fn freeze(&self, sequencer: &crate::commit::Sequencer) {
+        let end = *sequencer.log.end();
+        // The place first: a thread may flush the memtable the moment it is frozen.
+        held(&self.freezes).push_back(end);
+        self.tree.freeze(end.commit, end.record);
+    }
+
+    /// Holds a writer back while too many memtables wait to be flushed.
+    ///
+    /// # Errors
+    /// What flushing gives: the writer cannot go on without it.
+    pub(crate) fn brake(&self) -> Result<()> {
+        while self.tree.frozen_count() > self.config.frozen_count_max {
+            if !self.flush_one()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// After a commit: has the threads do what is due, or does it.
+    pub(crate) fn maintain(&self) {
+        let has_frozen = self.tree.frozen_count() > 0;
+        match self.threads.get() {
+            Some(threads) if has_frozen || self.segments.wants_next() => threads.wake_flush(),
+            Some(_) => {}
+            // The commit is done whatever comes of this; what fails here is tried again, and the brake reports it.
+            None if has_frozen => {
+                let flushed = self.flush_frozen();
+                flushed.and_then(|()| self.compact_due()).ok();
+            }
+            None => {}
+        }
+    }
+
+    fn work_of_flush_thread(&self) {
+        // What fails here is reported where it matters: by the brake, a flush, or the append that wants the segment.
+        self.segments.prepare_next().ok();
+        if self.flush_frozen().is_ok()
+            && let Some(threads) = self.threads.get()
+        {
+            threads.wake_compact();
+        }
+    }
+
+    fn work_of_compact_thread(&self) {
+        self.compact_due().ok();
+    }
+
+    /// Flushes all memtables that wait.
+    pub(crate) fn flush_frozen(&self) -> Result<()> {
+        while self.flush_one()? {}
+        Ok(())
+    }
+
+    fn flush_one(&self) -> Result<bool> {
+        let _flushing = held(&self.flushing);
+        self.tree.flush_one(&|edit| self.install(edit))
+    }
+
+    fn compact_due(&self) -> Result<()> {
+        let _compacting = held(&self.compacting);
+        while !self.is_closed() {
+            let visible = self.publication.visible().commit;
+            if !self.tree.compact_one(visible, &|edit| self.install(edit))? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Compacts everything.
+    pub(crate) fn compact_all(&self) -> Result<()> {
+        let _compacting = held(&self.compacting);
+        let visible = self.publication.visible().commit;
+        self.tree.compact_all(visible, &|edit| self.install(edit))
+    }
+
+    /// Makes a change of the tree's files durable.
+    fn install(&self, edit: &Edit) -> Result<()> {
+        let mut checkpoint = None;
+        let mut catalog_file = None;
+        if let Some(upto) = edit.checkpoint {
+            self.log.sync_through(upto.record)?;
+            self.publication.publish(self.log.durable());
+            let freezes = held(&self.freezes);
+            checkpoint = freezes.iter().find(|end| end.record == upto.record).copied();
+            assert!(checkpoint.is_some(), "every freeze notes where the log ended");
+        }
+        let old_catalog = self.manifest.state().catalog_file;
+        if let Some(end) = &checkpoint
+            && end.catalog_version > old_catalog
+        {
+            self.write_catalog(end.catalog_version)?;
+            catalog_file = Some(end.catalog_version);
+        }
+        self.manifest.replace(|state| {
+            let tree = std::mem::take(&mut state.tree);
+            state.tree = tree.after(edit);
+            if let Some(end) = checkpoint {
+                state.checkpoint = end;
+                if state.known.record < end.record {
+                    state.known = KnownEnd::at(&end);
+                }
+            }
+            if let Some(version) = catalog_file {
+                state.catalog_file = version;
+            }
+        })?;
+        if let Some(end) = &checkpoint {
+            held(&self.freezes).retain(|freeze| freeze.record > end.record);
+        }
+        // What follows only gives room back; the next open does what fails here.
+        if catalog_file.is_some() && old_catalog > 0 {
+            self.disk.remove(&catalog_name(old_catalog)).ok();
+        }
+        if checkpoint.is_some() && !self.config.log_keep_all {
+            self.retire_segments()?;
+        }
+        Ok(())
+    }
+
+    fn write_catalog(&self, version: u64) -> Result<()> {
+        let versions = self.catalogs.all();
+        let upto = versions.iter().take_while(|kept| kept.catalog.version <= version);
+        let bytes = seal(CATALOG_MAGIC, CATALOG_VERSION, self.identity, &encode_versions(upto));
+        let file = self.disk.create(&catalog_name(version))?;
+        file.write_at(&bytes, 0)?;
+        file.sync()?;
+        self.disk.sync_dir()
+    }
+
+    /// Removes log segments that replay no longer needs.
+    fn retire_segments(&self) -> Result<()> {
+        let state = self.manifest.state();
+        if state.log_first < state.checkpoint.generation {
+            // The manifest first: what it names must be there.
+            self.manifest.replace(|state| state.log_first = state.checkpoint.generation)?;
+            let first = state.checkpoint.generation;
+            for name in self.disk.list().unwrap_or_default() {
+                if segment_generation(&name).is_some_and(|generation| generation < first) {
+                    self.disk.remove(&name).ok();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many bytes of log an open would have to replay now, counting whole segments.
+    pub(crate) fn replay_bytes(&self, end: &crate::log::LogEnd) -> u64 {
+        let checkpoint = self.manifest.state().checkpoint;
+        if checkpoint.generation == end.generation {
+            return end.offset - checkpoint.offset.min(end.offset);
+        }
+        let whole = (checkpoint.generation..end.generation).map(|generation| {
+            let file = self.disk.open(&segment_name(generation)).and_then(|file| file.len());
+            file.unwrap_or(self.config.log_segment_bytes)
+        });
+        whole.sum::<u64>() + end.offset
+    }
+}
+
+#[expect(dead_code)]
+impl crate::tree::Tree {
+    fn flush_one(&self, _: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
+        Ok(false)
+    }
+    fn compact_one(&self, _: u64, _: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
+        Ok(false)
+    }
+    fn compact_all(&self, _: u64, _: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
+        Ok(())
+    }
+}
