@@ -70,6 +70,14 @@ impl<'a> Probe<'a> {
         Probe { bytes, hash, form }
     }
 
+    /// The key, if it is one integer.
+    pub(crate) fn integer(&self) -> Option<i64> {
+        match &self.form {
+            Form::Integer(value) => Some(*value),
+            Form::String(_) | Form::Encoded => None,
+        }
+    }
+
     /// How the key of a row compares with this one.
     pub(crate) fn compare_row(&self, run: &Run, key: &[usize], row: usize) -> Ordering {
         match &self.form {
@@ -168,7 +176,7 @@ impl<'a> Probe<'a> {
 }
 
 /// How many of `0..len` come first for which `before` holds; it never holds again once it does not.
-pub(crate) fn partition_point(len: usize, before: impl Fn(usize) -> bool) -> usize {
+pub(crate) fn partition_point(len: usize, mut before: impl FnMut(usize) -> bool) -> usize {
     let (mut low, mut high) = (0, len);
     while low < high {
         let middle = low + (high - low) / 2;

@@ -25,6 +25,7 @@ mod run;
 pub mod scan;
 mod shape;
 pub mod snapshot;
+mod sst;
 pub mod store;
 mod tree;
 mod view;

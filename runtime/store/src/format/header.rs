@@ -55,6 +55,21 @@ const _: () = assert!(size_of::<FileHeader>() == FILE_HEADER_BYTES);
 
 /// A whole file: header and body.
 pub(crate) fn seal(magic: [u8; 8], format_version: u16, identity: Identity, body: &[u8]) -> Vec<u8> {
+    let header = head(magic, format_version, identity, body.len() as u64, crc32fast::hash(body));
+    let mut file = Vec::with_capacity(FILE_HEADER_BYTES + body.len());
+    file.extend_from_slice(header.as_bytes());
+    file.extend_from_slice(body);
+    file
+}
+
+/// The header of a file whose body was written piece by piece.
+pub(crate) fn head(
+    magic: [u8; 8],
+    format_version: u16,
+    identity: Identity,
+    body_bytes: u64,
+    body_crc: u32,
+) -> FileHeader {
     let mut header = FileHeader::new_zeroed();
     header.magic = magic;
     header.format_version = format_version.into();
@@ -62,18 +77,30 @@ pub(crate) fn seal(magic: [u8; 8], format_version: u16, identity: Identity, body
     header.timeline = identity.timeline.into();
     header.database = identity.database;
     header.epoch = identity.epoch.into();
-    header.body_bytes = (body.len() as u64).into();
-    header.body_crc = crc32fast::hash(body).into();
+    header.body_bytes = body_bytes.into();
+    header.body_crc = body_crc.into();
     header.hash_suite = HASH_SUITE_BLAKE3;
     header.header_crc = crc32fast::hash(&header.as_bytes()[12..]).into();
-    let mut file = Vec::with_capacity(FILE_HEADER_BYTES + body.len());
-    file.extend_from_slice(header.as_bytes());
-    file.extend_from_slice(body);
-    file
+    header
 }
 
 /// The header and the body of a file whose checksums hold and that this program can read.
 pub(crate) fn open<'a>(
+    file: &str,
+    bytes: &'a [u8],
+    magic: [u8; 8],
+    format_version: u16,
+) -> Result<(FileHeader, &'a [u8])> {
+    let (header, body) = open_head(file, bytes, magic, format_version)?;
+    if crc32fast::hash(body) != header.body_crc.get() {
+        let what = "the body's checksum does not match".to_owned();
+        return Err(StoreError::Corrupt { file: file.to_owned(), offset: FILE_HEADER_BYTES as u64, what });
+    }
+    Ok((header, body))
+}
+
+/// The same without reading the body: its parts have checksums of their own.
+pub(crate) fn open_head<'a>(
     file: &str,
     bytes: &'a [u8],
     magic: [u8; 8],
@@ -93,9 +120,6 @@ pub(crate) fn open<'a>(
     check_version(file, header.format_version.get(), format_version, header.incompatible.get())?;
     if header.body_bytes.get() != body.len() as u64 {
         return Err(corrupt(bytes.len() as u64, "the file is not as long as its header says"));
-    }
-    if crc32fast::hash(body) != header.body_crc.get() {
-        return Err(corrupt(FILE_HEADER_BYTES as u64, "the body's checksum does not match"));
     }
     Ok((header, body))
 }

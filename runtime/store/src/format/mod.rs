@@ -13,6 +13,8 @@ pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod log_v1;
 pub(crate) mod manifest_v1;
+pub(crate) mod notes_v1;
+pub(crate) mod sst_v1;
 
 /// Which database, and which opening of it, wrote a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

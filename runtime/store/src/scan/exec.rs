@@ -20,6 +20,7 @@ use crate::{
     run::Run,
     shape::Shape,
     snapshot::Snapshot,
+    sst::{Block, Segment},
     visible::{Rows, Wanted},
 };
 use spectradb_kernel::{Batch, Column, Type, Value, column::ColumnBuilder};
@@ -46,6 +47,8 @@ pub struct Scan {
 #[derive(Debug)]
 enum Source {
     Chunk(Arc<Chunk>),
+    /// A segment from a block on.
+    Segment(Arc<Segment>, usize),
 }
 
 impl Scan {
@@ -66,14 +69,28 @@ impl Scan {
                     sources.extend(table.chunks().into_iter().map(Source::Chunk));
                 }
             }
+            if let Some(files) = snapshot.view().version.tables.get(&spec.table) {
+                let needed = |segment: &&Arc<Segment>| {
+                    segment.meets(&wanted) && bounds.meets(&segment.meta.key_min, &segment.meta.key_max)
+                };
+                sources.extend(files.segments().filter(needed).map(|segment| Source::Segment(segment.clone(), 0)));
+            }
         }
         let instants = Instants::default();
         Ok(Scan { snapshot, spec, shape, wanted, bounds, keys_done: 0, sources, ready: VecDeque::new(), instants })
     }
 
-    /// What the scope lets the reader know of ends.
-    fn end_known_max(&self) -> i64 {
-        self.wanted.commit_max
+    /// Can a block hold a wanted row?
+    fn needs(&self, block: &Block, shape: &Shape) -> bool {
+        self.wanted.meets(&block.bounds)
+            && self.bounds.meets(&block.key_min, &block.key_max)
+            && self.spec.predicates.iter().all(|predicate| {
+                match shape.place_of(&self.shape, predicate.column_idx) {
+                    Some(place) => block.zones[place].may_hold(block.rows, predicate.op, &predicate.value),
+                    // A column that the facts do not have yet is NULL, and NULL satisfies no comparison.
+                    None => false,
+                }
+            })
     }
 
     fn look_up(&mut self) -> Result<Option<Batch>> {
@@ -145,7 +162,9 @@ impl Scan {
         for column in &self.spec.columns {
             columns.push(match column {
                 ScanColumn::Data(column_idx) => data_column(run, shape, &self.shape, *column_idx),
-                pseudo => pseudo_column(*pseudo, run, known, self.end_known_max(), &mut self.instants, &self.snapshot)?,
+                pseudo => {
+                    pseudo_column(*pseudo, run, known, self.wanted.commit_max, &mut self.instants, &self.snapshot)?
+                }
             });
         }
         let batch = Batch::new(columns, run.len);
@@ -183,6 +202,26 @@ impl Scan {
                     if let Some(batch) = self.read(&chunk.run, &chunk.shape, &chunk.ends.known(), mask)? {
                         self.deliver(batch);
                     }
+                }
+            }
+            Source::Segment(segment, first) => {
+                let index = segment.index()?;
+                let Some(at) = (first..index.blocks.len()).find(|at| self.needs(&index.blocks[*at], &index.shape))
+                else {
+                    return Ok(true);
+                };
+                let block = &index.blocks[at];
+                let run = segment.run(block)?;
+                let mask = match self.bounds.covers(&block.key_min, &block.key_max) {
+                    true => None,
+                    false => self.bounds.mask(run, &index.shape.key),
+                };
+                let batch = self.read(run, &index.shape, &block.ends.known(), mask)?;
+                if at + 1 < index.blocks.len() {
+                    self.sources.push_front(Source::Segment(segment.clone(), at + 1));
+                }
+                if let Some(batch) = batch {
+                    self.deliver(batch);
                 }
             }
         }

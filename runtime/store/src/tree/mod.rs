@@ -7,12 +7,14 @@
 //! it, and what it holds of later commits is told by their numbers.
 //! Not here: the log and the manifest (the engine calls `apply`, `freeze`, `flush_one`, `compact_one`), scans.
 
+mod files;
+mod flush;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use state::{
-    Checkpoint, Edit, FileId, NotesMeta, SegmentKind, SegmentMeta, TreeState, notes_name, segment_name,
+    Checkpoint, Edit, FileId, NotesMeta, SegmentKind, SegmentMeta, TreeState, is_ours, notes_name, segment_name,
 };
 
 use crate::{
@@ -20,24 +22,27 @@ use crate::{
     config::Config,
     error::{Result, StoreError},
     fact::{FactBatch, FactId, Write},
-    format::Identity,
+    format::{Identity, notes_v1},
     fs::Disk,
     keys::Probe,
-    memtable::{MemRow, MemTable},
-    run::{END_OPEN, lane_of_commit},
+    memtable::{MemRow, MemTable, SegmentNote},
+    run::{i64_at, lane_of_commit},
     scan::ValidScope,
     shape::Shape,
+    sst::{BlockRow, Segment},
     visible::Wanted,
 };
 use arc_swap::ArcSwap;
+use files::TableFiles;
 use spectradb_kernel::{
     Column, Period, Type, Value,
     schema::{ColumnId, TableId},
     time::{Commit, Micros},
 };
 use std::{
+    collections::{BTreeMap, HashMap},
     ops::ControlFlow,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
 };
 
 /// The internal table of commits: commit, instant, catalogue version, log record.
@@ -87,6 +92,18 @@ pub(crate) struct Tree {
     version: ArcSwap<Version>,
     /// Held while a commit is applied, and while files take the place of memtables or of other files.
     writer: Mutex<()>,
+    /// Held by who flushes: memtables are flushed in their order.
+    flushing: Mutex<()>,
+    /// Held while the manifest is edited and until the tree follows.
+    files: Mutex<Files>,
+    next_file: AtomicU64,
+}
+
+/// What the manifest knows besides segments.
+#[derive(Debug)]
+struct Files {
+    notes: Vec<NotesMeta>,
+    checkpoint: Checkpoint,
 }
 
 /// What the tree consists of between two changes of its files.
@@ -95,6 +112,7 @@ pub(crate) struct Version {
     pub(crate) active: Arc<MemTable>,
     /// Oldest first.
     pub(crate) frozen: Vec<Frozen>,
+    pub(crate) tables: BTreeMap<TableId, Arc<TableFiles>>,
 }
 
 /// A memtable that waits to be flushed, and up to where it goes.
@@ -115,48 +133,57 @@ pub(crate) struct TreeView {
 pub(crate) enum Found<'a> {
     /// In a memtable.
     Mem(MemRow<'a>),
+    /// In a segment.
+    Block(BlockRow<'a>),
 }
 
 impl Found<'_> {
     pub(crate) fn shape(&self) -> &Arc<Shape> {
         match self {
             Found::Mem(row) => row.shape(),
+            Found::Block(row) => row.shape,
         }
     }
 
     pub(crate) fn value(&self, column_idx: usize) -> Value {
         match self {
             Found::Mem(row) => row.value(column_idx),
+            Found::Block(row) => row.run.columns[column_idx].value(row.row),
         }
     }
 
     pub(crate) fn commit(&self) -> i64 {
         match self {
             Found::Mem(row) => row.commit(),
+            Found::Block(row) => i64_at(&row.run.commit, row.row),
         }
     }
 
     pub(crate) fn origin(&self) -> i64 {
         match self {
             Found::Mem(row) => row.origin(),
+            Found::Block(row) => i64_at(&row.run.origin, row.row),
         }
     }
 
     pub(crate) fn end(&self) -> i64 {
         match self {
             Found::Mem(row) => row.end(),
+            Found::Block(row) => row.end(),
         }
     }
 
     pub(crate) fn from(&self) -> Micros {
         match self {
             Found::Mem(row) => row.from(),
+            Found::Block(row) => i64_at(&row.run.valid_from, row.row),
         }
     }
 
     pub(crate) fn to(&self) -> Micros {
         match self {
             Found::Mem(row) => row.to(),
+            Found::Block(row) => i64_at(&row.run.valid_to, row.row),
         }
     }
 }
@@ -183,17 +210,34 @@ impl TreeView {
                 return Ok(());
             }
         }
+        if let Some(files) = self.version.tables.get(&table) {
+            // A break only says that the visitor has what it came for.
+            let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
+                files.visit(probe, wanted, &mut |_, row| found(Found::Block(row)))?;
+        }
         Ok(())
     }
 
     /// The shape of some fact of a table; `None` when it has none. All shapes of a table have the same key.
-    pub(crate) fn shape_of(&self, table: TableId) -> Option<Arc<Shape>> {
-        self.version.memtables().find_map(|memtable| Some(memtable.table(table)?.shape()))
+    pub(crate) fn shape_of(&self, table: TableId) -> Result<Option<Arc<Shape>>> {
+        if let Some(shape) = self.version.memtables().find_map(|memtable| Some(memtable.table(table)?.shape())) {
+            return Ok(Some(shape));
+        }
+        match self.version.tables.get(&table).and_then(|files| files.segments().next()) {
+            Some(segment) => Ok(Some(segment.index()?.shape.clone())),
+            None => Ok(None),
+        }
     }
 
     /// The largest key of any fact of a table.
     pub(crate) fn key_max(&self, table: TableId) -> Option<Vec<u8>> {
-        self.version.memtables().filter_map(|memtable| memtable.table(table)?.key_max()).max()
+        let mem = self.version.memtables().filter_map(|memtable| memtable.table(table)?.key_max()).max();
+        let files = self.version.tables.get(&table);
+        let file = files.and_then(|files| files.segments().map(|segment| &segment.meta.key_max).max());
+        match mem {
+            Some(mem) if file.is_none_or(|file| *file <= mem) => Some(mem),
+            _ => file.cloned(),
+        }
     }
 }
 
@@ -208,15 +252,47 @@ impl Tree {
         identity: Identity,
         config: &Config,
     ) -> Result<Arc<Tree>> {
-        debug_assert!(state.segments.is_empty());
-        let version = Version { active: Arc::default(), frozen: Vec::new() };
+        let named = |name: &str| {
+            state.segments.iter().any(|segment| segment_name(segment.file) == name)
+                || state.notes.iter().any(|notes| notes_name(notes.file) == name)
+        };
+        for name in disk.list()? {
+            // Left by a flush or a compaction that did not come to its end.
+            if is_ours(&name) && !named(&name) {
+                disk.remove(&name)?;
+            }
+        }
+        let mut tables: BTreeMap<TableId, Arc<TableFiles>> = BTreeMap::new();
+        let mut by_file = HashMap::new();
+        for meta in &state.segments {
+            let segment = Arc::new(Segment::open(&disk, identity, meta.clone())?);
+            by_file.insert(meta.file, segment.clone());
+            Arc::make_mut(tables.entry(meta.table).or_default()).add(segment, meta);
+        }
+        for meta in &state.notes {
+            let name = notes_name(meta.file);
+            for (file, row, end) in notes_v1::read(&name, &disk.map(&name)?, identity, &meta.root)? {
+                // A segment that is gone took its notes along when it was compacted.
+                if let Some(segment) = by_file.get(&file) {
+                    segment.note(row, end)?;
+                }
+            }
+        }
+        let version = Version { active: Arc::default(), frozen: Vec::new(), tables };
         Ok(Arc::new(Tree {
             disk,
             config: config.clone(),
             identity,
             version: ArcSwap::from_pointee(version),
             writer: Mutex::new(()),
+            flushing: Mutex::new(()),
+            files: Mutex::new(Files { notes: state.notes, checkpoint: state.checkpoint }),
+            next_file: AtomicU64::new(state.next_file.max(1)),
         }))
+    }
+
+    fn files(&self) -> MutexGuard<'_, Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn writer(&self) -> MutexGuard<'_, ()> {
@@ -283,7 +359,22 @@ impl Tree {
                 return Ok(true);
             }
         }
-        Ok(false)
+        let Some(files) = view.version.tables.get(&shape.table) else { return Ok(false) };
+        let written = lane_of_commit(id.commit);
+        let mut place = None;
+        let walked = files.visit(&probe, &Wanted::current(ValidScope::At(id.valid_from)), &mut |segment, row| {
+            if i64_at(&row.run.valid_from, row.row) == id.valid_from && i64_at(&row.run.commit, row.row) == written {
+                place = Some((segment, row.block.first_row + row.row as u64));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        debug_assert_eq!(walked.is_break(), place.is_some());
+        let Some((segment, row)) = place else { return Ok(false) };
+        let end = lane_of_commit(commit);
+        segment.note(row, end)?;
+        view.version.active.note(SegmentNote { file: segment.meta.file, row, end });
+        Ok(true)
     }
 
     /// Is a fact current, as far as commits are applied?
@@ -333,7 +424,7 @@ impl Tree {
         found: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
         let view = self.view();
-        let Some(shape) = view.shape_of(table) else { return Ok(()) };
+        let Some(shape) = view.shape_of(table)? else { return Ok(()) };
         view.visit(table, &Probe::new(key, &mut shape.key_types()), wanted, found)
     }
 
@@ -351,7 +442,8 @@ impl Tree {
         }
         let mut frozen = old.frozen.clone();
         frozen.push(Frozen { memtable: old.active.clone(), upto: Checkpoint { commit, record } });
-        self.version.store(Arc::new(Version { active: Arc::default(), frozen }));
+        let tables = old.tables.clone();
+        self.version.store(Arc::new(Version { active: Arc::default(), frozen, tables }));
     }
 
     /// How many memtables wait to be flushed?

@@ -131,3 +131,12 @@ pub(crate) fn segment_name(file: FileId) -> String {
 pub(crate) fn notes_name(file: FileId) -> String {
     format!("notes-{file:010}.nts")
 }
+
+/// Is this the name of a segment's or a notes file?
+pub(crate) fn is_ours(name: &str) -> bool {
+    let numbered = |prefix: &str, suffix: &str| {
+        let number = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(suffix));
+        number.is_some_and(|number| number.len() >= 10 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    numbered("seg-", ".sst") || numbered("notes-", ".nts")
+}

@@ -73,6 +73,11 @@ pub(crate) fn catalog_of(key_types: &[Type]) -> Arc<Catalog> {
 }
 
 struct World {
+    disk: Arc<dyn Disk>,
+    config: Config,
+    state: Mutex<TreeState>,
+    /// What the log would keep.
+    log: Vec<Write>,
     tree: Arc<Tree>,
     catalog: Arc<Catalog>,
     key_types: Vec<Type>,
@@ -82,9 +87,48 @@ struct World {
 
 impl World {
     fn new(key_types: &[Type], disk: Arc<dyn Disk>) -> World {
-        let config = Config { sstable_block_bytes: 2048, ..Config::default() };
-        let tree = Tree::open(disk, TreeState::default(), identity(), &config).expect("an empty tree opens");
-        World { tree, catalog: catalog_of(key_types), key_types: key_types.to_vec(), facts: Vec::new(), commit: 0 }
+        let config = Config { sstable_block_bytes: 2048, level0_segments_max: 2, ..Config::default() };
+        let tree = Tree::open(disk.clone(), TreeState::default(), identity(), &config).expect("an empty tree opens");
+        World {
+            disk,
+            config,
+            state: Mutex::default(),
+            log: Vec::new(),
+            tree,
+            catalog: catalog_of(key_types),
+            key_types: key_types.to_vec(),
+            facts: Vec::new(),
+            commit: 0,
+        }
+    }
+
+    fn edit(&self) -> impl Fn(&Edit) -> Result<()> {
+        |edit| {
+            let mut state = self.state.lock().expect("no test panics here");
+            *state = state.clone().after(edit);
+            Ok(())
+        }
+    }
+
+    fn freeze(&self) {
+        self.tree.freeze(self.commit, self.commit);
+    }
+
+    fn flush(&self) -> bool {
+        self.tree.flush_one(&self.edit()).expect("flushes")
+    }
+
+    /// Opens the files again and replays what they do not hold.
+    fn reopen(&mut self) {
+        let state = self.state.lock().expect("no test panics here").clone();
+        let checkpoint = state.checkpoint;
+        self.tree = Tree::open(self.disk.clone(), state, identity(), &self.config).expect("opens");
+        for (at, write) in self.log.iter().enumerate().skip(checkpoint.record as usize) {
+            let commit = at as Commit + 1;
+            let applied =
+                Applied { commit, instant: commit as i64 * 10, record: commit, catalog: &self.catalog, write };
+            self.tree.apply(&applied).expect("applies");
+        }
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -168,6 +212,7 @@ impl World {
         for id in &write.superseded[0].facts {
             assert!(!self.tree.is_current(TABLE, id).expect("readable"), "{id:?}");
         }
+        self.log.push(write);
         self.facts.extend(added);
         self.commit = commit;
     }
@@ -379,6 +424,16 @@ fn random_histories_answer_like_a_list_of_facts() {
         for step in 0..120 {
             let changes = random_changes(types, &mut dice);
             world.transact(&changes);
+            match dice.roll(12) {
+                0 => world.freeze(),
+                1 => drop(world.flush()),
+                2 => {
+                    world.freeze();
+                    while world.flush() {}
+                }
+                3 => world.reopen(),
+                _ => {}
+            }
             if step % 40 == 39 {
                 world.check(&world.snapshot(), &mut dice);
                 old.push(world.snapshot());

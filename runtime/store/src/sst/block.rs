@@ -1,0 +1,425 @@
+//! How do facts become a block, and a block facts again?
+//!
+//! Writing picks for each column the smallest encoding that can be read in place: nothing for a constant, offsets from a
+//! base for integers that lie close, numbers into sorted distinct strings where strings repeat, plain otherwise. Reading
+//! checks the archive's structure (bytecheck) and then what it means: equal lengths, rising offsets, UTF-8, codes that
+//! name something. The columns that come out share the block's bytes; nothing is copied.
+//!
+//! Holds: bytes that pass here can be read by the kernel's columns without a panic.
+//! Not here: checksums and offsets in the file (`sst::reader`), which rows make a block (`sst::builder`).
+
+use crate::{
+    format::sst_v1::{ArchivedBlockV1, ArchivedColumnV1, ArchivedLaneV1, BlockV1, ColumnV1, LaneV1},
+    run::{Run, i64_at},
+    shape::Shape,
+};
+use bytes::Bytes;
+use hashbrown::HashMap;
+use rkyv::rancor;
+use spectradb_kernel::{
+    Column, Type, Value,
+    bitmap::Bitmap,
+    column::{ByteRuns, ByteVals, Codes, Data, Vals},
+    lane::{Element, Lane},
+    time::{Date, Timestamp},
+    ty::LaneKind,
+    value::Decimal,
+};
+use std::sync::Arc;
+
+/// Why bytes are not a block.
+pub(crate) type Bad = &'static str;
+
+/// Rows of which strings are counted before a dictionary is tried.
+const SAMPLE_ROWS: usize = 256;
+
+/// The archive of a run whose columns have a shape.
+pub(crate) fn encode(run: &Run, shape: &Shape) -> rkyv::util::AlignedVec {
+    let block = BlockV1 {
+        rows: u32::try_from(run.len).expect("a block has far fewer rows"),
+        schema_version: shape.version,
+        columns: run.columns.iter().map(encode_column).collect(),
+        valid_from: encode_lane(&run.valid_from),
+        valid_to: encode_lane(&run.valid_to),
+        commit: encode_lane(&run.commit),
+        origin: encode_lane(&run.origin),
+        system_to: encode_lane(&run.system_to),
+        flags: LaneV1::ConstI64(0),
+    };
+    rkyv::to_bytes::<rancor::Error>(&block).expect("an archive in memory takes everything")
+}
+
+fn encode_column(column: &Column) -> ColumnV1 {
+    let validity = match column.validity() {
+        Some(bits) => bits.to_words().as_slice().to_vec(),
+        None => Vec::new(),
+    };
+    if !validity.is_empty() && validity.iter().all(|word| *word == 0) {
+        return ColumnV1 { validity: Vec::new(), lane: LaneV1::Null };
+    }
+    ColumnV1 { validity, lane: encode_lane(column) }
+}
+
+fn encode_lane(column: &Column) -> LaneV1 {
+    if let Some(value) = column.as_const() {
+        return constant(value);
+    }
+    let nulls = column.has_nulls();
+    match column.ty().lane() {
+        LaneKind::Bool => match column.bools() {
+            Vals::One(value) => LaneV1::ConstBool(value),
+            Vals::Many(values) => LaneV1::Bool(values.into_owned()),
+        },
+        LaneKind::I64 => match column.i64s() {
+            Vals::One(value) => LaneV1::ConstI64(value),
+            Vals::Many(values) => encode_i64s(column, &values, nulls),
+        },
+        LaneKind::F64 => match column.f64s() {
+            Vals::One(value) => LaneV1::ConstF64(value),
+            Vals::Many(values) => encode_f64s(&values, nulls),
+        },
+        LaneKind::I128 => match column.i128s() {
+            Vals::One(value) => LaneV1::ConstI128(value),
+            Vals::Many(values) => LaneV1::I128(values.into_owned()),
+        },
+        LaneKind::Bytes => encode_strings(column, nulls),
+    }
+}
+
+fn constant(value: &Value) -> LaneV1 {
+    match value {
+        Value::Null => LaneV1::Null,
+        Value::Boolean(value) => LaneV1::ConstBool(u8::from(*value)),
+        Value::Integer(value) => LaneV1::ConstI64(*value),
+        Value::Date(Date(days)) => LaneV1::ConstI64(i64::from(*days)),
+        Value::Timestamp(Timestamp(micros)) => LaneV1::ConstI64(*micros),
+        Value::Real(value) => LaneV1::ConstF64(*value),
+        Value::Numeric(value) => LaneV1::ConstI128(value.units),
+        Value::Text(text) | Value::Json(text) => LaneV1::ConstBytes(text.as_bytes().to_vec()),
+        Value::Blob(blob) => LaneV1::ConstBytes(blob.clone()),
+    }
+}
+
+fn encode_i64s(column: &Column, values: &[i64], nulls: bool) -> LaneV1 {
+    let counts = |row: &usize| !nulls || !column.is_null(*row);
+    let (mut min, mut max) = (i64::MAX, i64::MIN);
+    for row in (0..values.len()).filter(counts) {
+        min = min.min(values[row]);
+        max = max.max(values[row]);
+    }
+    if min == max && !nulls {
+        return LaneV1::ConstI64(min);
+    }
+    let span = max.wrapping_sub(min).cast_unsigned();
+    // A NULL row's slot holds any number: it is written as the base.
+    let code = |row: usize| if counts(&row) { values[row].wrapping_sub(min).cast_unsigned() } else { 0 };
+    let rows = 0..values.len();
+    if span <= u64::from(u8::MAX) {
+        LaneV1::Offsets8 { base: min, codes: rows.map(|row| code(row) as u8).collect() }
+    } else if span <= u64::from(u16::MAX) {
+        LaneV1::Offsets16 { base: min, codes: rows.map(|row| code(row) as u16).collect() }
+    } else if span <= u64::from(u32::MAX) {
+        LaneV1::Offsets32 { base: min, codes: rows.map(|row| code(row) as u32).collect() }
+    } else {
+        LaneV1::I64(values.to_vec())
+    }
+}
+
+fn encode_f64s(values: &[f64], nulls: bool) -> LaneV1 {
+    let bits = |value: &f64| value.to_bits();
+    let Some(first) = values.first() else { return LaneV1::F64(Vec::new()) };
+    if !nulls && values.iter().all(|value| bits(value) == bits(first)) {
+        return LaneV1::ConstF64(*first);
+    }
+    let sampled: hashbrown::HashSet<u64> = values.iter().take(SAMPLE_ROWS).map(bits).collect();
+    if values.len() < SAMPLE_ROWS || sampled.len() > 64 {
+        return LaneV1::F64(values.to_vec());
+    }
+    let mut distinct = sampled;
+    for value in values {
+        distinct.insert(bits(value));
+        if distinct.len() > 256 {
+            return LaneV1::F64(values.to_vec());
+        }
+    }
+    let mut sorted: Vec<u64> = distinct.into_iter().collect();
+    sorted.sort_unstable();
+    let code_of: HashMap<u64, u8> = sorted.iter().enumerate().map(|(code, bits)| (*bits, code as u8)).collect();
+    let codes = values.iter().map(|value| code_of[&bits(value)]).collect();
+    LaneV1::Doubles8 { codes, values: sorted.into_iter().map(f64::from_bits).collect() }
+}
+
+fn encode_strings(column: &Column, nulls: bool) -> LaneV1 {
+    let rows = column.len();
+    let strings = column.byte_vals();
+    if rows > 0 && !nulls && (1..rows).all(|row| strings.at(row) == strings.at(0)) {
+        return LaneV1::ConstBytes(strings.at(0).to_vec());
+    }
+    if let Some(coded) = encode_dictionary(&strings, rows) {
+        return coded;
+    }
+    let mut offsets = Vec::with_capacity(rows + 1);
+    let mut bytes = Vec::new();
+    offsets.push(0);
+    if let (ByteVals::Plain(from, all), true) = (strings, rows > 0) {
+        let (start, end) = (from[0], from[rows]);
+        bytes.extend_from_slice(&all[start as usize..end as usize]);
+        offsets.extend(from[1..=rows].iter().map(|offset| offset - start));
+        return LaneV1::Bytes { offsets, bytes };
+    }
+    for row in 0..rows {
+        bytes.extend_from_slice(strings.at(row));
+        offsets.push(u32::try_from(bytes.len()).expect("a block holds less than 4 GiB of strings"));
+    }
+    LaneV1::Bytes { offsets, bytes }
+}
+
+fn encode_dictionary(strings: &ByteVals<'_>, rows: usize) -> Option<LaneV1> {
+    let sampled: hashbrown::HashSet<&[u8]> = (0..rows.min(SAMPLE_ROWS)).map(|row| strings.at(row)).collect();
+    if rows < SAMPLE_ROWS || sampled.len() > SAMPLE_ROWS / 2 {
+        return None;
+    }
+    let mut distinct = sampled;
+    for row in 0..rows {
+        distinct.insert(strings.at(row));
+        if distinct.len() * 4 > rows {
+            return None;
+        }
+    }
+    let mut sorted: Vec<&[u8]> = distinct.into_iter().collect();
+    sorted.sort_unstable();
+    let code_of: HashMap<&[u8], u16> = sorted.iter().enumerate().map(|(code, string)| (*string, code as u16)).collect();
+    let mut offsets = vec![0u32];
+    let mut bytes = Vec::new();
+    for string in &sorted {
+        bytes.extend_from_slice(string);
+        offsets.push(u32::try_from(bytes.len()).expect("a block holds less than 4 GiB of strings"));
+    }
+    let codes = (0..rows).map(|row| code_of[strings.at(row)]);
+    Some(if sorted.len() <= 256 {
+        LaneV1::Strings8 { codes: codes.map(|code| code as u8).collect(), offsets, bytes }
+    } else {
+        LaneV1::Strings16 { codes: codes.collect(), offsets, bytes }
+    })
+}
+
+/// The facts of a block whose checksum holds. The columns share `bytes`.
+pub(crate) fn decode(bytes: &Bytes, shape: &Shape) -> Result<Run, Bad> {
+    let block = rkyv::access::<ArchivedBlockV1, rancor::Error>(bytes).map_err(|_| "a block's archive is damaged")?;
+    let rows = block.rows.to_native() as usize;
+    if block.columns.len() != shape.columns.len() || block.schema_version.to_native() != shape.version {
+        return Err("a block has other columns than the index says");
+    }
+    let columns = block.columns.iter().zip(&shape.columns);
+    let columns = columns.map(|(column, (_, ty))| decode_column(bytes, column, *ty, rows));
+    let columns = columns.collect::<Result<Vec<Column>, Bad>>()?;
+    for key in &shape.key {
+        if columns[*key].has_nulls() {
+            return Err("a key is NULL");
+        }
+    }
+    let lane = |lane: &ArchivedLaneV1, ty: Type| {
+        let column = decode_lane(bytes, lane, ty, rows, None)?;
+        if column.has_nulls() { Err("a time is NULL") } else { Ok(column) }
+    };
+    let periods = (lane(&block.valid_from, Type::Timestamp)?, lane(&block.valid_to, Type::Timestamp)?);
+    if (0..rows).any(|row| i64_at(&periods.0, row) >= i64_at(&periods.1, row)) {
+        return Err("a period ends before it begins");
+    }
+    let commit = lane(&block.commit, Type::Integer)?;
+    let origin = lane(&block.origin, Type::Integer)?;
+    let system_to = lane(&block.system_to, Type::Integer)?;
+    lane(&block.flags, Type::Integer)?;
+    Ok(Run::new(columns, periods, commit, origin, system_to))
+}
+
+/// The bytes of a part of an archive, shared.
+fn share<T>(archive: &Bytes, part: &[T]) -> Bytes {
+    let start = part.as_ptr().addr() - archive.as_ptr().addr();
+    archive.slice(start..start + size_of_val(part))
+}
+
+fn share_lane<T: Element, A>(archive: &Bytes, part: &[A]) -> Result<Lane<T>, Bad> {
+    if part.is_empty() {
+        return Ok(Lane::from_vec(Vec::new()));
+    }
+    Lane::from_bytes(share(archive, part)).map_err(|_| "a lane is not aligned")
+}
+
+fn decode_column(archive: &Bytes, column: &ArchivedColumnV1, ty: Type, rows: usize) -> Result<Column, Bad> {
+    let validity = match column.validity.len() {
+        0 => None,
+        words if words < rows.div_ceil(64) => return Err("a column's validity is too short"),
+        _ => Some(Bitmap::new(share_lane(archive, column.validity.as_slice())?, rows)),
+    };
+    decode_lane(archive, &column.lane, ty, rows, validity)
+}
+
+/// Are these offsets of `count` strings in `bytes`, each of them text if the type is?
+fn check_strings(ty: Type, offsets: &[u32], bytes: &[u8], count: usize) -> Result<(), Bad> {
+    if offsets.len() != count + 1 || offsets.windows(2).any(|pair| pair[0] > pair[1]) {
+        return Err("string offsets do not rise");
+    }
+    if offsets.last().is_some_and(|last| *last as usize > bytes.len()) {
+        return Err("a string ends beyond the block");
+    }
+    if ty != Type::Blob {
+        let text = std::str::from_utf8(bytes).map_err(|_| "a text is not UTF-8")?;
+        if offsets.iter().any(|offset| !text.is_char_boundary(*offset as usize)) {
+            return Err("a text begins within a character");
+        }
+    }
+    Ok(())
+}
+
+/// Do offsets from a base stay within the type?
+fn check_offsets(ty: Type, base: i64, code_max: u64) -> Result<(), Bad> {
+    let max = i128::from(base) + i128::from(code_max);
+    let fits = match ty {
+        Type::Date => i32::try_from(base).is_ok() && i32::try_from(max).is_ok(),
+        _ => i64::try_from(max).is_ok(),
+    };
+    if fits { Ok(()) } else { Err("an integer is out of range") }
+}
+
+fn code_max<T: Copy + Into<u64>>(codes: &[T]) -> u64 {
+    codes.iter().map(|code| (*code).into()).max().unwrap_or(0)
+}
+
+fn decode_lane(
+    archive: &Bytes,
+    lane: &ArchivedLaneV1,
+    ty: Type,
+    rows: usize,
+    validity: Option<Bitmap>,
+) -> Result<Column, Bad> {
+    let kind = ty.lane();
+    let expect = |wanted: LaneKind| if kind == wanted { Ok(()) } else { Err("a column has another type's data") };
+    let constant = |value: Value| {
+        if validity.is_some() { Err("a constant has validity") } else { Ok(Column::constant(ty, value, rows)) }
+    };
+    let column = |len: usize, data: Data| {
+        if len == rows { Ok(Column::new(ty, validity.clone(), data)) } else { Err("a column has too few rows") }
+    };
+    let offsets = |base: i64, codes: Codes, max: u64| {
+        expect(LaneKind::I64)?;
+        check_offsets(ty, base, max)?;
+        column(codes.len(), Data::FrameOfReference { base, codes })
+    };
+    let strings = |codes: Codes, max: u64, at: &[rkyv::rend::u32_le], bytes: &[u8]| {
+        expect(LaneKind::Bytes)?;
+        let runs = ByteRuns { offsets: share_lane(archive, at)?, bytes: share(archive, bytes) };
+        check_strings(ty, runs.offsets.as_slice(), bytes, at.len().saturating_sub(1))?;
+        if max as usize >= runs.len() && codes.len() > 0 {
+            return Err("a code names no string");
+        }
+        let values = Arc::new(Column::new(ty, None, Data::Bytes(runs)));
+        column(codes.len(), Data::Dictionary { codes, values })
+    };
+    let doubles = |codes: Codes, max: u64, values: &[rkyv::rend::f64_le]| {
+        expect(LaneKind::F64)?;
+        if max as usize >= values.len() && codes.len() > 0 {
+            return Err("a code names no double");
+        }
+        let values = Arc::new(Column::new(ty, None, Data::F64(share_lane(archive, values)?)));
+        column(codes.len(), Data::Dictionary { codes, values })
+    };
+    match lane {
+        ArchivedLaneV1::Null => constant(Value::Null),
+        ArchivedLaneV1::ConstBool(value) => {
+            expect(LaneKind::Bool)?;
+            constant(Value::Boolean(*value != 0))
+        }
+        ArchivedLaneV1::ConstI64(value) => {
+            expect(LaneKind::I64)?;
+            let value = value.to_native();
+            check_offsets(ty, value, 0)?;
+            constant(match ty {
+                Type::Date => Value::Date(Date(value as i32)),
+                Type::Timestamp => Value::Timestamp(Timestamp(value)),
+                _ => Value::Integer(value),
+            })
+        }
+        ArchivedLaneV1::ConstF64(value) => {
+            expect(LaneKind::F64)?;
+            constant(Value::Real(value.to_native()))
+        }
+        ArchivedLaneV1::ConstI128(value) => {
+            expect(LaneKind::I128)?;
+            constant(Value::Numeric(Decimal { units: value.to_native(), scale: ty.scale() }))
+        }
+        ArchivedLaneV1::ConstBytes(bytes) => {
+            expect(LaneKind::Bytes)?;
+            let text = || std::str::from_utf8(bytes).map(str::to_owned).map_err(|_| "a text is not UTF-8");
+            constant(match ty {
+                Type::Blob => Value::Blob(bytes.to_vec()),
+                Type::Json => Value::Json(text()?),
+                _ => Value::Text(text()?),
+            })
+        }
+        ArchivedLaneV1::Bool(values) => {
+            expect(LaneKind::Bool)?;
+            if values.iter().any(|value| *value > 1) {
+                return Err("a boolean is neither true nor false");
+            }
+            column(values.len(), Data::Bool(share_lane(archive, values.as_slice())?))
+        }
+        ArchivedLaneV1::I64(values) => {
+            expect(LaneKind::I64)?;
+            if ty == Type::Date && values.iter().any(|value| i32::try_from(value.to_native()).is_err()) {
+                return Err("an integer is out of range");
+            }
+            column(values.len(), Data::I64(share_lane(archive, values.as_slice())?))
+        }
+        ArchivedLaneV1::F64(values) => {
+            expect(LaneKind::F64)?;
+            column(values.len(), Data::F64(share_lane(archive, values.as_slice())?))
+        }
+        ArchivedLaneV1::I128(values) => {
+            expect(LaneKind::I128)?;
+            column(values.len(), Data::I128(share_lane(archive, values.as_slice())?))
+        }
+        ArchivedLaneV1::Bytes { offsets, bytes } => {
+            expect(LaneKind::Bytes)?;
+            let runs =
+                ByteRuns { offsets: share_lane(archive, offsets.as_slice())?, bytes: share(archive, bytes.as_slice()) };
+            check_strings(ty, runs.offsets.as_slice(), bytes, rows)?;
+            column(runs.len(), Data::Bytes(runs))
+        }
+        ArchivedLaneV1::Offsets8 { base, codes } => {
+            let lane: Lane<u8> = share_lane(archive, codes.as_slice())?;
+            let max = code_max(lane.as_slice());
+            offsets(base.to_native(), Codes::U8(lane), max)
+        }
+        ArchivedLaneV1::Offsets16 { base, codes } => {
+            let lane: Lane<u16> = share_lane(archive, codes.as_slice())?;
+            let max = code_max(lane.as_slice());
+            offsets(base.to_native(), Codes::U16(lane), max)
+        }
+        ArchivedLaneV1::Offsets32 { base, codes } => {
+            let lane: Lane<u32> = share_lane(archive, codes.as_slice())?;
+            let max = code_max(lane.as_slice());
+            offsets(base.to_native(), Codes::U32(lane), max)
+        }
+        ArchivedLaneV1::Strings8 { codes, offsets, bytes } => {
+            let lane: Lane<u8> = share_lane(archive, codes.as_slice())?;
+            let max = code_max(lane.as_slice());
+            strings(Codes::U8(lane), max, offsets.as_slice(), bytes.as_slice())
+        }
+        ArchivedLaneV1::Strings16 { codes, offsets, bytes } => {
+            let lane: Lane<u16> = share_lane(archive, codes.as_slice())?;
+            let max = code_max(lane.as_slice());
+            strings(Codes::U16(lane), max, offsets.as_slice(), bytes.as_slice())
+        }
+        ArchivedLaneV1::Doubles8 { codes, values } => {
+            let lane: Lane<u8> = share_lane(archive, codes.as_slice())?;
+            let max = code_max(lane.as_slice());
+            doubles(Codes::U8(lane), max, values.as_slice())
+        }
+        ArchivedLaneV1::Doubles16 { codes, values } => {
+            let lane: Lane<u16> = share_lane(archive, codes.as_slice())?;
+            let max = code_max(lane.as_slice());
+            doubles(Codes::U16(lane), max, values.as_slice())
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! How do facts lie in files?
+//!
+//! A segment is a file of blocks, each some thousand facts by columns, with an index, a filter and, for history, a
+//! directory by key. It is written once ([`Builder`]) and read in place ([`Segment`]).
+
+mod block;
+mod builder;
+mod filter;
+mod gather;
+mod reader;
+mod stats;
+
+pub(crate) use builder::{Builder, NewSegment, block_rows};
+pub(crate) use gather::{Spans, gather, with_ends};
+pub(crate) use reader::{Block, BlockRow, Segment};

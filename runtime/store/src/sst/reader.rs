@@ -1,0 +1,444 @@
+//! How is a segment read?
+//!
+//! In place: the file is mapped, and a block's columns are slices of the map. Nothing is trusted before its checksum,
+//! its structure and its meaning were checked, and nothing is checked twice: header and footer when the file is opened,
+//! index and filter when the first reader needs them, each block when the first reader touches it. What passed is kept
+//! as columns and costs the next reader nothing.
+//!
+//! Holds: any damage is [`StoreError::Corrupt`] with file and offset for the reader who touches it, and stays one.
+//! Not here: which segments a reader asks (`tree`), the walk over blocks (`scan`).
+
+use super::{block::decode, filter::Filter, stats::Zone};
+use crate::{
+    error::{Result, StoreError},
+    format::{
+        Identity,
+        header::open_head,
+        sst_v1::{
+            ArchivedIndexV1, ENVELOPE_BYTES, Envelope, FOOTER_BYTES, FOOTER_MAGIC, Footer, MAGIC, PartRef, VERSION,
+            part, type_from_v1,
+        },
+    },
+    fs::Disk,
+    keys::{Probe, partition_point},
+    notes::Ends,
+    run::{Bounds, Run, i64_at, lane_of_commit},
+    shape::Shape,
+    tree::{SegmentKind, SegmentMeta, segment_name},
+    visible::Wanted,
+};
+use bytes::Bytes;
+use rkyv::rancor;
+use spectradb_kernel::{key::i64_from_bytes, lane::Lane, schema::ColumnId, ty::LaneKind};
+use std::{
+    cmp::Ordering,
+    ops::ControlFlow,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+};
+use zerocopy::{FromBytes, IntoBytes};
+
+/// A segment of the tree.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    /// What the manifest says of it, but for its level.
+    pub(crate) meta: SegmentMeta,
+    name: String,
+    disk: Arc<dyn Disk>,
+    map: Bytes,
+    footer: Footer,
+    bounds: Bounds,
+    index: OnceLock<Index>,
+    filter: OnceLock<Filter>,
+    directory: OnceLock<Lane<u32>>,
+    noted: AtomicU64,
+    /// Its file goes when the last reader does.
+    doomed: AtomicBool,
+}
+
+/// The index of a segment, checked.
+#[derive(Debug)]
+pub(crate) struct Index {
+    pub(crate) shape: Arc<Shape>,
+    pub(crate) blocks: Vec<Block>,
+    /// The last keys of the blocks, for keys of one integer.
+    last_integers: Option<Vec<i64>>,
+}
+
+/// A block as the index knows it, and its facts once somebody touched it.
+#[derive(Debug)]
+pub(crate) struct Block {
+    pub(crate) rows: u32,
+    pub(crate) first_row: u64,
+    pub(crate) key_min: Box<[u8]>,
+    pub(crate) key_max: Box<[u8]>,
+    pub(crate) bounds: Bounds,
+    pub(crate) zones: Vec<Zone>,
+    /// The ends noted since it was written.
+    pub(crate) ends: Ends,
+    place: PartRef,
+    run: OnceLock<Run>,
+}
+
+/// A fact of a segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockRow<'a> {
+    pub(crate) segment: &'a Segment,
+    pub(crate) shape: &'a Arc<Shape>,
+    pub(crate) block: &'a Block,
+    pub(crate) run: &'a Run,
+    pub(crate) row: usize,
+}
+
+impl BlockRow<'_> {
+    /// Its end: the noted one, or its own.
+    pub(crate) fn end(&self) -> i64 {
+        self.block.ends.end_of(self.row).min(i64_at(&self.run.system_to, self.row))
+    }
+}
+
+impl Segment {
+    /// The segment of a file, mapped. Header and footer are checked.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Corrupt`] when the file is not what the manifest says, [`StoreError::Io`].
+    pub(crate) fn open(disk: &Arc<dyn Disk>, identity: Identity, meta: SegmentMeta) -> Result<Segment> {
+        let name = segment_name(meta.file);
+        let map = disk.map(&name)?;
+        let corrupt =
+            |offset: u64, what: &str| StoreError::Corrupt { file: name.clone(), offset, what: what.to_owned() };
+        if map.len() as u64 != meta.bytes {
+            let what = format!("the file has {} bytes and should have {}", map.len(), meta.bytes);
+            return Err(corrupt(map.len() as u64, &what));
+        }
+        let (header, _) = open_head(&name, &map, MAGIC, VERSION)?;
+        if header.identity().database != identity.database {
+            return Err(corrupt(0, "the file belongs to another database"));
+        }
+        let footer_at = map.len().saturating_sub(FOOTER_BYTES);
+        let footer = Footer::read_from_bytes(&map[footer_at..])
+            .map_err(|_| corrupt(footer_at as u64, "the file ends within its footer"))?;
+        if footer.magic != FOOTER_MAGIC || crc32fast::hash(&footer.as_bytes()[4..]) != footer.crc.get() {
+            return Err(corrupt(footer_at as u64, "the footer's checksum does not match"));
+        }
+        let kind = match meta.kind {
+            SegmentKind::Current => 1,
+            SegmentKind::History => 2,
+        };
+        let same = footer.root == meta.root
+            && footer.rows.get() == meta.rows
+            && footer.table.get() == meta.table.0
+            && footer.file.get() == meta.file
+            && footer.kind == kind;
+        if !same {
+            return Err(corrupt(footer_at as u64, "the footer describes another file than the manifest"));
+        }
+        let bounds = Bounds {
+            commit_min: lane_of_commit(meta.commit_min),
+            commit_max: lane_of_commit(meta.commit_max),
+            // Only the index knows the other ends of these; nobody asks the file for them.
+            end_min: 0,
+            end_max: lane_of_commit(meta.system_to_max),
+            from_min: meta.valid_from_min,
+            from_max: i64::MAX,
+            to_min: i64::MIN,
+            to_max: meta.valid_to_max,
+        };
+        Ok(Segment {
+            meta,
+            name,
+            disk: disk.clone(),
+            map,
+            footer,
+            bounds,
+            index: OnceLock::new(),
+            filter: OnceLock::new(),
+            directory: OnceLock::new(),
+            noted: AtomicU64::new(0),
+            doomed: AtomicBool::new(false),
+        })
+    }
+
+    fn corrupt(&self, offset: u64, what: &str) -> StoreError {
+        StoreError::Corrupt { file: self.name.clone(), offset, what: what.to_owned() }
+    }
+
+    /// The payload of a part whose checksum holds.
+    fn part(&self, place: &PartRef, kind: u8) -> Result<Bytes> {
+        let (offset, bytes) = (place.offset.get(), place.bytes.get());
+        let end = offset.checked_add(ENVELOPE_BYTES as u64).and_then(|start| start.checked_add(bytes));
+        let whole = end.is_some_and(|end| end <= (self.map.len() - FOOTER_BYTES) as u64);
+        if !whole || !offset.is_multiple_of(ENVELOPE_BYTES as u64) {
+            return Err(self.corrupt(offset, "a part lies outside the file"));
+        }
+        let start = offset as usize + ENVELOPE_BYTES;
+        let payload = self.map.slice(start..start + bytes as usize);
+        let envelope = Envelope::read_from_bytes(&self.map[offset as usize..start])
+            .map_err(|_| self.corrupt(offset, "a part lies outside the file"))?;
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&envelope.as_bytes()[4..]);
+        crc.update(&payload);
+        if crc.finalize() != envelope.crc.get() || envelope.crc != place.crc {
+            return Err(self.corrupt(offset, "a part's checksum does not match"));
+        }
+        if envelope.kind != kind || envelope.bytes.get() != bytes {
+            return Err(self.corrupt(offset, "a part is not what points to it"));
+        }
+        if envelope.codec != 0 || envelope.key_id.get() != 0 {
+            return Err(self.corrupt(offset, "a part is packed in a way this program does not know"));
+        }
+        Ok(payload)
+    }
+
+    /// The index.
+    pub(crate) fn index(&self) -> Result<&Index> {
+        match self.index.get() {
+            Some(index) => Ok(index),
+            None => {
+                let index = self.read_index()?;
+                Ok(self.index.get_or_init(|| index))
+            }
+        }
+    }
+
+    fn read_index(&self) -> Result<Index> {
+        let at = self.footer.index.offset.get();
+        let payload = self.part(&self.footer.index, part::INDEX)?;
+        let bad = |what: &str| self.corrupt(at, what);
+        let index = rkyv::access::<ArchivedIndexV1, rancor::Error>(&payload)
+            .map_err(|_| bad("the index's archive is damaged"))?;
+        let mut columns = Vec::with_capacity(index.columns.len());
+        for column in index.columns.iter() {
+            let ty = type_from_v1(column.ty, column.precision, column.scale);
+            columns.push((ColumnId(column.id.to_native()), ty.ok_or_else(|| bad("a column has no known type"))?));
+        }
+        let key: Vec<usize> = index.key.iter().map(|column_idx| column_idx.to_native() as usize).collect();
+        if key.is_empty() || key.iter().any(|column_idx| *column_idx >= columns.len()) {
+            return Err(bad("the key names no column"));
+        }
+        let shape = Shape { table: self.meta.table, version: index.schema_version.to_native(), columns, key };
+        let mut blocks = Vec::with_capacity(index.blocks.len());
+        let mut rows = 0;
+        for block in index.blocks.iter() {
+            if block.first_row.to_native() != rows || block.zones.len() != shape.columns.len() || block.rows == 0 {
+                return Err(bad("the index's blocks do not follow each other"));
+            }
+            rows += u64::from(block.rows.to_native());
+            blocks.push(Block {
+                rows: block.rows.to_native(),
+                first_row: block.first_row.to_native(),
+                key_min: block.key_min.as_slice().into(),
+                key_max: block.key_max.as_slice().into(),
+                bounds: Bounds {
+                    commit_min: block.commit_min.to_native(),
+                    commit_max: block.commit_max.to_native(),
+                    end_min: block.end_min.to_native(),
+                    end_max: block.end_max.to_native(),
+                    from_min: block.from_min.to_native(),
+                    from_max: block.from_max.to_native(),
+                    to_min: block.to_min.to_native(),
+                    to_max: block.to_max.to_native(),
+                },
+                zones: block.zones.iter().map(Zone::from_v1).collect(),
+                ends: Ends::default(),
+                place: PartRef {
+                    offset: block.offset.to_native().into(),
+                    bytes: block.bytes.to_native().into(),
+                    crc: block.crc.to_native().into(),
+                },
+                run: OnceLock::new(),
+            });
+        }
+        if rows != self.meta.rows {
+            return Err(bad("the index has other rows than the footer"));
+        }
+        let one_integer = shape.key_types().len() == 1 && shape.key_types().all(|ty| ty.lane() == LaneKind::I64);
+        let integer = |block: &Block| block.key_max.as_ref().try_into().ok().map(i64_from_bytes);
+        let last_integers = if one_integer { blocks.iter().map(integer).collect() } else { None };
+        Ok(Index { shape: Arc::new(shape), blocks, last_integers })
+    }
+
+    /// The facts of a block.
+    pub(crate) fn run<'s>(&'s self, block: &'s Block) -> Result<&'s Run> {
+        match block.run.get() {
+            Some(run) => Ok(run),
+            None => {
+                let index = self.index()?;
+                let payload = self.part(&block.place, part::BLOCK)?;
+                let at = block.place.offset.get();
+                let run = decode(&payload, &index.shape).map_err(|what| self.corrupt(at, what))?;
+                if run.len != block.rows as usize || run.bounds != block.bounds {
+                    return Err(self.corrupt(at, "a block is not what the index says"));
+                }
+                Ok(block.run.get_or_init(|| run))
+            }
+        }
+    }
+
+    fn filter(&self) -> Result<&Filter> {
+        match self.filter.get() {
+            Some(filter) => Ok(filter),
+            None => {
+                let payload = self.part(&self.footer.filter, part::FILTER)?;
+                let filter = Lane::from_bytes(payload).ok().and_then(Filter::over);
+                let bad = || self.corrupt(self.footer.filter.offset.get(), "the filter is not whole");
+                let filter = filter.ok_or_else(bad)?;
+                Ok(self.filter.get_or_init(|| filter))
+            }
+        }
+    }
+
+    fn directory(&self) -> Result<&Lane<u32>> {
+        match self.directory.get() {
+            Some(rows) => Ok(rows),
+            None => {
+                let payload = self.part(&self.footer.directory, part::DIRECTORY)?;
+                let bad = || self.corrupt(self.footer.directory.offset.get(), "the directory does not name every row");
+                let rows: Lane<u32> = Lane::from_bytes(payload).map_err(|_| bad())?;
+                let in_file = |row: &u32| u64::from(*row) < self.meta.rows;
+                if rows.len() as u64 != self.meta.rows || !rows.as_slice().iter().all(in_file) {
+                    return Err(bad());
+                }
+                Ok(self.directory.get_or_init(|| rows))
+            }
+        }
+    }
+
+    /// Can it hold a wanted fact, as far as the manifest knows?
+    pub(crate) fn meets(&self, wanted: &Wanted) -> bool {
+        wanted.meets(&self.bounds)
+    }
+
+    /// Visits the wanted facts of a key.
+    pub(crate) fn visit<'s>(
+        &'s self,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        let outside = probe.bytes < self.meta.key_min.as_slice() || probe.bytes > self.meta.key_max.as_slice();
+        if outside || !self.meets(wanted) || !self.filter()?.may_hold(probe.hash) {
+            return Ok(ControlFlow::Continue(()));
+        }
+        match self.meta.kind {
+            SegmentKind::Current => self.visit_current(probe, wanted, found),
+            SegmentKind::History => self.visit_history(probe, wanted, found),
+        }
+    }
+
+    fn visit_current<'s>(
+        &'s self,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        let index = self.index()?;
+        let first = match (&index.last_integers, probe.integer()) {
+            (Some(lasts), Some(key)) => lasts.partition_point(|last| *last < key),
+            _ => index.blocks.partition_point(|block| block.key_max.as_ref() < probe.bytes),
+        };
+        for block in &index.blocks[first..] {
+            if block.key_min.as_ref() > probe.bytes {
+                break;
+            }
+            if !wanted.meets(&block.bounds) {
+                continue;
+            }
+            let run = self.run(block)?;
+            let walked = probe.visit_sorted(run, &index.shape.key, wanted, &|row| block.ends.end_of(row), &mut |row| {
+                found(BlockRow { segment: self, shape: &index.shape, block, run, row })
+            });
+            if walked.is_break() {
+                return Ok(walked);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn visit_history<'s>(
+        &'s self,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        let index = self.index()?;
+        let rows = self.directory()?.as_slice();
+        // A damaged block ends the search at any place; what failed is told after it.
+        let mut failed = None;
+        let first = partition_point(rows.len(), |at| {
+            let compared = self
+                .place(u64::from(rows[at]))
+                .and_then(|(block, row)| Ok(probe.compare_row(self.run(block)?, &index.shape.key, row)));
+            compared.map_err(|error| failed = Some(error)) == Ok(Ordering::Less)
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        for at in first..rows.len() {
+            let (block, row) = self.place(u64::from(rows[at]))?;
+            let run = self.run(block)?;
+            if probe.compare_row(run, &index.shape.key, row) != Ordering::Equal
+                || i64_at(&run.valid_from, row) > wanted.from_max
+            {
+                break;
+            }
+            if wanted.holds_row(run, row, block.ends.end_of(row)) {
+                let walked = found(BlockRow { segment: self, shape: &index.shape, block, run, row });
+                if walked.is_break() {
+                    return Ok(walked);
+                }
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The block of a row of the file, and the row in it.
+    pub(crate) fn place(&self, row: u64) -> Result<(&Block, usize)> {
+        let blocks = &self.index()?.blocks;
+        let block_idx = blocks.partition_point(|block| block.first_row <= row).checked_sub(1);
+        match block_idx.map(|block_idx| &blocks[block_idx]) {
+            Some(block) if row - block.first_row < u64::from(block.rows) => {
+                Ok((block, (row - block.first_row) as usize))
+            }
+            _ => Err(self.corrupt(0, "a note or a directory names a row that the file does not have")),
+        }
+    }
+
+    /// Notes the end of a row.
+    pub(crate) fn note(&self, row: u64, end: i64) -> Result<()> {
+        let (block, row) = self.place(row)?;
+        block.ends.note(row as u32, end, block.rows as usize);
+        self.noted.fetch_add(1, Relaxed);
+        Ok(())
+    }
+
+    /// How many ends are noted.
+    pub(crate) fn noted(&self) -> u64 {
+        self.noted.load(Relaxed)
+    }
+
+    /// Every noted row of the file with its end.
+    pub(crate) fn notes(&self) -> Vec<(u64, i64)> {
+        let Some(index) = self.index.get() else { return Vec::new() };
+        let noted = |block: &Block| {
+            let first_row = block.first_row;
+            block.ends.known().noted().into_iter().map(move |(row, end)| (first_row + u64::from(row), end))
+        };
+        index.blocks.iter().flat_map(noted).collect()
+    }
+
+    /// Removes the file when the last reader lets go of it.
+    pub(crate) fn doom(&self) {
+        self.doomed.store(true, Relaxed);
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if self.doomed.load(Relaxed) && self.disk.remove(&self.name).is_err() {
+            // No manifest names it any more: the next open removes what was left here.
+        }
+    }
+}

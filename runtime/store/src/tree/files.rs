@@ -1,0 +1,90 @@
+//! Which segments does a table have, and which of them does a reader ask?
+//!
+//! Current facts lie in levels: level 0 holds what flushes wrote, newest first, each segment over any keys; on every
+//! deeper level segments are sorted by key and do not overlap but for a key that two neighbours share. History lies
+//! beside the levels, in segments over any keys.
+
+use super::{SegmentKind, SegmentMeta};
+use crate::{
+    error::Result,
+    keys::Probe,
+    sst::{BlockRow, Segment},
+    visible::Wanted,
+};
+use std::{ops::ControlFlow, sync::Arc};
+
+/// How many levels there are.
+pub(crate) const LEVEL_COUNT: usize = 8;
+
+/// The segments of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct TableFiles {
+    pub(crate) levels: [Vec<Arc<Segment>>; LEVEL_COUNT],
+    pub(crate) history: Vec<Arc<Segment>>,
+}
+
+impl Default for TableFiles {
+    fn default() -> TableFiles {
+        TableFiles { levels: std::array::from_fn(|_| Vec::new()), history: Vec::new() }
+    }
+}
+
+impl TableFiles {
+    /// Adds a segment where it belongs.
+    pub(crate) fn add(&mut self, segment: Arc<Segment>, meta: &SegmentMeta) {
+        match (meta.kind, usize::from(meta.level).min(LEVEL_COUNT - 1)) {
+            (SegmentKind::History, _) => self.history.push(segment),
+            (SegmentKind::Current, 0) => {
+                // Files are numbered in the order of their making, though a file may be added again at another level.
+                let level = &mut self.levels[0];
+                let at = level.partition_point(|other| other.meta.file > segment.meta.file);
+                level.insert(at, segment);
+            }
+            (SegmentKind::Current, level) => {
+                let level = &mut self.levels[level];
+                let at = level.partition_point(|other| other.meta.key_min < segment.meta.key_min);
+                level.insert(at, segment);
+            }
+        }
+    }
+
+    /// Takes segments out.
+    pub(crate) fn remove(&mut self, files: &[u64]) {
+        let keep = |segment: &Arc<Segment>| !files.contains(&segment.meta.file);
+        self.levels.iter_mut().for_each(|level| level.retain(keep));
+        self.history.retain(keep);
+    }
+
+    /// Every segment.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Arc<Segment>> {
+        self.levels.iter().flatten().chain(&self.history)
+    }
+
+    /// Visits the wanted facts of a key.
+    pub(crate) fn visit<'s>(
+        &'s self,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(&'s Arc<Segment>, BlockRow<'s>) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>> {
+        for segment in &self.levels[0] {
+            if segment.visit(probe, wanted, &mut |row| found(segment, row))?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        for level in self.levels[1..].iter().filter(|level| !level.is_empty()) {
+            let first = level.partition_point(|segment| segment.meta.key_max.as_slice() < probe.bytes);
+            for segment in level[first..].iter().take_while(|segment| segment.meta.key_min.as_slice() <= probe.bytes) {
+                if segment.visit(probe, wanted, &mut |row| found(segment, row))?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+        }
+        for segment in &self.history {
+            if segment.visit(probe, wanted, &mut |row| found(segment, row))?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}

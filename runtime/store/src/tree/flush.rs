@@ -1,0 +1,252 @@
+//! How does a frozen memtable become segments?
+//!
+//! Its facts are sorted once: current ones by key and validity, ended ones by end first. Each table gets a current and a
+//! history segment, and all notes on facts of older segments go to one file. Then the manifest takes them up, and then,
+//! under the writer's lock, the segments take the memtable's place: what ended after the freeze is noted on them.
+//!
+//! Holds: a fact goes to history only if it ended at or before the freeze. Whatever fails before the manifest is edited
+//! leaves files that nobody names; the next open removes them.
+//! Not here: when to freeze and who calls (the engine).
+
+use super::{Edit, NotesMeta, SegmentKind, Tree, Version, files::TableFiles, notes_name};
+use crate::{
+    error::Result,
+    format::notes_v1,
+    keys::{Probe, encode_row},
+    memtable::{Chunk, MemTable, SegmentNote},
+    notes::Known,
+    run::{Run, commit_of_lane, i64_at, lane_of_commit},
+    scan::ValidScope,
+    shape::Shape,
+    sst::{Builder, NewSegment, Segment, Spans, block_rows, gather, with_ends},
+    visible::Wanted,
+};
+use spectradb_kernel::time::Commit;
+use std::{
+    collections::BTreeMap,
+    ops::ControlFlow,
+    sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
+};
+
+/// A fact to sort: where it is, and what orders it.
+#[derive(Clone, Copy, Debug)]
+struct Sorted {
+    /// 0 for current facts.
+    end: i64,
+    /// The first eight bytes of the key.
+    prefix: u64,
+    /// Where the key lies; nowhere when eight bytes are all of it.
+    key_start: usize,
+    key_len: u32,
+    chunk: u32,
+    row: u32,
+    from: i64,
+}
+
+/// Facts under sorting.
+#[derive(Debug, Default)]
+struct Sorter {
+    keys: Vec<u8>,
+    rows: Vec<Sorted>,
+}
+
+impl Sorter {
+    fn push(&mut self, chunk: u32, row: usize, end: i64, run: &Run, shape: &Shape) {
+        let key_start = self.keys.len();
+        encode_row(&run.columns, &shape.key, row, &mut self.keys);
+        let key = &self.keys[key_start..];
+        let mut prefix = [0; 8];
+        let len = key.len().min(8);
+        prefix[..len].copy_from_slice(&key[..len]);
+        let mut key_len = key.len() as u32;
+        if key_len == 8 {
+            self.keys.truncate(key_start);
+            key_len = 0;
+        }
+        let from = i64_at(&run.valid_from, row);
+        let prefix = u64::from_be_bytes(prefix);
+        self.rows.push(Sorted { end, prefix, key_start, key_len, chunk, row: row as u32, from });
+    }
+
+    fn sort(&mut self) {
+        let key = |row: &Sorted| &self.keys[row.key_start..row.key_start + row.key_len as usize];
+        let order = |a: &Sorted, b: &Sorted| {
+            let first = (a.end, a.prefix).cmp(&(b.end, b.prefix));
+            first.then_with(|| key(a).cmp(key(b))).then(a.from.cmp(&b.from))
+        };
+        // What arrived in order is not sorted again.
+        if !self.rows.is_sorted_by(|a, b| order(a, b).is_le()) {
+            self.rows.sort_unstable_by(order);
+        }
+    }
+}
+
+impl Tree {
+    /// Writes the oldest frozen memtable to segments; `edit` makes the change of files durable. Answers whether there was
+    /// one.
+    ///
+    /// # Errors
+    /// What writing files or `edit` gives: then the memtable stays, and the call can be made again.
+    pub(crate) fn flush_one(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
+        let _flushing = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(frozen) = self.version.load().frozen.first().cloned() else { return Ok(false) };
+        let upto = lane_of_commit(frozen.upto.commit);
+        let mut segments = Vec::new();
+        for (_, table) in frozen.memtable.tables() {
+            self.write_table(&table.chunks(), upto, &mut segments)?;
+        }
+        let mut files = self.files();
+        let mut change = Edit { checkpoint: Some(frozen.upto), ..Edit::default() };
+        change.add.extend(segments.iter().map(|segment| segment.meta.clone()));
+        let notes = frozen.memtable.notes().iter().map(|note| (note.file, note.row, note.end)).collect();
+        change.add_notes.extend(self.write_notes(notes)?);
+        change.next_file = self.next_file.load(Relaxed);
+        edit(&change)?;
+        files.notes.extend(change.add_notes);
+        files.checkpoint = frozen.upto;
+
+        let _writer = self.writer();
+        let old = self.version.load_full();
+        let mut tables = old.tables.clone();
+        for segment in &segments {
+            let files: &mut Arc<TableFiles> = tables.entry(segment.meta.table).or_default();
+            Arc::make_mut(files).add(segment.clone(), &segment.meta);
+        }
+        let version = Version { active: old.active.clone(), frozen: old.frozen[1..].to_vec(), tables };
+        for (table, mem) in frozen.memtable.tables() {
+            for chunk in mem.chunks() {
+                for (row, end) in chunk.ends.known().noted().into_iter().filter(|(_, end)| *end > upto) {
+                    renote(&version, &segments, (&chunk.run, &chunk.shape, row as usize), end, table.0)?;
+                }
+            }
+        }
+        self.version.store(Arc::new(version));
+        Ok(true)
+    }
+
+    /// Writes a notes file of these notes; none when there are none.
+    pub(super) fn write_notes(&self, mut notes: Vec<notes_v1::Note>) -> Result<Option<NotesMeta>> {
+        if notes.is_empty() {
+            return Ok(None);
+        }
+        notes.sort_unstable();
+        let file = self.next_file.fetch_add(1, Relaxed);
+        let (bytes, root) = notes_v1::write(self.identity, &notes);
+        let out = self.disk.create(&notes_name(file))?;
+        out.write_at(&bytes, 0)?;
+        out.sync()?;
+        self.disk.sync_dir()?;
+        let mut targets: Vec<u64> = notes.iter().map(|(target, ..)| *target).collect();
+        targets.dedup();
+        Ok(Some(NotesMeta { file, bytes: bytes.len() as u64, targets, count: notes.len() as u64, root }))
+    }
+
+    /// Writes the facts of a table: those that ended by `upto` apart from the rest, and each schema version apart.
+    fn write_table(&self, chunks: &[Arc<Chunk>], upto: i64, segments: &mut Vec<Arc<Segment>>) -> Result<()> {
+        let mut versions: BTreeMap<u32, Vec<&Chunk>> = BTreeMap::new();
+        for chunk in chunks {
+            versions.entry(chunk.shape.version).or_default().push(chunk);
+        }
+        for chunks in versions.values() {
+            let known: Vec<Known> = chunks.iter().map(|chunk| chunk.ends.known()).collect();
+            for kind in [SegmentKind::Current, SegmentKind::History] {
+                let mut sorter = Sorter::default();
+                for (chunk_idx, (chunk, known)) in chunks.iter().zip(&known).enumerate() {
+                    if kind == SegmentKind::History && matches!(known, Known::Nothing) {
+                        continue;
+                    }
+                    for row in 0..chunk.run.len {
+                        let end = known.end_of(row);
+                        match kind {
+                            SegmentKind::Current if end > upto => {
+                                sorter.push(chunk_idx as u32, row, 0, &chunk.run, &chunk.shape);
+                            }
+                            SegmentKind::History if end <= upto => {
+                                sorter.push(chunk_idx as u32, row, end, &chunk.run, &chunk.shape);
+                            }
+                            SegmentKind::Current | SegmentKind::History => {}
+                        }
+                    }
+                }
+                if !sorter.rows.is_empty() {
+                    sorter.sort();
+                    segments.push(self.write_sorted(chunks, &sorter.rows, kind)?);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_sorted(&self, chunks: &[&Chunk], rows: &[Sorted], kind: SegmentKind) -> Result<Arc<Segment>> {
+        let runs: Vec<&Run> = chunks.iter().map(|chunk| &chunk.run).collect();
+        let bytes: usize = runs.iter().map(|run| run.memory_bytes()).sum();
+        let all: usize = runs.iter().map(|run| run.len).sum();
+        let per_block = block_rows(bytes / all.max(1), self.config.sstable_block_bytes);
+        let mut builder = self.builder(&chunks[0].shape, 0, kind)?;
+        for block in rows.chunks(per_block) {
+            let mut spans = Spans::default();
+            block.iter().for_each(|row| spans.push(row.chunk as usize, row.row as usize..row.row as usize + 1));
+            let mut run = gather(&runs, &spans);
+            if kind == SegmentKind::History {
+                run = with_ends(run, block.iter().map(|row| row.end).collect());
+            }
+            builder.add(&run)?;
+        }
+        self.open_built(builder)
+    }
+
+    /// A new segment of this tree.
+    pub(super) fn builder(&self, shape: &Arc<Shape>, level: u8, kind: SegmentKind) -> Result<Builder> {
+        let file = self.next_file.fetch_add(1, Relaxed);
+        let bits_per_key = self.config.bloom_bits_per_key;
+        Builder::create(&self.disk, self.identity, shape, NewSegment { file, level, kind, bits_per_key })
+    }
+
+    /// Ends a new segment and opens it for reading.
+    pub(super) fn open_built(&self, builder: Builder) -> Result<Arc<Segment>> {
+        let meta = builder.finish()?;
+        Ok(Arc::new(Segment::open(&self.disk, self.identity, meta)?))
+    }
+}
+
+/// Notes an end on the fact of one of these segments that is the same as a row of a run, and in the memtable that will
+/// be flushed with the commit that ended it.
+pub(super) fn renote(
+    version: &Version,
+    segments: &[Arc<Segment>],
+    (run, shape, row): (&Run, &Shape, usize),
+    end: i64,
+    table: u32,
+) -> Result<()> {
+    let mut key = Vec::new();
+    encode_row(&run.columns, &shape.key, row, &mut key);
+    let probe = Probe::new(&key, &mut shape.key_types());
+    let (from, commit) = (i64_at(&run.valid_from, row), i64_at(&run.commit, row));
+    let wanted = Wanted::current(ValidScope::At(from));
+    for segment in
+        segments.iter().filter(|segment| segment.meta.table.0 == table && segment.meta.kind == SegmentKind::Current)
+    {
+        let mut place = None;
+        let walked = segment.visit(&probe, &wanted, &mut |found| {
+            if i64_at(&found.run.valid_from, found.row) == from && i64_at(&found.run.commit, found.row) == commit {
+                place = Some(found.block.first_row + found.row as u64);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        debug_assert_eq!(walked.is_break(), place.is_some());
+        if let Some(row) = place {
+            segment.note(row, end)?;
+            memtable_of(version, commit_of_lane(end)).note(SegmentNote { file: segment.meta.file, row, end });
+            return Ok(());
+        }
+    }
+    debug_assert!(false, "a fact that ended later is in the new segments");
+    Ok(())
+}
+
+/// The memtable that a commit was applied to.
+pub(super) fn memtable_of(version: &Version, commit: Commit) -> &MemTable {
+    let frozen = version.frozen.iter().find(|frozen| commit <= frozen.upto.commit);
+    frozen.map_or(&version.active, |frozen| &frozen.memtable)
+}
