@@ -258,9 +258,6 @@ impl Inner {
 
 #[expect(dead_code)]
 impl crate::tree::Tree {
-    fn flush_one(&self, _: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
-        Ok(false)
-    }
     fn compact_one(&self, _: u64, _: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
         Ok(false)
     }
