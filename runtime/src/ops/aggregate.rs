@@ -163,3 +163,6 @@ impl Call {
         folded.map_err(|fault| ExecError::row(fault, self.spec.place))
     }
 }
+
+#[cfg(test)]
+mod tests;

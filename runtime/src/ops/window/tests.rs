@@ -3,7 +3,7 @@
 use super::*;
 use crate::ops::testing::{batches_of, drain};
 use proptest::prelude::*;
-use spectradb_kernel::{Value, key};
+use spectradb_kernel::{Value, agg, key, ty::TypeClass};
 use std::cmp::Ordering;
 
 /// Partition, order, value, offset.
@@ -50,6 +50,8 @@ proptest! {
         ];
         let columns = TYPES.iter().zip(&columns).map(|(ty, values)| Column::from_values(*ty, values)).collect();
         let batch = Batch::new(columns, rows.len());
+        let sum = agg::find("sum", Some(TypeClass::Integer)).expect("the kernel has it");
+        let count = agg::find("count", None).expect("the kernel has it");
         let shift = |forward, default| WindowFunction::Shift { value: given(2), offset: given(3), default, forward };
         let calls = vec![
             call(WindowFunction::RowNumber, Type::Integer),
@@ -57,10 +59,12 @@ proptest! {
             call(WindowFunction::DenseRank, Type::Integer),
             call(shift(false, None), Type::Text),
             call(shift(true, Some(given(2))), Type::Text),
+            call(WindowFunction::Aggregate { aggregate: sum, arg: Some(given(4)) }, Type::Integer),
+            WindowCallSpec { order: vec![], ..call(WindowFunction::Aggregate { aggregate: count, arg: None }, Type::Integer) },
         ];
         let spec = WindowSpec { out: vec![given(4)], calls };
         let window = Window::new(batches_of(&batch, batch_rows), spec, Tuning { batch_rows });
-        let types = [Type::Integer, Type::Integer, Type::Integer, Type::Integer, Type::Text, Type::Text];
+        let types = [Type::Integer, Type::Integer, Type::Integer, Type::Integer, Type::Text, Type::Text, Type::Integer, Type::Integer];
         let columns = drain(window, &types);
         prop_assert_eq!(columns[0].len(), rows.len());
         for row in 0..rows.len() {
@@ -73,13 +77,16 @@ proptest! {
                 Some(other) => rows[*other].2.clone().into(),
                 None => default,
             };
-            let wanted: [Value; 6] = [
+            let frame = near.iter().copied().filter(|other| compare(&rows, *other, row).is_le());
+            let wanted: [Value; 8] = [
                 (row as i64).into(),
                 (at as i64 + 1).into(),
                 (before.len() as i64 + 1).into(),
                 (kinds.len() as i64 + 1).into(),
                 rows[row].3.map_or(Value::Null, |by| shifted(-by, Value::Null)),
                 rows[row].3.map_or(Value::Null, |by| shifted(by, rows[row].2.clone().into())),
+                (frame.sum::<usize>() as i64).into(),
+                (near.len() as i64).into(),
             ];
             let got: Vec<Value> = columns.iter().map(|column| column.value(row)).collect();
             prop_assert_eq!(got, wanted.to_vec());
