@@ -1,0 +1,119 @@
+//! Do many writers and readers at once see one history?
+
+mod support;
+
+use spectradb_store::{CommitError, Config, OsDisk, RecordBody, SimDisk, Store, StoreError, SystemClock, fs::Fault};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+use support::{names, names_as_of, new_table, open, small, upsert};
+
+/// Writers that share keys retry on conflicts; every acknowledged write is in the ledger once, and each snapshot is the
+/// state that the ledger makes of the commits before it.
+#[test]
+fn writers_and_readers_agree_with_the_ledger() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let config = Config { memtable_bytes_max: 64 << 10, log_segment_bytes: 64 << 10, ..Config::default() };
+    let disk = Arc::new(OsDisk::open(folder.path()).expect("it is there"));
+    let store = Store::open(disk.clone(), Arc::new(SystemClock), config.clone()).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let conflicts = AtomicU64::new(0);
+    let (writers, writes) = (4, 60);
+    thread::scope(|scope| {
+        for writer in 0..writers {
+            let (store, table, conflicts) = (&store, &table, &conflicts);
+            scope.spawn(move || {
+                for number in 0..writes {
+                    let text = format!("w{writer}-{number}");
+                    loop {
+                        let snapshot = store.snapshot();
+                        let rows = [(number % 3, text.as_str()), (1_000 * (writer + 1) + number, text.as_str())];
+                        match store.commit(upsert(&snapshot, table, &rows)) {
+                            Ok(_) => break,
+                            Err(CommitError::Conflict { .. }) => conflicts.fetch_add(1, Ordering::Relaxed),
+                            Err(error) => panic!("{error}"),
+                        };
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            let mut last = 0;
+            while last < (writers * writes) as u64 {
+                let snapshot = store.snapshot();
+                assert!(snapshot.commit() >= last, "visible commits never go back");
+                last = snapshot.commit();
+                let seen = names_as_of(&snapshot, &table, last);
+                // Each commit adds one key of its own; the shared keys are there from the first commits on.
+                let own = seen.keys().filter(|id| **id >= 1_000).count() as u64;
+                assert_eq!(own, last, "a snapshot holds whole commits, and all of them");
+            }
+        });
+    });
+    let check = |store: &Store| {
+        let mut model = BTreeMap::new();
+        let mut commits = 0;
+        for record in store.replay(1).expect("all is kept") {
+            let RecordBody::Commit { commit, write, .. } = record.expect("the chain verifies").body else { continue };
+            commits += 1;
+            assert_eq!(commit, commits);
+            let batch = &write.facts[0];
+            for (id, name) in batch.columns[0].values().zip(batch.columns[1].values()) {
+                let spectradb_kernel::Value::Integer(id) = id else { panic!("a key is an integer") };
+                model.insert(id, name.to_string());
+            }
+        }
+        assert_eq!(commits, (writers * writes) as u64);
+        assert_eq!(names(store, &table), model);
+    };
+    check(&store);
+    drop(store);
+    check(&Store::open(disk, Arc::new(SystemClock), config).expect("the last clone closed it"));
+}
+
+/// When the sync that many wait for fails, each of them is told so, and nobody waits for ever.
+#[test]
+fn a_failed_sync_is_told_to_all_who_wait() {
+    for after in 1..12 {
+        let disk = SimDisk::new(after);
+        let store = open(&disk, &small()).expect("a new database");
+        let table = store.create_table(new_table("t"), 0).expect("the name is free");
+        for call in 0..3 {
+            disk.inject(Fault::Call(disk.calls() + after + call));
+        }
+        let outcomes: Vec<_> = thread::scope(|scope| {
+            let write = |id: i64| {
+                let (store, table) = (&store, &table);
+                scope.spawn(move || store.commit(upsert(&store.snapshot(), table, &[(id, "a")])))
+            };
+            let writers: Vec<_> = (0..4).map(write).collect();
+            writers.into_iter().map(|writer| writer.join().expect("no panic")).collect()
+        });
+        let acknowledged = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        let visible = store.snapshot().commit();
+        assert_eq!(visible, acknowledged as u64, "what is visible was acknowledged: {outcomes:?}");
+        let poisoned = outcomes.iter().any(|outcome| {
+            matches!(outcome, Err(CommitError::Store(StoreError::OutcomeUnknown { .. } | StoreError::WritesRefused { .. })))
+        });
+        let next = store.commit(upsert(&store.snapshot(), &table, &[(99, "z")]));
+        assert_eq!(poisoned, matches!(next, Err(CommitError::Store(StoreError::WritesRefused { .. }))), "{next:?}");
+        assert_eq!(names(&store, &table).len() as u64, store.snapshot().commit(), "reads go on");
+        disk.heal();
+    }
+}
+
+/// A second opener, in this process or another, is told who has the database.
+#[test]
+fn a_second_opener_is_told_the_holder() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let store = Store::open_path(folder.path(), Config::default()).expect("a new database");
+    let refused = Store::open_path(folder.path(), Config::default()).expect_err("it is open");
+    assert_eq!(refused.to_string(), format!("database is locked by process {}", std::process::id()));
+    drop(store);
+    drop(Store::open_path(folder.path(), Config::default()).expect("it is free again"));
+}
