@@ -1,15 +1,17 @@
 //! Which rows have the same key?
 //!
-//! Every distinct key gets a number, in order of first appearance. A lone column of integers is its own key; anything else
-//! is written as the sort key of `spectradb_kernel::key`, whose bytes are equal exactly when the data are: NULL equals
-//! NULL, -0.0 equals 0.0, every NaN every NaN, and JSON numbers equal what they equal in value. Dictionary columns are
-//! looked up once for each distinct value of a batch, constants once a batch.
+//! Every distinct key gets a number, in order of first appearance. A column of integers is its own key; any other is written
+//! as the sort key of `spectradb_kernel::key`, whose bytes are equal exactly when the data are: NULL equals NULL, -0.0
+//! equals 0.0, every NaN every NaN, and JSON numbers equal what they equal in value. Dictionary columns are looked up once
+//! for each distinct value of a batch, constants once a batch. Of several columns each is numbered on its own; then the
+//! numbers are paired from left to right, and a pair of numbers is an integer again.
 //!
 //! Holds: numbers do not depend on hashes. Not here: what is kept for a group (`aggregate`, `hash_join`, `distinct`).
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 use spectradb_kernel::{
-    Column,
+    Column, Type, Value,
+    bitmap::Bitmap,
     column::{Data, Vals},
     key::{self, SortOrder},
     ty::LaneKind,
@@ -42,8 +44,10 @@ enum Keys {
     Unknown,
     /// A lone column of 64-bit integers.
     Ints { table: HashTable<(i64, u32)>, null: Option<u32> },
-    /// Anything else: keys one after another, cut by `ends`.
+    /// Any other lone column: keys one after another, cut by `ends`.
     Bytes { table: HashTable<u32>, bytes: Vec<u8>, ends: Vec<usize> },
+    /// Several columns, and the pairs of the numbers before a column and its own.
+    Several { columns: Vec<Groups>, pairs: Vec<Groups> },
 }
 
 impl Groups {
@@ -61,6 +65,10 @@ impl Groups {
     /// Appends the group of each row to `groups`; keys not seen before get the next numbers. Rows that are the first of
     /// their group are appended to `firsts`.
     pub(super) fn assign(&mut self, columns: &[Column], len: usize, groups: &mut Vec<u32>, firsts: &mut Vec<u32>) {
+        if columns.is_empty() {
+            // Rows without columns are all the same row.
+            return self.assign(&[Column::constant(Type::Boolean, Value::Boolean(true), len)], len, groups, firsts);
+        }
         self.choose(columns);
         self.run(columns, len, groups, &mut |row| firsts.push(row), true);
     }
@@ -77,7 +85,11 @@ impl Groups {
         }
         self.keys = match columns {
             [only] if only.ty().lane() == LaneKind::I64 => Keys::Ints { table: HashTable::new(), null: None },
-            _ => Keys::Bytes { table: HashTable::new(), bytes: Vec::new(), ends: Vec::new() },
+            [_] => Keys::Bytes { table: HashTable::new(), bytes: Vec::new(), ends: Vec::new() },
+            several => Keys::Several {
+                columns: several.iter().map(|_| Groups::new(self.nulls)).collect(),
+                pairs: several.iter().skip(1).map(|_| Groups::new(Nulls::Nothing)).collect(),
+            },
         };
     }
 
@@ -85,7 +97,10 @@ impl Groups {
         if len == 0 {
             return;
         }
-        if columns.iter().all(|column| column.as_const().is_some()) {
+        if let Keys::Several { .. } = self.keys {
+            return self.run_several(columns, len, groups, first, grow);
+        }
+        if columns[0].as_const().is_some() {
             let group = self.one(columns, 0, &mut |_| first(0), grow);
             groups.resize(groups.len() + len, group);
             return;
@@ -146,6 +161,54 @@ impl Groups {
         }
     }
 
+    fn run_several(
+        &mut self,
+        columns: &[Column],
+        len: usize,
+        groups: &mut Vec<u32>,
+        first: &mut dyn FnMut(u32),
+        grow: bool,
+    ) {
+        let Keys::Several { columns: singles, pairs } = &mut self.keys else {
+            unreachable!("the keys' form was chosen")
+        };
+        let mut numbers = Vec::with_capacity(len);
+        let mut ignored = Vec::new();
+        let mut so_far: Vec<u32> = Vec::with_capacity(len);
+        for (position, (single, column)) in singles.iter_mut().zip(columns).enumerate() {
+            numbers.clear();
+            let column = std::slice::from_ref(column);
+            if grow {
+                single.assign(column, len, &mut numbers, &mut ignored)
+            } else {
+                single.find(column, len, &mut numbers)
+            }
+            let Some(before) = position.checked_sub(1) else {
+                std::mem::swap(&mut so_far, &mut numbers);
+                continue;
+            };
+            let is_known: Vec<bool> =
+                so_far.iter().zip(&numbers).map(|(a, b)| *a != NO_GROUP && *b != NO_GROUP).collect();
+            let pair_of = |(a, b): (&u32, &u32)| i64::from(*a) << 32 | i64::from(*b);
+            let pair = Column::from_i64s(Type::Integer, so_far.iter().zip(&numbers).map(pair_of).collect());
+            let pair = match is_known.iter().all(|known| *known) {
+                true => pair,
+                false => pair.with_validity(Some(Bitmap::from_bools(is_known.into_iter()))),
+            };
+            so_far.clear();
+            let is_last = position + 1 == pairs.len() + 1;
+            let mut note = |row| {
+                if is_last {
+                    first(row)
+                }
+            };
+            pairs[before].choose(std::slice::from_ref(&pair));
+            pairs[before].run(&[pair], len, &mut so_far, &mut note, grow);
+        }
+        self.len = pairs.last().expect("several columns have a pair").len;
+        groups.append(&mut so_far);
+    }
+
     /// The group of one row's key.
     fn one(&mut self, columns: &[Column], row: usize, first: &mut dyn FnMut(()), grow: bool) -> u32 {
         let is_null = |column: &Column| column.is_null(row);
@@ -153,7 +216,7 @@ impl Groups {
             return NO_GROUP;
         }
         match &mut self.keys {
-            Keys::Unknown => unreachable!("the keys' form was chosen"),
+            Keys::Unknown | Keys::Several { .. } => unreachable!("the keys' form was chosen"),
             Keys::Ints { table, null } => {
                 if columns[0].is_null(row) {
                     return null_group(self.nulls, null, &mut self.len, grow, &mut || first(()));
@@ -240,7 +303,7 @@ fn int_group(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use spectradb_kernel::{Type, Value, column::Codes};
+    use spectradb_kernel::column::Codes;
     use std::sync::Arc;
 
     fn assign(groups: &mut Groups, columns: &[Column]) -> (Vec<u32>, Vec<u32>) {

@@ -17,6 +17,7 @@ use spectradb_kernel::{
     key::{self, SortOrder},
     ty::LaneKind,
 };
+use std::cmp::Ordering;
 
 /// An order and what it gives.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,8 +69,7 @@ impl Sort {
             builder.push(&batch);
             if builder.len() >= full {
                 let rows = builder.finish();
-                let mut order = self.order_of(&rows);
-                order.truncate(wanted);
+                let order = self.order_of(&rows, wanted);
                 let columns = rows.take(0..held.len(), &order);
                 let renumbered = held.iter().enumerate().map(|(column_idx, given)| Given { column_idx, ..*given });
                 let mut kept = RowsBuilder::new(renumbered.collect());
@@ -78,17 +78,16 @@ impl Sort {
             }
         }
         let rows = builder.finish();
-        self.order = self.order_of(&rows);
-        self.order.truncate(wanted);
+        self.order = self.order_of(&rows, wanted);
         self.rows = Some(rows);
         Ok(())
     }
 
-    fn order_of(&self, rows: &Rows) -> Vec<u32> {
+    fn order_of(&self, rows: &Rows, wanted: usize) -> Vec<u32> {
         let out_count = self.spec.out.len();
         let keys: Vec<Column> = (0..self.spec.keys.len()).map(|idx| rows.whole_column(out_count + idx)).collect();
         let orders: Vec<SortOrder> = self.spec.keys.iter().map(|key| key.order).collect();
-        sorted_rows(&keys, &orders, rows.len())
+        sorted_rows(&keys, &orders, rows.len(), wanted)
     }
 }
 
@@ -111,52 +110,60 @@ impl Source for Sort {
     }
 }
 
-/// The numbers of `len` rows in the order of their keys; rows with equal keys keep theirs.
-pub(super) fn sorted_rows(keys: &[Column], orders: &[SortOrder], len: usize) -> Vec<u32> {
+/// The numbers of the first `wanted` of `len` rows in the order of their keys; rows with equal keys keep theirs.
+pub(super) fn sorted_rows(keys: &[Column], orders: &[SortOrder], len: usize, wanted: usize) -> Vec<u32> {
     if keys.iter().all(|key| key.as_const().is_some()) {
-        return (0..len as u32).collect();
+        return (0..len.min(wanted) as u32).collect();
     }
     if let ([key], [order]) = (keys, orders)
-        && let Some(rows) = sorted_by_number(key, *order)
+        && let Some(rows) = sorted_by_number(key, *order, wanted)
     {
         return rows;
     }
     let bytes = SortKeys::new(keys, orders, len);
-    let mut order: Vec<(u64, u32)> = (0..len).map(|row| (bytes.head(row), row as u32)).collect();
-    order.sort_unstable_by(|(head_a, a), (head_b, b)| {
+    let order = (0..len).map(|row| (bytes.head(row), row as u32)).collect();
+    let compare = |(head_a, a): &(u64, u32), (head_b, b): &(u64, u32)| {
         head_a.cmp(head_b).then_with(|| bytes.of(*a as usize).cmp(bytes.of(*b as usize))).then(a.cmp(b))
-    });
-    order.into_iter().map(|(_, row)| row).collect()
+    };
+    smallest(order, wanted, compare).into_iter().map(|(_, row)| row).collect()
 }
 
-/// Sorts by one column of eight bytes or fewer; `None` for a column of another kind.
-fn sorted_by_number(key: &Column, order: SortOrder) -> Option<Vec<u32>> {
+/// The first `wanted` items in order. No two are equal.
+fn smallest<T>(mut items: Vec<T>, wanted: usize, compare: impl Fn(&T, &T) -> Ordering + Copy) -> Vec<T> {
+    if wanted == 0 {
+        return Vec::new();
+    }
+    if wanted < items.len() {
+        items.select_nth_unstable_by(wanted - 1, compare);
+        items.truncate(wanted);
+    }
+    if !items.is_sorted_by(|a, b| compare(a, b).is_lt()) {
+        items.sort_unstable_by(compare);
+    }
+    items
+}
+
+/// Sorts by one column of integers or booleans; `None` for a column of another kind.
+fn sorted_by_number(key: &Column, order: SortOrder, wanted: usize) -> Option<Vec<u32>> {
     let ordered = |bits: u64| if order.descending { !bits } else { bits };
-    let null = if order.nulls_first { 0u8 } else { 2 };
-    let rank = |row: usize| if key.is_null(row) { null } else { 1 };
-    let mut rows: Vec<(u8, u64, u32)> = match key.ty().lane() {
+    let numbers: Vec<u64> = match key.ty().lane() {
         LaneKind::I64 => {
             let Vals::Many(values) = key.i64s() else { return None };
-            let number = |value: i64| ordered(u64::from_be_bytes(key::i64_bytes(value)));
-            values.iter().enumerate().map(|(row, value)| (rank(row), number(*value), row as u32)).collect()
+            values.iter().map(|value| ordered(u64::from_be_bytes(key::i64_bytes(*value)))).collect()
         }
         LaneKind::Bool => {
             let Vals::Many(values) = key.bools() else { return None };
-            let number = |value: u8| ordered(u64::from(value));
-            values.iter().enumerate().map(|(row, value)| (rank(row), number(*value), row as u32)).collect()
+            values.iter().map(|value| ordered(u64::from(*value))).collect()
         }
         LaneKind::F64 | LaneKind::I128 | LaneKind::Bytes => return None,
     };
-    if key.has_nulls() {
-        rows.iter_mut().filter(|(rank, ..)| *rank != 1).for_each(|(_, number, _)| *number = 0);
-        rows.sort_unstable();
-        return Some(rows.into_iter().map(|(_, _, row)| row).collect());
+    let rows = numbers.into_iter().zip(0u32..);
+    if !key.has_nulls() {
+        return Some(smallest(rows.collect(), wanted, Ord::cmp).into_iter().map(|(_, row)| row).collect());
     }
-    let mut rows: Vec<(u64, u32)> = rows.into_iter().map(|(_, number, row)| (number, row)).collect();
-    if !rows.is_sorted() {
-        rows.sort_unstable();
-    }
-    Some(rows.into_iter().map(|(_, row)| row).collect())
+    let null = if order.nulls_first { 0u8 } else { 2 };
+    let rows = rows.map(|(number, row)| if key.is_null(row as usize) { (null, 0, row) } else { (1, number, row) });
+    Some(smallest(rows.collect(), wanted, Ord::cmp).into_iter().map(|(_, _, row)| row).collect())
 }
 
 /// The sort keys of rows, one after another.

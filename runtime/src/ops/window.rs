@@ -158,7 +158,7 @@ impl Arrangement {
         let orders: Vec<SortOrder> = order.iter().map(|key| key.order).collect();
         let all: Vec<Column> = partition_columns.iter().chain(&order_columns).cloned().collect();
         let all_orders: Vec<SortOrder> = partition_orders.iter().chain(&orders).copied().collect();
-        let rows = sorted_rows(&all, &all_orders, len);
+        let rows = sorted_rows(&all, &all_orders, len, len);
         let partition_keys = SortKeys::new(&partition_columns, &partition_orders, len);
         let order_keys = SortKeys::new(&order_columns, &orders, len);
         let mut partitions: Vec<Vec<Range<usize>>> = Vec::new();

@@ -4,7 +4,6 @@ use super::*;
 use crate::ops::testing::{batches_of, drain};
 use proptest::prelude::*;
 use spectradb_kernel::Value;
-use std::cmp::Ordering;
 
 fn value_of(ty: Type) -> BoxedStrategy<Value> {
     let value = match ty {
