@@ -93,7 +93,7 @@ fn i128_bytes(value: i128) -> [u8; 16] {
 /// Appends a string so that no other begins with it: 00 becomes 00 FF, the end 00 00.
 pub(crate) fn push_string(string: &[u8], out: &mut Vec<u8>) {
     let mut rest = string;
-    while let Some(zero) = rest.iter().position(|byte| *byte == 0) {
+    while let Some(zero) = memchr::memchr(0, rest) {
         out.extend_from_slice(&rest[..zero]);
         out.extend_from_slice(&[0, 0xff]);
         rest = &rest[zero + 1..];
@@ -225,7 +225,7 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], KeyError> {
 fn take_string(rest: &mut &[u8]) -> Result<Vec<u8>, KeyError> {
     let mut string = Vec::new();
     loop {
-        let zero = rest.iter().position(|byte| *byte == 0).ok_or(KeyError { what: "a string does not end" })?;
+        let zero = memchr::memchr(0, rest).ok_or(KeyError { what: "a string does not end" })?;
         string.extend_from_slice(&rest[..zero]);
         let after = rest.get(zero + 1).copied();
         *rest = rest.get(zero + 2..).unwrap_or_default();

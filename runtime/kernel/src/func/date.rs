@@ -8,11 +8,15 @@
 //! Not here: intervals, time zones.
 
 use super::{
-    Fault,
+    Fault, RowFault,
     datetime::{DAYS_MAX, DAYS_MIN, is_finite, midnight},
-    lift::functions,
+    lift::{self, Call, Class, Fixed, class, functions},
 };
-use crate::time::{MICROS_PER_DAY, civil_from_days, days_from_civil};
+use crate::{
+    column::Column,
+    time::{MICROS_PER_DAY, civil_from_days, days_from_civil},
+    value::Value,
+};
 
 /// A part of a date or of a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,19 +135,29 @@ fn whole_field(field: Field, days: i64, of_day: i64) -> Option<i64> {
 
 /// A whole field of an instant; no value for an infinity, or for what is no whole field.
 pub fn extract_int_timestamp(field: &str, micros: i64) -> Option<i64> {
-    let field = field_of(field)?;
+    int_of_timestamp(field_of(field)?, micros)
+}
+
+fn int_of_timestamp(field: Field, micros: i64) -> Option<i64> {
     let (days, of_day) = split(micros);
     if is_finite(micros) { whole_field(field, days, of_day) } else { None }
 }
 
 /// A whole field of a date; no value for what is no whole field.
 pub fn extract_int_date(field: &str, days: i64) -> Option<i64> {
-    whole_field(field_of(field)?, days, 0)
+    int_of_date(field_of(field)?, days)
+}
+
+fn int_of_date(field: Field, days: i64) -> Option<i64> {
+    whole_field(field, days, 0)
 }
 
 /// Any field of an instant, in millionths; no value for an infinity, or for what is no field.
 pub fn extract_timestamp(field: &str, micros: i64) -> Option<i128> {
-    let field = field_of(field)?;
+    millionths_of_timestamp(field_of(field)?, micros)
+}
+
+fn millionths_of_timestamp(field: Field, micros: i64) -> Option<i128> {
     if !is_finite(micros) {
         return None;
     }
@@ -163,12 +177,22 @@ pub fn extract_timestamp(field: &str, micros: i64) -> Option<i128> {
 
 /// Any field of a date, in millionths; no value for what is no field.
 pub fn extract_date(field: &str, days: i64) -> Option<i128> {
-    midnight(days).and_then(|micros| extract_timestamp(field, micros))
+    millionths_of_date(field_of(field)?, days)
+}
+
+fn millionths_of_date(field: Field, days: i64) -> Option<i128> {
+    midnight(days).and_then(|micros| millionths_of_timestamp(field, micros))
 }
 
 /// Cuts an instant to the begin of its hour, day, month and so on; an infinity stays.
 pub fn trunc_timestamp(field: &str, micros: i64) -> (i64, Fault) {
-    let Some(field) = field_of(field) else { return (0, Fault::InvalidArgument) };
+    match field_of(field) {
+        Some(field) => cut_timestamp(field, micros),
+        None => (0, Fault::InvalidArgument),
+    }
+}
+
+fn cut_timestamp(field: Field, micros: i64) -> (i64, Fault) {
     if !is_finite(micros) {
         return (micros, Fault::Ok);
     }
@@ -202,10 +226,96 @@ pub fn trunc_timestamp(field: &str, micros: i64) -> (i64, Fault) {
 
 /// Cuts the begin of a day to the begin of its month, year and so on.
 pub fn trunc_date(field: &str, days: i64) -> (i64, Fault) {
+    match field_of(field) {
+        Some(field) => cut_date(field, days),
+        None => (0, Fault::InvalidArgument),
+    }
+}
+
+fn cut_date(field: Field, days: i64) -> (i64, Fault) {
     match midnight(days) {
-        Some(micros) => trunc_timestamp(field, micros),
+        Some(micros) => cut_timestamp(field, micros),
         None => (0, Fault::DatetimeRange),
     }
+}
+
+/// The field, where it is one constant for all rows (as it always is but in `date_trunc`).
+fn constant_field(columns: &[Column]) -> Option<Field> {
+    match columns[0].as_const() {
+        Some(Value::Text(name)) => field_of(name),
+        Some(_) | None => None,
+    }
+}
+
+/// Takes a field of each datum: the name of a constant field is looked up once.
+fn take_fields<A, R>(
+    call: Call<'_>,
+    of_field: fn(Field, i64) -> Option<R::Native>,
+    of_name: fn(&str, i64) -> Option<R::Native>,
+) -> Result<Column, RowFault>
+where
+    A: for<'a> Class<Arg<'a> = i64>,
+    R: Fixed,
+{
+    match constant_field(call.columns) {
+        Some(field) => {
+            let call = Call { columns: &call.columns[1..], ..call };
+            lift::partial::<(A,), R>(call, |(datum,)| of_field(field, datum))
+        }
+        None => lift::partial::<(class::Text, A), R>(call, |(name, datum)| of_name(name, datum)),
+    }
+}
+
+/// Cuts each datum: the name of a constant field is looked up once.
+fn cut_fields<A>(
+    columns: &[Column],
+    len: usize,
+    of_field: fn(Field, i64) -> (i64, Fault),
+    of_name: fn(&str, i64) -> (i64, Fault),
+) -> Result<Column, RowFault>
+where
+    A: for<'a> Class<Arg<'a> = i64>,
+{
+    let call = Call { function: "date_trunc", columns, len };
+    match constant_field(columns) {
+        Some(field) => {
+            let only = Call { columns: &columns[1..], ..call };
+            let cut = lift::fallible::<(A,), class::Timestamp>(only, |(datum,)| of_field(field, datum));
+            cut.map_err(|fault| {
+                let args = columns.iter().map(|column| column.value(fault.row)).collect();
+                RowFault { args, ..fault }
+            })
+        }
+        None => lift::fallible::<(class::Text, A), class::Timestamp>(call, |(name, datum)| of_name(name, datum)),
+    }
+}
+
+fn ints_of_timestamps(columns: &[Column], len: usize) -> Result<Column, RowFault> {
+    let call = Call { function: "$extract_int", columns, len };
+    take_fields::<class::Timestamp, class::Integer>(call, int_of_timestamp, extract_int_timestamp)
+}
+
+fn ints_of_dates(columns: &[Column], len: usize) -> Result<Column, RowFault> {
+    let call = Call { function: "$extract_int", columns, len };
+    take_fields::<class::Date, class::Integer>(call, int_of_date, extract_int_date)
+}
+
+fn millionths_of_timestamps(columns: &[Column], len: usize) -> Result<Column, RowFault> {
+    let call = Call { function: "$extract", columns, len };
+    take_fields::<class::Timestamp, class::Numeric>(call, millionths_of_timestamp, extract_timestamp)
+}
+
+fn millionths_of_dates(columns: &[Column], len: usize) -> Result<Column, RowFault> {
+    let call = Call { function: "$extract", columns, len };
+    take_fields::<class::Date, class::Numeric>(call, millionths_of_date, extract_date)
+}
+
+fn cut_timestamps(columns: &[Column], len: usize) -> Result<Column, RowFault> {
+    cut_fields::<class::Timestamp>(columns, len, cut_timestamp, trunc_timestamp)
+}
+
+fn cut_dates(columns: &[Column], len: usize) -> Result<Column, RowFault> {
+    cut_fields::<class::Date>(columns, len, cut_date, trunc_date)
 }
 
 #[inline]
@@ -256,12 +366,12 @@ functions! { "func::date";
     "-" (Date, Integer) -> Date, Fallible, date_minus_i64, "So many days earlier.";
     "-" (Date, Date) -> Integer, Total, date_minus_date, "The days from the second date to the first.";
     "make_date" (Integer, Integer, Integer) -> Date, Fallible, make_date, "The date of a year, a month and a day.";
-    "date_trunc" (Text, Timestamp) -> Timestamp, Fallible, trunc_timestamp, "The begin of the hour, day, week, month, year and so on of an instant.";
-    "date_trunc" (Text, Date) -> Timestamp, Fallible, trunc_date, "The begin of the week, month, year and so on of a date.";
-    "$extract_int" (Text, Timestamp) -> Integer, Partial, extract_int_timestamp, "EXTRACT of a field that is a whole number; NULL of an infinity.";
-    "$extract_int" (Text, Date) -> Integer, Partial, extract_int_date, "EXTRACT of a field that is a whole number.";
-    "$extract" (Text, Timestamp) -> Numeric, Partial, extract_timestamp, "EXTRACT of any field, of scale 6; NULL of an infinity.";
-    "$extract" (Text, Date) -> Numeric, Partial, extract_date, "EXTRACT of any field, of scale 6.";
+    "date_trunc" (Text, Timestamp) -> Timestamp, Fallible, trunc_timestamp by cut_timestamps, "The begin of the hour, day, week, month, year and so on of an instant.";
+    "date_trunc" (Text, Date) -> Timestamp, Fallible, trunc_date by cut_dates, "The begin of the week, month, year and so on of a date.";
+    "$extract_int" (Text, Timestamp) -> Integer, Partial, extract_int_timestamp by ints_of_timestamps, "EXTRACT of a field that is a whole number; NULL of an infinity.";
+    "$extract_int" (Text, Date) -> Integer, Partial, extract_int_date by ints_of_dates, "EXTRACT of a field that is a whole number.";
+    "$extract" (Text, Timestamp) -> Numeric, Partial, extract_timestamp by millionths_of_timestamps, "EXTRACT of any field, of scale 6; NULL of an infinity.";
+    "$extract" (Text, Date) -> Numeric, Partial, extract_date by millionths_of_dates, "EXTRACT of any field, of scale 6.";
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::{
     lift::{self, Call, class, functions},
 };
 use crate::{column::Column, value::Value};
+use memchr::memmem::Finder;
 use std::borrow::Cow;
 
 const BACKSLASH: Option<char> = Some('\\');
@@ -96,7 +97,7 @@ enum Pattern<'p> {
     Equals(String),
     StartsWith(String),
     EndsWith(String),
-    Contains(String),
+    Contains(Box<Finder<'static>>),
     Any(Cow<'p, str>, Option<char>),
 }
 
@@ -121,7 +122,7 @@ impl<'p> Pattern<'p> {
             (false, false) => Pattern::Equals(literal),
             (false, true) => Pattern::StartsWith(literal),
             (true, false) => Pattern::EndsWith(literal),
-            (true, true) => Pattern::Contains(literal),
+            (true, true) => Pattern::Contains(Box::new(Finder::new(&literal).into_owned())),
         }
     }
 
@@ -130,7 +131,7 @@ impl<'p> Pattern<'p> {
             Pattern::Equals(literal) => text == literal,
             Pattern::StartsWith(literal) => text.starts_with(literal.as_str()),
             Pattern::EndsWith(literal) => text.ends_with(literal.as_str()),
-            Pattern::Contains(literal) => text.contains(literal.as_str()),
+            Pattern::Contains(literal) => literal.find(text.as_bytes()).is_some(),
             Pattern::Any(pattern, escape) => matches(text, pattern, *escape),
         }
     }

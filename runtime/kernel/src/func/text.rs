@@ -14,7 +14,9 @@ pub const TEXT_BYTES_MAX: usize = 1 << 30;
 /// All letters in upper case.
 pub fn upper(a: &str, out: &mut String) {
     if a.is_ascii() {
-        out.extend(a.bytes().map(|byte| byte.to_ascii_uppercase() as char));
+        let start = out.len();
+        out.push_str(a);
+        out[start..].make_ascii_uppercase();
     } else {
         out.extend(a.chars().flat_map(char::to_uppercase));
     }
@@ -23,7 +25,9 @@ pub fn upper(a: &str, out: &mut String) {
 /// All letters in lower case.
 pub fn lower(a: &str, out: &mut String) {
     if a.is_ascii() {
-        out.extend(a.bytes().map(|byte| byte.to_ascii_lowercase() as char));
+        let start = out.len();
+        out.push_str(a);
+        out[start..].make_ascii_lowercase();
     } else {
         out.extend(a.chars().flat_map(char::to_lowercase));
     }

@@ -22,8 +22,9 @@ pub trait Args {
 pub trait Visit<A: Args + ?Sized> {
     /// What the loop gives.
     type Output;
-    /// Runs the loop.
-    fn visit<'a>(self, row: impl Fn(usize) -> A::Row<'a>) -> Self::Output;
+    /// Runs the loop over that many rows. (The length comes with the rows, so that the compiler sees that both are of one
+    /// length and leaves the checks out of the loop.)
+    fn visit<'a>(self, len: usize, row: impl Fn(usize) -> A::Row<'a>) -> Self::Output;
 }
 
 impl<A: Class> Args for (A,) {
@@ -33,10 +34,10 @@ impl<A: Class> Args for (A,) {
     fn visit<V: Visit<Self>>(columns: &[Column], len: usize, visit: V) -> V::Output {
         let a = A::store(&columns[0]);
         match A::one(&a) {
-            Some(a) => visit.visit(move |_| (a,)),
+            Some(a) => visit.visit(len, move |_| (a,)),
             None => {
                 let a = A::many(&a, len);
-                visit.visit(move |row| (a.at(row),))
+                visit.visit(len, move |row| (a.at(row),))
             }
         }
     }
@@ -53,18 +54,18 @@ impl<A: Class, B: Class> Args for (A, B) {
     fn visit<V: Visit<Self>>(columns: &[Column], len: usize, visit: V) -> V::Output {
         let (a, b) = (A::store(&columns[0]), B::store(&columns[1]));
         match (A::one(&a), B::one(&b)) {
-            (Some(a), Some(b)) => visit.visit(move |_| (a, b)),
+            (Some(a), Some(b)) => visit.visit(len, move |_| (a, b)),
             (None, Some(b)) => {
                 let a = A::many(&a, len);
-                visit.visit(move |row| (a.at(row), b))
+                visit.visit(len, move |row| (a.at(row), b))
             }
             (Some(a), None) => {
                 let b = B::many(&b, len);
-                visit.visit(move |row| (a, b.at(row)))
+                visit.visit(len, move |row| (a, b.at(row)))
             }
             (None, None) => {
                 let (a, b) = (A::many(&a, len), B::many(&b, len));
-                visit.visit(move |row| (a.at(row), b.at(row)))
+                visit.visit(len, move |row| (a.at(row), b.at(row)))
             }
         }
     }
@@ -95,15 +96,15 @@ impl<A: Class, B: Class, C: Class> Args for (A, B, C) {
         match (A::one(&a), B::one(&b), C::one(&c)) {
             (None, Some(b), Some(c)) => {
                 let a = A::many(&a, len);
-                visit.visit(move |row| (a.at(row), b, c))
+                visit.visit(len, move |row| (a.at(row), b, c))
             }
             (None, None, Some(c)) => {
                 let (a, b) = (A::many(&a, len), B::many(&b, len));
-                visit.visit(move |row| (a.at(row), b.at(row), c))
+                visit.visit(len, move |row| (a.at(row), b.at(row), c))
             }
             _ => {
                 let (a, b, c) = (either::<A>(&a, len), either::<B>(&b, len), either::<C>(&c, len));
-                visit.visit(move |row| (a(row), b(row), c(row)))
+                visit.visit(len, move |row| (a(row), b(row), c(row)))
             }
         }
     }
@@ -122,7 +123,7 @@ impl<A: Class, B: Class, C: Class, D: Class> Args for (A, B, C, D) {
         let (c, d) = (C::store(&columns[2]), D::store(&columns[3]));
         let (a, b) = (either::<A>(&a, len), either::<B>(&b, len));
         let (c, d) = (either::<C>(&c, len), either::<D>(&d, len));
-        visit.visit(move |row| (a(row), b(row), c(row), d(row)))
+        visit.visit(len, move |row| (a(row), b(row), c(row), d(row)))
     }
 
     fn options<'a>(row: Self::Row<'a>, has_value: impl Fn(usize) -> bool) -> Self::Options<'a> {
