@@ -7,7 +7,7 @@ mod support;
 
 use spectradb_store::{Config, RecordBody, Result, SimDisk, StoreError};
 use std::collections::BTreeMap;
-use support::{names_as_of, new_table, open, small, upsert};
+use support::{new_table, open, small, try_names_as_of, upsert};
 
 const COMMITS: u64 = 12;
 
@@ -54,7 +54,7 @@ fn read(disk: &SimDisk) -> Result<u64> {
     for commit in 1..=commits {
         let attempt = commit as i64 - 1;
         model.insert(attempt % 5, format!("v{attempt}"));
-        assert_eq!(names_as_of(&snapshot, &table, commit), model, "as of {commit}");
+        assert_eq!(try_names_as_of(&snapshot, &table, commit)?, model, "as of {commit}");
     }
     Ok(commits)
 }

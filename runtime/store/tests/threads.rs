@@ -98,7 +98,10 @@ fn a_failed_sync_is_told_to_all_who_wait() {
         let visible = store.snapshot().commit();
         assert_eq!(visible, acknowledged as u64, "what is visible was acknowledged: {outcomes:?}");
         let poisoned = outcomes.iter().any(|outcome| {
-            matches!(outcome, Err(CommitError::Store(StoreError::OutcomeUnknown { .. } | StoreError::WritesRefused { .. })))
+            matches!(
+                outcome,
+                Err(CommitError::Store(StoreError::OutcomeUnknown { .. } | StoreError::WritesRefused { .. }))
+            )
         });
         let next = store.commit(upsert(&store.snapshot(), &table, &[(99, "z")]));
         assert_eq!(poisoned, matches!(next, Err(CommitError::Store(StoreError::WritesRefused { .. }))), "{next:?}");

@@ -10,7 +10,7 @@ use spectradb_kernel::{
     time::Commit,
 };
 use spectradb_store::{
-    Config, Disk, ManualClock, NewColumn, NewTable, Snapshot, Store,
+    Config, Disk, ManualClock, NewColumn, NewTable, Result, Snapshot, Store,
     fact::{FactBatch, FactId, Superseded, Write},
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
 };
@@ -79,6 +79,11 @@ pub fn upsert(snapshot: &Snapshot, table: &TableSchema, rows: &[(i64, &str)]) ->
 
 /// The names of all keys as of a commit.
 pub fn names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit) -> BTreeMap<i64, String> {
+    try_names_as_of(snapshot, table, commit).expect("the facts can be read")
+}
+
+/// The names of all keys as of a commit, or what is wrong with the files.
+pub fn try_names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit) -> Result<BTreeMap<i64, String>> {
     let spec = ScanSpec {
         table: table.id,
         columns: vec![ScanColumn::Data(0), ScanColumn::Data(1)],
@@ -89,15 +94,15 @@ pub fn names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit) -> 
         batch_rows_max: 1000,
     };
     let mut found = BTreeMap::new();
-    for batch in snapshot.scan(spec).expect("the table is there") {
-        let batch = batch.expect("the facts can be read");
+    for batch in snapshot.scan(spec)? {
+        let batch = batch?;
         let (ids, names) = (batch.column(0), batch.column(1));
         for (id, name) in ids.values().zip(names.values()) {
             let Value::Integer(id) = id else { panic!("a key is an integer") };
             assert!(found.insert(id, name.to_string()).is_none(), "key {id} twice as of {commit}");
         }
     }
-    found
+    Ok(found)
 }
 
 /// The names of all keys now.
