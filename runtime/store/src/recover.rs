@@ -77,7 +77,7 @@ pub(crate) fn recover(
         }
     }
 
-    let catalogs = Arc::new(read_catalogs(&**disk, &state)?);
+    let catalogs = Arc::new(read_catalogs(&**disk, &identity, &state)?);
     let tree = Tree::open(disk.clone(), state.tree.clone(), identity, config)?;
     let mut scan =
         LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known);
@@ -127,15 +127,18 @@ fn check_nothing_is_there(disk: &dyn Disk, names: &[String]) -> Result<()> {
     }
 }
 
-fn read_catalogs(disk: &dyn Disk, state: &ManifestState) -> Result<Catalogs> {
+fn read_catalogs(disk: &dyn Disk, identity: &Identity, state: &ManifestState) -> Result<Catalogs> {
     let catalogs = Catalogs::default();
     if state.catalog_file == 0 {
         return Ok(catalogs);
     }
     let name = catalog_name(state.catalog_file);
     let bytes = disk.map(&name)?;
-    let (_, body) = header::open(&name, &bytes, CATALOG_MAGIC, CATALOG_VERSION)?;
+    let (head, body) = header::open(&name, &bytes, CATALOG_MAGIC, CATALOG_VERSION)?;
     let corrupt = |offset: u64, what: &str| StoreError::Corrupt { file: name.clone(), offset, what: what.to_owned() };
+    if head.identity().database != identity.database {
+        return Err(corrupt(32, "the file is another database's"));
+    }
     let changes = decode_versions(body).map_err(|malformed| malformed.in_file(&name, FILE_HEADER_BYTES as u64))?;
     for change in changes {
         if !push_change(&catalogs, change) {

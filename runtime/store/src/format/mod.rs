@@ -10,6 +10,8 @@
 pub(crate) mod bytes;
 pub(crate) mod catalog_v1;
 pub(crate) mod frame;
+#[cfg(test)]
+mod golden;
 pub(crate) mod header;
 pub(crate) mod log_v1;
 pub(crate) mod manifest_v1;
