@@ -1,6 +1,6 @@
 //! How does a datum become one of another type?
 //!
-//! One function `$cast` for each pair of classes that SQL casts between; [`super::cast`] finds it. A NUMERIC needs what
+//! One function `$cast` for each pair of classes that SQL casts between; [`super::cast()`] finds it. A NUMERIC needs what
 //! only its type says, so the argument is followed by INTEGERs that the binder supplies:
 //!
 //! | cast | arguments |

@@ -287,6 +287,15 @@ pub fn as_boolean(json: &str) -> Option<bool> {
     }
 }
 
+/// A string without its quotes and escapes; nothing for another kind.
+pub fn as_text(json: &str, out: &mut String) -> bool {
+    let is_string = json.trim_ascii_start().starts_with('"');
+    if is_string {
+        display(json, out);
+    }
+    is_string
+}
+
 /// The kind of a value: object, array, string, number, boolean or null.
 pub fn type_name(json: &str, out: &mut String) {
     out.push_str(match json.trim_ascii_start().as_bytes().first() {
@@ -307,6 +316,7 @@ functions! { "func::json";
     "$json_as_integer" (Json) -> Integer, Partial, as_integer, "A number, rounded half away from zero; NULL for another kind.";
     "$json_as_numeric" (Json, Integer, Integer) -> Numeric, Partial, as_numeric, "A number: x, precision, scale; NULL for another kind or when it does not fit.";
     "$json_as_boolean" (Json) -> Boolean, Partial, as_boolean, "true or false; NULL for another kind.";
+    "$json_as_text" (Json) -> Text, Partial, as_text, "A string without its quotes; NULL for another kind.";
     "$json_is_valid" (Text) -> Boolean, Total, is_json, "Is the text JSON, nested up to 127 levels?";
     "json_typeof" (Json) -> Text, Total, type_name, "object, array, string, number, boolean or null.";
     "jsonb_typeof" (Json) -> Text, Total, type_name, "object, array, string, number, boolean or null.";
@@ -361,6 +371,11 @@ mod tests {
         assert_eq!(text(r#""a\n\u00e9""#).as_deref(), Some("a\né"));
         assert_eq!(text("[1, 2]").as_deref(), Some("[1, 2]"));
         assert_eq!(text("null"), None);
+        let string = |json| {
+            let mut out = String::new();
+            as_text(json, &mut out).then_some(out)
+        };
+        assert_eq!((string("\"a\"").as_deref(), string("1"), string("null")), (Some("a"), None, None));
     }
 
     #[test]

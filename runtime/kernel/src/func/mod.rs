@@ -50,7 +50,7 @@ pub fn overloads(name: &str) -> impl Iterator<Item = &'static Function> {
     all().filter(move |function| function.name == name)
 }
 
-/// The function of a name for exactly these classes of arguments. Casts are found by [`cast`].
+/// The function of a name for exactly these classes of arguments. Casts are found by [`cast()`].
 pub fn find(name: &str, args: &[TypeClass]) -> Option<&'static Function> {
     overloads(name).find(|function| function.args == args)
 }
