@@ -8,6 +8,7 @@ pub mod catalog;
 mod chain;
 pub mod clock;
 mod commit;
+mod compact;
 pub mod config;
 pub mod error;
 pub mod fact;

@@ -255,13 +255,3 @@ impl Inner {
         whole.sum::<u64>() + end.offset
     }
 }
-
-#[expect(dead_code)]
-impl crate::tree::Tree {
-    fn compact_one(&self, _: u64, _: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
-        Ok(false)
-    }
-    fn compact_all(&self, _: u64, _: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
-        Ok(())
-    }
-}

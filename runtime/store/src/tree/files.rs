@@ -55,6 +55,11 @@ impl TableFiles {
         self.history.retain(keep);
     }
 
+    /// Is a segment of this file among them?
+    pub(crate) fn has(&self, file: u64) -> bool {
+        self.segments().any(|segment| segment.meta.file == file)
+    }
+
     /// Every segment.
     pub(crate) fn segments(&self) -> impl Iterator<Item = &Arc<Segment>> {
         self.levels.iter().flatten().chain(&self.history)

@@ -113,19 +113,25 @@ impl Tree {
             Arc::make_mut(files).add(segment.clone(), &segment.meta);
         }
         let version = Version { active: old.active.clone(), frozen: old.frozen[1..].to_vec(), tables };
-        for (table, mem) in frozen.memtable.tables() {
+        for (_, mem) in frozen.memtable.tables() {
             for chunk in mem.chunks() {
                 for (row, end) in chunk.ends.known().noted().into_iter().filter(|(_, end)| *end > upto) {
-                    renote(&version, &segments, (&chunk.run, &chunk.shape, row as usize), end, table.0)?;
+                    let Some((segment, row)) = locate(&segments, &chunk.run, &chunk.shape, row as usize)? else {
+                        debug_assert!(false, "a fact that ended later is in the new segments");
+                        continue;
+                    };
+                    segment.note(row, end)?;
+                    let note = SegmentNote { file: segment.meta.file, row, end };
+                    memtable_of(&version, commit_of_lane(end)).note(note);
                 }
             }
         }
-        self.version.store(Arc::new(version));
+        self.install(version);
         Ok(true)
     }
 
     /// Writes a notes file of these notes; none when there are none.
-    pub(super) fn write_notes(&self, mut notes: Vec<notes_v1::Note>) -> Result<Option<NotesMeta>> {
+    pub(crate) fn write_notes(&self, mut notes: Vec<notes_v1::Note>) -> Result<Option<NotesMeta>> {
         if notes.is_empty() {
             return Ok(None);
         }
@@ -196,36 +202,33 @@ impl Tree {
     }
 
     /// A new segment of this tree.
-    pub(super) fn builder(&self, shape: &Arc<Shape>, level: u8, kind: SegmentKind) -> Result<Builder> {
+    pub(crate) fn builder(&self, shape: &Arc<Shape>, level: u8, kind: SegmentKind) -> Result<Builder> {
         let file = self.next_file.fetch_add(1, Relaxed);
         let bits_per_key = self.config.bloom_bits_per_key;
         Builder::create(&self.disk, self.identity, shape, NewSegment { file, level, kind, bits_per_key })
     }
 
     /// Ends a new segment and opens it for reading.
-    pub(super) fn open_built(&self, builder: Builder) -> Result<Arc<Segment>> {
+    pub(crate) fn open_built(&self, builder: Builder) -> Result<Arc<Segment>> {
         let meta = builder.finish()?;
         Ok(Arc::new(Segment::open(&self.disk, self.identity, meta)?))
     }
 }
 
-/// Notes an end on the fact of one of these segments that is the same as a row of a run, and in the memtable that will
-/// be flushed with the commit that ended it.
-pub(super) fn renote(
-    version: &Version,
-    segments: &[Arc<Segment>],
-    (run, shape, row): (&Run, &Shape, usize),
-    end: i64,
-    table: u32,
-) -> Result<()> {
+/// Where the fact that is a row of a run lies among new current segments.
+pub(crate) fn locate<'s>(
+    segments: &'s [Arc<Segment>],
+    run: &Run,
+    shape: &Shape,
+    row: usize,
+) -> Result<Option<(&'s Arc<Segment>, u64)>> {
     let mut key = Vec::new();
     encode_row(&run.columns, &shape.key, row, &mut key);
     let probe = Probe::new(&key, &mut shape.key_types());
     let (from, commit) = (i64_at(&run.valid_from, row), i64_at(&run.commit, row));
     let wanted = Wanted::current(ValidScope::At(from));
-    for segment in
-        segments.iter().filter(|segment| segment.meta.table.0 == table && segment.meta.kind == SegmentKind::Current)
-    {
+    let mine = |segment: &&Arc<Segment>| segment.meta.table == shape.table && segment.meta.kind == SegmentKind::Current;
+    for segment in segments.iter().filter(mine) {
         let mut place = None;
         let walked = segment.visit(&probe, &wanted, &mut |found| {
             if i64_at(&found.run.valid_from, found.row) == from && i64_at(&found.run.commit, found.row) == commit {
@@ -236,17 +239,14 @@ pub(super) fn renote(
         })?;
         debug_assert_eq!(walked.is_break(), place.is_some());
         if let Some(row) = place {
-            segment.note(row, end)?;
-            memtable_of(version, commit_of_lane(end)).note(SegmentNote { file: segment.meta.file, row, end });
-            return Ok(());
+            return Ok(Some((segment, row)));
         }
     }
-    debug_assert!(false, "a fact that ended later is in the new segments");
-    Ok(())
+    Ok(None)
 }
 
 /// The memtable that a commit was applied to.
-pub(super) fn memtable_of(version: &Version, commit: Commit) -> &MemTable {
+pub(crate) fn memtable_of(version: &Version, commit: Commit) -> &MemTable {
     let frozen = version.frozen.iter().find(|frozen| commit <= frozen.upto.commit);
     frozen.map_or(&version.active, |frozen| &frozen.memtable)
 }

@@ -33,7 +33,8 @@ use crate::{
     visible::Wanted,
 };
 use arc_swap::ArcSwap;
-use files::TableFiles;
+pub(crate) use files::TableFiles;
+pub(crate) use flush::{locate, memtable_of};
 use spectradb_kernel::{
     Column, Period, Type, Value,
     schema::{ColumnId, TableId},
@@ -94,16 +95,18 @@ pub(crate) struct Tree {
     writer: Mutex<()>,
     /// Held by who flushes: memtables are flushed in their order.
     flushing: Mutex<()>,
+    /// Held by who compacts.
+    pub(crate) compacting: Mutex<()>,
     /// Held while the manifest is edited and until the tree follows.
     files: Mutex<Files>,
-    next_file: AtomicU64,
+    pub(crate) next_file: AtomicU64,
 }
 
 /// What the manifest knows besides segments.
 #[derive(Debug)]
-struct Files {
-    notes: Vec<NotesMeta>,
-    checkpoint: Checkpoint,
+pub(crate) struct Files {
+    pub(crate) notes: Vec<NotesMeta>,
+    pub(crate) checkpoint: Checkpoint,
 }
 
 /// What the tree consists of between two changes of its files.
@@ -286,16 +289,35 @@ impl Tree {
             version: ArcSwap::from_pointee(version),
             writer: Mutex::new(()),
             flushing: Mutex::new(()),
+            compacting: Mutex::new(()),
             files: Mutex::new(Files { notes: state.notes, checkpoint: state.checkpoint }),
             next_file: AtomicU64::new(state.next_file.max(1)),
         }))
     }
 
-    fn files(&self) -> MutexGuard<'_, Files> {
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// Up to where files hold everything.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        self.files().checkpoint
+    }
+
+    /// Lets readers see another version. The caller holds the writer's lock.
+    pub(crate) fn install(&self, version: Version) {
+        self.version.store(Arc::new(version));
+    }
+
+    pub(crate) fn files(&self) -> MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writer(&self) -> MutexGuard<'_, ()> {
+    pub(crate) fn writer(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -75,7 +75,7 @@ pub(crate) fn catalog_of(key_types: &[Type]) -> Arc<Catalog> {
 struct World {
     disk: Arc<dyn Disk>,
     config: Config,
-    state: Mutex<TreeState>,
+    state: Arc<Mutex<TreeState>>,
     /// What the log would keep.
     log: Vec<Write>,
     tree: Arc<Tree>,
@@ -87,12 +87,13 @@ struct World {
 
 impl World {
     fn new(key_types: &[Type], disk: Arc<dyn Disk>) -> World {
-        let config = Config { sstable_block_bytes: 2048, level0_segments_max: 2, ..Config::default() };
+        let config =
+            Config { sstable_block_bytes: 2048, level0_segments_max: 3, memtable_bytes_max: 2000, ..Config::default() };
         let tree = Tree::open(disk.clone(), TreeState::default(), identity(), &config).expect("an empty tree opens");
         World {
             disk,
             config,
-            state: Mutex::default(),
+            state: Arc::default(),
             log: Vec::new(),
             tree,
             catalog: catalog_of(key_types),
@@ -102,9 +103,10 @@ impl World {
         }
     }
 
-    fn edit(&self) -> impl Fn(&Edit) -> Result<()> {
-        |edit| {
-            let mut state = self.state.lock().expect("no test panics here");
+    fn edit(&self) -> impl Fn(&Edit) -> Result<()> + use<> {
+        let state = self.state.clone();
+        move |edit| {
+            let mut state = state.lock().expect("no test panics here");
             *state = state.clone().after(edit);
             Ok(())
         }
@@ -116,6 +118,14 @@ impl World {
 
     fn flush(&self) -> bool {
         self.tree.flush_one(&self.edit()).expect("flushes")
+    }
+
+    fn compact(&self, dice: &mut Dice) {
+        match dice.roll(3) {
+            0 => self.tree.compact_all(self.commit, &self.edit()).expect("compacts"),
+            1 => while self.tree.compact_one(self.commit, &self.edit()).expect("compacts") {},
+            _ => drop(self.tree.compact_one(self.commit, &self.edit()).expect("compacts")),
+        }
     }
 
     /// Opens the files again and replays what they do not hold.
@@ -424,7 +434,7 @@ fn random_histories_answer_like_a_list_of_facts() {
         for step in 0..120 {
             let changes = random_changes(types, &mut dice);
             world.transact(&changes);
-            match dice.roll(12) {
+            match dice.roll(10) {
                 0 => world.freeze(),
                 1 => drop(world.flush()),
                 2 => {
@@ -432,6 +442,7 @@ fn random_histories_answer_like_a_list_of_facts() {
                     while world.flush() {}
                 }
                 3 => world.reopen(),
+                4 => drop(world.compact(&mut dice)),
                 _ => {}
             }
             if step % 40 == 39 {
@@ -442,5 +453,57 @@ fn random_histories_answer_like_a_list_of_facts() {
         for snapshot in &old {
             world.check(snapshot, &mut dice);
         }
+    }
+}
+
+/// Notes that arrive while their segment is being compacted find the fact's new place, in memory and in files.
+#[test]
+fn facts_that_end_during_a_compaction_stay_ended() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    for seed in 100..104 {
+        println!("seed {seed}");
+        let mut dice = Dice::new(seed);
+        let types = [Type::Integer];
+        let mut world = World::new(&types, Arc::new(crate::fs::MemDisk::new()));
+        for _ in 0..30 {
+            world.transact(&random_changes(&types, &mut dice));
+        }
+        let stop = AtomicBool::new(false);
+        let visible = std::sync::atomic::AtomicU64::new(world.commit);
+        let (tree, edit) = (world.tree.clone(), world.edit());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Acquire) {
+                    tree.compact_all(visible.load(Ordering::Acquire), &edit).expect("compacts");
+                }
+            });
+            for step in 0..200 {
+                world.transact(&random_changes(&types, &mut dice));
+                visible.store(world.commit, Ordering::Release);
+                if step % 3 == 0 {
+                    world.freeze();
+                }
+                if step % 4 == 0 {
+                    world.flush();
+                }
+                if step % 50 == 0 {
+                    world.check(&world.snapshot(), &mut dice);
+                }
+            }
+            stop.store(true, Ordering::Release);
+        });
+        world.check(&world.snapshot(), &mut dice);
+        world.reopen();
+        world.check(&world.snapshot(), &mut dice);
+        let state = world.state.lock().expect("no test panics here").clone();
+        assert!(state.segments.iter().any(|segment| segment.kind == SegmentKind::History));
+        assert!(state.segments.iter().any(|segment| segment.level > 0));
+        world.freeze();
+        world.flush();
+        let visible = world.commit;
+        world.tree.compact_all(visible, &world.edit()).expect("compacts");
+        let state = world.state.lock().expect("no test panics here").clone();
+        assert!(state.notes.is_empty(), "all notes were absorbed: {:?}", state.notes);
+        world.check(&world.snapshot(), &mut dice);
     }
 }

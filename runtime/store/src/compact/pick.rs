@@ -1,0 +1,158 @@
+//! Which segments are compacted next?
+//!
+//! First level 0, when it has as many segments as it may: all of them go to level 1 with what they overlap there.
+//! Then a level that is over its budget gives a segment to the next. Then a segment of which a quarter has ended is
+//! written anew without it. Then history, where segments of about one size are merged when there are enough of them.
+//! Segments that overlap nothing are moved without being read.
+//!
+//! Not here: doing it (`compact`).
+
+use crate::{
+    config::Config,
+    error::Result,
+    sst::Segment,
+    tree::{SegmentKind, TableFiles, Version},
+};
+use spectradb_kernel::schema::TableId;
+use std::sync::Arc;
+
+/// A level may be so many times as big as the one above.
+const LEVEL_GROWTH: u64 = 10;
+
+/// Level 1 may be so many memtables big.
+const LEVEL1_MEMTABLES: u64 = 4;
+
+/// Larger history segments are not merged by themselves: their directories are sorted in memory.
+const HISTORY_BYTES_MAX: u64 = 256 << 20;
+
+/// A segment with one ended fact in so many is written anew.
+const ENDED_ONE_IN: u64 = 4;
+
+/// A compaction to do.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) table: TableId,
+    pub(super) kind: SegmentKind,
+    pub(super) inputs: Vec<Arc<Segment>>,
+    /// Where the current facts go.
+    pub(super) level: u8,
+    /// Nothing needs to be merged: the inputs only change their level.
+    pub(super) moves: bool,
+}
+
+fn bytes(segments: &[Arc<Segment>]) -> u64 {
+    segments.iter().map(|segment| segment.meta.bytes).sum()
+}
+
+fn overlapping(level: &[Arc<Segment>], inputs: &[Arc<Segment>]) -> Vec<Arc<Segment>> {
+    let low = inputs.iter().map(|input| &input.meta.key_min).min();
+    let high = inputs.iter().map(|input| &input.meta.key_max).max();
+    let (Some(low), Some(high)) = (low, high) else { return Vec::new() };
+    let within = |segment: &&Arc<Segment>| segment.meta.key_max >= *low && segment.meta.key_min <= *high;
+    level.iter().filter(within).cloned().collect()
+}
+
+fn disjoint(segments: &[Arc<Segment>]) -> bool {
+    let mut sorted: Vec<_> = segments.iter().map(|segment| (&segment.meta.key_min, &segment.meta.key_max)).collect();
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair[0].1 < pair[1].0)
+}
+
+/// Segments of different schema versions are left as they are.
+fn one_shape(segments: &[Arc<Segment>]) -> Result<bool> {
+    let first = segments[0].index()?.shape.version;
+    for segment in segments {
+        if segment.index()?.shape.version != first {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn downwards(table: TableId, files: &TableFiles, level: usize, mut inputs: Vec<Arc<Segment>>) -> Result<Option<Job>> {
+    let below = overlapping(&files.levels[level + 1], &inputs);
+    let moves = below.is_empty() && disjoint(&inputs);
+    inputs.extend(below);
+    if !one_shape(&inputs)? {
+        return Ok(None);
+    }
+    Ok(Some(Job { table, kind: SegmentKind::Current, inputs, level: level as u8 + 1, moves }))
+}
+
+/// The compaction that is most due. What ended at or before `cut` can go to history.
+pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Option<Job>> {
+    for (table, files) in &version.tables {
+        if files.levels[0].len() >= config.level0_segments_max.max(1) {
+            let job = downwards(*table, files, 0, files.levels[0].clone())?;
+            if job.is_some() {
+                return Ok(job);
+            }
+        }
+    }
+    for (table, files) in &version.tables {
+        let mut budget = config.memtable_bytes_max as u64 * LEVEL1_MEMTABLES;
+        for level in 1..files.levels.len() - 1 {
+            if bytes(&files.levels[level]) > budget {
+                // The one that costs least: the less it overlaps below, the better.
+                let cost = |segment: &&Arc<Segment>| {
+                    bytes(&overlapping(&files.levels[level + 1], std::slice::from_ref(*segment)))
+                };
+                if let Some(least) = files.levels[level].iter().min_by_key(cost) {
+                    let job = downwards(*table, files, level, vec![least.clone()])?;
+                    if job.is_some() {
+                        return Ok(job);
+                    }
+                }
+            }
+            budget = budget.saturating_mul(LEVEL_GROWTH);
+        }
+        for (level, segments) in files.levels.iter().enumerate().skip(1) {
+            let ended = |segment: &&Arc<Segment>| {
+                // What lies after the cut is not absorbed, and would be picked again and again.
+                let many = |count: u64| count * ENDED_ONE_IN > segment.meta.rows;
+                many(segment.noted()) && many(segment.notes().iter().filter(|(_, end)| *end <= cut).count() as u64)
+            };
+            if let Some(segment) = segments.iter().find(ended) {
+                let inputs = vec![segment.clone()];
+                return Ok(Some(Job {
+                    table: *table,
+                    kind: SegmentKind::Current,
+                    inputs,
+                    level: level as u8,
+                    moves: false,
+                }));
+            }
+        }
+        let tier = |segment: &Arc<Segment>| segment.meta.bytes.ilog(4);
+        for segment in files.history.iter().filter(|segment| segment.meta.bytes < HISTORY_BYTES_MAX) {
+            let alike = files.history.iter().filter(|other| tier(other) == tier(segment));
+            let inputs: Vec<Arc<Segment>> = alike.cloned().collect();
+            if inputs.len() >= config.level0_segments_max.max(2) && one_shape(&inputs)? {
+                return Ok(Some(Job { table: *table, kind: SegmentKind::History, inputs, level: 0, moves: false }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The compaction of all a table has of one kind; none when there is nothing to gain.
+pub(super) fn pick_all(version: &Version, table: TableId, kind: SegmentKind) -> Result<Option<Job>> {
+    let Some(files) = version.tables.get(&table) else { return Ok(None) };
+    let (inputs, level) = match kind {
+        SegmentKind::Current => {
+            let used: Vec<usize> = (0..files.levels.len()).filter(|level| !files.levels[*level].is_empty()).collect();
+            let level = used.last().copied().unwrap_or(0).max(1);
+            let inputs: Vec<Arc<Segment>> = files.levels.iter().flatten().cloned().collect();
+            if used == [level] && inputs.iter().all(|input| input.noted() == 0) {
+                return Ok(None);
+            }
+            (inputs, level as u8)
+        }
+        SegmentKind::History if files.history.len() < 2 => return Ok(None),
+        SegmentKind::History => (files.history.clone(), 0),
+    };
+    if inputs.is_empty() || !one_shape(&inputs)? {
+        return Ok(None);
+    }
+    Ok(Some(Job { table, kind, inputs, level, moves: false }))
+}
