@@ -3,7 +3,7 @@
 //! A [`Stage`] is the interpreter's `Eval`: filters and projections, one after another, over one batch. An expression is
 //! computed for all rows at once, by the kernel's batch loops. AND, OR and CASE ask a later arm only about rows that the
 //! earlier ones leave open: where the arm may fail, those rows are gathered, computed and put back; where it cannot, it is
-//! computed for all rows, which is quicker and answers the same.
+//! computed for all rows if that is quicker, and answers the same.
 //!
 //! Holds: a fault is that of the first row that has one, in the order of the stage's expressions, however many rows a
 //! batch holds: when a batch fails, its rows are asked one by one. Nothing is computed for no rows, so a constant
@@ -14,6 +14,7 @@ use crate::ops::{Eval, ExecError, InSet, Place};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     func::{Function, logic},
+    ty::LaneKind,
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,6 +24,8 @@ pub(super) struct Expr {
     ty: Type,
     /// May computing it fail for some row?
     is_fallible: bool,
+    /// Does a row of it cost more than gathering the row's columns: is there a string to look at, or a set?
+    is_costly: bool,
 }
 
 /// The shapes of a ready expression.
@@ -134,7 +137,14 @@ impl Expr {
             }
             Kind::In { needle, .. } => needle.is_fallible,
         };
-        Expr { kind, ty, is_fallible }
+        let costs = |expr: &Expr| expr.is_costly;
+        let is_costly = match &kind {
+            Kind::Column(_) | Kind::Const(_) => false,
+            Kind::Call { args, .. } => args.iter().any(|arg| costs(arg) || arg.ty.lane() == LaneKind::Bytes),
+            Kind::And(arms) | Kind::Or(arms) => arms.iter().any(costs),
+            Kind::Case { .. } | Kind::In { .. } => true,
+        };
+        Expr { kind, ty, is_fallible, is_costly }
     }
 
     /// The value of an expression without columns.
@@ -222,19 +232,20 @@ fn among(expr: &Expr, view: &View<'_>, rows: Option<&[u32]>) -> Result<Column, E
     }
 }
 
-/// AND (`all`) or OR: runs of arms that cannot fail are joined at once, an arm that can is asked about open rows only.
+/// AND (`all`) or OR: arms that are cheap and cannot fail are joined at once, any other is asked about open rows only.
 fn join_arms(arms: &[Expr], view: &View<'_>, all: bool) -> Result<Column, ExecError> {
     let join = |columns: &[Column]| if all { logic::and(columns) } else { logic::or(columns) };
     let mut joined: Vec<Column> = Vec::new();
     for arm in arms {
-        if joined.is_empty() || !arm.is_fallible {
+        if joined.is_empty() || !(arm.is_fallible || arm.is_costly) {
             joined.push(arm.eval(view)?);
             continue;
         }
         let before = join(&joined);
         let open = if all { logic::not_false_rows(&before) } else { logic::not_true_rows(&before) };
         joined = vec![before];
-        if open.len() == view.len() {
+        // Where most rows are open anyway, the gather is not worth it.
+        if open.len() == view.len() || (!arm.is_fallible && open.len() > view.len() / 2) {
             joined.push(arm.eval(view)?);
         } else if !open.is_empty() {
             let some = among(arm, view, Some(&open))?;

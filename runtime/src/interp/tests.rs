@@ -5,18 +5,27 @@
 
 use super::{ExecContext, build};
 use crate::ops::{ExecError, Reads, TableReader, TableScan, Tuning};
+use proptest::prelude::*;
 use spectradb_grammar::{
-    plan::{Expr, ExprKind, Field, Node, NodeKind, QueryPlan, SubplanAsk},
+    plan::{
+        self, CompareOp, Expr, ExprKind, Field, KeyAccess, KeyBound, Node, NodeKind, QueryPlan, ScanPredicate,
+        SubplanAsk,
+    },
     span::Span,
 };
 use spectradb_kernel::{
-    Batch, Column, Type, Value,
+    Batch, Column, Period, Type, Value,
     func::{self, Function},
+    key,
+    schema::{ColumnId, ColumnSchema, TableId, TableKind, TableSchema},
     time::{Commit, Timestamp},
     ty::TypeClass,
 };
-use spectradb_store::{error::StoreError, scan::ScanSpec};
-use std::sync::Mutex;
+use spectradb_store::{
+    error::StoreError,
+    scan::{self as store, BlockOp, BlockPredicate, KeyRange, ScanSpec},
+};
+use std::{ops::Bound, sync::Mutex};
 
 /// A table of one batch; remembers what was asked.
 #[derive(Default)]
@@ -243,4 +252,216 @@ fn subplans_answer_three_ways() {
         let error = run_with(many.clone(), subplans.to_vec(), batch_rows).expect_err("two rows");
         assert_eq!(error.code(), "21000");
     }
+}
+
+/// A number that may fail to be computed, over three INTEGER columns.
+fn number() -> impl Strategy<Value = Expr> + Clone {
+    let leaf = prop_oneof![
+        (0..3usize).prop_map(|column_idx| column(column_idx, Type::Integer)),
+        prop::option::of(-2..3i64).prop_map(|value| constant(value, Type::Integer)),
+    ];
+    leaf.prop_recursive(4, 40, 3, |number| {
+        let pair = (number.clone(), number.clone());
+        let start = any::<u16>().prop_map(u32::from);
+        let operator = prop::sample::select(vec!["+", "-", "*", "/"]);
+        prop_oneof![
+            3 => (start, operator, pair.clone()).prop_map(|(start, name, (a, b))| call_at(start, name, vec![a, b], Type::Integer)),
+            1 => (condition(number.clone()), pair).prop_map(|(when, (then, otherwise))| {
+                expr(ExprKind::Case { arms: vec![(when, then)], otherwise: Some(Box::new(otherwise)) }, Type::Integer)
+            }),
+            1 => (condition(number.clone()), condition(number.clone()), number.clone(), number).prop_map(|(a, b, x, y)| {
+                expr(ExprKind::Case { arms: vec![(a, x), (b, y)], otherwise: None }, Type::Integer)
+            }),
+        ]
+    })
+}
+
+/// A truth value over numbers.
+fn condition(number: impl Strategy<Value = Expr> + Clone + 'static) -> BoxedStrategy<Expr> {
+    let compare_two = (prop::sample::select(vec!["=", "<", ">="]), number.clone(), number);
+    let leaf = compare_two.prop_map(|(name, a, b)| compare(name, a, b));
+    leaf.prop_recursive(2, 8, 3, |condition| {
+        let arms = || prop::collection::vec(condition.clone(), 2..4);
+        prop_oneof![
+            arms().prop_map(|arms| expr(ExprKind::And(arms), Type::Boolean)),
+            arms().prop_map(|arms| expr(ExprKind::Or(arms), Type::Boolean)),
+            condition.clone().prop_map(|arm| call("not", vec![arm], Type::Boolean)),
+        ]
+    })
+    .boxed()
+}
+
+/// The value of an expression for one row, as a person would compute it; or the place of the call that fails.
+fn by_hand(expr: &Expr, row: &[Value]) -> Result<Value, u32> {
+    let truth = |arm: &Expr| -> Result<Option<bool>, u32> {
+        Ok(match by_hand(arm, row)? {
+            Value::Boolean(value) => Some(value),
+            _ => None,
+        })
+    };
+    match &expr.kind {
+        ExprKind::Column(column_idx) => Ok(row[*column_idx].clone()),
+        ExprKind::Const(value) => Ok(value.clone()),
+        ExprKind::Call { function, args } => {
+            let args = args.iter().map(|arg| Ok(Column::from_values(arg.ty, &[by_hand(arg, row)?])));
+            let args = args.collect::<Result<Vec<_>, u32>>()?;
+            let called = (function.batch)(&args, 1).map_err(|_| expr.span.start)?;
+            Ok(called.value(0))
+        }
+        ExprKind::And(arms) | ExprKind::Or(arms) => {
+            let deciding = matches!(expr.kind, ExprKind::Or(_));
+            let mut unknown = false;
+            for arm in arms {
+                match truth(arm)? {
+                    Some(value) if value == deciding => return Ok(Value::Boolean(deciding)),
+                    Some(_) => {}
+                    None => unknown = true,
+                }
+            }
+            Ok(if unknown { Value::Null } else { Value::Boolean(!deciding) })
+        }
+        ExprKind::Case { arms, otherwise } => {
+            for (when, then) in arms {
+                if truth(when)? == Some(true) {
+                    return by_hand(then, row);
+                }
+            }
+            otherwise.as_ref().map_or(Ok(Value::Null), |otherwise| by_hand(otherwise, row))
+        }
+        ExprKind::Param(_) | ExprKind::Context(_) | ExprKind::Subplan { .. } => unreachable!("not generated"),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    /// Vectors, arms asked about some rows and faults by row are only a quicker way to what row after row gives.
+    #[test]
+    fn vectors_answer_as_rows_do(
+        rows in prop::collection::vec(prop::collection::vec(prop::option::weighted(0.8, -2..4i64), 3), 0..12),
+        (keep, first, second) in (condition(number()), number(), number()),
+    ) {
+        let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
+        let root = project(filter(values(&[Type::Integer; 3], &rows), keep.clone()), vec![first.clone(), second.clone()]);
+        let by_hand: Result<Vec<Vec<Value>>, u32> = rows
+            .iter()
+            .filter_map(|row| match by_hand(&keep, row) {
+                Ok(Value::Boolean(true)) => {
+                    Some(by_hand(&first, row).and_then(|first| Ok(vec![first, by_hand(&second, row)?])))
+                }
+                Ok(_) => None,
+                Err(place) => Some(Err(place)),
+            })
+            .collect();
+        for batch_rows in [1, 3, 8192] {
+            let got = run_with(root.clone(), vec![], batch_rows);
+            let got = got.map_err(|error| error.place().expect("a fault has a place").start);
+            prop_assert_eq!(&got, &by_hand);
+        }
+    }
+}
+
+fn table() -> std::sync::Arc<TableSchema> {
+    let column = |name: &str, id, ty| ColumnSchema {
+        id: ColumnId(id),
+        name: name.into(),
+        ty,
+        nullable: false,
+        default: None,
+        hidden: false,
+    };
+    std::sync::Arc::new(TableSchema {
+        id: TableId(3),
+        name: "t".into(),
+        version: 1,
+        kind: TableKind::Typed,
+        columns: vec![column("v", 1, Type::Real), column("a", 2, Type::Text), column("b", 3, Type::Integer)],
+        key: vec![1, 2],
+    })
+}
+
+fn scan(system: plan::SystemScope, valid: plan::ValidScope, keys: KeyAccess, predicates: Vec<ScanPredicate>) -> Node {
+    let columns = vec![plan::ScanColumn::Data(2), plan::ScanColumn::ValidFrom];
+    let scan = plan::Scan { table: table(), alias: "t".into(), columns, system, valid, keys, predicates };
+    Node { kind: NodeKind::Scan(Box::new(scan)), fields: fields(&[Type::Integer, Type::Timestamp]) }
+}
+
+/// What the store is asked for a scan.
+fn asked(node: Node) -> Result<(ScanSpec, Reads), &'static str> {
+    let reader = OneTable { batch: Some(Batch::new(vec![], 0)), asked: Mutex::default() };
+    let params = [Value::Integer(5), Value::Null];
+    let context =
+        ExecContext { reader: &reader, params: &params, now: Timestamp(100), tuning: Tuning { batch_rows: 9 } };
+    build(&QueryPlan { root: node, subplans: vec![] }, &context).map(drop).map_err(|error| error.code())?;
+    let mut asked = reader.asked.into_inner().expect("no test panicked");
+    Ok(asked.swap_remove(0))
+}
+
+fn instant(micros: i64) -> Expr {
+    constant(Timestamp(micros), Type::Timestamp)
+}
+
+#[test]
+fn a_scan_asks_for_its_scopes() {
+    use plan::{SystemScope, ValidScope};
+    let now = || ValidScope::At(expr(ExprKind::Context(plan::Context::Now), Type::Timestamp));
+    let (spec, reads) = asked(scan(SystemScope::Latest, now(), KeyAccess::All, vec![])).expect("sound");
+    let wanted = ScanSpec {
+        table: TableId(3),
+        columns: vec![store::ScanColumn::Data(2), store::ScanColumn::ValidFrom],
+        keys: KeyRange::All,
+        system: store::SystemScope::AsOf(7),
+        valid: store::ValidScope::At(100),
+        predicates: vec![],
+        batch_rows_max: 9,
+    };
+    assert_eq!((spec, reads), (wanted.clone(), Reads::WithOwnWrites));
+
+    // `current_commit() - 2`, and a range of valid time.
+    let current = expr(ExprKind::Context(plan::Context::CurrentCommit), Type::Integer);
+    let before = call("-", vec![current, int(2)], Type::Integer);
+    let range = ValidScope::Range { from: instant(1), to: instant(4), to_included: true };
+    let (spec, reads) = asked(scan(SystemScope::AsOf(before), range, KeyAccess::All, vec![])).expect("sound");
+    let valid = store::ValidScope::Overlaps(Period::new(1, 5).expect("not empty"));
+    let past = ScanSpec { system: store::SystemScope::AsOf(5), valid, ..wanted.clone() };
+    assert_eq!((spec, reads), (past, Reads::Committed));
+
+    // Nothing lies in an empty range, so no key is read.
+    let range = ValidScope::Range { from: instant(4), to: instant(4), to_included: false };
+    let (spec, _) = asked(scan(SystemScope::All, range, KeyAccess::All, vec![])).expect("sound");
+    assert_eq!(spec.keys, KeyRange::Exact(vec![]));
+
+    assert_eq!(asked(scan(SystemScope::AsOf(int(8)), now(), KeyAccess::All, vec![])).map(drop), Err("22023"));
+    let null = expr(ExprKind::Param(1), Type::Timestamp);
+    assert_eq!(asked(scan(SystemScope::All, ValidScope::At(null), KeyAccess::All, vec![])).map(drop), Err("22004"));
+}
+
+#[test]
+fn a_scan_asks_for_its_keys_and_blocks() {
+    use plan::{SystemScope, ValidScope};
+    let ask = |keys, predicates| asked(scan(SystemScope::All, ValidScope::All, keys, predicates)).expect("sound").0;
+    let text = |text: &str| constant(text, Type::Text);
+    let param = |param_idx| expr(ExprKind::Param(param_idx), Type::Integer);
+    let tuples =
+        vec![vec![text("b"), param(0)], vec![text("a"), int(1)], vec![text("a"), param(1)], vec![text("b"), int(5)]];
+    let key = |a: &str, b: i64| {
+        let mut bytes = Vec::new();
+        key::encode_values(&[a.into(), b.into()], &[Type::Text, Type::Integer], &mut bytes);
+        bytes
+    };
+    let spec = ask(KeyAccess::Exact(tuples), vec![]);
+    assert_eq!(spec.keys, KeyRange::Exact(vec![key("a", 1), key("b", 5)]));
+
+    let low = Some(KeyBound { value: param(0), included: false });
+    let spec = ask(KeyAccess::Range { prefix: vec![text("a")], low, high: None }, vec![]);
+    let KeyRange::Between { low: Bound::Included(low), high: Bound::Excluded(high) } = spec.keys else {
+        panic!("a range")
+    };
+    assert!(key("a", 5) < low && low <= key("a", 6) && key("a", i64::MAX) < high && high <= key("b", i64::MIN));
+
+    // What cannot be compared skips no block.
+    let less = |value| ScanPredicate { column_idx: 2, op: CompareOp::Lt, value };
+    let fails = call("/", vec![int(1), int(0)], Type::Integer);
+    let spec = ask(KeyAccess::All, vec![less(param(0)), less(param(1)), less(fails)]);
+    let wanted = BlockPredicate { column_idx: 2, op: BlockOp::Lt, value: Value::Integer(5) };
+    assert_eq!(spec.predicates, [wanted]);
 }

@@ -137,8 +137,9 @@ impl Groups {
             let mut seen = self.len;
             // Runs of one key are common (facts come in key order): the last answer is tried first.
             let mut last: Option<(i64, u32)> = None;
+            let known = column.validity();
             for (row, value) in values.iter().copied().enumerate() {
-                if column.is_null(row) {
+                if known.is_some_and(|known| !known.is_set(row)) {
                     groups.push(null_group(self.nulls, null, &mut seen, grow, &mut || first(row as u32)));
                     continue;
                 }
