@@ -264,6 +264,20 @@ impl Store {
         Snapshot::new(view, *commit, *instant, catalog.clone(), self.handle.inner.catalogs.clone())
     }
 
+    /// A reader that sees every commit that was under way when this was called, and so every one whose instant is not
+    /// after the clock's present time.
+    ///
+    /// # Errors
+    /// [`StoreError::OutcomeUnknown`] when one of them fails.
+    pub fn snapshot_settled(&self) -> Result<Snapshot> {
+        let end = *held(&self.handle.inner.sequencer).log.end();
+        let health = &self.handle.inner.health;
+        if self.handle.inner.publication.wait(end.record, || health.cause().is_some()) {
+            return Ok(self.snapshot());
+        }
+        Err(StoreError::OutcomeUnknown { cause: health.cause().unwrap_or_default().to_owned() })
+    }
+
     /// Makes a write a commit. A write without facts, deletions and superseded facts takes no number: the newest commit
     /// is returned.
     ///
