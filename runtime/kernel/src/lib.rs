@@ -3,9 +3,8 @@
 //! Pure: no I/O, no clock, no threads, no unsafe. The store, the language, the interpreter and generated code
 //! all call the same functions from here, so that a result cannot depend on who computed it.
 //!
-//! Rooms: [`ty`], [`value`] (what a datum is), [`lane`], [`bitmap`], [`column`], [`batch`] (many of them),
-//! [`time`], [`rectangle`] (both times), [`schema`] (tables), [`func`], [`agg`]
-//! (what can be computed).
+//! Rooms: [`ty`], [`value`] (what a datum is), [`lane`], [`bitmap`], [`mod@column`], [`batch`] (many of them), [`key`] (their
+//! order, as bytes), [`time`], [`rectangle`] (both times), [`schema`] (tables), [`func`], [`agg`] (what can be computed).
 
 #[cfg(target_endian = "big")]
 compile_error!("SpectraDB reads little-endian files in place; big-endian targets are not built");

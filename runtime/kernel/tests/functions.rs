@@ -262,6 +262,8 @@ fn faults_speak_as_postgresql_does() {
         "22023",
         "unit \"eon\" not recognized for type timestamp",
     );
+    is("make_date", &[2023.into(), 2.into(), 30.into()], "22008", "date field value out of range: 2023-02-30");
+    is("date_trunc", &["year".into(), Value::Timestamp(Timestamp(i64::MIN + 1))], "22008", "timestamp out of range");
     let cast = |text: &str, to: TypeClass| {
         let function = func::cast(TypeClass::Text, to).expect("listed");
         let fault = (function.batch)(&[Column::constant(Type::Text, text.into(), 1)], 1).expect_err("a fault");

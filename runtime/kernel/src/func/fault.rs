@@ -20,8 +20,9 @@ fn is_negative(value: Option<&Value>) -> bool {
 impl RowFault {
     /// The message, in lower case and without a final stop.
     pub fn message(&self) -> String {
+        // A cast quotes the text that it could not read.
         let text = match self.args.first() {
-            Some(Value::Text(text) | Value::Json(text)) => Some(text),
+            Some(Value::Text(text)) if self.function == "$cast" => Some(text),
             _ => None,
         };
         let ty = self.ret.name();
@@ -40,9 +41,13 @@ impl RowFault {
                 let shown = self.args.first().map(Value::to_string).unwrap_or_default();
                 format!("invalid input syntax for type {ty}: \"{shown}\"")
             }
-            Fault::DatetimeRange => match text {
-                Some(text) => format!("date/time field value out of range: \"{text}\""),
-                None => format!("{ty} out of range"),
+            Fault::DatetimeRange => match (text, self.args.as_slice()) {
+                (Some(text), _) => format!("date/time field value out of range: \"{text}\""),
+                (None, [year, month, day]) => {
+                    let (month, day) = (month.to_string(), day.to_string());
+                    format!("date field value out of range: {year}-{month:0>2}-{day:0>2}")
+                }
+                (None, _) => format!("{ty} out of range"),
             },
             Fault::InvalidDatetime => {
                 let shown = self.args.first().map(Value::to_string).unwrap_or_default();
