@@ -11,4 +11,5 @@ pub mod parse;
 pub mod plan;
 pub mod span;
 pub mod split;
+mod stack;
 pub mod tokens;

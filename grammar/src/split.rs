@@ -165,7 +165,6 @@ impl Splitter {
                 Some((region, opening_bytes)) => {
                     let tag = bytes[self.pos..self.pos + opening_bytes].to_vec();
                     if !matches!(region, Region::LineComment | Region::BlockComment { .. }) {
-                        self.first_line.get_or_insert(self.line);
                         self.first_token();
                     }
                     self.pos += opening_bytes;
@@ -236,5 +235,67 @@ impl Splitter {
             self.pos -= self.start;
             self.start = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(text: &str) -> Vec<(String, u64)> {
+        let mut splitter = Splitter::new();
+        splitter.push(text);
+        let mut found = Vec::new();
+        while let Some(piece) = splitter.next_piece() {
+            let piece = piece.unwrap();
+            found.push((piece.text, piece.line));
+        }
+        while let Some(piece) = splitter.finish() {
+            let piece = piece.unwrap();
+            found.push((piece.text, piece.line));
+        }
+        found
+    }
+
+    #[test]
+    fn semicolons_in_text_names_and_comments_cut_nothing() {
+        let text = "\u{feff}-- one;\nSELECT ';''', E'\\';' ; ;\n\n/* ; /* ; */ ; */ SELECT \";\" -- ;\n, $a$ ; $$ ; $a$;\nSELECT 3";
+        let found = split(text);
+        let expected = [("SELECT ';''', E'\\';'", 2), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4), ("SELECT 3", 6)];
+        assert_eq!(found, expected.map(|(text, line)| (text.to_owned(), line)));
+    }
+
+    #[test]
+    fn it_tells_what_is_open() {
+        let mut splitter = Splitter::new();
+        splitter.push("  -- nothing\n");
+        assert!(splitter.next_piece().is_none() && !splitter.is_pending());
+        splitter.push("SELECT 'a");
+        assert!(splitter.next_piece().is_none() && splitter.is_pending());
+        assert_eq!(splitter.open(), Some(Region::Text));
+        splitter.clear();
+        assert!(!splitter.is_pending());
+        splitter.push("SELECT 1;");
+        assert_eq!(splitter.next_piece().unwrap().unwrap().text, "SELECT 1");
+    }
+
+    #[test]
+    fn a_statement_that_is_too_long_is_skipped_once() {
+        let mut splitter = Splitter::with_bytes_max(100);
+        let (mut refused, mut found) = (0, Vec::new());
+        splitter.push("SELECT '");
+        for _ in 0..1_000 {
+            splitter.push("0123456789");
+            while let Some(piece) = splitter.next_piece() {
+                assert_eq!(piece.unwrap_err().code, "54000");
+                refused += 1;
+            }
+            assert!(splitter.buffer.len() < 1_000, "what is skipped is not held");
+        }
+        splitter.push("'; SELECT 2;");
+        while let Some(piece) = splitter.next_piece() {
+            found.push(piece.unwrap().text);
+        }
+        assert_eq!((refused, found), (1, vec!["SELECT 2".to_owned()]));
     }
 }

@@ -228,11 +228,13 @@ pub struct Tokens<'a> {
 
 /// The tokens of a text, comments included.
 pub fn tokens(sql: &str) -> Tokens<'_> {
-    Tokens { bytes: sql.as_bytes(), pos: 0 }
+    tokens_from(sql, 0)
 }
 
 /// The tokens of a text from a byte on, which must lie between tokens.
 pub(crate) fn tokens_from(sql: &str, pos: usize) -> Tokens<'_> {
+    // A byte order mark is no part of the text.
+    let pos = if pos == 0 && sql.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { pos };
     Tokens { bytes: sql.as_bytes(), pos }
 }
 

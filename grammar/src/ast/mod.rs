@@ -24,6 +24,7 @@ pub struct Statement {
 }
 
 /// The kinds of statement.
+#[expect(clippy::large_enum_variant, reason = "there is one statement at a time")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum StatementKind {
     /// `SELECT`, `VALUES`, `WITH ... SELECT`
@@ -551,6 +552,7 @@ pub struct ValidPeriod {
 }
 
 /// Which facts an UPDATE or DELETE sees and how much of each it changes.
+#[expect(clippy::large_enum_variant, reason = "there is one for each statement")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Portion {
     /// Facts valid now, their whole period.

@@ -9,9 +9,12 @@ use crate::diag::{Diag, code};
 use crate::parse::Rule;
 use crate::span::Span;
 
+/// What a postfix operator makes of the operand before it.
+type Wrap = Box<dyn FnOnce(Box<Expr>) -> ExprKind>;
+
 /// What a parenthesis turned out to hold.
 enum Paren {
-    Query(Query),
+    Query(Box<Query>),
     Exprs(Vec<Expr>),
 }
 
@@ -85,7 +88,7 @@ impl Lower {
     }
 
     /// `[NOT] IN ..`, `[NOT] BETWEEN ..`, `[NOT] LIKE ..`: what they make of the operand before them.
-    fn membership(&mut self, pair: Pair<'_>) -> Result<Box<dyn FnOnce(Box<Expr>) -> ExprKind>, Diag> {
+    fn membership(&mut self, pair: Pair<'_>) -> Result<Wrap, Diag> {
         let mut negated = false;
         let mut test = None;
         for part in pair.into_inner() {
@@ -102,10 +105,7 @@ impl Lower {
             Rule::in_test => {
                 let paren = parts.next().expect("IN has a parenthesis");
                 match self.paren(paren)? {
-                    Paren::Query(query) => {
-                        let query = Box::new(query);
-                        Ok(Box::new(move |operand| ExprKind::InQuery { operand, query, negated }))
-                    }
+                    Paren::Query(query) => Ok(Box::new(move |operand| ExprKind::InQuery { operand, query, negated })),
                     Paren::Exprs(list) => Ok(Box::new(move |operand| ExprKind::InList { operand, list, negated })),
                 }
             }
@@ -138,7 +138,7 @@ impl Lower {
             Rule::kw_true => ExprKind::Boolean(true),
             Rule::kw_false => ExprKind::Boolean(false),
             Rule::paren => match self.paren(pair)? {
-                Paren::Query(query) => ExprKind::Subquery(Box::new(query)),
+                Paren::Query(query) => ExprKind::Subquery(query),
                 Paren::Exprs(mut exprs) if exprs.len() == 1 => exprs.pop().expect("it holds one").kind,
                 Paren::Exprs(_) => return Err(unsupported("a row of several values as one value", span)),
             },
@@ -324,32 +324,29 @@ impl Lower {
     }
 
     fn paren(&mut self, pair: Pair<'_>) -> Result<Paren, Diag> {
-        self.deeper(1, self.span(&pair), |lower| {
-            let mut exprs = Vec::new();
-            for part in pair.into_inner() {
-                match part.as_rule() {
-                    Rule::query => return Ok(Paren::Query(lower.query(part)?)),
-                    Rule::expr => exprs.push(lower.expr(part)?),
-                    Rule::query_tail => {
-                        let nested = matches!(exprs.as_slice(), [Expr { kind: ExprKind::Subquery(_), .. }]);
-                        if part.clone().into_inner().next().is_some() {
-                            let place = lower.span(&part);
-                            let Some(Expr { kind: ExprKind::Subquery(first), .. }) = exprs.pop().filter(|_| nested)
-                            else {
-                                return Err(lower.misplaced_tail(&part, place));
-                            };
-                            return Ok(Paren::Query(lower.query_from(first, part)?));
-                        }
-                        // ((SELECT ..)) is the query itself.
-                        if nested && let Some(Expr { kind: ExprKind::Subquery(query), .. }) = exprs.pop() {
-                            return Ok(Paren::Query(*query));
-                        }
+        let mut exprs = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::query => return Ok(Paren::Query(Box::new(self.query(part)?))),
+                Rule::expr => exprs.push(self.expr(part)?),
+                Rule::query_tail => {
+                    let nested = matches!(exprs.as_slice(), [Expr { kind: ExprKind::Subquery(_), .. }]);
+                    if part.clone().into_inner().next().is_some() {
+                        let place = self.span(&part);
+                        let Some(Expr { kind: ExprKind::Subquery(first), .. }) = exprs.pop().filter(|_| nested) else {
+                            return Err(self.misplaced_tail(&part, place));
+                        };
+                        return Ok(Paren::Query(Box::new(self.query_from(first, part)?)));
                     }
-                    _ => {}
+                    // ((SELECT ..)) is the query itself.
+                    if nested && let Some(Expr { kind: ExprKind::Subquery(query), .. }) = exprs.pop() {
+                        return Ok(Paren::Query(query));
+                    }
                 }
+                _ => {}
             }
-            Ok(Paren::Exprs(exprs))
-        })
+        }
+        Ok(Paren::Exprs(exprs))
     }
 
     /// UNION, ORDER BY and their kin behind what is no query.
@@ -435,21 +432,33 @@ fn infix(pair: &Pair<'_>) -> Op {
 /// balanced.
 fn levels(pair: &Pair<'_>) -> u32 {
     let parts = pair.clone().into_inner();
-    let count = parts.len();
-    if count <= 4 {
-        return count as u32 - 1;
+    if parts.len() == 1 {
+        return 0;
     }
     let (mut longest, mut current, mut logic) = (0u32, 0u32, 0u32);
     for part in parts {
-        let divides = part.as_rule() == Rule::infix
-            && part.into_inner().next().is_some_and(|word| matches!(word.as_rule(), Rule::kw_and | Rule::kw_or));
-        if divides {
-            logic += 1;
-            current = 0;
-        } else {
-            current += 1;
-            longest = longest.max(current);
+        match part.as_rule() {
+            Rule::infix if is_logic(&part) => {
+                logic += 1;
+                current = 0;
+            }
+            Rule::infix
+            | Rule::bound_infix
+            | Rule::sign
+            | Rule::kw_not
+            | Rule::cast
+            | Rule::is_test
+            | Rule::negatable => {
+                current += 1;
+                longest = longest.max(current);
+            }
+            _ => {}
         }
     }
-    longest.div_ceil(2) + (u32::BITS - logic.leading_zeros()) + 1
+    longest + (u32::BITS - logic.leading_zeros())
+}
+
+fn is_logic(infix: &Pair<'_>) -> bool {
+    let word = infix.clone().into_inner().next();
+    word.is_some_and(|word| matches!(word.as_rule(), Rule::kw_and | Rule::kw_or))
 }

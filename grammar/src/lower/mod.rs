@@ -86,7 +86,7 @@ impl Lower {
 /// Where the last token within a pair ends: pest's own end may lie behind space that was skipped in vain.
 fn last_token_end(pair: &Pair<'_>) -> Option<usize> {
     let mut inner = pair.clone().into_inner();
-    if inner.len() == 0 {
+    if inner.is_empty() {
         let span = pair.as_span();
         return (span.end() > span.start()).then_some(span.end());
     }

@@ -24,18 +24,16 @@ impl Lower {
 
     pub(super) fn query(&mut self, pair: Pair<'_>) -> Result<Query, Diag> {
         let span = self.span(&pair);
-        self.deeper(1, span, |lower| {
-            let (mut with, mut first, mut tail) = (Vec::new(), None, None);
-            for part in pair.into_inner() {
-                match part.as_rule() {
-                    Rule::with => with = lower.with(part)?,
-                    Rule::query_tail => tail = Some(part),
-                    _ => first = Some(lower.set_term(part)?),
-                }
+        let (mut with, mut first, mut tail) = (Vec::new(), None, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::with => with = self.with(part)?,
+                Rule::query_tail => tail = Some(part),
+                _ => first = Some(self.set_term(part)?),
             }
-            let first = first.expect("a query has a body");
-            lower.tailed(with, first, tail.expect("a query has a tail, be it empty"), span)
-        })
+        }
+        let first = first.expect("a query has a body");
+        self.tailed(with, first, tail.expect("a query has a tail, be it empty"), span)
     }
 
     /// A query whose first arm was read as a subquery before the rest came to light.
@@ -144,7 +142,7 @@ impl Lower {
                 Rule::select_item => select.items.push(self.select_item(part)?),
                 Rule::from => {
                     for item in part.into_inner().filter(|part| part.as_rule() == Rule::from_item) {
-                        select.from.push(self.from_item(item)?);
+                        select.from.push(self.table_item(item)?);
                     }
                 }
                 Rule::filter => select.filter = self.exprs(part)?.pop(),
@@ -192,7 +190,7 @@ impl Lower {
         Ok(items)
     }
 
-    fn from_item(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
+    fn table_item(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
         let place = self.span(&pair);
         let joins = pair.clone().into_inner().len() as u32 - 1;
         self.deeper(joins, place, |lower| {
@@ -214,7 +212,7 @@ impl Lower {
                 Rule::name => name = Some(self.name(&part)),
                 Rule::table_scope => self.table_scope(part, &mut scopes)?,
                 Rule::alias => alias = Some(self.alias(part)),
-                Rule::from_paren => inner = Some(self.from_paren(part)?),
+                Rule::from_paren => inner = Some(self.table_paren(part)?),
                 _ => {}
             }
         }
@@ -229,29 +227,27 @@ impl Lower {
         }
     }
 
-    fn from_paren(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
+    fn table_paren(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
         let span = self.span(&pair);
-        self.deeper(1, span, |lower| {
-            let mut table = None;
-            for part in pair.into_inner() {
-                match part.as_rule() {
-                    Rule::query => {
-                        let query = Box::new(lower.query(part)?);
-                        return Ok(TableRef::Subquery { query, alias: None, span });
-                    }
-                    Rule::from_item => table = Some(lower.from_item(part)?),
-                    Rule::query_tail if part.clone().into_inner().next().is_some() => {
-                        let Some(TableRef::Subquery { query, alias: None, .. }) = table.take() else {
-                            return Err(lower.misplaced_tail(&part, lower.span(&part)));
-                        };
-                        let query = Box::new(lower.query_from(query, part)?);
-                        return Ok(TableRef::Subquery { query, alias: None, span });
-                    }
-                    _ => {}
+        let mut table = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::query => {
+                    let query = Box::new(self.query(part)?);
+                    return Ok(TableRef::Subquery { query, alias: None, span });
                 }
+                Rule::from_item => table = Some(self.table_item(part)?),
+                Rule::query_tail if part.clone().into_inner().next().is_some() => {
+                    let Some(TableRef::Subquery { query, alias: None, .. }) = table.take() else {
+                        return Err(self.misplaced_tail(&part, self.span(&part)));
+                    };
+                    let query = Box::new(self.query_from(query, part)?);
+                    return Ok(TableRef::Subquery { query, alias: None, span });
+                }
+                _ => {}
             }
-            Ok(table.expect("the parenthesis holds a table or a query"))
-        })
+        }
+        Ok(table.expect("the parenthesis holds a table or a query"))
     }
 
     fn alias(&self, pair: Pair<'_>) -> TableAlias {

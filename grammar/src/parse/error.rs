@@ -20,8 +20,11 @@ const SHOWN_CHARS_MAX: usize = 40;
 /// The words that begin statements.
 const STATEMENT_WORDS: &[&str] = &[
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "BEGIN", "COMMIT", "ROLLBACK", "EXPLAIN", "SHOW",
-    "DESCRIBE", "COPY", "WITH", "VALUES", "START", "END",
+    "DESCRIBE", "COPY", "WITH", "VALUES",
 ];
+
+/// Shorter words are near to too much.
+const SLIP_CHARS_MIN: usize = 3;
 
 pub(super) fn unclosed(token: Token, region: Region) -> Diag {
     let closing = match region {
@@ -81,13 +84,15 @@ pub(super) fn syntax(text: &str, base: usize, error: &Error<Rule>) -> Diag {
     }
 }
 
+/// A token as a message shows it: one line, not too long, nothing that moves the cursor.
 fn shown(text: &str) -> String {
     let line = text.lines().next().unwrap_or("");
-    if line.len() == text.len() && line.chars().count() <= SHOWN_CHARS_MAX {
-        return text.to_owned();
+    let mut shown: String =
+        line.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if line.len() < text.len() || line.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        shown.push_str("...");
     }
-    let cut: String = line.chars().take(SHOWN_CHARS_MAX).collect();
-    format!("{cut}...")
+    shown
 }
 
 fn help(text: &str, all: &[Token], found_idx: usize, tried: &[Rule]) -> Option<String> {
@@ -97,12 +102,12 @@ fn help(text: &str, all: &[Token], found_idx: usize, tried: &[Rule]) -> Option<S
     };
     // Slips: the word itself for one of the expected, or the word before it (read as a name) for any.
     if let Some(found) = word(found_idx)
+        && found.len() >= SLIP_CHARS_MIN
         && !is_keyword(found)
     {
-        let near = if found_idx == 0 {
-            slip(found, STATEMENT_WORDS.iter().copied())
-        } else {
-            slip(found, expected.iter().flat_map(|words| words.split(' ')))
+        let near = match found_idx {
+            0 => slip(found, STATEMENT_WORDS.iter().copied()),
+            _ => slip(found, expected.iter().flat_map(|words| words.split(' '))),
         };
         if let Some(near) = near {
             return Some(format!("did you mean {near}?"));
@@ -110,23 +115,23 @@ fn help(text: &str, all: &[Token], found_idx: usize, tried: &[Rule]) -> Option<S
     }
     if found_idx > 0
         && let Some(before) = word(found_idx - 1)
-        && before.len() >= 4
+        && before.len() > SLIP_CHARS_MIN
         && !is_keyword(before)
         && let Some(near) = slip(before, crate::tokens::keywords().iter().map(String::as_str))
     {
         return Some(format!("did you mean {near} where \"{before}\" stands?"));
     }
     if found_idx == 0 {
-        return Some(format!(
-            "a statement begins with {}",
-            list(&STATEMENT_WORDS[..13].iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
-        ));
+        let words: Vec<String> = STATEMENT_WORDS.iter().map(|word| (*word).to_owned()).collect();
+        return Some(format!("a statement begins with {}", list(&words)));
     }
+    let wants_name = expected.iter().any(|words| matches!(words.as_str(), "a name" | "a table" | "a column"));
     if let Some(found) = word(found_idx)
-        && expected.iter().any(|words| words == "a name")
+        && wants_name
         && is_reserved(found)
     {
-        return Some(format!("{} is a reserved word; as a name, write it in double quotes", found.to_uppercase()));
+        let (expected, found) = (list(&expected), found.to_uppercase());
+        return Some(format!("expected {expected}; {found} is reserved: as a name, it stands in double quotes"));
     }
     if all.get(found_idx).is_some_and(|token| token.is_sign(text, "?")) {
         return Some("write parameters as $1, $2 or :name".to_owned());
@@ -162,6 +167,10 @@ fn expected(tried: &[Rule]) -> Vec<String> {
             words.push(word);
         }
     }
+    // Who asks for an expression need not say what may stand before it, or that it may be a name.
+    if words.iter().any(|word| word == "an expression") {
+        words.retain(|word| !matches!(word.as_str(), "a name" | "ALL" | "DISTINCT"));
+    }
     words
 }
 
@@ -180,6 +189,13 @@ fn words_of(rule: Rule) -> Option<String> {
         Rule::kw_null | Rule::kw_true | Rule::kw_false | Rule::kw_current_timestamp | Rule::kw_current_date => {
             "an expression"
         }
+        Rule::kw_case | Rule::kw_cast | Rule::kw_exists | Rule::kw_not => "an expression",
+        Rule::kw_is | Rule::kw_and | Rule::kw_or => "an operator",
+        Rule::kw_in | Rule::kw_between | Rule::kw_like | Rule::kw_ilike => "an operator",
+        Rule::kw_order => "ORDER BY",
+        Rule::kw_group => "GROUP BY",
+        Rule::kw_primary => "PRIMARY KEY",
+        Rule::kw_if => "IF EXISTS",
         Rule::infix | Rule::bound_infix | Rule::cast | Rule::is_test | Rule::negatable | Rule::distinct_from => {
             "an operator"
         }
@@ -191,6 +207,8 @@ fn words_of(rule: Rule) -> Option<String> {
         Rule::over => "OVER",
         Rule::partition_by => "PARTITION BY",
         Rule::close => "\")\"",
+        Rule::open => "\"(\"",
+        Rule::assign => "\"=\"",
         Rule::star | Rule::qualified_star => "*",
         Rule::type_name => "a type",
         Rule::type_args | Rule::type_arg => "a number",

@@ -20,6 +20,7 @@ use crate::ast;
 use crate::diag::{Diag, code};
 use crate::lower::{Lower, Pair};
 use crate::span::Span;
+use crate::stack;
 use crate::tokens::{Token, TokenKind, tokens};
 use ::pest::Parser as _;
 
@@ -37,6 +38,10 @@ const TOKENS_TRIED: usize = 1_000;
 /// Gives 42601 for what is no statement, 0A000 for what is one but not supported, 54001 for what nests too deep or is too
 /// long.
 pub fn statement(sql: &str) -> Result<ast::Statement, Diag> {
+    // Most bytes come as INSERTs of plain rows: they need no survey, for nothing in them nests.
+    if let Some(insert) = values::insert(sql, None)? {
+        return Ok(insert);
+    }
     let survey = Survey::of(sql)?;
     match survey.pieces.as_slice() {
         [] => Err(Diag::new(code::SYNTAX, "there is no statement", span(sql.len(), sql.len()))),
@@ -59,9 +64,12 @@ pub fn expr(sql: &str) -> Result<ast::Expr, Diag> {
     let survey = Survey::of(sql)?;
     let tokens = survey.pieces.iter().map(|piece| piece.token_count).sum();
     refuse_length(sql, Span { start: 0, end: sql.len() as u32 }, tokens)?;
-    let pair = parse_rule(Rule::expr_only, sql, 0)?;
-    let inner = pair.into_inner().next().expect("expr_only holds an expression");
-    Lower::new(0).expr(inner)
+    let nesting = survey.pieces.iter().map(|piece| piece.nesting).max().unwrap_or(0);
+    stack::for_levels(nesting, || {
+        let pair = parse_rule(Rule::expr_only, sql, 0)?;
+        let inner = pair.into_inner().next().expect("expr_only holds an expression");
+        Lower::new(0).expr(inner)
+    })
 }
 
 /// Is the whole text what the rule says? For the lists of words that only the pest files hold.
@@ -78,6 +86,8 @@ struct Piece {
     end: usize,
     /// Its tokens without comments.
     token_count: usize,
+    /// How deep it nests, comments included.
+    nesting: u32,
 }
 
 /// What one pass over the tokens tells.
@@ -98,6 +108,10 @@ impl Survey {
             match token.kind {
                 TokenKind::Comment => {
                     depth.comment(sql, token)?;
+                    // A comment belongs to the statement before it, if there is one: pest reads it there.
+                    if let Some(piece) = &mut current {
+                        piece.nesting = piece.nesting.max(depth.deepest);
+                    }
                     continue;
                 }
                 TokenKind::Sign if token.text(sql) == ";" => {
@@ -119,9 +133,10 @@ impl Survey {
                 | TokenKind::Operator
                 | TokenKind::Sign => depth.token(sql, token)?,
             }
-            let piece = current.get_or_insert(Piece { start: token.start, end: token.end, token_count: 0 });
+            let piece = current.get_or_insert(Piece { start: token.start, end: token.end, token_count: 0, nesting: 0 });
             piece.end = token.end;
             piece.token_count += 1;
+            piece.nesting = piece.nesting.max(depth.deepest);
         }
         pieces.extend(current);
         Ok(Survey { pieces })
@@ -133,6 +148,7 @@ impl Survey {
 pub(crate) struct Depth {
     parens: u32,
     cases: u32,
+    deepest: u32,
     after_dot: bool,
 }
 
@@ -151,13 +167,14 @@ impl Depth {
             _ => {}
         }
         self.after_dot = token.is_sign(sql, ".");
-        if self.parens + self.cases > NESTING_MAX {
+        self.deepest = self.deepest.max(self.parens + self.cases);
+        if self.deepest > NESTING_MAX {
             return Err(error::too_deep(token.span()));
         }
         Ok(())
     }
 
-    fn comment(self, sql: &str, token: Token) -> Result<(), Diag> {
+    fn comment(&mut self, sql: &str, token: Token) -> Result<(), Diag> {
         let text = token.text(sql).as_bytes();
         if !text.starts_with(b"/*") {
             return Ok(());
@@ -169,6 +186,7 @@ impl Depth {
                 b"*/" => (depth, pos) = (depth.saturating_sub(1), pos + 2),
                 _ => pos += 1,
             }
+            self.deepest = self.deepest.max(depth);
             if depth > NESTING_MAX {
                 return Err(error::too_deep(span(token.start, token.start + 2)));
             }
@@ -178,13 +196,15 @@ impl Depth {
 }
 
 fn parse_piece(sql: &str, piece: &Piece) -> Result<ast::Statement, Diag> {
-    if let Some(insert) = values::insert(sql, piece.start, piece.end, piece.token_count)? {
+    let insert = || values::insert(sql, Some(piece));
+    if let Some(insert) = stack::for_levels(piece.nesting, insert)? {
         return Ok(insert);
     }
     refuse_length(sql, span(piece.start, piece.end), piece.token_count)?;
-    let text = &sql[piece.start..piece.end];
-    let pair = parse_rule(Rule::statement, text, piece.start)?;
-    Lower::new(piece.start as u32).statement(pair)
+    stack::for_levels(piece.nesting, || {
+        let pair = parse_rule(Rule::statement, &sql[piece.start..piece.end], piece.start)?;
+        Lower::new(piece.start as u32).statement(pair)
+    })
 }
 
 /// Refuses a statement of too many tokens, by its first error if it has one near its beginning.

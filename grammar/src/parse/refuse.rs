@@ -57,6 +57,50 @@ const STATEMENTS: &[&str] = &[
     "table",
 ];
 
+/// What else may be created and dropped elsewhere.
+const OBJECTS: &[&str] = &[
+    "view",
+    "index",
+    "schema",
+    "sequence",
+    "type",
+    "function",
+    "procedure",
+    "trigger",
+    "role",
+    "user",
+    "database",
+    "extension",
+    "domain",
+    "aggregate",
+    "operator",
+    "materialized",
+    "unique",
+    "temp",
+    "temporary",
+    "unlogged",
+    "or",
+    "recursive",
+    "fts",
+    "timeseries",
+    "outbox",
+    "policy",
+    "rule",
+    "server",
+    "foreign",
+    "publication",
+    "subscription",
+    "statistics",
+    "tablespace",
+    "cast",
+    "collation",
+    "language",
+    "group",
+    "model",
+    "projection",
+    "virtual",
+];
+
 /// Operators of PostgreSQL's that we do not have.
 const OPERATORS: &[&str] = &[
     "^", "~", "~*", "!~", "!~*", "@>", "<@", "#>", "#>>", "&", "|", "#", "<<", ">>", "<->", "@@", "&&", "?|", "?&",
@@ -87,7 +131,7 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
     }
     if found_idx <= 2 && (first == "create" || first == "drop") && all.len() > 1 {
         let second = word(1);
-        if second != "table" && !second.is_empty() {
+        if OBJECTS.contains(&second.as_str()) {
             let to = match second.as_str() {
                 "or" => 3,
                 "unique" | "temp" | "temporary" | "unlogged" | "materialized" | "fts" | "timeseries" | "recursive" => 2,
@@ -129,6 +173,9 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         }
         "show" if found_idx == 1 && !found.is_empty() => {
             return is(&upper(0, 1), Some("SHOW TABLES lists the tables"), 0, 1);
+        }
+        "explain" if found_idx == 2 && word(1) == "(" && !found.is_empty() => {
+            return is("EXPLAIN with options", Some("EXPLAIN alone shows the plan"), 0, 2);
         }
         "explain" if found_idx == 1 => match found.as_str() {
             "analyze" | "analyse" | "verbose" | "(" | "ai" => {
@@ -176,6 +223,7 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         "delete" if found == "using" => {
             return is("DELETE with USING", Some("use a subquery in WHERE"), found_idx, found_idx);
         }
+        "with" if found_idx == 2 && word(1) == "recursive" => return is("WITH RECURSIVE", None, 0, 1),
         "with" if matches!(found.as_str(), "insert" | "update" | "delete") => {
             return is(&format!("{} within WITH", found.to_uppercase()), None, found_idx, found_idx);
         }
@@ -185,10 +233,18 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         ("returning", _) => {
             return is("RETURNING", Some("SELECT the rows afterwards, in the same transaction"), found_idx, found_idx);
         }
-        ("recursive", _) => return is("WITH RECURSIVE", None, found_idx, found_idx),
         ("materialized", _) => return is("MATERIALIZED", None, found_idx, found_idx),
         ("rows" | "range" | "groups", _) => {
             return is("a window frame", Some("leave it out: the default frame is used"), found_idx, found_idx);
+        }
+        ("(", _) if before(1) == "filter" => {
+            return is("FILTER", Some("use CASE within the aggregate"), found_idx - 1, found_idx - 1);
+        }
+        ("time", "zone") if before(1) == "at" => {
+            return is("AT TIME ZONE", Some("all instants are in UTC"), found_idx - 1, found_idx + 1);
+        }
+        (_, _) if before(1) == "over" && found_idx > 1 && !found.is_empty() && found != "(" => {
+            return is("a named window", Some("write the window behind OVER"), found_idx, found_idx);
         }
         ("filter", "(") => return is("FILTER", Some("use CASE within the aggregate"), found_idx, found_idx),
         ("within", "group") => return is("WITHIN GROUP", None, found_idx, found_idx + 1),

@@ -7,7 +7,7 @@
 //! Holds: where it gives a tree, it is the tree that pest would give, spans included (tested as a property).
 //! Not here: errors of its own. What it cannot read is read again by pest, whose error counts.
 
-use super::{Depth, Rule, TOKENS_MAX, parse_rule, span};
+use super::{Depth, Piece, Rule, TOKENS_MAX, parse_rule, span};
 use crate::ast::{Expr, ExprKind, Statement, StatementKind, TypeName, UnaryOp};
 use crate::diag::Diag;
 use crate::lower::{Lower, set_period, unquote, values_query};
@@ -16,8 +16,18 @@ use crate::tokens::{Found, Region, TokenKind, is_space, is_word_part, region_end
 /// The words before VALUES are looked through this far.
 const HEAD_TOKENS_MAX: usize = 4_096;
 
-/// The INSERT with VALUES between two places of the text; `None` where pest has to decide.
-pub(super) fn insert(sql: &str, start: usize, end: usize, token_count: usize) -> Result<Option<Statement>, Diag> {
+/// More parentheses within each other before VALUES are unusual.
+const HEAD_PARENS_MAX: u32 = 4;
+
+/// The INSERT with VALUES that a piece of the text is, or the whole text where nobody has looked for pieces yet; `None`
+/// where pest has to decide.
+pub(super) fn insert(sql: &str, piece: Option<&Piece>) -> Result<Option<Statement>, Diag> {
+    let Some(first) =
+        tokens_from(sql, piece.map_or(0, |piece| piece.start)).find(|token| token.kind != TokenKind::Comment)
+    else {
+        return Ok(None);
+    };
+    let (start, end) = (first.start, piece.map_or(sql.len(), |piece| piece.end));
     let Some((values_start, values_end)) = find_values(sql, start, end) else {
         return Ok(None);
     };
@@ -28,7 +38,7 @@ pub(super) fn insert(sql: &str, start: usize, end: usize, token_count: usize) ->
     let rows = match scanner.rows() {
         Ok(rows) => rows,
         // Where the statement is too long for pest, the row's own error is the answer.
-        Err(Some(diag)) if token_count > TOKENS_MAX => return Err(diag),
+        Err(Some(diag)) if piece.is_some_and(|piece| piece.token_count > TOKENS_MAX) => return Err(diag),
         Err(_) => return Ok(None),
     };
     let rows_end = scanner.pos;
@@ -61,8 +71,10 @@ fn find_values(sql: &str, start: usize, end: usize) -> Option<(usize, usize)> {
         }
         match (token.kind, token.text(sql)) {
             (TokenKind::Sign, "(") if found.is_some() => return found,
+            (TokenKind::Sign, "(") if parens == HEAD_PARENS_MAX => return None,
             (TokenKind::Sign, "(") => parens += 1,
             (TokenKind::Sign, ")") => parens = parens.checked_sub(1)?,
+            (TokenKind::Unclosed(_), _) | (TokenKind::Sign, ";") => return None,
             // A table or a column may be called `values`: what counts is the parenthesis behind it.
             (TokenKind::Word, word) if parens == 0 && token_idx > 2 && word.eq_ignore_ascii_case("values") => {
                 found = Some((token.start, token.end));
@@ -77,6 +89,9 @@ fn find_values(sql: &str, start: usize, end: usize) -> Option<(usize, usize)> {
     }
     None
 }
+
+/// Deeper rows go to pest with the whole statement, on a stack that fits.
+const ROW_DEPTH_MAX: u32 = 8;
 
 struct Scanner<'a> {
     sql: &'a str,
@@ -146,6 +161,9 @@ impl Scanner<'_> {
                 _ => {}
             }
             if parens == 0 {
+                if depth.deepest > ROW_DEPTH_MAX {
+                    return Err(None);
+                }
                 let text = &self.sql[self.pos..token.end];
                 let pair = parse_rule(Rule::row, text, self.pos)?;
                 if pair.as_span().end() != text.len() {

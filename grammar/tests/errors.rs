@@ -1,0 +1,215 @@
+//! What does a text that is no statement get to hear?
+//!
+//! The golden files hold every error as the shell shows it, so that a change of the grammar shows what it does to them.
+
+use spectradb_grammar::parse::{expr, statement, statements};
+
+/// Each statement with its error, as the shell prints it.
+fn told(sqls: &[&str]) -> String {
+    sqls.iter()
+        .map(|sql| match statement(sql) {
+            Ok(parsed) => panic!("{sql} was taken for {parsed:?}"),
+            Err(diag) => format!("error[{}]: {}\n{}\n", diag.code, diag.message, diag.excerpt(sql)),
+        })
+        .collect()
+}
+
+#[track_caller]
+fn golden(name: &str, sqls: &[&str]) {
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, told(sqls));
+    });
+}
+
+#[test]
+fn syntax() {
+    golden(
+        "syntax",
+        &[
+            "",
+            "-- only a comment",
+            "SELET 1",
+            "hello world",
+            "SELECT",
+            "SELECT * FORM t",
+            "SELECT a FORM t",
+            "SELECT a FROM t WEHRE a = 1",
+            "SELECT a FROM t WHERE",
+            "SELECT a FROM t GRUOP BY a",
+            "SELECT a FROM t ORDER a",
+            "SELECT a, FROM t",
+            "SELECT (1 + 2 FROM t",
+            "SELECT 1 +",
+            "SELECT a b c FROM t",
+            "SELECT order FROM t",
+            "SELECT 1 FROM order",
+            "SELECT CASE WHEN a THEN 1",
+            "SELECT a = b = c",
+            "SELECT 12ab",
+            "SELECT 'open",
+            "SELECT \"open",
+            "SELECT 1 /* open /* */",
+            "SELECT $tag$ open",
+            "SELECT X'0g'",
+            "SELECT E'\\u00'",
+            "SELECT $0",
+            "SELECT a FROM t WHERE a = ?",
+            "SELECT 1; SELECT 2",
+            "INSERT INTO t VALUES (1, 2), (3 4)",
+            "INSERT INTO t VALUES",
+            "INSERT t VALUES (1)",
+            "INSERT INTO t VALID FROM 1 VALUES (1) VALID FROM 2",
+            "UPDATE t SET",
+            "UPDATE t a = 1",
+            "DELETE t WHERE a = 1",
+            "CREATE TABLE t",
+            "CREATE TABLE t (a)",
+            "CREATE TABLE t (a INTEGER,)",
+            "CREATE TABLE t (a INTEGER NULL PRIMARY KEY)",
+            "CREATE TABLE user (a INTEGER)",
+            "DROP t",
+            "SELECT a FROM t AS OF 1 AS OF 2",
+            "SELECT a FROM t AS OF 1 ORDER BY a AS OF 2",
+            "SELECT a AS valid FROM t",
+            "SELECT (a ORDER BY b) FROM t",
+            "SELECT a FROM t JOIN u",
+            "COPY t FROM file",
+            "SELECT \u{1} FROM t",
+        ],
+    );
+}
+
+#[test]
+fn recognised_but_not_offered() {
+    golden(
+        "recognised",
+        &[
+            "CREATE VIEW v AS SELECT 1",
+            "CREATE UNIQUE INDEX i ON t (a)",
+            "CREATE OR REPLACE FUNCTION f() RETURNS int",
+            "CREATE TEMP TABLE t (a INTEGER)",
+            "CREATE TABLE t AS SELECT 1",
+            "CREATE TABLE t (a INTEGER UNIQUE)",
+            "CREATE TABLE t (a INTEGER, CHECK (a > 0))",
+            "CREATE TABLE t (a INTEGER REFERENCES u)",
+            "DROP VIEW v",
+            "DROP TABLE t CASCADE",
+            "ALTER TABLE t ADD COLUMN b TEXT",
+            "TRUNCATE t",
+            "MERGE INTO t USING u ON true",
+            "GRANT SELECT ON t TO bob",
+            "SAVEPOINT s",
+            "SET search_path = x",
+            "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            "ROLLBACK TO SAVEPOINT s",
+            "EXPLAIN ANALYZE SELECT 1",
+            "EXPLAIN (COSTS OFF) SELECT 1",
+            "SHOW PROCESSLIST",
+            "COPY t FROM STDIN",
+            "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+            "INSERT INTO t VALUES (1) RETURNING a",
+            "INSERT INTO t (a) VALUES (DEFAULT)",
+            "UPDATE t SET a = 1 FROM u",
+            "UPDATE t SET doc.a = 1",
+            "UPDATE t SET (a, b) = (1, 2)",
+            "DELETE FROM t USING u",
+            "WITH RECURSIVE r AS (SELECT 1) SELECT * FROM r",
+            "WITH r AS (INSERT INTO t VALUES (1)) SELECT 1",
+            "WITH r AS (SELECT 1) DELETE FROM t",
+            "WITH r AS MATERIALIZED (SELECT 1) SELECT 1",
+            "SELECT sum(a) OVER (ORDER BY a ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM t",
+            "SELECT sum(a) OVER w FROM t WINDOW w AS (ORDER BY a)",
+            "SELECT sum(a) FILTER (WHERE a > 1) FROM t",
+            "SELECT string_agg(a ORDER BY a) FROM t",
+            "SELECT DISTINCT ON (a) a FROM t",
+            "SELECT * FROM a NATURAL JOIN b",
+            "SELECT * FROM a, LATERAL (SELECT 1) b",
+            "SELECT * FROM generate_series(1, 2)",
+            "SELECT * FROM public.t",
+            "SELECT * FROM t TABLESAMPLE SYSTEM (1)",
+            "SELECT * FROM t FETCH FIRST 1 ROW ONLY",
+            "SELECT * FROM t FOR UPDATE",
+            "SELECT a INTO b FROM t",
+            "SELECT ARRAY[1, 2]",
+            "SELECT a[1] FROM t",
+            "SELECT a = ANY (SELECT 1) FROM t",
+            "SELECT (1, 2) = (3, 4)",
+            "SELECT now() - INTERVAL '1h'",
+            "SELECT a COLLATE \"C\" FROM t",
+            "SELECT a AT TIME ZONE 'UTC' FROM t",
+            "SELECT a ~ 'x' FROM t",
+            "SELECT 2 ^ 3",
+            "SELECT a == 1 FROM t",
+            "SELECT a ISNULL FROM t",
+            "SELECT a SIMILAR TO 'x' FROM t",
+        ],
+    );
+}
+
+#[test]
+fn too_much_is_refused_on_a_small_stack() {
+    let cases = [
+        format!("SELECT {}1{}", "(".repeat(100_000), ")".repeat(100_000)),
+        format!("SELECT {}", "(".repeat(100_000)),
+        format!("SELECT {}1{}", "CASE WHEN a THEN ".repeat(10_000), " END".repeat(10_000)),
+        format!("SELECT {}1", "/*".repeat(100_000)),
+        format!("SELECT {}a", "NOT ".repeat(10_000)),
+        format!("SELECT {}a", "- ".repeat(10_000)),
+        format!("SELECT a{}", "::text".repeat(10_000)),
+        format!("SELECT {}1", "1 + ".repeat(10_000)),
+        format!("{}SELECT 1", "SELECT 1 UNION ".repeat(1_000)),
+        format!("SELECT * FROM a{}", " CROSS JOIN a".repeat(1_000)),
+        format!("SELECT {}1", "1, ".repeat(200_000)),
+        format!("INSERT INTO t VALUES ({}1{})", "(".repeat(100_000), ")".repeat(100_000)),
+    ];
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    let refused = small.spawn(move || {
+        for sql in &cases {
+            let diag = statement(sql).unwrap_err();
+            assert_eq!(diag.code, "54001", "{:.60}: {diag}", sql);
+        }
+    });
+    refused.unwrap().join().unwrap();
+}
+
+#[test]
+fn deep_and_long_but_allowed_works_on_a_small_stack() {
+    let deep = 120;
+    let cases = [
+        format!("SELECT {}1{}", "(".repeat(deep), ")".repeat(deep)),
+        format!("SELECT {}1{}", "(SELECT ".repeat(deep), ")".repeat(deep)),
+        // Reading a parenthesis twice would take 2^60 steps here.
+        format!("SELECT {}1{}", "((SELECT ".repeat(deep / 2), ") + 1)".repeat(deep / 2)),
+        format!("SELECT * FROM {}a{}", "((SELECT * FROM ".repeat(deep / 2), ") CROSS JOIN b)".repeat(deep / 2)),
+        format!("SELECT {}1{}", "CASE WHEN a THEN ".repeat(deep), " END".repeat(deep)),
+        format!("SELECT {}1{}", "a IN (SELECT b FROM c WHERE ".repeat(deep), ")".repeat(deep)),
+        format!("SELECT a FROM t WHERE {}a = 1", "a = 1 OR ".repeat(10_000)),
+        format!("SELECT {}1", "1 + ".repeat(200)),
+    ];
+    let small = std::thread::Builder::new().stack_size(256 << 10);
+    let read = small.spawn(move || {
+        for sql in &cases {
+            statement(sql).unwrap();
+        }
+    });
+    read.unwrap().join().unwrap();
+}
+
+#[test]
+fn an_error_far_behind_is_placed_in_the_whole_text() {
+    let sql = "SELECT 1;\nSELECT 2;\n  SELECT * FORM t;";
+    let diag = statements(sql).unwrap_err();
+    let position = diag.position(sql).unwrap();
+    assert_eq!((position.line, position.column, diag.span.unwrap().of(sql)), (3, 12, "FORM"));
+    let sql = format!("INSERT INTO t VALUES {}(1 2)", "(1, 'a'),\n".repeat(100_000));
+    let diag = statement(&sql).unwrap_err();
+    assert_eq!((diag.position(&sql).unwrap().line, diag.span.unwrap().of(&sql)), (100_001, "2"));
+}
+
+#[test]
+fn an_expression_alone() {
+    expr("1 + now()").unwrap();
+    assert_eq!(expr("1 +").unwrap_err().code, "42601");
+    assert_eq!(expr("1; 2").unwrap_err().code, "42601");
+    assert_eq!(expr("").unwrap_err().code, "42601");
+}
