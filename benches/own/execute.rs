@@ -1,8 +1,8 @@
 //! How many rows a second does the interpreter carry through its operators, when the columns lie in memory already?
 //!
 //! Data: 4 M rows of plain columns without NULLs, in batches of 8,192: `k` INTEGER, all different and scattered; `y` INTEGER,
-//! 0 to 999 at random; `x` INTEGER and `r` REAL at random; `g` TEXT, 100 different values of 8 bytes, as a dictionary. No
-//! store is involved: a figure here is the ceiling for what a scan from disk can reach. `filter_sum` is one of the house's
+//! 0 to 999 at random; `x` INTEGER and `r` REAL at random; `g` TEXT, 100 different values of 8 bytes, as a dictionary; `t` the
+//! same texts, plain. No store is involved: a figure here is the ceiling for what a scan from disk can reach. `filter_sum` is one of the house's
 //! floors (50 M rows/s); if it falls, a batch loop has lost its vectorisation or a gather has crept in.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -33,12 +33,13 @@ use spectradb_store::{
 use std::{hint::black_box, sync::Arc};
 
 const ROWS: usize = 4 << 20;
-const TYPES: [Type; 5] = [Type::Integer, Type::Integer, Type::Integer, Type::Real, Type::Text];
+const TYPES: [Type; 6] = [Type::Integer, Type::Integer, Type::Integer, Type::Real, Type::Text, Type::Text];
 const K: usize = 0;
 const Y: usize = 1;
 const X: usize = 2;
 const R: usize = 3;
 const G: usize = 4;
+const T: usize = 5;
 
 /// The columns in memory.
 struct InMemory(Vec<Batch>);
@@ -65,16 +66,15 @@ impl InMemory {
                 key += 1;
                 (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) as i64
             });
+            let group = Data::Dictionary { codes: Codes::U16(codes.into()), values: values.clone() };
+            let group = Column::new(Type::Text, None, group);
             let columns = vec![
                 Column::from_i64s(Type::Integer, k.collect()),
                 Column::from_i64s(Type::Integer, y),
                 Column::from_i64s(Type::Integer, x),
                 Column::from_f64s(r),
-                Column::new(
-                    Type::Text,
-                    None,
-                    Data::Dictionary { codes: Codes::U16(codes.into()), values: values.clone() },
-                ),
+                group.clone(),
+                group.to_plain(),
             ];
             Batch::new(columns, BATCH_ROWS)
         });
@@ -205,6 +205,7 @@ fn execute(criterion: &mut Criterion) {
         ("project_sum", aggregate(node(project, &[Type::Integer]), vec![], vec![sum(0, Type::Integer)])),
         ("group_by_integer", aggregate(scan_of(&[Y, X]), vec![column(0, Type::Integer)], vec![sum(1, Type::Integer)])),
         ("group_by_dictionary", aggregate(scan_of(&[G, X]), vec![column(0, Type::Text)], vec![sum(1, Type::Integer)])),
+        ("group_by_text", aggregate(scan_of(&[T, X]), vec![column(0, Type::Text)], vec![sum(1, Type::Integer)])),
         (
             "group_by_two",
             aggregate(

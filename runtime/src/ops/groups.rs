@@ -1,14 +1,14 @@
 //! Which rows have the same key?
 //!
-//! Every distinct key gets a number, in order of first appearance. A column of integers is its own key; any other is written
-//! as the sort key of `spectradb_kernel::key`, whose bytes are equal exactly when the data are: NULL equals NULL, -0.0
-//! equals 0.0, every NaN every NaN, and JSON numbers equal what they equal in value. Dictionary columns are looked up once
-//! for each distinct value of a batch, constants once a batch. Of several columns each is numbered on its own; then the
-//! numbers are paired from left to right, and a pair of numbers is an integer again.
+//! Every distinct key gets a number, in order of first appearance. An integer is its own key, and so is a string; anything
+//! else is written as the sort key of `spectradb_kernel::key`, whose bytes are equal exactly when the data are: -0.0 equals
+//! 0.0, every NaN every NaN, and JSON numbers equal what they equal in value. Dictionary columns are looked up once for
+//! each distinct value of a batch, constants once a batch. Of several columns each is numbered on its own; then the numbers
+//! are paired from left to right, and a pair of numbers is an integer again.
 //!
 //! Holds: numbers do not depend on hashes. Not here: what is kept for a group (`aggregate`, `hash_join`, `distinct`).
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashTable, hash_table::Entry};
 use spectradb_kernel::{
     Column, Type, Value,
     bitmap::Bitmap,
@@ -33,8 +33,9 @@ pub(super) enum Nulls {
 /// The numbers of the keys seen so far.
 pub(super) struct Groups {
     nulls: Nulls,
-    hasher: DefaultHashBuilder,
     keys: Keys,
+    /// The number of NULL, once it was seen.
+    null: Option<u32>,
     len: u32,
     scratch: Vec<u8>,
 }
@@ -43,18 +44,103 @@ enum Keys {
     /// Not known before the first batch.
     Unknown,
     /// A lone column of 64-bit integers.
-    Ints { table: HashTable<(i64, u32)>, null: Option<u32> },
-    /// Any other lone column: keys one after another, cut by `ends`.
-    Bytes { table: HashTable<u32>, bytes: Vec<u8>, ends: Vec<usize> },
+    Ints(IntTable),
+    /// Any other lone column.
+    Bytes(ByteTable),
     /// Several columns, and the pairs of the numbers before a column and its own.
     Several { columns: Vec<Groups>, pairs: Vec<Groups> },
+}
+
+/// Numbers by integer.
+#[derive(Default)]
+struct IntTable {
+    hasher: DefaultHashBuilder,
+    table: HashTable<(i64, u32)>,
+}
+
+/// Numbers by string: the strings one after another in the order of their numbers, cut by `ends`.
+#[derive(Default)]
+struct ByteTable {
+    hasher: DefaultHashBuilder,
+    table: HashTable<u32>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+/// Where the numbers of a batch's rows go.
+struct Out<'a> {
+    groups: &'a mut Vec<u32>,
+    /// The rows that are the first of their group; `None` when keys are only looked for.
+    firsts: Option<&'a mut Vec<u32>>,
+}
+
+impl Out<'_> {
+    /// May keys that are not known be given a number?
+    fn grows(&self) -> bool {
+        self.firsts.is_some()
+    }
+
+    /// A row's number, of `len` before it.
+    fn put(&mut self, row: usize, group: u32, len: &mut u32) {
+        if group == *len {
+            *len += 1;
+            let firsts = self.firsts.as_mut().expect("only a growing table gives a new number");
+            firsts.push(row as u32);
+        }
+        self.groups.push(group);
+    }
+}
+
+impl IntTable {
+    /// The number of a key; `next` where it is new and may be added.
+    #[inline]
+    fn number(&mut self, key: i64, next: u32, grows: bool) -> u32 {
+        let hash = self.hasher.hash_one(key);
+        if !grows {
+            return self.table.find(hash, |(other, _)| *other == key).map_or(NO_GROUP, |(_, group)| *group);
+        }
+        match self.table.entry(hash, |(other, _)| *other == key, |(other, _)| self.hasher.hash_one(*other)) {
+            Entry::Occupied(entry) => entry.get().1,
+            Entry::Vacant(entry) => {
+                entry.insert((key, next));
+                next
+            }
+        }
+    }
+}
+
+/// The string of a number.
+fn string_of<'a>(bytes: &'a [u8], ends: &[usize], group: u32) -> &'a [u8] {
+    let start = if group == 0 { 0 } else { ends[group as usize - 1] };
+    &bytes[start..ends[group as usize]]
+}
+
+impl ByteTable {
+    /// The number of a key; `next` where it is new and may be added.
+    #[inline]
+    fn number(&mut self, key: &[u8], next: u32, grows: bool) -> u32 {
+        let hash = self.hasher.hash_one(key);
+        let (bytes, ends) = (&self.bytes, &self.ends);
+        if let Some(group) = self.table.find(hash, |group| string_of(bytes, ends, *group) == key) {
+            return *group;
+        }
+        if !grows {
+            return NO_GROUP;
+        }
+        self.bytes.extend_from_slice(key);
+        // Numbers that have no string (NULL's) have an empty one that no table entry names.
+        self.ends.resize(next as usize, self.bytes.len() - key.len());
+        self.ends.push(self.bytes.len());
+        let (bytes, ends) = (&self.bytes, &self.ends);
+        self.table.insert_unique(hash, next, |group| self.hasher.hash_one(string_of(bytes, ends, *group)));
+        next
+    }
 }
 
 impl Groups {
     /// No key yet.
     pub(super) fn new(nulls: Nulls) -> Groups {
-        let hasher = DefaultHashBuilder::default();
-        Groups { nulls, hasher, keys: Keys::Unknown, len: 0, scratch: Vec::new() }
+        Groups { nulls, keys: Keys::Unknown, null: None, len: 0, scratch: Vec::new() }
     }
 
     /// How many keys.
@@ -69,236 +155,164 @@ impl Groups {
             // Rows without columns are all the same row.
             return self.assign(&[Column::constant(Type::Boolean, Value::Boolean(true), len)], len, groups, firsts);
         }
-        self.choose(columns);
-        self.run(columns, len, groups, &mut |row| firsts.push(row), true);
+        self.run(columns, len, Out { groups, firsts: Some(firsts) });
     }
 
     /// Appends the group of each row to `groups`, [`NO_GROUP`] where the key has not been seen.
     pub(super) fn find(&mut self, columns: &[Column], len: usize, groups: &mut Vec<u32>) {
-        self.choose(columns);
-        self.run(columns, len, groups, &mut |_| {}, false);
+        self.run(columns, len, Out { groups, firsts: None });
     }
 
-    fn choose(&mut self, columns: &[Column]) {
-        if !matches!(self.keys, Keys::Unknown) {
-            return;
+    fn run(&mut self, columns: &[Column], len: usize, mut out: Out<'_>) {
+        if let Keys::Unknown = self.keys {
+            self.keys = match columns {
+                [only] if only.ty().lane() == LaneKind::I64 => Keys::Ints(IntTable::default()),
+                [_] => Keys::Bytes(ByteTable::default()),
+                several => Keys::Several {
+                    columns: several.iter().map(|_| Groups::new(self.nulls)).collect(),
+                    pairs: several.iter().skip(1).map(|_| Groups::new(Nulls::Nothing)).collect(),
+                },
+            };
         }
-        self.keys = match columns {
-            [only] if only.ty().lane() == LaneKind::I64 => Keys::Ints { table: HashTable::new(), null: None },
-            [_] => Keys::Bytes { table: HashTable::new(), bytes: Vec::new(), ends: Vec::new() },
-            several => Keys::Several {
-                columns: several.iter().map(|_| Groups::new(self.nulls)).collect(),
-                pairs: several.iter().skip(1).map(|_| Groups::new(Nulls::Nothing)).collect(),
-            },
-        };
+        match columns {
+            _ if len == 0 => {}
+            [only] => self.lone(only, &mut out),
+            several => self.several(several, len, out),
+        }
     }
 
-    fn run(&mut self, columns: &[Column], len: usize, groups: &mut Vec<u32>, first: &mut dyn FnMut(u32), grow: bool) {
-        if len == 0 {
-            return;
-        }
-        if let Keys::Several { .. } = self.keys {
-            return self.run_several(columns, len, groups, first, grow);
-        }
-        if columns[0].as_const().is_some() {
-            let group = self.one(columns, 0, &mut |_| first(0), grow);
-            groups.resize(groups.len() + len, group);
-            return;
-        }
-        if let [column] = columns
-            && let Data::Dictionary { codes, values } = column.data()
-            && values.len() <= len
-        {
-            // Number by code; a code's group is found when its first row comes, so that order is kept.
-            let mut known = vec![None; values.len()];
-            let single = std::slice::from_ref(values.as_ref());
-            for row in 0..len {
-                let group = if column.is_null(row) {
-                    self.one(columns, row, &mut |_| first(row as u32), grow)
-                } else {
-                    let code = codes.at(row);
-                    match known[code] {
-                        Some(group) => group,
-                        None => {
-                            let group = self.one(single, code, &mut |_| first(row as u32), grow);
-                            known[code] = Some(group);
+    fn lone(&mut self, column: &Column, out: &mut Out<'_>) {
+        let grows = out.grows();
+        out.groups.reserve(column.len());
+        let rows = 0..column.len();
+        match (&mut self.keys, column.data()) {
+            (_, Data::Const(_)) => {
+                let group = self.one(column, 0, grows);
+                out.put(0, group, &mut self.len);
+                out.groups.resize(out.groups.len() + column.len() - 1, group);
+            }
+            (_, Data::Dictionary { codes, values }) if values.len() <= column.len() => {
+                // Numbered by code; a code's group is found when its first row comes, so that order is kept.
+                let mut known = vec![None; values.len()];
+                for row in rows {
+                    let group = if column.is_null(row) {
+                        self.one(column, row, grows)
+                    } else {
+                        let code = codes.at(row);
+                        *known[code].get_or_insert_with(|| self.one(values, code, grows))
+                    };
+                    out.put(row, group, &mut self.len);
+                }
+            }
+            (Keys::Ints(table), _) => {
+                let Vals::Many(values) = column.i64s() else { unreachable!("constants were handled") };
+                let validity = column.validity();
+                // Runs of one key are common (facts come in key order): the last answer is tried first.
+                let mut last: Option<(i64, u32)> = None;
+                for (row, value) in values.iter().copied().enumerate() {
+                    let group = match last {
+                        _ if validity.is_some_and(|bits| !bits.is_set(row)) => {
+                            null_number(self.nulls, &mut self.null, self.len, grows)
+                        }
+                        Some((same, group)) if same == value => group,
+                        _ => {
+                            let group = table.number(value, self.len, grows);
+                            last = Some((value, group));
                             group
                         }
-                    }
-                };
-                groups.push(group);
-            }
-            return;
-        }
-        if let Keys::Ints { table, null } = &mut self.keys {
-            let column = &columns[0];
-            let Vals::Many(values) = column.i64s() else { unreachable!("constants were handled") };
-            groups.reserve(len);
-            let mut seen = self.len;
-            // Runs of one key are common (facts come in key order): the last answer is tried first.
-            let mut last: Option<(i64, u32)> = None;
-            let known = column.validity();
-            for (row, value) in values.iter().copied().enumerate() {
-                if known.is_some_and(|known| !known.is_set(row)) {
-                    groups.push(null_group(self.nulls, null, &mut seen, grow, &mut || first(row as u32)));
-                    continue;
+                    };
+                    out.put(row, group, &mut self.len);
                 }
-                if let Some((same, group)) = last
-                    && same == value
-                {
-                    groups.push(group);
-                    continue;
-                }
-                let group = int_group(table, &self.hasher, value, &mut seen, grow, &mut || first(row as u32));
-                last = Some((value, group));
-                groups.push(group);
             }
-            self.len = seen;
-            return;
-        }
-        for row in 0..len {
-            let group = self.one(columns, row, &mut |_| first(row as u32), grow);
-            groups.push(group);
+            (Keys::Bytes(table), _) if is_string(column.ty()) => {
+                let strings = column.byte_vals();
+                for row in rows {
+                    let group = match column.is_null(row) {
+                        true => null_number(self.nulls, &mut self.null, self.len, grows),
+                        false => table.number(strings.at(row), self.len, grows),
+                    };
+                    out.put(row, group, &mut self.len);
+                }
+            }
+            _ => {
+                for row in rows {
+                    let group = self.one(column, row, grows);
+                    out.put(row, group, &mut self.len);
+                }
+            }
         }
     }
 
-    fn run_several(
-        &mut self,
-        columns: &[Column],
-        len: usize,
-        groups: &mut Vec<u32>,
-        first: &mut dyn FnMut(u32),
-        grow: bool,
-    ) {
-        let Keys::Several { columns: singles, pairs } = &mut self.keys else {
-            unreachable!("the keys' form was chosen")
-        };
-        let mut numbers = Vec::with_capacity(len);
-        let mut ignored = Vec::new();
-        let mut so_far: Vec<u32> = Vec::with_capacity(len);
-        for (position, (single, column)) in singles.iter_mut().zip(columns).enumerate() {
-            numbers.clear();
-            let column = std::slice::from_ref(column);
-            if grow {
-                single.assign(column, len, &mut numbers, &mut ignored)
-            } else {
-                single.find(column, len, &mut numbers)
-            }
-            let Some(before) = position.checked_sub(1) else {
-                std::mem::swap(&mut so_far, &mut numbers);
-                continue;
-            };
-            let is_known: Vec<bool> =
-                so_far.iter().zip(&numbers).map(|(a, b)| *a != NO_GROUP && *b != NO_GROUP).collect();
-            let pair_of = |(a, b): (&u32, &u32)| i64::from(*a) << 32 | i64::from(*b);
-            let pair = Column::from_i64s(Type::Integer, so_far.iter().zip(&numbers).map(pair_of).collect());
-            let pair = match is_known.iter().all(|known| *known) {
-                true => pair,
-                false => pair.with_validity(Some(Bitmap::from_bools(is_known.into_iter()))),
-            };
-            so_far.clear();
-            let is_last = position + 1 == pairs.len() + 1;
-            let mut note = |row| {
-                if is_last {
-                    first(row)
-                }
-            };
-            pairs[before].choose(std::slice::from_ref(&pair));
-            pairs[before].run(&[pair], len, &mut so_far, &mut note, grow);
-        }
-        self.len = pairs.last().expect("several columns have a pair").len;
-        groups.append(&mut so_far);
-    }
-
-    /// The group of one row's key.
-    fn one(&mut self, columns: &[Column], row: usize, first: &mut dyn FnMut(()), grow: bool) -> u32 {
-        let is_null = |column: &Column| column.is_null(row);
-        if self.nulls == Nulls::Nothing && columns.iter().any(is_null) {
-            return NO_GROUP;
+    /// The number of one row's key; the next one where it is new and may be added.
+    fn one(&mut self, column: &Column, row: usize, grows: bool) -> u32 {
+        if column.is_null(row) {
+            return null_number(self.nulls, &mut self.null, self.len, grows);
         }
         match &mut self.keys {
-            Keys::Unknown | Keys::Several { .. } => unreachable!("the keys' form was chosen"),
-            Keys::Ints { table, null } => {
-                if columns[0].is_null(row) {
-                    return null_group(self.nulls, null, &mut self.len, grow, &mut || first(()));
-                }
-                let value = match columns[0].data() {
+            Keys::Unknown | Keys::Several { .. } => unreachable!("a lone column has keys of its own"),
+            Keys::Ints(table) => {
+                let value = match column.data() {
                     Data::I64(lane) => lane.as_slice()[row],
-                    _ => columns[0].slice(row..row + 1).i64s().at(0),
+                    _ => column.slice(row..row + 1).i64s().at(0),
                 };
-                int_group(table, &self.hasher, value, &mut self.len, grow, &mut || first(()))
+                table.number(value, self.len, grows)
             }
-            Keys::Bytes { table, bytes, ends } => {
+            Keys::Bytes(table) if is_string(column.ty()) => table.number(column.byte_vals().at(row), self.len, grows),
+            Keys::Bytes(table) => {
                 self.scratch.clear();
-                for column in columns {
-                    key::sort_key(std::slice::from_ref(column), &[SortOrder::ASCENDING], row, &mut self.scratch);
-                }
-                let key_at = |group: u32, bytes: &[u8], ends: &[usize]| {
-                    let start = if group == 0 { 0 } else { ends[group as usize - 1] };
-                    (start, ends[group as usize], bytes.len())
-                };
-                let hash = self.hasher.hash_one(self.scratch.as_slice());
-                let same = |group: &u32| {
-                    let (start, end, _) = key_at(*group, bytes, ends);
-                    bytes[start..end] == self.scratch[..]
-                };
-                if let Some(group) = table.find(hash, same) {
-                    return *group;
-                }
-                if !grow {
-                    return NO_GROUP;
-                }
-                let group = self.len;
-                bytes.extend_from_slice(&self.scratch);
-                ends.push(bytes.len());
-                table.insert_unique(hash, group, |group| {
-                    let (start, end, _) = key_at(*group, bytes, ends);
-                    self.hasher.hash_one(&bytes[start..end])
-                });
-                self.len += 1;
-                first(());
-                group
+                key::sort_key(std::slice::from_ref(column), &[SortOrder::ASCENDING], row, &mut self.scratch);
+                table.number(&self.scratch, self.len, grows)
             }
         }
     }
-}
 
-fn null_group(nulls: Nulls, null: &mut Option<u32>, seen: &mut u32, grow: bool, first: &mut dyn FnMut()) -> u32 {
-    match (nulls, *null) {
-        (Nulls::Nothing, _) => NO_GROUP,
-        (Nulls::Equal, Some(group)) => group,
-        (Nulls::Equal, None) if grow => {
-            let group = *seen;
-            *null = Some(group);
-            *seen += 1;
-            first();
-            group
+    fn several(&mut self, columns: &[Column], len: usize, mut out: Out<'_>) {
+        let Keys::Several { columns: singles, pairs } = &mut self.keys else {
+            unreachable!("the number of columns does not change")
+        };
+        let mut ignored = Vec::new();
+        let numbers_of = |single: &mut Groups, column: &Column, firsts: Option<&mut Vec<u32>>| {
+            let mut numbers = Vec::with_capacity(len);
+            single.run(std::slice::from_ref(column), len, Out { groups: &mut numbers, firsts });
+            numbers
+        };
+        let grows = out.grows();
+        let mut so_far = numbers_of(&mut singles[0], &columns[0], grows.then_some(&mut ignored));
+        let last = pairs.len() - 1;
+        for (position, pair) in pairs.iter_mut().enumerate() {
+            let next = position + 1;
+            let numbers = numbers_of(&mut singles[next], &columns[next], grows.then_some(&mut ignored));
+            let both = so_far.iter().zip(&numbers);
+            let is_known: Vec<bool> = both.clone().map(|(a, b)| *a != NO_GROUP && *b != NO_GROUP).collect();
+            let paired = both.map(|(a, b)| i64::from(*a) << 32 | i64::from(*b)).collect();
+            let mut paired = Column::from_i64s(Type::Integer, paired);
+            if !is_known.iter().all(|known| *known) {
+                paired = paired.with_validity(Some(Bitmap::from_bools(is_known.into_iter())));
+            }
+            so_far.clear();
+            let firsts = match &mut out.firsts {
+                Some(firsts) if position == last => Some(&mut **firsts),
+                Some(_) => Some(&mut ignored),
+                None => None,
+            };
+            pair.run(&[paired], len, Out { groups: &mut so_far, firsts });
         }
-        (Nulls::Equal, None) => NO_GROUP,
+        self.len = pairs[last].len;
+        out.groups.append(&mut so_far);
     }
 }
 
-#[inline]
-fn int_group(
-    table: &mut HashTable<(i64, u32)>,
-    hasher: &DefaultHashBuilder,
-    value: i64,
-    seen: &mut u32,
-    grow: bool,
-    first: &mut dyn FnMut(),
-) -> u32 {
-    let hash = hasher.hash_one(value);
-    if let Some((_, group)) = table.find(hash, |(key, _)| *key == value) {
-        return *group;
+/// Are a column's bytes the key as they are?
+fn is_string(ty: Type) -> bool {
+    matches!(ty, Type::Text | Type::Blob)
+}
+
+fn null_number(nulls: Nulls, null: &mut Option<u32>, next: u32, grows: bool) -> u32 {
+    match nulls {
+        Nulls::Nothing => NO_GROUP,
+        Nulls::Equal if grows => *null.get_or_insert(next),
+        Nulls::Equal => null.unwrap_or(NO_GROUP),
     }
-    if !grow {
-        return NO_GROUP;
-    }
-    let group = *seen;
-    table.insert_unique(hash, (value, group), |(key, _)| hasher.hash_one(*key));
-    *seen += 1;
-    first();
-    group
 }
 
 #[cfg(test)]
