@@ -74,6 +74,20 @@ pub mod code {
     pub const EMPTY_PERIOD: &str = "22000";
     /// numeric_value_out_of_range
     pub const OUT_OF_RANGE: &str = "22003";
+    /// invalid_row_count_in_limit_clause
+    pub const INVALID_LIMIT: &str = "2201W";
+    /// invalid_row_count_in_result_offset_clause
+    pub const INVALID_OFFSET: &str = "2201X";
+    /// name_too_long
+    pub const NAME_TOO_LONG: &str = "42622";
+    /// wrong_object_type
+    pub const WRONG_OBJECT_TYPE: &str = "42809";
+    /// invalid_parameter_value
+    pub const INVALID_PARAMETER: &str = "22023";
+    /// invalid_text_representation
+    pub const INVALID_TEXT: &str = "22P02";
+    /// internal_error: a bug of ours
+    pub const INTERNAL: &str = "XX000";
     /// not_null_violation
     pub const NOT_NULL: &str = "23502";
 }

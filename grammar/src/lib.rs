@@ -4,12 +4,23 @@
 //! files, threads or clocks.
 
 pub mod ast;
+pub mod bind;
 pub mod catalog;
 pub mod diag;
 mod lower;
 pub mod parse;
 pub mod plan;
+mod rewrite;
 pub mod span;
 pub mod split;
 mod stack;
 pub mod tokens;
+
+/// Parses, binds, rewrites and checks one statement.
+///
+/// # Errors
+/// What is wrong with the text, and where.
+pub fn plan(sql: &str, catalog: &dyn catalog::Catalog) -> Result<plan::CheckedPlan, diag::Diag> {
+    let statement = parse::statement(sql)?;
+    bind::statement(&statement, sql, catalog, &bind::BindOptions::default())
+}

@@ -2,7 +2,13 @@
 //!
 //! Contract. The binder builds a plan, rewrites change it, [`check`](self) guards it, and both executors (the interpreter
 //! and generated code) carry it out. No decision is left to them: types agree, coercions are calls, NULL order and default
-//! periods are settled, every scan carries its scope on both times. Matches over these enums have no `_` arm.
+//! periods are settled, every scan carries its scope on both times. Two types agree when class and scale do (a precision is
+//! a bound, not a shape). Matches over these enums have no `_` arm.
+
+pub mod check;
+pub mod visit;
+
+pub use check::CheckedPlan;
 
 use crate::{ast::ParamName, span::Span};
 use spectradb_kernel::{Type, Value, agg::Aggregate, func::Function, schema::TableSchema};

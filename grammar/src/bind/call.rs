@@ -1,0 +1,372 @@
+//! Which function does a call mean?
+//!
+//! Forms that are not functions of their arguments' values alone come first: COALESCE, NULLIF, GREATEST, LEAST and CONCAT
+//! become CASEs and `||`, `now()` and `current_commit()` contexts, decimals' rounding the `$numeric_*` functions with their
+//! scales. Then windows and aggregates. All else is looked up in the kernel's table and resolved as in PostgreSQL: exact
+//! types first, then the candidate with the most exact arguments, then the one that prefers REAL and TEXT.
+
+use super::{
+    Binder,
+    convert::{Bound, Degree, allows},
+    expr::Ctx,
+    function, literal,
+    predicate::case_of,
+};
+use crate::{
+    ast::{self, Name},
+    diag::{Diag, code, nearest},
+    plan::{Context, Expr, ExprKind},
+    span::Span,
+};
+use spectradb_kernel::{Type, Value, agg, func::Function, ty::TypeClass};
+
+/// A call as written.
+pub(super) struct Call<'c> {
+    pub(super) name: &'c Name,
+    pub(super) args: &'c [ast::Expr],
+    pub(super) star: bool,
+    pub(super) distinct: bool,
+    pub(super) over: Option<&'c ast::WindowSpec>,
+    pub(super) span: Span,
+}
+
+/// Names of calls that this file knows itself.
+const FORMS: [&str; 16] = [
+    "coalesce",
+    "nvl",
+    "ifnull",
+    "nullif",
+    "greatest",
+    "least",
+    "concat",
+    "concat_ws",
+    "now",
+    "current_timestamp",
+    "transaction_timestamp",
+    "statement_timestamp",
+    "localtimestamp",
+    "current_date",
+    "current_commit",
+    "date_part",
+];
+
+impl Binder<'_> {
+    pub(super) fn call(&mut self, call: &Call<'_>, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        let name = call.name.text.as_str();
+        if call.over.is_some() {
+            return self.window(call, ctx).map(Bound::known);
+        }
+        if super::window::is_window_only(name) {
+            let message = format!("window function {name} requires an OVER clause");
+            return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span)
+                .help(format!("write {name}(...) OVER (ORDER BY ...)")));
+        }
+        if agg::all().any(|aggregate| aggregate.name == name) {
+            return self.aggregate(call, ctx).map(Bound::known);
+        }
+        if call.star || call.distinct {
+            let word = if call.star { "*" } else { "DISTINCT" };
+            let message = format!("{word} specified, but {name} is not an aggregate function");
+            return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span));
+        }
+        let mut args = Vec::with_capacity(call.args.len());
+        for arg in call.args {
+            args.push(self.expr(arg, ctx)?);
+        }
+        if let Some(expr) = self.form(name, &mut args, call)? {
+            return Ok(Bound::known(expr));
+        }
+        self.function(name, args, call).map(Bound::known)
+    }
+
+    /// The calls that are no plain functions; `None` for the others.
+    fn form(&mut self, name: &str, args: &mut Vec<Bound>, call: &Call<'_>) -> Result<Option<Expr>, Diag> {
+        let span = call.span;
+        let context = |context, ty| Expr { kind: ExprKind::Context(context), ty, nullable: false, span };
+        Ok(Some(match (name, args.len()) {
+            ("coalesce", 1..) | ("nvl" | "ifnull", 2) => {
+                let (exprs, _) = self.to_common(std::mem::take(args), "COALESCE")?;
+                coalesce(exprs, span)
+            }
+            ("nullif", 2) => {
+                let (left, right) = (args[0].clone(), args[1].clone());
+                let (value, other) = match (left.class(), right.class()) {
+                    (None, Some(_)) => {
+                        let ty = self.common_type(args.iter(), "NULLIF")?;
+                        (Bound::known(self.to_type(left, ty, Degree::Implicit)?), right)
+                    }
+                    (None, None) => (Bound::known(self.to_any(left)?), right),
+                    (Some(_), _) => (left, right),
+                };
+                let same = self.compare("=", value.clone(), other, span, span)?;
+                let null = Expr::constant(Value::Null, value.expr.ty, span);
+                case_of(vec![(same, null)], value.expr, span)
+            }
+            ("greatest" | "least", 1..) => {
+                let what = if name == "greatest" { "GREATEST" } else { "LEAST" };
+                let (exprs, _) = self.to_common(std::mem::take(args), what)?;
+                self.extreme(exprs, if name == "greatest" { ">=" } else { "<=" }, span)?
+            }
+            ("concat", 1..) => {
+                let mut parts = Vec::with_capacity(args.len());
+                for arg in std::mem::take(args) {
+                    let text = self.to_type(arg, Type::Text, Degree::Assignment)?;
+                    parts.push(if text.nullable { coalesce(vec![text, empty_text(span)], span) } else { text });
+                }
+                join_texts(parts, span)
+            }
+            ("concat_ws", 2..) => {
+                let mut rest = std::mem::take(args);
+                let separator = self.to_type(rest.remove(0), Type::Text, Degree::Implicit)?;
+                let mut texts = Vec::with_capacity(rest.len());
+                for arg in rest {
+                    texts.push(self.to_type(arg, Type::Text, Degree::Assignment)?);
+                }
+                concat_ws(separator, texts, span)
+            }
+            ("now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp" | "localtimestamp", 0) => {
+                context(Context::Now, Type::Timestamp)
+            }
+            ("current_date", 0) => {
+                let now = context(Context::Now, Type::Timestamp);
+                super::convert::convert(now, Type::Date, Degree::Explicit)?
+            }
+            ("current_commit", 0) => context(Context::CurrentCommit, Type::Integer),
+            ("date_part", 2) => {
+                let Some(Value::Text(field)) = literal::value(&args[0].expr).cloned() else { return Ok(None) };
+                let field = Name { text: field.to_lowercase(), span: args[0].span() };
+                let operand = args.pop().expect("there are two");
+                let part = self.extract(&field, operand, span)?;
+                super::convert::convert(part, Type::Real, Degree::Implicit)?
+            }
+            ("round" | "trunc" | "floor" | "ceil" | "ceiling", 1 | 2)
+                if args[0].class() == Some(TypeClass::Numeric) =>
+            {
+                return self.round_decimal(name, std::mem::take(args), call).map(Some);
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The greatest or least of values that are not NULL: the first that all others that are not NULL yield to.
+    fn extreme(&mut self, values: Vec<Expr>, op: &str, span: Span) -> Result<Expr, Diag> {
+        let mut arms = Vec::with_capacity(values.len());
+        for (i, value) in values.iter().enumerate() {
+            let mut conditions = Vec::new();
+            if value.nullable {
+                conditions.push(is_not_null(value.clone(), span));
+            }
+            for (_, other) in values.iter().enumerate().filter(|(j, _)| *j != i) {
+                let (one, two) = (Bound::known(value.clone()), Bound::known(other.clone()));
+                let wins = self.compare(op, one, two, span, span)?;
+                if other.nullable {
+                    let null = function::call_named("$is_null", vec![other.clone()], Type::Boolean, span);
+                    let nullable = wins.nullable;
+                    let kind = ExprKind::Or(vec![null, wins]);
+                    conditions.push(Expr { kind, ty: Type::Boolean, nullable, span });
+                } else {
+                    conditions.push(wins);
+                }
+            }
+            if let Some(condition) = Expr::conjunction(conditions) {
+                arms.push((condition, value.clone()));
+            }
+        }
+        let mut values = values;
+        let last = match values.iter().position(|value| !value.nullable) {
+            // One of the arms holds where a value is not NULL; the last word can be any of that type.
+            Some(certain) => values.swap_remove(certain),
+            None => Expr::constant(Value::Null, values[0].ty, span),
+        };
+        Ok(case_of(arms, last, span))
+    }
+
+    /// round, trunc, floor and ceil of a decimal; `digits` that are constant become the scale of the result.
+    fn round_decimal(&mut self, name: &str, mut args: Vec<Bound>, call: &Call<'_>) -> Result<Expr, Diag> {
+        let span = call.span;
+        let digits = if args.len() == 2 { args.pop() } else { None };
+        let value = self.to_class(args.remove(0), TypeClass::Numeric, Degree::Implicit)?;
+        let Type::Numeric { precision, scale } = value.ty else { unreachable!("a decimal is rounded") };
+        let whole_digits = precision - scale;
+        let own_scale = literal::integer(i64::from(scale), span);
+        let to_scale = |expr: Expr, wanted: u8| -> Result<Expr, Diag> {
+            let precision = (whole_digits + 1 + wanted).min(spectradb_kernel::ty::NUMERIC_PRECISION_MAX);
+            super::convert::convert(expr, Type::Numeric { precision, scale: wanted }, Degree::Implicit)
+        };
+        let function_name = match name {
+            "round" => "$numeric_round",
+            "trunc" => "$numeric_trunc",
+            "floor" => "$numeric_floor",
+            _ => "$numeric_ceil",
+        };
+        if matches!(function_name, "$numeric_floor" | "$numeric_ceil") {
+            if digits.is_some() {
+                return Err(self.no_function(name, &[Bound::known(value), Bound::known(own_scale)], call));
+            }
+            let ty = Type::Numeric { precision: (whole_digits + 1).min(38), scale: 0 };
+            return Ok(function::call_named(function_name, vec![value, own_scale], ty, span));
+        }
+        let digits = match digits {
+            None => literal::integer(0, span),
+            Some(digits) => super::constant::fold(self.to_class(digits, TypeClass::Integer, Degree::Implicit)?),
+        };
+        let wanted = match literal::value(&digits) {
+            Some(Value::Integer(wanted)) => Some(*wanted),
+            _ => None,
+        };
+        match wanted {
+            // Rounding to fewer digits after the point is what a change of scale does.
+            Some(wanted) if name == "round" && (0..=38).contains(&wanted) => {
+                to_scale(value, (wanted as u8).min(38 - whole_digits.min(38)))
+            }
+            Some(wanted) => {
+                let rounded_ty = Type::Numeric { precision: (precision + 1).min(38), scale };
+                let rounded = function::call_named(function_name, vec![value, own_scale, digits], rounded_ty, span);
+                to_scale(rounded, wanted.clamp(0, i64::from(scale)) as u8)
+            }
+            None => {
+                let ty = Type::Numeric { precision: (precision + 1).min(38), scale };
+                Ok(function::call_named(function_name, vec![value, own_scale, digits], ty, span))
+            }
+        }
+    }
+
+    fn function(&mut self, name: &str, args: Vec<Bound>, call: &Call<'_>) -> Result<Expr, Diag> {
+        let callable = name.starts_with(|first: char| first.is_ascii_alphabetic()) && name != "not";
+        let candidates = if callable { function::overloads(name) } else { &[] };
+        let Some(function) = resolve(candidates, &args) else {
+            return Err(self.no_function(name, &args, call));
+        };
+        let mut exprs = Vec::with_capacity(args.len());
+        for (arg, class) in args.into_iter().zip(function.args) {
+            exprs.push(self.to_class(arg, *class, Degree::Implicit)?);
+        }
+        let ty = match function.ret {
+            // What gives a decimal of a decimal keeps its digits.
+            TypeClass::Numeric => exprs
+                .iter()
+                .map(|arg| arg.ty)
+                .find(|ty| ty.class() == TypeClass::Numeric)
+                .unwrap_or(TypeClass::Numeric.plain_type()),
+            class => class.plain_type(),
+        };
+        Ok(function::call(function, exprs, ty, call.span))
+    }
+
+    fn no_function(&self, name: &str, args: &[Bound], call: &Call<'_>) -> Diag {
+        let types: Vec<&str> = args.iter().map(Bound::type_name).collect();
+        let message = format!("function {name}({}) does not exist", types.join(", "));
+        let diag = Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span);
+        let forms: Vec<String> = if name.starts_with('$') { &[] } else { function::overloads(name) }
+            .iter()
+            .take(4)
+            .map(|function| {
+                let args: Vec<&str> = function.args.iter().map(|class| class.name()).collect();
+                format!("{name}({})", args.join(", "))
+            })
+            .collect();
+        if !forms.is_empty() {
+            return diag.help(format!("it takes {}", forms.join(", ")));
+        }
+        if FORMS.contains(&name) {
+            return diag.help(format!("{name} takes another number of arguments"));
+        }
+        let mut names: Vec<&str> =
+            function::names().chain(FORMS).chain(agg::all().map(|aggregate| aggregate.name)).collect();
+        names.sort_unstable();
+        match nearest(name, names) {
+            Some(near) => diag.help(format!("a function named \"{near}\" exists")),
+            None => diag,
+        }
+    }
+}
+
+/// The candidate that fits best, if one does.
+fn resolve(candidates: &[&'static Function], args: &[Bound]) -> Option<&'static Function> {
+    let mut best: Option<(usize, usize, &'static Function)> = None;
+    for function in candidates.iter().copied().filter(|function| function.args.len() == args.len()) {
+        let (mut exact, mut preferred) = (0, 0);
+        let mut fits = true;
+        for (arg, class) in args.iter().zip(function.args) {
+            match arg.class() {
+                Some(own) if own == *class => exact += 1,
+                Some(own) => {
+                    fits &= allows(own, *class, Degree::Implicit);
+                    preferred += usize::from(matches!(class, TypeClass::Real | TypeClass::Timestamp));
+                }
+                None => {
+                    let wanted = if *class == TypeClass::Text { 2 } else { 0 };
+                    preferred += wanted + usize::from(matches!(class, TypeClass::Real | TypeClass::Timestamp));
+                }
+            }
+        }
+        if fits && best.is_none_or(|(e, p, _)| (exact, preferred) > (e, p)) {
+            best = Some((exact, preferred, function));
+        }
+    }
+    best.map(|(_, _, function)| function)
+}
+
+fn empty_text(span: Span) -> Expr {
+    Expr::constant(Value::Text(String::new()), Type::Text, span)
+}
+
+pub(super) fn is_not_null(expr: Expr, span: Span) -> Expr {
+    function::call_named("$is_not_null", vec![expr], Type::Boolean, span)
+}
+
+/// The first value that is not NULL. What stands behind one that never is NULL is never reached.
+pub(super) fn coalesce(values: Vec<Expr>, span: Span) -> Expr {
+    let end = values.iter().position(|value| !value.nullable).map_or(values.len(), |certain| certain + 1);
+    let mut values: Vec<Expr> = values.into_iter().take(end).collect();
+    let last = values.pop().expect("COALESCE has values");
+    if values.is_empty() {
+        return last;
+    }
+    let arms = values.into_iter().map(|value| (is_not_null(value.clone(), span), value)).collect();
+    case_of(arms, last, span)
+}
+
+/// Texts one after the other.
+fn join_texts(parts: Vec<Expr>, span: Span) -> Expr {
+    let joined =
+        parts.into_iter().reduce(|joined, part| function::call_named("||", vec![joined, part], Type::Text, span));
+    joined.expect("CONCAT has arguments")
+}
+
+/// Texts that are not NULL, with a separator between each two.
+fn concat_ws(separator: Expr, texts: Vec<Expr>, span: Span) -> Expr {
+    let mut parts = Vec::with_capacity(texts.len());
+    // The separator stands before a text that is not NULL if any text before that one is not NULL.
+    let mut before: Vec<Expr> = Vec::new();
+    let mut before_is_certain = false;
+    for text in texts {
+        let with_separator = function::call_named("||", vec![separator.clone(), text.clone()], Type::Text, span);
+        let mut part = if before_is_certain {
+            with_separator
+        } else if before.is_empty() {
+            text.clone()
+        } else {
+            let conditions: Vec<Expr> = before.iter().map(|earlier| is_not_null(earlier.clone(), span)).collect();
+            let any = match conditions.len() {
+                1 => conditions.into_iter().next().expect("there is one"),
+                _ => Expr { kind: ExprKind::Or(conditions), ty: Type::Boolean, nullable: false, span },
+            };
+            case_of(vec![(any, with_separator)], text.clone(), span)
+        };
+        if text.nullable {
+            part = case_of(vec![(is_not_null(text.clone(), span), part)], empty_text(span), span);
+            before.push(text);
+        } else {
+            before_is_certain = true;
+        }
+        parts.push(part);
+    }
+    let joined = join_texts(parts, span);
+    // A separator that is NULL makes the whole NULL, even where no text needs it.
+    if separator.nullable {
+        let null = Expr::constant(Value::Null, Type::Text, span);
+        return case_of(vec![(is_not_null(separator, span), joined)], null, span);
+    }
+    joined
+}

@@ -1,0 +1,34 @@
+//! What is a call of constants worth?
+//!
+//! The kernel's own loop computes it over columns of one row, so a constant cannot differ from what a query would compute.
+
+use crate::plan::{Expr, ExprKind};
+use spectradb_kernel::{
+    Column, Type, Value,
+    func::{Function, RowFault},
+};
+
+/// The value of a call of constants; `None` when an argument is no constant.
+pub(crate) fn evaluate(function: &Function, args: &[Expr], ty: Type) -> Option<Result<Value, RowFault>> {
+    let mut columns = Vec::with_capacity(args.len());
+    for arg in args {
+        let ExprKind::Const(value) = &arg.kind else { return None };
+        columns.push(Column::constant(arg.ty, value.clone(), 1));
+    }
+    Some((function.batch)(&columns, 1).map(|column| {
+        let column = if ty == column.ty() { column } else { column.with_ty(ty) };
+        column.value(0)
+    }))
+}
+
+/// The expression with its calls of constants computed, as far as they can be without a fault.
+pub(super) fn fold(mut expr: Expr) -> Expr {
+    expr.walk_mut(&mut |part| {
+        if let ExprKind::Call { function, args } = &part.kind
+            && let Some(Ok(value)) = evaluate(function, args, part.ty)
+        {
+            *part = Expr::constant(value, part.ty, part.span);
+        }
+    });
+    expr
+}

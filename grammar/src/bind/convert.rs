@@ -1,0 +1,377 @@
+//! How does a value get the type that its surroundings demand?
+//!
+//! PostgreSQL's three degrees: implicit (INTEGER to NUMERIC to REAL, DATE to TIMESTAMP, JSON read as what it is compared
+//! with), assignment (narrowing ones too, and anything to TEXT) and explicit (all that the kernel can cast). A quoted text,
+//! NULL and a parameter are open: they take the demanded type without any cast.
+//!
+//! Holds: constants are converted here and now, so a plan has no cast of a literal, and a literal that cannot be converted
+//! is an error with its place.
+
+use super::{Binder, constant, function, literal};
+use crate::{
+    diag::{Diag, code},
+    plan::{Expr, ExprKind},
+    span::Span,
+};
+use spectradb_kernel::{
+    Type, Value,
+    ty::{NUMERIC_PRECISION_MAX, TypeClass},
+};
+
+/// The NUMERIC of values whose digits nobody knows: 16 after the point, as PostgreSQL gives quotients.
+pub(super) const NUMERIC_WIDE: Type = Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: 16 };
+
+/// A bound expression that may still be open to a type.
+#[derive(Clone, Debug)]
+pub(super) struct Bound {
+    /// The expression; while open it claims to be TEXT.
+    pub(super) expr: Expr,
+    /// Why it is open, if it is.
+    pub(super) open: Option<Open>,
+}
+
+/// Why has an expression no type yet?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Open {
+    /// A quoted text.
+    Text,
+    /// NULL.
+    Null,
+    /// A parameter that no use has demanded a type of.
+    Param,
+}
+
+/// Who asks for a conversion?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Degree {
+    /// An operator or a function.
+    Implicit,
+    /// A column that is written.
+    Assignment,
+    /// A CAST.
+    Explicit,
+}
+
+impl Bound {
+    pub(super) fn known(expr: Expr) -> Bound {
+        Bound { expr, open: None }
+    }
+
+    /// The class, unless it is open.
+    pub(super) fn class(&self) -> Option<TypeClass> {
+        match self.open {
+            None => Some(self.expr.ty.class()),
+            Some(_) => None,
+        }
+    }
+
+    /// The type's name for messages.
+    pub(super) fn type_name(&self) -> &'static str {
+        self.class().map_or("unknown", TypeClass::name)
+    }
+
+    pub(super) fn span(&self) -> Span {
+        self.expr.span
+    }
+}
+
+/// May a class become another one, for whom?
+pub(super) fn allows(from: TypeClass, to: TypeClass, degree: Degree) -> bool {
+    use TypeClass::{Blob, Boolean, Date, Integer, Json, Numeric, Real, Text, Timestamp};
+    if from == to {
+        return true;
+    }
+    let implicit = matches!(
+        (from, to),
+        (Integer, Numeric | Real)
+            | (Numeric, Real)
+            | (Date, Timestamp)
+            | (Json, Text | Integer | Numeric | Real | Boolean)
+    );
+    let assignment = matches!((from, to), (Numeric, Integer) | (Real, Integer | Numeric) | (Timestamp, Date))
+        || (to == Text && matches!(from, Boolean | Integer | Real | Numeric | Date | Timestamp | Blob));
+    match degree {
+        Degree::Implicit => implicit,
+        Degree::Assignment => implicit || assignment,
+        Degree::Explicit => {
+            implicit
+                || assignment
+                || (from, to) == (Json, Date)
+                || (from, to) == (Json, Timestamp)
+                || function::cast(from, to).is_some()
+        }
+    }
+}
+
+/// The class that two operands meet in, if they do: the wider number, the finer time, what JSON is read as.
+pub(super) fn meet(a: TypeClass, b: TypeClass) -> Option<TypeClass> {
+    use TypeClass::{Boolean, Date, Integer, Json, Numeric, Real, Text, Timestamp};
+    Some(match (a, b) {
+        _ if a == b => a,
+        (Integer | Numeric, Real) | (Real, Integer | Numeric) => Real,
+        (Integer, Numeric) | (Numeric, Integer) => Numeric,
+        (Date, Timestamp) | (Timestamp, Date) => Timestamp,
+        (Json, Integer | Numeric | Real) | (Integer | Numeric | Real, Json) => Real,
+        (Json, Text) | (Text, Json) => Text,
+        (Json, Boolean) | (Boolean, Json) => Boolean,
+        _ => return None,
+    })
+}
+
+impl Binder<'_> {
+    /// A value of exactly this type.
+    ///
+    /// # Errors
+    /// The value cannot become one: 42804 for an assignment, 42846 for a cast.
+    pub(super) fn to_type(&mut self, bound: Bound, ty: Type, degree: Degree) -> Result<Expr, Diag> {
+        let bound = match self.settle_open(bound, |_| ty)? {
+            Ok(expr) => return Ok(expr),
+            Err(bound) => bound,
+        };
+        let class = bound.expr.ty.class();
+        if !allows(class, ty.class(), degree) {
+            return Err(mismatch(&bound, ty, degree));
+        }
+        convert(bound.expr, ty, degree)
+    }
+
+    /// A value of this class; a NUMERIC has the scale that comes naturally.
+    ///
+    /// # Errors
+    /// As [`Binder::to_type`].
+    pub(super) fn to_class(&mut self, bound: Bound, class: TypeClass, degree: Degree) -> Result<Expr, Diag> {
+        let bound = match self.settle_open_class(bound, class)? {
+            Ok(expr) => return Ok(expr),
+            Err(bound) => bound,
+        };
+        let ty = match (class, bound.expr.ty) {
+            (TypeClass::Numeric, numeric @ Type::Numeric { .. }) => numeric,
+            (TypeClass::Numeric, Type::Integer) => natural_numeric(&bound.expr),
+            (TypeClass::Numeric, _) => NUMERIC_WIDE,
+            (other, _) => other.plain_type(),
+        };
+        if !allows(bound.expr.ty.class(), class, degree) {
+            return Err(mismatch(&bound, ty, degree));
+        }
+        convert(bound.expr, ty, degree)
+    }
+
+    fn settle_open_class(&mut self, bound: Bound, class: TypeClass) -> Result<Result<Expr, Bound>, Diag> {
+        if bound.open == Some(Open::Text)
+            && let ExprKind::Const(Value::Text(text)) = &bound.expr.kind
+        {
+            return literal::read_class(text, class, bound.expr.span).map(Ok);
+        }
+        let plain = if class == TypeClass::Numeric { NUMERIC_WIDE } else { class.plain_type() };
+        self.settle_open(bound, |_| plain)
+    }
+
+    /// Gives an open expression its type; `Err` hands back what has one already.
+    fn settle_open(&mut self, mut bound: Bound, ty: impl FnOnce(&Expr) -> Type) -> Result<Result<Expr, Bound>, Diag> {
+        let Some(open) = bound.open.take() else { return Ok(Err(bound)) };
+        let ty = ty(&bound.expr);
+        match (open, &bound.expr.kind) {
+            (Open::Text, ExprKind::Const(Value::Text(text))) => literal::read(text, ty, bound.expr.span).map(Ok),
+            (Open::Param, ExprKind::Param(param)) => {
+                let settled = self.params.settle(*param, ty);
+                bound.expr.ty = settled;
+                // Another use between was first: from here on it is an expression of that type.
+                Ok(if super::super::plan::check::agrees(settled, ty) { Ok(bound.expr) } else { Err(bound) })
+            }
+            (Open::Null | Open::Text | Open::Param, _) => Ok(Ok(Expr::constant(Value::Null, ty, bound.expr.span))),
+        }
+    }
+
+    /// The expression as it is; one that is still open is TEXT.
+    pub(super) fn to_any(&mut self, bound: Bound) -> Result<Expr, Diag> {
+        match self.settle_open(bound, |_| Type::Text)? {
+            Ok(expr) => Ok(expr),
+            Err(bound) => Ok(bound.expr),
+        }
+    }
+
+    /// A BOOLEAN for a clause that wants one.
+    ///
+    /// # Errors
+    /// It is another type (42804).
+    pub(super) fn to_condition(&mut self, bound: Bound, clause: &str) -> Result<Expr, Diag> {
+        if bound.class().is_some_and(|class| !allows(class, TypeClass::Boolean, Degree::Implicit)) {
+            return Err(Diag::new(
+                code::DATATYPE_MISMATCH,
+                format!("argument of {clause} must be type boolean, not type {}", bound.type_name()),
+                bound.span(),
+            ));
+        }
+        self.to_type(bound, Type::Boolean, Degree::Implicit)
+    }
+
+    /// The type that several values meet in, for CASE, UNION, IN and the like; TEXT where all are open.
+    ///
+    /// # Errors
+    /// Two of them do not meet (42804).
+    pub(super) fn common_type<'b>(
+        &self,
+        bounds: impl IntoIterator<Item = &'b Bound>,
+        what: &str,
+    ) -> Result<Type, Diag> {
+        let bounds: Vec<&Bound> = bounds.into_iter().collect();
+        let mut class: Option<TypeClass> = None;
+        let mut has_open_text = false;
+        for bound in &bounds {
+            let Some(next) = bound.class() else {
+                has_open_text |= bound.open != Some(Open::Null);
+                continue;
+            };
+            class = Some(match class {
+                None => next,
+                Some(class) => meet(class, next).ok_or_else(|| {
+                    Diag::new(
+                        code::DATATYPE_MISMATCH,
+                        format!("{what} types {class} and {next} cannot be matched"),
+                        bound.span(),
+                    )
+                    .help("cast one of them to the type of the other")
+                })?,
+            });
+        }
+        // A quoted text beside JSON means the text that it is, not a JSON text.
+        if class == Some(TypeClass::Json) && has_open_text {
+            class = Some(TypeClass::Text);
+        }
+        Ok(match class {
+            None => Type::Text,
+            Some(TypeClass::Numeric) => numeric_meet(bounds.iter().filter_map(|bound| natural(bound))),
+            Some(class) => class.plain_type(),
+        })
+    }
+}
+
+/// The NUMERIC that an expression would become, if it has or can have one.
+fn natural(bound: &Bound) -> Option<Type> {
+    match (bound.open, bound.expr.ty) {
+        (None, numeric @ Type::Numeric { .. }) => Some(numeric),
+        (None, Type::Integer) => Some(natural_numeric(&bound.expr)),
+        (None, _) => None,
+        (Some(Open::Text), _) => match &bound.expr.kind {
+            ExprKind::Const(Value::Text(text)) => literal::decimal(text).map(literal::type_of),
+            _ => None,
+        },
+        (Some(Open::Null | Open::Param), _) => None,
+    }
+}
+
+/// The NUMERIC of an INTEGER: a constant needs no more digits than it has.
+fn natural_numeric(expr: &Expr) -> Type {
+    match literal::value(expr) {
+        Some(Value::Integer(value)) => {
+            literal::type_of(spectradb_kernel::value::Decimal { units: i128::from(*value), scale: 0 })
+        }
+        _ => Type::Numeric { precision: 19, scale: 0 },
+    }
+}
+
+/// The NUMERIC that holds all of several.
+pub(super) fn numeric_meet(types: impl IntoIterator<Item = Type>) -> Type {
+    let (mut digits, mut scale) = (0, 0);
+    for ty in types {
+        if let Type::Numeric { precision, scale: own } = ty {
+            digits = digits.max(precision - own);
+            scale = scale.max(own);
+        }
+    }
+    Type::Numeric { precision: (digits + scale).clamp(1, NUMERIC_PRECISION_MAX), scale }
+}
+
+fn mismatch(bound: &Bound, ty: Type, degree: Degree) -> Diag {
+    let from = bound.type_name();
+    match degree {
+        Degree::Explicit => {
+            Diag::new(code::CANNOT_COERCE, format!("cannot cast type {from} to {}", ty.class()), bound.span())
+        }
+        Degree::Implicit | Degree::Assignment => Diag::new(
+            code::DATATYPE_MISMATCH,
+            format!("a value of type {} is wanted, but this is of type {from}", ty.class()),
+            bound.span(),
+        )
+        .help(format!("cast it: CAST(... AS {})", ty.class().name().to_uppercase())),
+    }
+}
+
+/// Wraps an expression in the call that makes it a type. What may be converted was asked before.
+///
+/// # Errors
+/// A constant does not fit.
+pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag> {
+    let span = expr.span;
+    let from = expr.ty;
+    if from == ty || (from.class() == ty.class() && ty.class() != TypeClass::Numeric) {
+        return Ok(expr);
+    }
+    let digits = |count: u8| literal::integer(i64::from(count), span);
+    let growth = |to: u8, from: u8| literal::integer(i64::from(to) - i64::from(from), span);
+    let (name, args) = match (from, ty) {
+        (Type::Numeric { precision: from_precision, scale: from_scale }, Type::Numeric { precision, scale }) => {
+            // Aligning never checks a precision; what is written or cast must have the digits that the type promises.
+            let fits = precision - scale >= from_precision - from_scale && scale >= from_scale;
+            if from_scale == scale && (fits || degree == Degree::Implicit) {
+                return Ok(relabelled(expr, ty));
+            }
+            if degree == Degree::Implicit || fits {
+                ("$numeric_rescale", vec![expr, growth(scale, from_scale)])
+            } else {
+                ("$cast", vec![expr, growth(scale, from_scale), digits(precision)])
+            }
+        }
+        (Type::Numeric { scale, .. }, Type::Integer | Type::Real | Type::Text | Type::Json) => {
+            ("$cast", vec![expr, digits(scale)])
+        }
+        (Type::Json, Type::Numeric { precision, scale }) => {
+            ("$json_as_numeric", vec![expr, digits(precision), digits(scale)])
+        }
+        (_, Type::Numeric { precision, scale }) => ("$cast", vec![expr, digits(precision), digits(scale)]),
+        (Type::Json, Type::Integer) => ("$json_as_integer", vec![expr]),
+        (Type::Json, Type::Real) => ("$json_as_real", vec![expr]),
+        (Type::Json, Type::Boolean) => ("$json_as_boolean", vec![expr]),
+        // A document as a whole is cast as it was written; a field of it is read.
+        (Type::Json, Type::Text) if degree == Degree::Explicit && matches!(expr.kind, ExprKind::Column(_)) => {
+            ("$cast", vec![expr])
+        }
+        (Type::Json, Type::Text) => ("$json_text", vec![expr]),
+        (Type::Json, Type::Date | Type::Timestamp) => {
+            let text = convert(expr, Type::Text, Degree::Implicit)?;
+            return convert(text, ty, degree);
+        }
+        _ => ("$cast", vec![expr]),
+    };
+    let function = if name == "$cast" {
+        function::cast(from.class(), ty.class()).expect("the kernel casts what is allowed")
+    } else {
+        let classes: Vec<TypeClass> = args.iter().map(|arg| arg.ty.class()).collect();
+        function::find(name, &classes).expect("the kernel reads JSON and rescales")
+    };
+    match constant::evaluate(function, &args, ty) {
+        Some(Ok(value)) => Ok(Expr::constant(value, ty, span)),
+        Some(Err(fault)) if degree == Degree::Assignment => Err(Diag::new(fault.sqlstate(), fault.message(), span)),
+        // A cast in a query may stand in an arm that is never evaluated: it fails when it is reached.
+        Some(Err(_)) | None => Ok(function::call(function, args, ty, span)),
+    }
+}
+
+/// The same value under a NUMERIC of other precision; where the expression's own type is not ours to change it stays.
+fn relabelled(mut expr: Expr, ty: Type) -> Expr {
+    match expr.kind {
+        ExprKind::Const(_) | ExprKind::Call { .. } | ExprKind::Case { .. } => expr.ty = ty,
+        ExprKind::Column(_)
+        | ExprKind::Param(_)
+        | ExprKind::Context(_)
+        | ExprKind::And(_)
+        | ExprKind::Or(_)
+        | ExprKind::Subplan { .. } => {}
+    }
+    expr
+}
+
+/// The type of two values that agree: decimals of one scale have the larger precision.
+pub(super) fn numeric_or(a: Type, b: Type) -> Type {
+    if a.class() == TypeClass::Numeric && b.class() == TypeClass::Numeric { numeric_meet([a, b]) } else { a }
+}

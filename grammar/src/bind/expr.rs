@@ -1,0 +1,297 @@
+//! What does an expression compute, and of which type?
+//!
+//! Bottom up, as PostgreSQL does: an operand that is still open (a quoted text, NULL, a parameter) waits for what its
+//! neighbours demand. Aggregates and windows become columns far beyond any real one ([`AGGREGATE_BASE`], [`WINDOW_BASE`])
+//! until the block that collects them has given them their place.
+
+use super::{
+    Binder,
+    convert::{Bound, Degree, Open},
+    function, literal,
+    scope::Scope,
+    types::{self, Written},
+};
+use crate::{
+    ast::{self, BinaryOp, ExprKind as Ast, IsTest, Name, UnaryOp},
+    diag::{Diag, code},
+    plan::{AggregateCall, Expr, ExprKind, WindowCall},
+    span::Span,
+};
+use spectradb_kernel::{Type, Value, func::json, ty::TypeClass};
+
+/// Column `AGGREGATE_BASE + i` stands for the block's aggregate `i` until the block is put together.
+pub(super) const AGGREGATE_BASE: usize = 1 << 32;
+/// Likewise for windows.
+pub(super) const WINDOW_BASE: usize = 1 << 48;
+
+/// Where does an expression stand, and what may it use there?
+pub(super) struct Ctx<'s> {
+    pub(super) scope: &'s Scope,
+    /// The clause, as messages call it.
+    pub(super) clause: &'static str,
+    /// Where aggregates are collected; `None` where they are not allowed.
+    pub(super) aggregates: Option<&'s mut Vec<AggregateCall>>,
+    /// Where windows are collected; `None` where they are not allowed.
+    pub(super) windows: Option<&'s mut Vec<WindowCall>>,
+    /// Within an aggregate's argument?
+    pub(super) in_aggregate: bool,
+    /// Within a window call?
+    pub(super) in_window: bool,
+}
+
+impl<'s> Ctx<'s> {
+    /// A clause that takes neither aggregates nor windows.
+    pub(super) fn plain(scope: &'s Scope, clause: &'static str) -> Ctx<'s> {
+        Ctx { scope, clause, aggregates: None, windows: None, in_aggregate: false, in_window: false }
+    }
+}
+
+impl Binder<'_> {
+    /// Binds an expression.
+    pub(super) fn expr(&mut self, expr: &ast::Expr, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        let span = expr.span;
+        Ok(match &expr.kind {
+            Ast::Null => Bound { expr: Expr::constant(Value::Null, Type::Text, span), open: Some(Open::Null) },
+            Ast::Boolean(value) => Bound::known(Expr::constant(Value::Boolean(*value), Type::Boolean, span)),
+            Ast::Number(text) => Bound::known(literal::number(text, span)?),
+            Ast::Text(text) => {
+                Bound { expr: Expr::constant(Value::Text(text.clone()), Type::Text, span), open: Some(Open::Text) }
+            }
+            Ast::Blob(bytes) => Bound::known(Expr::constant(Value::Blob(bytes.clone()), Type::Blob, span)),
+            Ast::Typed { ty, text } => {
+                let text =
+                    Bound { expr: Expr::constant(Value::Text(text.clone()), Type::Text, span), open: Some(Open::Text) };
+                Bound::known(self.cast_to(text, types::written(ty)?, span)?)
+            }
+            Ast::Path(path) => self.path(path, span, ctx)?,
+            Ast::Param(name) => self.params.use_of(name, span)?,
+            Ast::Unary { op, operand } => self.unary(*op, operand, span, ctx)?,
+            Ast::Binary { .. } => self.binary(expr, ctx)?,
+            Ast::Is { operand, test, negated } => Bound::known(self.is(operand, *test, *negated, span, ctx)?),
+            Ast::IsDistinct { left, right, negated } => {
+                let (left, right) = (self.expr(left, ctx)?, self.expr(right, ctx)?);
+                let distinct = self.compare("$is_distinct", left, right, span, span)?;
+                Bound::known(if *negated { function::not(distinct) } else { distinct })
+            }
+            Ast::InList { operand, list, negated } => Bound::known(self.in_list(operand, list, *negated, span, ctx)?),
+            Ast::InQuery { operand, query, negated } => {
+                let needle = self.expr(operand, ctx)?;
+                let found = self.in_query(needle, query, span, ctx.scope)?;
+                Bound::known(if *negated { function::not(found) } else { found })
+            }
+            Ast::Between { operand, low, high, negated } => {
+                Bound::known(self.between(operand, low, high, *negated, span, ctx)?)
+            }
+            Ast::Like { operand, pattern, escape, case_insensitive, negated } => {
+                let (operand, pattern) = (self.expr(operand, ctx)?, self.expr(pattern, ctx)?);
+                let escape = match escape {
+                    Some(escape) => Some(self.expr(escape, ctx)?),
+                    None => None,
+                };
+                let like = self.like(operand, pattern, escape, *case_insensitive, span)?;
+                Bound::known(if *negated { function::not(like) } else { like })
+            }
+            Ast::Case { operand, arms, otherwise } => {
+                self.case(operand.as_deref(), arms, otherwise.as_deref(), span, ctx)?
+            }
+            Ast::Cast { operand, ty } => {
+                let written = types::written(ty)?;
+                let operand = self.expr(operand, ctx)?;
+                Bound::known(self.cast_to(operand, written, span)?)
+            }
+            Ast::Extract { field, operand } => {
+                let operand = self.expr(operand, ctx)?;
+                Bound::known(self.extract(field, operand, span)?)
+            }
+            Ast::Call { name, args, star, distinct, over } => {
+                let call =
+                    super::call::Call { name, args, star: *star, distinct: *distinct, over: over.as_ref(), span };
+                self.call(&call, ctx)?
+            }
+            Ast::Exists(query) => Bound::known(self.exists(query, span, ctx.scope)?),
+            Ast::Subquery(query) => Bound::known(self.scalar(query, span, ctx.scope)?),
+        })
+    }
+
+    /// Binds an expression that is a BOOLEAN.
+    pub(super) fn condition(&mut self, expr: &ast::Expr, ctx: &mut Ctx<'_>) -> Result<Expr, Diag> {
+        let bound = self.expr(expr, ctx)?;
+        let clause = ctx.clause;
+        self.to_condition(bound, clause)
+    }
+
+    fn path(&mut self, path: &[Name], span: Span, ctx: &Ctx<'_>) -> Result<Bound, Diag> {
+        let found = match ctx.scope.resolve(path) {
+            Ok(found) => found,
+            Err(diag) => return Err(self.maybe_correlated(path, diag, span)),
+        };
+        if found.fields.is_empty() {
+            let mut expr = found.expr;
+            expr.span = span;
+            return Ok(Bound::known(expr));
+        }
+        if found.expr.ty != Type::Json {
+            let first = &found.fields[0];
+            return Err(Diag::new(
+                code::WRONG_OBJECT_TYPE,
+                format!(
+                    "field \"{}\" is asked of a value of type {}, which has no fields",
+                    first.text,
+                    found.expr.ty.class()
+                ),
+                first.span,
+            )
+            .help("only JSON has fields"));
+        }
+        let keys = json::path(found.fields.iter().map(|name| name.text.as_str()));
+        let keys = Expr::constant(Value::Text(keys), Type::Text, span);
+        Ok(Bound::known(function::call_named("$json_get", vec![found.expr, keys], Type::Json, span)))
+    }
+
+    /// A name that is unknown here but known further out would make the subquery a correlated one.
+    fn maybe_correlated(&self, path: &[Name], diag: Diag, span: Span) -> Diag {
+        if self.outer.iter().any(|scope| scope.resolve(path).is_ok()) {
+            let name: Vec<&str> = path.iter().map(|name| name.text.as_str()).collect();
+            return Diag::new(
+                code::FEATURE_NOT_SUPPORTED,
+                format!(
+                    "\"{}\" belongs to the query around this subquery, and correlated subqueries are not supported",
+                    name.join(".")
+                ),
+                span,
+            )
+            .help("join the tables instead");
+        }
+        diag
+    }
+
+    fn unary(&mut self, op: UnaryOp, operand: &ast::Expr, span: Span, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        match op {
+            UnaryOp::Not => {
+                let operand = self.expr(operand, ctx)?;
+                let operand = self.to_condition(operand, "NOT")?;
+                let mut expr = function::not(operand);
+                expr.span = span;
+                Ok(Bound::known(expr))
+            }
+            UnaryOp::Minus => {
+                // The smallest integer has no positive twin: the sign belongs to the number.
+                if let Ast::Number(text) = &operand.kind {
+                    let signed = format!("-{text}");
+                    return Ok(Bound::known(literal::number(&signed, span)?));
+                }
+                let operand = self.expr(operand, ctx)?;
+                Ok(Bound::known(self.negate(operand, true, span, span)?))
+            }
+            UnaryOp::Plus => {
+                let operand = self.expr(operand, ctx)?;
+                Ok(Bound::known(self.negate(operand, false, span, span)?))
+            }
+        }
+    }
+
+    /// A chain of operators is walked along its left spine, so that a long one does not nest calls.
+    fn binary(&mut self, expr: &ast::Expr, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        let mut spine = Vec::new();
+        let mut at = expr;
+        while let Ast::Binary { op, op_span, left, right } = &at.kind {
+            spine.push((*op, *op_span, right, at.span));
+            at = left;
+        }
+        let mut bound = self.expr(at, ctx)?;
+        while let Some((op, op_span, right, span)) = spine.pop() {
+            let right = self.expr(right, ctx)?;
+            bound = Bound::known(self.apply(op, bound, right, op_span, span)?);
+        }
+        Ok(bound)
+    }
+
+    fn apply(&mut self, op: BinaryOp, left: Bound, right: Bound, at: Span, whole: Span) -> Result<Expr, Diag> {
+        match op {
+            BinaryOp::And | BinaryOp::Or => {
+                let name = super::operator::sign(op);
+                let left = self.to_condition(left, name)?;
+                let right = self.to_condition(right, name)?;
+                let nullable = left.nullable || right.nullable;
+                let is_and = op == BinaryOp::And;
+                let mut arms = Vec::with_capacity(2);
+                for arm in [left, right] {
+                    match arm.kind {
+                        ExprKind::And(inner) if is_and => arms.extend(inner),
+                        ExprKind::Or(inner) if !is_and => arms.extend(inner),
+                        kind => arms.push(Expr { kind, ..arm }),
+                    }
+                }
+                let kind = if is_and { ExprKind::And(arms) } else { ExprKind::Or(arms) };
+                Ok(Expr { kind, ty: Type::Boolean, nullable, span: whole })
+            }
+            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => {
+                self.compare(super::operator::sign(op), left, right, at, whole)
+            }
+            BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => {
+                self.arithmetic(op, left, right, at, whole)
+            }
+            BinaryOp::Concat => self.concat(left, right, at, whole),
+            BinaryOp::Arrow | BinaryOp::ArrowText => self.arrow(op, left, right, at, whole),
+        }
+    }
+
+    /// `json -> key`, `json ->> key`
+    fn arrow(&mut self, op: BinaryOp, left: Bound, right: Bound, at: Span, whole: Span) -> Result<Expr, Diag> {
+        let key_class = right.class().unwrap_or(TypeClass::Text);
+        let left_fits = left.class().is_none_or(|class| class == TypeClass::Json);
+        if !left_fits || !matches!(key_class, TypeClass::Text | TypeClass::Integer) {
+            return Err(super::operator::no_operator(super::operator::sign(op), &left, &right, at));
+        }
+        let left = self.to_type(left, Type::Json, Degree::Implicit)?;
+        let right = self.to_type(right, Type::Text, Degree::Assignment)?;
+        let field = function::call_named("$json_get", vec![left, right], Type::Json, whole);
+        Ok(match op {
+            BinaryOp::ArrowText => function::call_named("$json_text", vec![field], Type::Text, whole),
+            _ => field,
+        })
+    }
+
+    fn is(
+        &mut self,
+        operand: &ast::Expr,
+        test: IsTest,
+        negated: bool,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Expr, Diag> {
+        let operand = self.expr(operand, ctx)?;
+        let name = match test {
+            IsTest::Null => {
+                let operand = self.to_any(operand)?;
+                let name = if negated { "$is_not_null" } else { "$is_null" };
+                return Ok(function::call_named(name, vec![operand], Type::Boolean, span));
+            }
+            IsTest::True => "$is_true",
+            IsTest::False => "$is_false",
+            IsTest::Unknown => "$is_unknown",
+        };
+        let operand = self.to_condition(operand, "IS")?;
+        let expr = function::call_named(name, vec![operand], Type::Boolean, span);
+        Ok(if negated { function::not(expr) } else { expr })
+    }
+
+    /// `x::type`, with the type as written.
+    pub(super) fn cast_to(&mut self, operand: Bound, written: Written, span: Span) -> Result<Expr, Diag> {
+        let mut expr = match written {
+            Written::Full(ty) => self.to_type(operand, ty, Degree::Explicit)?,
+            Written::Numeric => self.to_class(operand, TypeClass::Numeric, Degree::Explicit)?,
+            Written::Varchar(length) => {
+                let text = self.to_type(operand, Type::Text, Degree::Explicit)?;
+                let at = text.span;
+                let args = vec![text, literal::integer(1, at), literal::integer(i64::from(length), at)];
+                super::constant::fold(function::call_named("substr", args, Type::Text, at))
+            }
+        };
+        // A column that needs no cast keeps its own place: messages about it point at the column.
+        if !matches!(expr.kind, ExprKind::Column(_)) {
+            expr.span = span;
+        }
+        Ok(expr)
+    }
+}

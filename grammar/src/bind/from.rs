@@ -1,0 +1,399 @@
+//! Which rows does a FROM give, and what are its columns called?
+//!
+//! Every table gives all its columns and its pseudo-columns; pruning takes away what nobody reads. A comma is a cross join,
+//! `WITH` names are put in place, each use by itself, under the scopes on both times of the place where they are used.
+//!
+//! A table whose point in time is an expression of earlier tables (`rates FOR VALID_TIME AS OF i.date`) is read in all its
+//! periods and joined where the period holds the point.
+
+use super::{
+    Binder, Cte,
+    expr::Ctx,
+    function,
+    scope::{Merged, PSEUDO_COLUMNS, Scope, ScopeColumn, ScopeTable},
+    temporal::{TableScope, literal_commit},
+};
+use crate::{
+    ast::{self, JoinCondition, Name, TableAlias, TableRef},
+    diag::{Diag, code, nearest},
+    plan::{
+        Expr, ExprKind, Field, Join, JoinKind, KeyAccess, Node, NodeKind, Scan, ScanColumn, SystemScope, ValidScope,
+    },
+    span::Span,
+};
+use spectradb_kernel::{
+    Type,
+    schema::{TableKind, TableSchema},
+};
+use std::{rc::Rc, sync::Arc};
+
+/// The pseudo-columns in the order of [`PSEUDO_COLUMNS`].
+const PSEUDO: [(ScanColumn, Type); 5] = [
+    (ScanColumn::Commit, Type::Integer),
+    (ScanColumn::SystemFrom, Type::Timestamp),
+    (ScanColumn::SystemTo, Type::Timestamp),
+    (ScanColumn::ValidFrom, Type::Timestamp),
+    (ScanColumn::ValidTo, Type::Timestamp),
+];
+
+/// An item of FROM.
+pub(super) struct Source {
+    pub(super) node: Node,
+    pub(super) scope: Scope,
+    /// Points of the left side that periods of this one must hold.
+    points: Vec<PendingPoint>,
+}
+
+struct PendingPoint {
+    /// Over the columns to the left.
+    point: Expr,
+    /// Columns of this side.
+    from: usize,
+    to: usize,
+}
+
+impl Binder<'_> {
+    /// The rows of a FROM; one row without columns where there is none.
+    pub(super) fn from(&mut self, items: &[TableRef]) -> Result<(Node, Scope), Diag> {
+        let Some((first, rest)) = items.split_first() else {
+            return Ok((
+                Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() },
+                Scope::default(),
+            ));
+        };
+        let mut source = self.table_ref(first, None)?;
+        for item in rest {
+            let right = self.table_ref(item, Some(&source.scope))?;
+            source = self.join(source, right, ast::JoinKind::Cross, &JoinCondition::None, item_span(item))?;
+        }
+        Ok((source.node, source.scope))
+    }
+
+    fn table_ref(&mut self, item: &TableRef, left: Option<&Scope>) -> Result<Source, Diag> {
+        match item {
+            TableRef::Table { name, scopes, alias } => self.table(name, scopes, alias.as_ref(), left),
+            TableRef::Subquery { query, alias, span: _ } => {
+                let node = self.query(query, None)?;
+                derived(node, alias.as_ref().map(|alias| (&alias.name, alias.columns.as_slice())))
+            }
+            TableRef::Join { kind, left: one, right: other, condition, span } => {
+                let one = self.table_ref(one, left)?;
+                let other = self.table_ref(other, Some(&one.scope))?;
+                if !other.points.is_empty() && matches!(kind, ast::JoinKind::Right | ast::JoinKind::Full) {
+                    return Err(Diag::new(
+                        code::INVALID_COLUMN_REFERENCE,
+                        "a point in time that is an expression of the left side needs an inner or a left join",
+                        other.points[0].point.span,
+                    ));
+                }
+                self.join(one, other, *kind, condition, *span)
+            }
+        }
+    }
+
+    fn join(
+        &mut self,
+        left: Source,
+        right: Source,
+        kind: ast::JoinKind,
+        condition: &JoinCondition,
+        span: Span,
+    ) -> Result<Source, Diag> {
+        for table in right.scope.tables.iter().filter_map(|table| table.name.as_deref()) {
+            if left.scope.table(table).is_some() {
+                let message = format!("table name \"{table}\" specified more than once");
+                return Err(Diag::new(code::DUPLICATE_ALIAS, message, span).help("give one of them an alias"));
+            }
+        }
+        let (left_width, right_width) = (left.node.fields.len(), right.node.fields.len());
+        let mut parts = Vec::new();
+        for pending in right.points {
+            let from = right.node.column(pending.from, pending.point.span);
+            let to = right.node.column(pending.to, pending.point.span);
+            parts.push(holds(pending.point, from, to, left_width));
+        }
+        let mut scope = left.scope.clone().join(right.scope.clone(), left_width);
+        match condition {
+            JoinCondition::None => {}
+            JoinCondition::On(on) => {
+                let mut ctx = Ctx::plain(&scope, "JOIN/ON");
+                parts.extend(self.condition(on, &mut ctx)?.into_conjuncts());
+            }
+            JoinCondition::Using(names) => {
+                for name in names {
+                    let merged = self.using(name, &left.scope, &right.scope, left_width, kind, &mut parts)?;
+                    hide(&mut scope, name, &merged);
+                    scope.merged.push(merged);
+                }
+            }
+        }
+        let kind = match kind {
+            ast::JoinKind::Inner | ast::JoinKind::Cross => JoinKind::Inner,
+            ast::JoinKind::Left => JoinKind::Left,
+            ast::JoinKind::Right => JoinKind::Right,
+            ast::JoinKind::Full => JoinKind::Full,
+        };
+        let mut fields: Vec<Field> = left.node.fields.iter().chain(&right.node.fields).cloned().collect();
+        let width = left_width + right_width;
+        if matches!(kind, JoinKind::Right | JoinKind::Full) {
+            scope.make_nullable(0..left_width);
+            fields[..left_width].iter_mut().for_each(|field| field.nullable = true);
+        }
+        if matches!(kind, JoinKind::Left | JoinKind::Full) {
+            scope.make_nullable(left_width..width);
+            fields[left_width..].iter_mut().for_each(|field| field.nullable = true);
+        }
+        // Merged columns of a full join were built to bridge both sides' gaps: one of them always has a value.
+        let residual = Expr::conjunction(parts);
+        let join = Join { kind, left: left.node, right: right.node, keys: Vec::new(), period: None, residual };
+        let node = Node { kind: NodeKind::Join(Box::new(join)), fields };
+        Ok(Source { node, scope, points: left.points })
+    }
+
+    /// One column of USING: the equality goes to `parts`, the merged column comes back.
+    fn using(
+        &mut self,
+        name: &Name,
+        left: &Scope,
+        right: &Scope,
+        left_width: usize,
+        kind: ast::JoinKind,
+        parts: &mut Vec<Expr>,
+    ) -> Result<Merged, Diag> {
+        let path = std::slice::from_ref(name);
+        let missing = |side: &str, diag: Diag| {
+            if diag.code != code::UNDEFINED_COLUMN {
+                return diag;
+            }
+            let message = format!("column \"{}\" specified in USING clause does not exist in {side} table", name.text);
+            Diag { message, ..diag }
+        };
+        let one = left.resolve(path).map_err(|diag| missing("left", diag))?.expr;
+        let mut other = right.resolve(path).map_err(|diag| missing("right", diag))?.expr;
+        other.map_columns(&mut |column| column + left_width);
+        let bound = super::convert::Bound::known;
+        parts.push(self.compare("=", bound(one.clone()), bound(other.clone()), name.span, name.span)?);
+        let expr = match kind {
+            ast::JoinKind::Inner | ast::JoinKind::Cross | ast::JoinKind::Left => one,
+            ast::JoinKind::Right => other,
+            ast::JoinKind::Full => {
+                let nullable = |mut expr: Expr| {
+                    expr.nullable = true;
+                    bound(expr)
+                };
+                let (both, _) = self.to_common(vec![nullable(one), nullable(other)], "JOIN/USING")?;
+                super::call::coalesce(both, name.span)
+            }
+        };
+        Ok(Merged { name: name.text.clone(), expr })
+    }
+
+    fn table(
+        &mut self,
+        name: &Name,
+        scopes: &ast::Scopes,
+        alias: Option<&TableAlias>,
+        left: Option<&Scope>,
+    ) -> Result<Source, Diag> {
+        if let Some(cte) = self.visible_cte(&name.text) {
+            return self.cte(&cte, name, scopes, alias);
+        }
+        let system = self.table_system(scopes, left)?;
+        let valid = self.table_valid(scopes, left, name.span)?;
+        let (system, system_point) = match system {
+            TableScope::Fixed(scope) => (scope, None),
+            TableScope::Point(point) => (SystemScope::All, Some(point)),
+        };
+        let (valid, valid_point) = match valid {
+            TableScope::Fixed(scope) => (scope, None),
+            TableScope::Point(point) => (ValidScope::All, Some(point)),
+        };
+        let table = self.table_of(name, &system)?;
+        let (alias_name, alias_columns) = match alias {
+            Some(alias) => (&alias.name, alias.columns.as_slice()),
+            None => (name, [].as_slice()),
+        };
+        let (node, mut scope_table) = scan(&table, &alias_name.text, system, valid);
+        rename(&mut scope_table, alias_name, alias_columns)?;
+        let pseudo = node.fields.len() - PSEUDO.len();
+        let mut points = Vec::new();
+        if let Some(point) = system_point {
+            points.push(PendingPoint { point, from: pseudo + 1, to: pseudo + 2 });
+        }
+        if let Some(point) = valid_point {
+            points.push(PendingPoint { point, from: pseudo + 3, to: pseudo + 4 });
+        }
+        Ok(Source { node, scope: Scope { tables: vec![scope_table], merged: Vec::new() }, points })
+    }
+
+    /// The table of a name; a scope that names an earlier commit reads the catalogue as it was then.
+    fn table_of(&self, name: &Name, system: &SystemScope) -> Result<Arc<TableSchema>, Diag> {
+        let earlier =
+            literal_commit(system).filter(|commit| self.catalog.current_commit().is_some_and(|now| *commit < now));
+        match earlier {
+            Some(commit) => self.catalog.table_at(&name.text, commit).ok_or_else(|| {
+                let message = format!("table \"{}\" does not exist as of commit {commit}", name.text);
+                Diag::new(code::UNDEFINED_TABLE, message, name.span)
+            }),
+            None => self.existing_table(name),
+        }
+    }
+
+    /// The table of a name, in the present.
+    pub(super) fn existing_table(&self, name: &Name) -> Result<Arc<TableSchema>, Diag> {
+        self.catalog.table(&name.text).ok_or_else(|| {
+            let message = format!("table \"{}\" does not exist", name.text);
+            let diag = Diag::new(code::UNDEFINED_TABLE, message, name.span);
+            let names = self.catalog.table_names();
+            let ctes = self.ctes.iter().map(|cte| cte.name.as_str());
+            match nearest(&name.text, names.iter().map(String::as_str).chain(ctes)) {
+                Some(near) => diag.help(format!("a table named \"{near}\" exists")),
+                None => diag,
+            }
+        })
+    }
+
+    fn visible_cte(&self, name: &str) -> Option<Rc<Cte>> {
+        self.ctes.iter().rev().find(|cte| cte.name == name).cloned()
+    }
+
+    /// What a `WITH` name stands for, put in its place: under the scopes of this place, among the names that it could see.
+    fn cte(
+        &mut self,
+        cte: &Rc<Cte>,
+        name: &Name,
+        scopes: &ast::Scopes,
+        alias: Option<&TableAlias>,
+    ) -> Result<Source, Diag> {
+        cte.used.set(true);
+        let times = self.block_times(scopes)?;
+        let node = self.cte_node(cte, times)?;
+        let alias = alias.map_or((name, [].as_slice()), |alias| (&alias.name, alias.columns.as_slice()));
+        derived(node, Some(alias))
+    }
+
+    pub(super) fn cte_node(&mut self, cte: &Rc<Cte>, times: super::Times) -> Result<Node, Diag> {
+        let times = std::mem::replace(&mut self.times, times);
+        let hidden = self.ctes.split_off(cte.visible);
+        let node = self.query(&cte.query, None);
+        self.ctes.truncate(cte.visible);
+        self.ctes.extend(hidden);
+        self.times = times;
+        let mut node = node?;
+        if cte.columns.len() > node.fields.len() {
+            return Err(too_many_names(&cte.name, node.fields.len(), &cte.columns));
+        }
+        for (field, name) in node.fields.iter_mut().zip(&cte.columns) {
+            field.name.clone_from(&name.text);
+        }
+        Ok(node)
+    }
+}
+
+/// A scan of all columns that are not hidden and of the pseudo-columns, with its scope.
+pub(super) fn scan(
+    table: &Arc<TableSchema>,
+    alias: &str,
+    system: SystemScope,
+    valid: ValidScope,
+) -> (Node, ScopeTable) {
+    let capacity = table.columns.len() + PSEUDO.len();
+    let (mut columns, mut fields) = (Vec::with_capacity(capacity), Vec::with_capacity(capacity));
+    let mut scope_columns = Vec::with_capacity(capacity);
+    let mut push = |column: ScanColumn, name: &str, ty: Type, nullable: bool, shown: bool| {
+        scope_columns.push(ScopeColumn {
+            name: name.to_owned(),
+            column: columns.len(),
+            ty,
+            nullable,
+            shown,
+            is_merged: false,
+        });
+        columns.push(column);
+        fields.push(Field { name: name.to_owned(), ty, nullable });
+    };
+    for (column_idx, column) in table.columns.iter().enumerate().filter(|(_, column)| !column.hidden) {
+        push(ScanColumn::Data(column_idx), &column.name, column.ty, column.nullable, true);
+    }
+    for ((column, ty), name) in PSEUDO.into_iter().zip(PSEUDO_COLUMNS) {
+        push(column, name, ty, false, false);
+    }
+    let scan = Scan {
+        table: Arc::clone(table),
+        alias: alias.to_owned(),
+        columns,
+        system,
+        valid,
+        keys: KeyAccess::All,
+        predicates: Vec::new(),
+    };
+    let node = Node { kind: NodeKind::Scan(Box::new(scan)), fields };
+    (node, ScopeTable { name: Some(alias.to_owned()), kind: table.kind, columns: scope_columns })
+}
+
+/// A subquery or a `WITH` name as an item of FROM.
+fn derived(node: Node, alias: Option<(&Name, &[Name])>) -> Result<Source, Diag> {
+    let columns = node
+        .fields
+        .iter()
+        .enumerate()
+        .map(|(column, field)| ScopeColumn {
+            name: field.name.clone(),
+            column,
+            ty: field.ty,
+            nullable: field.nullable,
+            shown: true,
+            is_merged: false,
+        })
+        .collect();
+    let mut table = ScopeTable { name: alias.map(|(name, _)| name.text.clone()), kind: TableKind::Typed, columns };
+    if let Some((name, columns)) = alias {
+        rename(&mut table, name, columns)?;
+    }
+    Ok(Source { node, scope: Scope { tables: vec![table], merged: Vec::new() }, points: Vec::new() })
+}
+
+/// `alias (a, b)`: other names for the first columns.
+fn rename(table: &mut ScopeTable, alias: &Name, names: &[Name]) -> Result<(), Diag> {
+    let shown = table.columns.iter().filter(|column| column.shown).count();
+    if names.len() > shown {
+        return Err(too_many_names(&alias.text, shown, names));
+    }
+    for (column, name) in table.columns.iter_mut().filter(|column| column.shown).zip(names) {
+        column.name.clone_from(&name.text);
+    }
+    Ok(())
+}
+
+fn too_many_names(table: &str, available: usize, names: &[Name]) -> Diag {
+    let message = format!("table \"{table}\" has {available} columns available but {} columns specified", names.len());
+    Diag::new(code::INVALID_COLUMN_REFERENCE, message, names[available].span)
+}
+
+/// `from <= point AND point < to`, the columns of the right side moved behind the left ones.
+fn holds(point: Expr, mut from: Expr, mut to: Expr, left_width: usize) -> Expr {
+    let span = point.span;
+    for end in [&mut from, &mut to] {
+        end.map_columns(&mut |column| column + left_width);
+    }
+    let begun = function::call_named("<=", vec![from, point.clone()], Type::Boolean, span);
+    let not_over = function::call_named("<", vec![point, to], Type::Boolean, span);
+    let nullable = begun.nullable || not_over.nullable;
+    Expr { kind: ExprKind::And(vec![begun, not_over]), ty: Type::Boolean, nullable, span }
+}
+
+/// Takes the parts of a merged column out of the reach of bare names.
+fn hide(scope: &mut Scope, name: &Name, merged: &Merged) {
+    for column in scope.tables.iter_mut().flat_map(|table| &mut table.columns).filter(|column| column.name == name.text)
+    {
+        column.is_merged = true;
+    }
+    scope.merged.retain(|earlier| earlier.name != merged.name);
+}
+
+fn item_span(item: &TableRef) -> Span {
+    match item {
+        TableRef::Table { name, alias, .. } => alias.as_ref().map_or(name.span, |alias| alias.name.span),
+        TableRef::Subquery { span, .. } | TableRef::Join { span, .. } => *span,
+    }
+}

@@ -1,0 +1,179 @@
+//! How do aggregates and windows find their place in a block?
+//!
+//! While a block's expressions are bound, its aggregates and windows are collected here and stand in the expressions as
+//! columns beyond all real ones. [`Block::assemble`] then builds Aggregate, the HAVING filter and Window over the rows of the
+//! FROM, and gives every expression the columns of the last of them: a part that equals a group key becomes that key's
+//! column; a column that is neither in a key nor in an aggregate is 42803.
+
+use super::{
+    expr::{AGGREGATE_BASE, Ctx, WINDOW_BASE},
+    scope::Scope,
+};
+use crate::{
+    diag::{Diag, code},
+    plan::{AggregateCall, Expr, ExprKind, Field, Node, NodeKind, WindowCall, WindowFunction, visit},
+    span::Span,
+};
+
+/// What a SELECT block collects.
+pub(super) struct Block<'s> {
+    pub(super) scope: &'s Scope,
+    /// What makes a group.
+    pub(super) keys: Vec<Expr>,
+    pub(super) aggregates: Vec<AggregateCall>,
+    pub(super) windows: Vec<WindowCall>,
+}
+
+impl<'s> Block<'s> {
+    pub(super) fn new(scope: &'s Scope) -> Block<'s> {
+        Block { scope, keys: Vec::new(), aggregates: Vec::new(), windows: Vec::new() }
+    }
+
+    /// A clause whose aggregates, and windows if it takes any, are collected here.
+    pub(super) fn ctx(&mut self, clause: &'static str, takes_windows: bool) -> Ctx<'_> {
+        Ctx {
+            scope: self.scope,
+            clause,
+            aggregates: Some(&mut self.aggregates),
+            windows: takes_windows.then_some(&mut self.windows),
+            in_aggregate: false,
+            in_window: false,
+        }
+    }
+
+    /// A group key holds no aggregate and no window.
+    pub(super) fn no_calls(&self, key: &Expr, span: Span) -> Result<(), Diag> {
+        for column in key.columns() {
+            if column >= WINDOW_BASE {
+                return Err(Diag::new(code::WINDOWING, "window functions are not allowed in GROUP BY", span));
+            }
+            if column >= AGGREGATE_BASE {
+                return Err(Diag::new(code::GROUPING, "aggregate functions are not allowed in GROUP BY", span));
+            }
+        }
+        Ok(())
+    }
+
+    /// The node below the select list, and the expressions over its columns.
+    pub(super) fn assemble(
+        mut self,
+        mut node: Node,
+        mut exprs: Vec<Expr>,
+        having: Option<Expr>,
+        is_grouped: bool,
+    ) -> Result<(Node, Vec<Expr>), Diag> {
+        let mut windows = std::mem::take(&mut self.windows);
+        if is_grouped {
+            let fields = self.fields();
+            for expr in &mut exprs {
+                self.regroup(expr, &fields)?;
+            }
+            for window in &mut windows {
+                let mut regrouped = Ok(());
+                visit::window_exprs_mut(window, &mut |expr| {
+                    if regrouped.is_ok() {
+                        regrouped = self.regroup(expr, &fields);
+                    }
+                });
+                regrouped?;
+                settle_nullable(window);
+            }
+            let having = match having {
+                Some(mut having) => {
+                    self.regroup(&mut having, &fields)?;
+                    Some(having)
+                }
+                None => None,
+            };
+            let kind = NodeKind::Aggregate { input: Box::new(node), group: self.keys, aggregates: self.aggregates };
+            node = Node { kind, fields };
+            if let Some(having) = having {
+                node = node.filter(having);
+            }
+        }
+        if !windows.is_empty() {
+            let width = node.fields.len();
+            let mut fields = node.fields.clone();
+            fields.extend(windows.iter().map(|window| Field {
+                name: window_name(&window.function).to_owned(),
+                ty: window.ty,
+                nullable: window.nullable,
+            }));
+            for expr in &mut exprs {
+                expr.walk_mut(&mut |part| {
+                    if let ExprKind::Column(column) = &mut part.kind
+                        && *column >= WINDOW_BASE
+                    {
+                        *column = *column - WINDOW_BASE + width;
+                        part.nullable = fields[*column].nullable;
+                    }
+                });
+            }
+            node = Node { kind: NodeKind::Window { input: Box::new(node), calls: windows }, fields };
+        }
+        Ok((node, exprs))
+    }
+
+    /// The fields of the Aggregate node: keys, then aggregates.
+    fn fields(&self) -> Vec<Field> {
+        let keys = self.keys.iter().map(|key| {
+            let name = match key.kind {
+                ExprKind::Column(column) => self.scope.describe(column).rsplit('.').next().unwrap_or("key").to_owned(),
+                _ => "key".to_owned(),
+            };
+            Field { name, ty: key.ty, nullable: key.nullable }
+        });
+        let aggregates = self.aggregates.iter().map(|call| {
+            // A group has rows; only the one group of an ungrouped aggregate may have none.
+            let empty = self.keys.is_empty() || call.arg.as_ref().is_some_and(|arg| arg.nullable);
+            let nullable = call.aggregate.null_when_empty && empty;
+            Field { name: call.aggregate.name.to_owned(), ty: call.ty, nullable }
+        });
+        keys.chain(aggregates).collect()
+    }
+
+    fn regroup(&self, expr: &mut Expr, fields: &[Field]) -> Result<(), Diag> {
+        let place = match expr.kind {
+            ExprKind::Column(column) if column >= WINDOW_BASE => return Ok(()),
+            ExprKind::Column(column) if column >= AGGREGATE_BASE => Some(column - AGGREGATE_BASE + self.keys.len()),
+            _ => self.keys.iter().position(|key| key.same(expr)),
+        };
+        if let Some(column) = place {
+            expr.kind = ExprKind::Column(column);
+            expr.nullable = fields[column].nullable;
+            return Ok(());
+        }
+        if let ExprKind::Column(column) = expr.kind {
+            let message = format!(
+                "column \"{}\" must appear in the GROUP BY clause or be used in an aggregate function",
+                self.scope.describe(column)
+            );
+            return Err(Diag::new(code::GROUPING, message, expr.span));
+        }
+        let mut regrouped = Ok(());
+        expr.for_each_child_mut(&mut |child| {
+            if regrouped.is_ok() {
+                regrouped = self.regroup(child, fields);
+            }
+        });
+        regrouped
+    }
+}
+
+/// After grouping an argument may have been proven not NULL, never the reverse.
+fn settle_nullable(window: &mut WindowCall) {
+    if let WindowFunction::Aggregate { aggregate, arg: Some(arg) } = &window.function {
+        window.nullable = aggregate.null_when_empty && arg.nullable;
+    }
+}
+
+fn window_name(function: &WindowFunction) -> &'static str {
+    match function {
+        WindowFunction::RowNumber => "row_number",
+        WindowFunction::Rank => "rank",
+        WindowFunction::DenseRank => "dense_rank",
+        WindowFunction::Shift { forward: true, .. } => "lead",
+        WindowFunction::Shift { forward: false, .. } => "lag",
+        WindowFunction::Aggregate { aggregate, .. } => aggregate.name,
+    }
+}

@@ -1,0 +1,164 @@
+//! What does a statement mean, given the tables?
+//!
+//! [`statement`] turns a syntax tree into a plan: names become columns, every expression gets a type, coercions become
+//! calls, each scan gets its scope on both times. One file per subject: names (`scope`), types (`convert`, `literal`,
+//! `operator`, `expr`, `call`), both times (`temporal`), queries (`query`, `select`, `group`, `order`, `window`, `from`),
+//! statements that write (`dml`, `ddl`, `copy`).
+//!
+//! Holds: what binds is a plan that [`check`](crate::plan::check) accepts; every error of the language that needs no data
+//! is raised here, with a place.
+//! Not here: making the plan fast (`rewrite`).
+
+mod aggregate;
+mod call;
+mod cardinality;
+pub(crate) mod constant;
+mod convert;
+mod copy;
+mod ddl;
+mod dml;
+mod expr;
+mod from;
+mod function;
+mod group;
+mod literal;
+mod operator;
+mod order;
+mod param;
+mod predicate;
+mod query;
+mod scope;
+mod select;
+mod subquery;
+mod temporal;
+mod types;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    ast,
+    catalog::Catalog,
+    diag::{Diag, code},
+    plan::{self, CheckedPlan, Node, Plan, QueryPlan},
+    rewrite,
+};
+use param::Params;
+use scope::Scope;
+use spectradb_kernel::Type;
+use std::rc::Rc;
+use temporal::Times;
+
+/// How a statement is bound.
+#[derive(Clone, Debug)]
+pub struct BindOptions {
+    /// Is the plan rewritten to be fast? Without, it is the reference that the fast one must agree with.
+    pub rewrites: bool,
+    /// Types that the caller knows of parameters, in the order of [`Plan::params`]; a parameter beyond the end or with
+    /// `None` is typed by its use.
+    pub param_types: Vec<Option<Type>>,
+}
+
+impl Default for BindOptions {
+    fn default() -> BindOptions {
+        BindOptions { rewrites: true, param_types: Vec::new() }
+    }
+}
+
+/// Query blocks of a statement, with what `WITH` names stand for counted at each use.
+const BLOCKS_MAX: u32 = 1_000;
+
+/// Binds a statement, rewrites its plan if the options say so, and checks it. `sql` is the text that the tree's spans
+/// count in.
+///
+/// # Errors
+/// What is wrong with the statement, and where.
+pub fn statement(
+    statement: &ast::Statement,
+    sql: &str,
+    catalog: &dyn Catalog,
+    options: &BindOptions,
+) -> Result<CheckedPlan, Diag> {
+    let mut binder = Binder {
+        sql,
+        catalog,
+        params: Params::new(&options.param_types),
+        subplans: Vec::new(),
+        ctes: Vec::new(),
+        outer: Vec::new(),
+        times: Times::default(),
+        block_count: 0,
+    };
+    let mut bound = binder.statement(statement)?;
+    let params = binder.params.finish()?;
+    if options.rewrites {
+        rewrite::statement(&mut bound);
+    }
+    let cardinality = cardinality::of_statement(&bound);
+    plan::check::check(Plan { statement: bound, params, catalog_version: catalog.version(), cardinality })
+}
+
+/// What a `WITH` name stands for.
+struct Cte {
+    name: String,
+    columns: Vec<ast::Name>,
+    query: ast::Query,
+    /// So many of the names before it are visible in it.
+    visible: usize,
+    /// Has a FROM named it?
+    used: std::cell::Cell<bool>,
+}
+
+/// The state of one statement's binding.
+struct Binder<'a> {
+    sql: &'a str,
+    catalog: &'a dyn Catalog,
+    params: Params,
+    /// Of the statement so far; an expression asks them by position.
+    subplans: Vec<Node>,
+    /// The `WITH` names in view, inner ones last.
+    ctes: Vec<Rc<Cte>>,
+    /// The scopes of the blocks around the one being bound.
+    outer: Vec<Scope>,
+    /// The scopes on both times that short forms further out have set.
+    times: Times,
+    block_count: u32,
+}
+
+impl Binder<'_> {
+    fn statement(&mut self, statement: &ast::Statement) -> Result<plan::Statement, Diag> {
+        Ok(match &statement.kind {
+            ast::StatementKind::Query(query) => {
+                let root = self.query(query, None)?;
+                plan::Statement::Query(self.query_plan(root))
+            }
+            ast::StatementKind::Insert(insert) => self.insert(insert)?,
+            ast::StatementKind::Update(update) => self.update(update)?,
+            ast::StatementKind::Delete(delete) => self.delete(delete)?,
+            ast::StatementKind::CreateTable(create) => self.create_table(create)?,
+            ast::StatementKind::DropTable { names, if_exists } => self.drop_table(names, *if_exists)?,
+            ast::StatementKind::Begin => plan::Statement::Begin,
+            ast::StatementKind::Commit => plan::Statement::Commit,
+            ast::StatementKind::Rollback => plan::Statement::Rollback,
+            ast::StatementKind::Explain(inner) => plan::Statement::Explain(Box::new(self.statement(inner)?)),
+            ast::StatementKind::ShowTables => plan::Statement::ShowTables,
+            ast::StatementKind::Describe(name) => plan::Statement::Describe(self.existing_table(name)?),
+            ast::StatementKind::Copy(copy) => self.copy(copy)?,
+        })
+    }
+
+    /// A query's root with the subplans that were bound with it.
+    fn query_plan(&mut self, root: Node) -> QueryPlan {
+        QueryPlan { root, subplans: std::mem::take(&mut self.subplans) }
+    }
+
+    fn count_block(&mut self, span: crate::span::Span) -> Result<(), Diag> {
+        self.block_count += 1;
+        if self.block_count > BLOCKS_MAX {
+            return Err(Diag::new(code::TOO_COMPLEX, "the statement is too complex", span)
+                .help(format!("it has more than {BLOCKS_MAX} query blocks, each use of a WITH name counted")));
+        }
+        Ok(())
+    }
+}

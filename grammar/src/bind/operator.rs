@@ -1,0 +1,266 @@
+//! What does an operator mean between two types?
+//!
+//! The operands meet in one class (`convert`) and the kernel's function of that class is called. Decimals are aligned to
+//! one scale for sums and comparisons; a product has the sum of the scales; a quotient has 16 digits after the point, or as
+//! many as an operand has. What PostgreSQL has no operator for is 42883.
+
+use super::{
+    Binder,
+    convert::{Bound, Degree, NUMERIC_WIDE, Open, convert, meet, numeric_meet},
+    function, literal,
+};
+use crate::{
+    ast::BinaryOp,
+    diag::{Diag, code},
+    plan::Expr,
+    span::Span,
+};
+use spectradb_kernel::{
+    Type,
+    ty::{NUMERIC_PRECISION_MAX, TypeClass},
+};
+
+/// The operator as it is written, which is its function's name too.
+pub(super) fn sign(op: BinaryOp) -> &'static str {
+    match op {
+        BinaryOp::Or => "OR",
+        BinaryOp::And => "AND",
+        BinaryOp::Eq => "=",
+        BinaryOp::Ne => "<>",
+        BinaryOp::Lt => "<",
+        BinaryOp::Le => "<=",
+        BinaryOp::Gt => ">",
+        BinaryOp::Ge => ">=",
+        BinaryOp::Add => "+",
+        BinaryOp::Sub => "-",
+        BinaryOp::Mul => "*",
+        BinaryOp::Div => "/",
+        BinaryOp::Rem => "%",
+        BinaryOp::Concat => "||",
+        BinaryOp::Arrow => "->",
+        BinaryOp::ArrowText => "->>",
+    }
+}
+
+/// The error that no operator takes these types.
+pub(super) fn no_operator(sign: &str, left: &Bound, right: &Bound, span: Span) -> Diag {
+    let (a, b) = (left.type_name(), right.type_name());
+    Diag::new(code::UNDEFINED_FUNCTION, format!("operator does not exist: {a} {sign} {b}"), span)
+        .help("no operator of that name takes these types; cast one of the operands")
+}
+
+impl Binder<'_> {
+    /// `=`, `<>`, `<`, `<=`, `>`, `>=` and `$is_distinct`.
+    pub(super) fn compare(
+        &mut self,
+        name: &str,
+        left: Bound,
+        right: Bound,
+        at: Span,
+        whole: Span,
+    ) -> Result<Expr, Diag> {
+        let class = match (left.class(), right.class()) {
+            (None, None) => TypeClass::Text,
+            // A quoted text beside JSON means the text that it is; NULL says nothing.
+            (Some(TypeClass::Json), None) | (None, Some(TypeClass::Json)) => TypeClass::Text,
+            (Some(class), None) | (None, Some(class)) => class,
+            (Some(a), Some(b)) => match meet(a, b) {
+                Some(class) => class,
+                None => return Err(no_operator(name, &left, &right, at)),
+            },
+        };
+        let (left, right) = self.to_one_class(left, right, class)?;
+        let Some(function) = function::find(name, &[class, class]) else {
+            return Err(no_operator(name, &Bound::known(left), &Bound::known(right), at));
+        };
+        Ok(function::call(function, vec![left, right], Type::Boolean, whole))
+    }
+
+    /// Both operands in a class; decimals with one scale.
+    fn to_one_class(&mut self, left: Bound, right: Bound, class: TypeClass) -> Result<(Expr, Expr), Diag> {
+        if class != TypeClass::Numeric {
+            let left = self.to_class(left, class, Degree::Implicit)?;
+            return Ok((left, self.to_class(right, class, Degree::Implicit)?));
+        }
+        let (left_open, right_open) = (left.open == Some(Open::Param), right.open == Some(Open::Param));
+        // A parameter beside a decimal has that decimal's scale, so that a column's key and bounds can be asked for it.
+        let (left, right) = match (left_open, right_open) {
+            (true, false) => {
+                let right = self.to_class(right, class, Degree::Implicit)?;
+                (self.to_type(left, widest(right.ty), Degree::Implicit)?, right)
+            }
+            (false, true) => {
+                let left = self.to_class(left, class, Degree::Implicit)?;
+                let right = self.to_type(right, widest(left.ty), Degree::Implicit)?;
+                (left, right)
+            }
+            (true, true) | (false, false) => {
+                let left = self.to_class(left, class, Degree::Implicit)?;
+                (left, self.to_class(right, class, Degree::Implicit)?)
+            }
+        };
+        align(left, right)
+    }
+
+    /// `+ - * / %`
+    pub(super) fn arithmetic(
+        &mut self,
+        op: BinaryOp,
+        left: Bound,
+        right: Bound,
+        at: Span,
+        whole: Span,
+    ) -> Result<Expr, Diag> {
+        let name = sign(op);
+        let (a, b) = match (left.class(), right.class()) {
+            (None, None) => {
+                let diag =
+                    Diag::new(code::AMBIGUOUS_FUNCTION, format!("operator is not unique: unknown {name} unknown"), at);
+                return Err(diag.help("say the type of one of the operands with a cast"));
+            }
+            // Days are added to a date, but a text subtracted from a date is a date.
+            (Some(TypeClass::Date), None) if op == BinaryOp::Sub && right.open == Some(Open::Text) => {
+                (TypeClass::Date, TypeClass::Date)
+            }
+            (Some(TypeClass::Date), None) => (TypeClass::Date, TypeClass::Integer),
+            (None, Some(TypeClass::Date)) if op == BinaryOp::Sub => (TypeClass::Date, TypeClass::Date),
+            (None, Some(TypeClass::Date)) => (TypeClass::Integer, TypeClass::Date),
+            (Some(TypeClass::Json), None) | (None, Some(TypeClass::Json)) => (TypeClass::Real, TypeClass::Real),
+            (Some(TypeClass::Json), Some(TypeClass::Json)) => (TypeClass::Real, TypeClass::Real),
+            (Some(class), None) | (None, Some(class)) => (class, class),
+            (Some(a), Some(b)) => match meet(a, b) {
+                Some(class @ (TypeClass::Integer | TypeClass::Numeric | TypeClass::Real)) => (class, class),
+                Some(_) | None => (a, b),
+            },
+        };
+        if (a, b) == (TypeClass::Numeric, TypeClass::Numeric) {
+            return self.decimal_arithmetic(op, left, right, whole);
+        }
+        let Some(function) = function::find(name, &[a, b]) else {
+            return Err(no_operator(name, &left, &right, at));
+        };
+        let left = self.to_class(left, a, Degree::Implicit)?;
+        let right = self.to_class(right, b, Degree::Implicit)?;
+        Ok(function::call(function, vec![left, right], function.ret.plain_type(), whole))
+    }
+
+    fn decimal_arithmetic(&mut self, op: BinaryOp, left: Bound, right: Bound, whole: Span) -> Result<Expr, Diag> {
+        let class = TypeClass::Numeric;
+        let name = sign(op);
+        match op {
+            BinaryOp::Mul => {
+                let left = self.to_class(left, class, Degree::Implicit)?;
+                let right = self.to_class(right, class, Degree::Implicit)?;
+                Ok(product(left, right, whole))
+            }
+            BinaryOp::Div => {
+                let left = self.to_class(left, class, Degree::Implicit)?;
+                let right = self.to_class(right, class, Degree::Implicit)?;
+                Ok(quotient(left, right, whole))
+            }
+            _ => {
+                let (left, right) = self.to_one_class(left, right, class)?;
+                let Type::Numeric { precision, scale } = numeric_meet([left.ty, right.ty]) else {
+                    unreachable!("decimals meet in a decimal")
+                };
+                let carry = u8::from(op != BinaryOp::Rem);
+                let ty = Type::Numeric { precision: (precision + carry).min(NUMERIC_PRECISION_MAX), scale };
+                Ok(function::call_named(name, vec![left, right], ty, whole))
+            }
+        }
+    }
+
+    /// `||`
+    pub(super) fn concat(&mut self, left: Bound, right: Bound, at: Span, whole: Span) -> Result<Expr, Diag> {
+        let is_blob = |bound: &Bound| bound.class() == Some(TypeClass::Blob);
+        let blobs = is_blob(&left) || is_blob(&right);
+        let open_or_blob = |bound: &Bound| bound.class().is_none_or(|class| class == TypeClass::Blob);
+        if blobs && open_or_blob(&left) && open_or_blob(&right) {
+            let left = self.to_class(left, TypeClass::Blob, Degree::Implicit)?;
+            let right = self.to_class(right, TypeClass::Blob, Degree::Implicit)?;
+            return Ok(function::call_named("||", vec![left, right], Type::Blob, whole));
+        }
+        // One side must be a text (or a quoted one, or JSON that is read as text): 1 || 2 is no operator.
+        let is_textual = |bound: &Bound| matches!(bound.class(), None | Some(TypeClass::Text | TypeClass::Json));
+        if !is_textual(&left) && !is_textual(&right) {
+            return Err(no_operator("||", &left, &right, at));
+        }
+        let left = self.to_type(left, Type::Text, Degree::Assignment)?;
+        let right = self.to_type(right, Type::Text, Degree::Assignment)?;
+        Ok(function::call_named("||", vec![left, right], Type::Text, whole))
+    }
+
+    /// `-x` and `+x`
+    pub(super) fn negate(&mut self, operand: Bound, minus: bool, at: Span, whole: Span) -> Result<Expr, Diag> {
+        let name = if minus { "-" } else { "+" };
+        let class = match operand.class() {
+            None => {
+                let diag = Diag::new(code::AMBIGUOUS_FUNCTION, format!("operator is not unique: {name} unknown"), at);
+                return Err(diag.help("say the type of the operand with a cast"));
+            }
+            Some(TypeClass::Json) => TypeClass::Real,
+            Some(class @ (TypeClass::Integer | TypeClass::Real | TypeClass::Numeric)) => class,
+            Some(class) => {
+                let message = format!("operator does not exist: {name} {class}");
+                return Err(Diag::new(code::UNDEFINED_FUNCTION, message, at).help("only numbers have a sign"));
+            }
+        };
+        let mut operand = self.to_class(operand, class, Degree::Implicit)?;
+        if !minus {
+            operand.span = whole;
+            return Ok(operand);
+        }
+        let ty = operand.ty;
+        Ok(super::constant::fold(function::call_named("-", vec![operand], ty, whole)))
+    }
+}
+
+/// The widest NUMERIC of a scale.
+fn widest(ty: Type) -> Type {
+    Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: ty.scale() }
+}
+
+/// Two decimals with one scale.
+fn align(left: Expr, right: Expr) -> Result<(Expr, Expr), Diag> {
+    let scale = left.ty.scale().max(right.ty.scale());
+    let one = |expr: Expr| {
+        let Type::Numeric { precision, scale: own } = expr.ty else { unreachable!("decimals are aligned") };
+        if own == scale {
+            return Ok(expr);
+        }
+        let precision = (precision - own + scale).min(NUMERIC_PRECISION_MAX);
+        convert(expr, Type::Numeric { precision, scale }, Degree::Implicit)
+    };
+    Ok((one(left)?, one(right)?))
+}
+
+fn digits_of(ty: Type) -> (u8, u8) {
+    match ty {
+        Type::Numeric { precision, scale } => (precision, scale),
+        _ => unreachable!("an operand of decimal arithmetic is a decimal"),
+    }
+}
+
+/// Products are exact while their digits cannot pass 38; beyond that digits after the point are rounded away down to what
+/// a quotient has.
+fn product(left: Expr, right: Expr, whole: Span) -> Expr {
+    let ((p, s), (q, t)) = (digits_of(left.ty), digits_of(right.ty));
+    if p + q <= NUMERIC_PRECISION_MAX {
+        return function::call_named("*", vec![left, right], Type::Numeric { precision: p + q, scale: s + t }, whole);
+    }
+    let scale = (s + t).min(s.max(t).max(NUMERIC_WIDE.scale()));
+    let ty = Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale };
+    if scale == s + t {
+        return function::call_named("*", vec![left, right], ty, whole);
+    }
+    let drop = literal::integer(i64::from(s + t - scale), whole);
+    function::call_named("$numeric_mul", vec![left, right, drop], ty, whole)
+}
+
+fn quotient(left: Expr, right: Expr, whole: Span) -> Expr {
+    let ((_, s), (_, t)) = (digits_of(left.ty), digits_of(right.ty));
+    let scale = NUMERIC_WIDE.scale().max(s).max(t);
+    let shift = literal::integer(i64::from(scale) - i64::from(s) + i64::from(t), whole);
+    let ty = Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale };
+    function::call_named("$numeric_div", vec![left, right, shift], ty, whole)
+}

@@ -1,0 +1,33 @@
+//! What does ORDER BY order by?
+//!
+//! As in PostgreSQL: a number is a position, a bare name is an output column first, anything else is an expression over
+//! the input. NULLs are the largest unless something else is said.
+
+use crate::{
+    ast,
+    plan::{Expr, SortKey},
+};
+
+/// The key of an item.
+pub(super) fn key(item: &ast::OrderItem, expr: Expr) -> SortKey {
+    SortKey { expr, descending: item.descending, nulls_first: item.nulls_first.unwrap_or(item.descending) }
+}
+
+/// The position that an expression says, if it is a plain number.
+pub(super) fn position(expr: &ast::Expr) -> Option<&str> {
+    match &expr.kind {
+        ast::ExprKind::Number(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The bare name that an expression is, if it is one.
+pub(super) fn bare_name(expr: &ast::Expr) -> Option<&ast::Name> {
+    match &expr.kind {
+        ast::ExprKind::Path(path) => match path.as_slice() {
+            [name] => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,224 @@
+//! What do IN, BETWEEN, LIKE, CASE and EXTRACT compute?
+//!
+//! IN a list is a disjunction of equalities and BETWEEN a conjunction of two comparisons, so that rewrites and executors see
+//! nothing new; the short CASE is the long one with equalities.
+
+use super::{
+    Binder,
+    convert::{Bound, Degree, Open},
+    expr::Ctx,
+    function,
+};
+use crate::{
+    ast::{self, Name},
+    diag::{Diag, code, nearest},
+    plan::{Expr, ExprKind},
+    span::Span,
+};
+use spectradb_kernel::{Type, Value, ty::TypeClass};
+
+/// Fields of EXTRACT that are whole numbers, as PostgreSQL's manual lists them.
+const WHOLE_FIELDS: [&str; 14] = [
+    "year",
+    "month",
+    "day",
+    "hour",
+    "minute",
+    "quarter",
+    "week",
+    "dow",
+    "doy",
+    "isodow",
+    "isoyear",
+    "century",
+    "decade",
+    "millennium",
+];
+/// Fields of EXTRACT with digits after the point.
+const FRACTION_FIELDS: [&str; 5] = ["second", "milliseconds", "microseconds", "epoch", "julian"];
+
+impl Binder<'_> {
+    pub(super) fn in_list(
+        &mut self,
+        operand: &ast::Expr,
+        list: &[ast::Expr],
+        negated: bool,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Expr, Diag> {
+        let needle = self.expr(operand, ctx)?;
+        let mut items = Vec::with_capacity(list.len());
+        for item in list {
+            items.push(self.expr(item, ctx)?);
+        }
+        // All sides meet in one type first: 1 IN (1.5, 2) compares decimals, 'a' IN (column) texts.
+        let needle = match needle.open {
+            None => needle,
+            Some(_) => {
+                let ty = self.common_type(std::iter::once(&needle).chain(&items), "IN")?;
+                Bound::known(self.to_type(needle, ty, Degree::Implicit)?)
+            }
+        };
+        let mut arms = Vec::with_capacity(items.len());
+        for item in items {
+            let at = item.span();
+            arms.push(self.compare("=", needle.clone(), item, at, span)?);
+        }
+        let nullable = arms.iter().any(|arm| arm.nullable);
+        let found = match arms.len() {
+            1 => arms.pop().expect("there is one"),
+            _ => Expr { kind: ExprKind::Or(arms), ty: Type::Boolean, nullable, span },
+        };
+        Ok(if negated { function::not(found) } else { found })
+    }
+
+    pub(super) fn between(
+        &mut self,
+        operand: &ast::Expr,
+        low: &ast::Expr,
+        high: &ast::Expr,
+        negated: bool,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Expr, Diag> {
+        let value = self.expr(operand, ctx)?;
+        let (low, high) = (self.expr(low, ctx)?, self.expr(high, ctx)?);
+        let value = match value.open {
+            None => value,
+            Some(_) => {
+                let ty = self.common_type([&value, &low, &high], "BETWEEN")?;
+                Bound::known(self.to_type(value, ty, Degree::Implicit)?)
+            }
+        };
+        let above = self.compare(">=", value.clone(), low, span, span)?;
+        let below = self.compare("<=", value, high, span, span)?;
+        let nullable = above.nullable || below.nullable;
+        let inside = Expr { kind: ExprKind::And(vec![above, below]), ty: Type::Boolean, nullable, span };
+        Ok(if negated { function::not(inside) } else { inside })
+    }
+
+    pub(super) fn like(
+        &mut self,
+        operand: Bound,
+        pattern: Bound,
+        escape: Option<Bound>,
+        case_insensitive: bool,
+        span: Span,
+    ) -> Result<Expr, Diag> {
+        let sign = if case_insensitive { "ILIKE" } else { "LIKE" };
+        for side in [&operand, &pattern] {
+            if !matches!(side.class(), None | Some(TypeClass::Text | TypeClass::Json)) {
+                return Err(super::operator::no_operator(sign, &operand, &pattern, span));
+            }
+        }
+        let mut args = vec![
+            self.to_type(operand, Type::Text, Degree::Implicit)?,
+            self.to_type(pattern, Type::Text, Degree::Implicit)?,
+        ];
+        let name = match (escape, case_insensitive) {
+            (None, false) => "$like",
+            (None, true) => "$ilike",
+            (Some(escape), _) => {
+                args.push(self.to_type(escape, Type::Text, Degree::Implicit)?);
+                if case_insensitive { "$ilike_escape" } else { "$like_escape" }
+            }
+        };
+        Ok(function::call_named(name, args, Type::Boolean, span))
+    }
+
+    pub(super) fn case(
+        &mut self,
+        operand: Option<&ast::Expr>,
+        arms: &[(ast::Expr, ast::Expr)],
+        otherwise: Option<&ast::Expr>,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Bound, Diag> {
+        let operand = match operand {
+            Some(operand) => Some(self.expr(operand, ctx)?),
+            None => None,
+        };
+        let mut conditions = Vec::with_capacity(arms.len());
+        let mut values = Vec::with_capacity(arms.len() + 1);
+        for (condition, value) in arms {
+            let condition = match &operand {
+                None => {
+                    let bound = self.expr(condition, ctx)?;
+                    self.to_condition(bound, "CASE/WHEN")?
+                }
+                Some(operand) => {
+                    let item = self.expr(condition, ctx)?;
+                    let at = item.span();
+                    self.compare("=", operand.clone(), item, at, at)?
+                }
+            };
+            conditions.push(condition);
+            values.push(self.expr(value, ctx)?);
+        }
+        values.push(match otherwise {
+            Some(otherwise) => self.expr(otherwise, ctx)?,
+            None => Bound { expr: Expr::constant(Value::Null, Type::Text, span), open: Some(Open::Null) },
+        });
+        let (mut values, _) = self.to_common(values, "CASE")?;
+        let last = values.pop().expect("the ELSE was pushed");
+        Ok(Bound::known(case_of(conditions.into_iter().zip(values).collect(), last, span)))
+    }
+
+    /// Values in the type that they meet in.
+    pub(super) fn to_common(&mut self, bounds: Vec<Bound>, what: &str) -> Result<(Vec<Expr>, Type), Diag> {
+        let ty = self.common_type(&bounds, what)?;
+        let mut exprs = Vec::with_capacity(bounds.len());
+        for bound in bounds {
+            exprs.push(self.to_type(bound, ty, Degree::Implicit)?);
+        }
+        Ok((exprs, ty))
+    }
+
+    pub(super) fn extract(&mut self, field: &Name, operand: Bound, span: Span) -> Result<Expr, Diag> {
+        let class = match operand.class() {
+            Some(TypeClass::Date) => TypeClass::Date,
+            Some(TypeClass::Timestamp) | None => TypeClass::Timestamp,
+            Some(other) => {
+                let message = format!("function extract({}, {other}) does not exist", field.text);
+                return Err(
+                    Diag::new(code::UNDEFINED_FUNCTION, message, span).help("extract reads a DATE or a TIMESTAMP")
+                );
+            }
+        };
+        let canonical = match field.text.as_str() {
+            "years" => "year",
+            "months" => "month",
+            "days" => "day",
+            "hours" => "hour",
+            "minutes" => "minute",
+            "seconds" => "second",
+            other => other,
+        };
+        let whole = WHOLE_FIELDS.contains(&canonical);
+        if !whole && !FRACTION_FIELDS.contains(&canonical) {
+            let message = format!("unit \"{}\" not recognized for type {class}", field.text);
+            let diag = Diag::new(code::INVALID_PARAMETER, message, field.span);
+            let fields = WHOLE_FIELDS.into_iter().chain(FRACTION_FIELDS);
+            return Err(match nearest(canonical, fields) {
+                Some(near) => diag.help(format!("a unit named \"{near}\" exists")),
+                None => diag,
+            });
+        }
+        let operand = self.to_class(operand, class, Degree::Implicit)?;
+        let field = Expr::constant(Value::Text(canonical.to_owned()), Type::Text, field.span);
+        let (name, ty) = if whole {
+            ("$extract_int", Type::Integer)
+        } else {
+            ("$extract", Type::Numeric { precision: 24, scale: 6 })
+        };
+        Ok(function::call_named(name, vec![field, operand], ty, span))
+    }
+}
+
+/// A CASE over values of one type. A value that its own condition says is not NULL cannot make the CASE NULL.
+pub(super) fn case_of(arms: Vec<(Expr, Expr)>, otherwise: Expr, span: Span) -> Expr {
+    let nullable =
+        otherwise.nullable || arms.iter().any(|(condition, value)| value.nullable && !condition.proves_not_null(value));
+    let ty = otherwise.ty;
+    Expr { kind: ExprKind::Case { arms, otherwise: Some(Box::new(otherwise)) }, ty, nullable, span }
+}

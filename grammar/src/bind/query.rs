@@ -1,0 +1,283 @@
+//! What does a query give?
+//!
+//! `WITH` names are put in place where they are used. Arms of a set operation meet in one type a column; UNION is the
+//! distinct rows of UNION ALL. INTERSECT and EXCEPT are refused.
+
+use super::{
+    Binder, Cte,
+    convert::{Bound, Degree, Open},
+    expr::Ctx,
+    order,
+    scope::Scope,
+};
+use crate::{
+    ast::{self, SetExpr, SetOp},
+    diag::{Diag, code, nearest},
+    plan::{Expr, ExprKind, Field, Node, NodeKind, SortKey},
+    span::Span,
+};
+use spectradb_kernel::{Type, Value};
+use std::{cell::Cell, rc::Rc};
+
+impl Binder<'_> {
+    /// A query's rows. `targets` are the types of the columns that they are written to, if they are: open values of a plain
+    /// SELECT list take them.
+    pub(super) fn query(&mut self, query: &ast::Query, targets: Option<&[Type]>) -> Result<Node, Diag> {
+        self.count_block(query.span)?;
+        let times = self.block_times(&query.scopes)?;
+        let times = std::mem::replace(&mut self.times, times);
+        let cte_count = self.ctes.len();
+        let node = self.query_within(query, targets);
+        self.ctes.truncate(cte_count);
+        self.times = times;
+        node
+    }
+
+    fn query_within(&mut self, query: &ast::Query, targets: Option<&[Type]>) -> Result<Node, Diag> {
+        let first_cte = self.ctes.len();
+        for cte in &query.with {
+            if self.ctes[first_cte..].iter().any(|earlier| earlier.name == cte.name.text) {
+                let message = format!("WITH query name \"{}\" specified more than once", cte.name.text);
+                return Err(Diag::new(code::DUPLICATE_ALIAS, message, cte.name.span));
+            }
+            self.ctes.push(Rc::new(Cte {
+                name: cte.name.text.clone(),
+                columns: cte.columns.clone(),
+                query: cte.query.clone(),
+                visible: self.ctes.len(),
+                used: Cell::new(false),
+            }));
+        }
+        let mut node = match &query.body {
+            SetExpr::Select(select) => self.select(select, &query.order_by, targets)?,
+            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::SetOp { .. } => {
+                let node = self.set_expr(&query.body, targets)?;
+                output_order(node, &query.order_by)?
+            }
+        };
+        for cte in self.ctes[first_cte..].to_vec() {
+            // What nobody uses must still be right; its subplans are not run.
+            if !cte.used.get() {
+                let subplan_count = self.subplans.len();
+                self.cte_node(&cte, self.times.clone())?;
+                self.subplans.truncate(subplan_count);
+            }
+        }
+        let limit = self.count_of(query.limit.as_ref(), "LIMIT")?;
+        let offset = self.count_of(query.offset.as_ref(), "OFFSET")?;
+        if limit.is_some() || offset.is_some() {
+            let fields = node.fields.clone();
+            node = Node { kind: NodeKind::Limit { input: Box::new(node), limit, offset }, fields };
+        }
+        Ok(node)
+    }
+
+    /// LIMIT's or OFFSET's number; NULL is none.
+    fn count_of(&mut self, count: Option<&ast::Expr>, clause: &'static str) -> Result<Option<Expr>, Diag> {
+        let Some(count) = count else { return Ok(None) };
+        if let ast::ExprKind::Path(path) = &count.kind {
+            let message = format!("argument of {clause} must not contain variables");
+            return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, path[0].span));
+        }
+        let scope = Scope::default();
+        let mut ctx = Ctx::plain(&scope, clause);
+        let bound = self.expr(count, &mut ctx)?;
+        if bound.open == Some(Open::Null) {
+            return Ok(None);
+        }
+        let expr = self.to_type(bound, Type::Integer, Degree::Assignment)?;
+        match super::literal::value(&expr) {
+            Some(Value::Integer(..0)) => {
+                let state = if clause == "LIMIT" { code::INVALID_LIMIT } else { code::INVALID_OFFSET };
+                Err(Diag::new(state, format!("{clause} must not be negative"), count.span))
+            }
+            _ => Ok(Some(expr)),
+        }
+    }
+
+    fn set_expr(&mut self, body: &SetExpr, targets: Option<&[Type]>) -> Result<Node, Diag> {
+        match body {
+            SetExpr::Select(select) => self.select(select, &[], targets),
+            SetExpr::Values { rows, span } => self.values(rows, *span),
+            SetExpr::Query(query) => self.query(query, targets),
+            SetExpr::SetOp { op, all, left, right, span } => {
+                let word = match op {
+                    SetOp::Union => "UNION",
+                    SetOp::Intersect => "INTERSECT",
+                    SetOp::Except => "EXCEPT",
+                };
+                if *op != SetOp::Union {
+                    let message = format!("{word} is not supported");
+                    let help = "write a join, or IN and NOT IN with a subquery";
+                    return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, *span).help(help));
+                }
+                let left = self.set_expr(left, None)?;
+                let right = self.set_expr(right, None)?;
+                let node = self.union_all(left, right, word, *span)?;
+                Ok(if *all { node } else { distinct(node) })
+            }
+        }
+    }
+
+    fn union_all(&mut self, mut left: Node, mut right: Node, word: &str, span: Span) -> Result<Node, Diag> {
+        if left.fields.len() != right.fields.len() {
+            let message = format!("each {word} query must have the same number of columns");
+            return Err(Diag::new(code::SYNTAX, message, span).help(format!(
+                "the left one has {}, the right one {}",
+                left.fields.len(),
+                right.fields.len()
+            )));
+        }
+        let mut types = Vec::with_capacity(left.fields.len());
+        for column in 0..left.fields.len() {
+            let (one, other) = (output(&left, column, span), output(&right, column, span));
+            types.push(self.common_type([&one, &other], word)?);
+        }
+        left = self.retype(left, &types, span)?;
+        right = self.retype(right, &types, span)?;
+        let fields = left.fields.iter().zip(&right.fields).zip(types).map(|((left, right), ty)| Field {
+            name: left.name.clone(),
+            ty,
+            nullable: left.nullable || right.nullable,
+        });
+        let fields = fields.collect();
+        let mut inputs = match left.kind {
+            NodeKind::UnionAll { inputs } => inputs,
+            kind => vec![Node { kind, fields: left.fields }],
+        };
+        inputs.push(right);
+        Ok(Node { kind: NodeKind::UnionAll { inputs }, fields })
+    }
+
+    /// The node with its columns of these types.
+    fn retype(&mut self, mut node: Node, types: &[Type], span: Span) -> Result<Node, Diag> {
+        if node.fields.iter().zip(types).all(|(field, ty)| crate::plan::check::agrees(field.ty, *ty)) {
+            return Ok(node);
+        }
+        let rows: &mut [Vec<Expr>] = match &mut node.kind {
+            NodeKind::Values { rows } => rows,
+            NodeKind::Project { input: _, exprs } => std::slice::from_mut(exprs),
+            _ => {
+                let mut columns = Vec::with_capacity(types.len());
+                for (column, ty) in types.iter().enumerate() {
+                    let expr = self.to_type(Bound::known(node.column(column, span)), *ty, Degree::Implicit)?;
+                    columns.push((node.fields[column].name.clone(), expr));
+                }
+                return Ok(node.project(columns));
+            }
+        };
+        for row in rows {
+            for (expr, ty) in row.iter_mut().zip(types) {
+                let bound = reopened(expr.clone());
+                *expr = self.to_type(bound, *ty, Degree::Implicit)?;
+            }
+        }
+        for (field, ty) in node.fields.iter_mut().zip(types) {
+            field.ty = *ty;
+        }
+        Ok(node)
+    }
+
+    /// `VALUES` as a query: columns are called column1, column2 ...
+    fn values(&mut self, rows: &[Vec<ast::Expr>], span: Span) -> Result<Node, Diag> {
+        let scope = Scope::default();
+        let width = rows.first().map_or(0, Vec::len);
+        let mut columns: Vec<Vec<Bound>> = (0..width).map(|_| Vec::with_capacity(rows.len())).collect();
+        for row in rows {
+            if row.len() != width {
+                let at = row.first().map_or(span, |first| first.span);
+                return Err(Diag::new(code::SYNTAX, "VALUES lists must all be the same length", at));
+            }
+            for (column, expr) in columns.iter_mut().zip(row) {
+                let mut ctx = Ctx::plain(&scope, "VALUES");
+                column.push(self.expr(expr, &mut ctx)?);
+            }
+        }
+        let mut fields = Vec::with_capacity(width);
+        let mut bound_rows: Vec<Vec<Expr>> = rows.iter().map(|_| Vec::with_capacity(width)).collect();
+        for (number, column) in columns.into_iter().enumerate() {
+            let (exprs, ty) = self.to_common(column, "VALUES")?;
+            let nullable = exprs.iter().any(|expr| expr.nullable);
+            fields.push(Field { name: format!("column{}", number + 1), ty, nullable });
+            for (row, expr) in bound_rows.iter_mut().zip(exprs) {
+                row.push(expr);
+            }
+        }
+        Ok(Node { kind: NodeKind::Values { rows: bound_rows }, fields })
+    }
+}
+
+/// An arm's output column; a constant text or NULL is open again, as it was written.
+fn output(node: &Node, column: usize, span: Span) -> Bound {
+    match &node.kind {
+        NodeKind::Project { input: _, exprs } => reopened(exprs[column].clone()),
+        NodeKind::Values { rows } if rows.len() == 1 => reopened(rows[0][column].clone()),
+        _ => Bound::known(node.column(column, span)),
+    }
+}
+
+fn reopened(expr: Expr) -> Bound {
+    let open = match (&expr.kind, expr.ty) {
+        (ExprKind::Const(Value::Text(_)), _) => Some(Open::Text),
+        (ExprKind::Const(Value::Null), Type::Text) => Some(Open::Null),
+        _ => None,
+    };
+    Bound { expr, open }
+}
+
+/// Each distinct row once.
+pub(super) fn distinct(node: Node) -> Node {
+    let fields = node.fields.clone();
+    Node { kind: NodeKind::Distinct { input: Box::new(node) }, fields }
+}
+
+/// The rows in order.
+pub(super) fn sorted(node: Node, keys: Vec<SortKey>) -> Node {
+    let fields = node.fields.clone();
+    Node { kind: NodeKind::Sort { input: Box::new(node), keys }, fields }
+}
+
+/// ORDER BY after a set operation or VALUES: names and positions of the output only.
+fn output_order(node: Node, items: &[ast::OrderItem]) -> Result<Node, Diag> {
+    if items.is_empty() {
+        return Ok(node);
+    }
+    let mut keys = Vec::with_capacity(items.len());
+    for item in items {
+        let column = if let Some(number) = order::position(&item.expr) {
+            position(number, node.fields.len(), "ORDER BY", item.expr.span)?
+        } else if let Some(name) = order::bare_name(&item.expr) {
+            match node.fields.iter().position(|field| field.name == name.text) {
+                Some(column) => column,
+                None => {
+                    let message = format!("column \"{}\" does not exist in the result", name.text);
+                    let diag = Diag::new(code::UNDEFINED_COLUMN, message, name.span);
+                    return Err(match nearest(&name.text, node.fields.iter().map(|field| field.name.as_str())) {
+                        Some(near) => diag.help(format!("a column named \"{near}\" exists")),
+                        None => diag,
+                    });
+                }
+            }
+        } else {
+            let message = "after a set operation or VALUES, ORDER BY takes only output names and positions";
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, item.expr.span)
+                .help("put the whole into a subquery in FROM and order that"));
+        };
+        keys.push(order::key(item, node.column(column, item.expr.span)));
+    }
+    Ok(sorted(node, keys))
+}
+
+/// The column that a position in the select list means.
+pub(super) fn position(number: &str, width: usize, clause: &str, span: Span) -> Result<usize, Diag> {
+    if number.contains(['.', 'e', 'E']) {
+        return Err(Diag::new(code::SYNTAX, format!("non-integer constant in {clause}"), span));
+    }
+    match number.parse::<usize>() {
+        Ok(number) if (1..=width).contains(&number) => Ok(number - 1),
+        _ => {
+            let message = format!("{clause} position {number} is not in select list");
+            Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, span).help(format!("the list has {width} columns")))
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! Does a plan keep every promise that the IR makes to its executors?
+//!
+//! [`check`] is the only way to a [`CheckedPlan`], and only such a plan can be run or compiled. A broken promise is a bug of
+//! the binder or of a rewrite, never of the SQL text; it is reported as an internal error instead of wrong rows.
+//!
+//! Types agree when class and scale do: the precision of a NUMERIC is a bound, not a shape.
+
+use super::{
+    AggregateCall, Expr, ExprKind, Field, Join, KeyAccess, Node, NodeKind, Plan, QueryPlan, Scan, ScanColumn, SortKey,
+    Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
+};
+use crate::diag::{Diag, code};
+use spectradb_kernel::{Type, Value, schema::TableSchema};
+use std::ops::Deref;
+
+/// A plan that keeps the promises of the IR: the only kind that can be run or compiled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedPlan(Plan);
+
+impl CheckedPlan {
+    /// The plan.
+    pub fn into_plan(self) -> Plan {
+        self.0
+    }
+}
+
+impl Deref for CheckedPlan {
+    type Target = Plan;
+
+    fn deref(&self) -> &Plan {
+        &self.0
+    }
+}
+
+/// Checks a plan.
+///
+/// # Errors
+/// A promise is broken: an internal error (XX000) that says which.
+pub fn check(plan: Plan) -> Result<CheckedPlan, Diag> {
+    let checker = Checker { params: plan.params.iter().map(|param| param.ty).collect(), subplans: Vec::new() };
+    match checker.statement(&plan.statement) {
+        Ok(()) => Ok(CheckedPlan(plan)),
+        Err(broken) => Err(Diag {
+            code: code::INTERNAL,
+            message: format!("the plan breaks a rule of its own: {broken}"),
+            span: None,
+            help: Some("this is a bug in SpectraDB, not in the statement".to_owned()),
+        }),
+    }
+}
+
+/// Do class and scale agree?
+pub fn agrees(a: Type, b: Type) -> bool {
+    a.class() == b.class() && a.scale() == b.scale()
+}
+
+type Checked = Result<(), String>;
+
+fn ensure(holds: bool, rule: impl FnOnce() -> String) -> Checked {
+    if holds { Ok(()) } else { Err(rule()) }
+}
+
+struct Checker {
+    params: Vec<Type>,
+    /// The fields of the subplans that may be asked.
+    subplans: Vec<Vec<Field>>,
+}
+
+impl Checker {
+    fn statement(self, statement: &Statement) -> Checked {
+        match statement {
+            Statement::Query(query) | Statement::CopyTo { source: query, .. } => self.query(query).map(|_| ()),
+            Statement::Insert { table, source } => {
+                let fields = self.query(source)?;
+                let visible = table.columns.iter().filter(|column| !column.hidden).map(|column| column.ty);
+                types_are(&fields, visible.chain([Type::Timestamp; 2]), "INSERT's source")
+            }
+            Statement::Update { table, source, portion } => {
+                self.portion(portion.as_ref())?;
+                let fields = self.query(source)?;
+                let columns = || table.columns.iter().map(|column| column.ty);
+                types_are(&fields, fact_types(table).chain(columns()), "UPDATE's source")
+            }
+            Statement::Delete { table, source, portion } => {
+                self.portion(portion.as_ref())?;
+                let fields = self.query(source)?;
+                types_are(&fields, fact_types(table), "DELETE's source")
+            }
+            Statement::CreateTable { table, .. } => ensure(
+                !table.key.is_empty() && table.key.iter().all(|column_idx| *column_idx < table.columns.len()),
+                || "a table has a key".to_owned(),
+            ),
+            Statement::Explain(inner) => self.statement(inner),
+            Statement::DropTable { .. }
+            | Statement::Begin
+            | Statement::Commit
+            | Statement::Rollback
+            | Statement::ShowTables
+            | Statement::Describe(_)
+            | Statement::CopyFrom { .. } => Ok(()),
+        }
+    }
+
+    fn portion(&self, portion: Option<&(Expr, Expr)>) -> Checked {
+        portion.into_iter().flat_map(|(from, to)| [from, to]).try_for_each(|end| self.instant(end))
+    }
+
+    fn query(mut self, query: &QueryPlan) -> Result<Vec<Field>, String> {
+        for subplan in &query.subplans {
+            self.node(subplan)?;
+            self.subplans.push(subplan.fields.clone());
+        }
+        self.node(&query.root)?;
+        Ok(query.root.fields.clone())
+    }
+
+    fn node(&self, node: &Node) -> Checked {
+        let mut inputs = Ok(());
+        node.for_each_input(&mut |input| {
+            if inputs.is_ok() {
+                inputs = self.node(input);
+            }
+        });
+        inputs?;
+        match &node.kind {
+            NodeKind::Scan(scan) => self.scan(scan, &node.fields),
+            NodeKind::Values { rows } => {
+                for row in rows {
+                    ensure(row.len() == node.fields.len(), || "a row of Values has all its fields".to_owned())?;
+                    for (expr, field) in row.iter().zip(&node.fields) {
+                        self.field(expr, field, &[])?;
+                    }
+                }
+                Ok(())
+            }
+            NodeKind::Filter { input, predicate } => {
+                self.boolean(predicate, &input.fields)?;
+                same_fields(&node.fields, &input.fields)
+            }
+            NodeKind::Project { input, exprs } => {
+                ensure(exprs.len() == node.fields.len(), || "Project has an expression for each field".to_owned())?;
+                exprs.iter().zip(&node.fields).try_for_each(|(expr, field)| self.field(expr, field, &input.fields))
+            }
+            NodeKind::Join(join) => self.join(join, &node.fields),
+            NodeKind::Aggregate { input, group, aggregates } => {
+                ensure(node.fields.len() == group.len() + aggregates.len(), || {
+                    "Aggregate gives its groups, then its aggregates".to_owned()
+                })?;
+                for (expr, field) in group.iter().zip(&node.fields) {
+                    self.field(expr, field, &input.fields)?;
+                }
+                for (call, field) in aggregates.iter().zip(&node.fields[group.len()..]) {
+                    self.aggregate(call, &input.fields)?;
+                    ensure(agrees(call.ty, field.ty), || "an aggregate has its field's type".to_owned())?;
+                }
+                Ok(())
+            }
+            NodeKind::Window { input, calls } => {
+                ensure(node.fields.len() == input.fields.len() + calls.len(), || {
+                    "Window adds a column for each call".to_owned()
+                })?;
+                same_fields(&node.fields[..input.fields.len()], &input.fields)?;
+                for (call, field) in calls.iter().zip(&node.fields[input.fields.len()..]) {
+                    self.window(call, &input.fields)?;
+                    ensure(agrees(call.ty, field.ty), || "a window call has its field's type".to_owned())?;
+                    ensure(field.nullable || !call.nullable, || "a window call may be NULL as its field".to_owned())?;
+                }
+                Ok(())
+            }
+            NodeKind::Sort { input, keys } => {
+                self.sort_keys(keys, &input.fields)?;
+                same_fields(&node.fields, &input.fields)
+            }
+            NodeKind::Limit { input, limit, offset } => {
+                for count in limit.iter().chain(offset) {
+                    ensure(count.ty == Type::Integer, || "LIMIT and OFFSET are integers".to_owned())?;
+                    self.expr(count, &[])?;
+                }
+                same_fields(&node.fields, &input.fields)
+            }
+            NodeKind::Distinct { input } => same_fields(&node.fields, &input.fields),
+            NodeKind::UnionAll { inputs } => {
+                ensure(!inputs.is_empty(), || "UnionAll has inputs".to_owned())?;
+                for input in inputs {
+                    types_are(&input.fields, node.fields.iter().map(|field| field.ty), "UnionAll's input")?;
+                    let holds = input.fields.iter().zip(&node.fields).all(|(from, to)| to.nullable || !from.nullable);
+                    ensure(holds, || "UnionAll is as nullable as its inputs".to_owned())?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn scan(&self, scan: &Scan, fields: &[Field]) -> Checked {
+        ensure(scan.columns.len() == fields.len(), || "Scan gives a column for each field".to_owned())?;
+        for (column, field) in scan.columns.iter().zip(fields) {
+            let ty = match column {
+                ScanColumn::Data(column_idx) => {
+                    ensure(*column_idx < scan.table.columns.len(), || "Scan's columns are its table's".to_owned())?;
+                    scan.table.columns[*column_idx].ty
+                }
+                ScanColumn::Commit | ScanColumn::Origin => Type::Integer,
+                ScanColumn::SystemFrom | ScanColumn::SystemTo | ScanColumn::ValidFrom | ScanColumn::ValidTo => {
+                    Type::Timestamp
+                }
+            };
+            ensure(agrees(ty, field.ty), || format!("the scanned column {:?} has its type", field.name))?;
+        }
+        match &scan.system {
+            SystemScope::Latest | SystemScope::All => {}
+            SystemScope::AsOf(at) => self.system_point(at)?,
+            SystemScope::Range { from, to, to_included: _ } => {
+                self.system_point(from)?;
+                self.system_point(to)?;
+            }
+        }
+        match &scan.valid {
+            ValidScope::All => {}
+            ValidScope::At(at) => self.instant(at)?,
+            ValidScope::Range { from, to, to_included: _ } => {
+                self.instant(from)?;
+                self.instant(to)?;
+            }
+        }
+        let key: Vec<Type> = scan.table.key_types().collect();
+        let key_value = |value: &Expr, at: usize| -> Checked {
+            let holds = key.get(at).is_some_and(|ty| agrees(*ty, value.ty));
+            ensure(holds, || "a key's value has its key column's type".to_owned())?;
+            self.expr(value, &[])
+        };
+        match &scan.keys {
+            KeyAccess::All => {}
+            KeyAccess::Exact(tuples) => {
+                for tuple in tuples {
+                    ensure(tuple.len() == key.len(), || "an exact key is whole".to_owned())?;
+                    tuple.iter().enumerate().try_for_each(|(at, value)| key_value(value, at))?;
+                }
+            }
+            KeyAccess::Range { prefix, low, high } => {
+                prefix.iter().enumerate().try_for_each(|(at, value)| key_value(value, at))?;
+                for bound in low.iter().chain(high) {
+                    key_value(&bound.value, prefix.len())?;
+                }
+            }
+        }
+        for predicate in &scan.predicates {
+            let column = scan.table.columns.get(predicate.column_idx);
+            let holds = column.is_some_and(|column| agrees(column.ty, predicate.value.ty));
+            ensure(holds, || "a scan predicate's value has its column's type".to_owned())?;
+            self.expr(&predicate.value, &[])?;
+        }
+        Ok(())
+    }
+
+    fn system_point(&self, at: &Expr) -> Checked {
+        ensure(matches!(at.ty, Type::Integer | Type::Timestamp), || "a system point counts or dates".to_owned())?;
+        self.expr(at, &[])
+    }
+
+    fn instant(&self, at: &Expr) -> Checked {
+        ensure(at.ty == Type::Timestamp, || "a valid point is a TIMESTAMP".to_owned())?;
+        self.expr(at, &[])
+    }
+
+    fn join(&self, join: &Join, fields: &[Field]) -> Checked {
+        let Join { kind: _, left, right, keys, period, residual } = join;
+        let both: Vec<Field> = left.fields.iter().chain(&right.fields).cloned().collect();
+        types_are(fields, both.iter().map(|field| field.ty), "Join")?;
+        for (left_key, right_key) in keys {
+            self.expr(left_key, &left.fields)?;
+            self.expr(right_key, &right.fields)?;
+            ensure(agrees(left_key.ty, right_key.ty), || "both sides of a join key have one type".to_owned())?;
+        }
+        if let Some(period) = period {
+            self.expr(&period.point, &left.fields)?;
+            self.expr(&period.from, &right.fields)?;
+            self.expr(&period.to, &right.fields)?;
+            let instants = [&period.point, &period.from, &period.to];
+            let holds = instants.iter().all(|expr| expr.ty == Type::Timestamp);
+            ensure(holds, || "a period match is of instants".to_owned())?;
+        }
+        residual.iter().try_for_each(|residual| self.boolean(residual, &both))
+    }
+
+    fn aggregate(&self, call: &AggregateCall, input: &[Field]) -> Checked {
+        ensure(call.arg.is_some() == call.aggregate.arg.is_some(), || "an aggregate has its argument".to_owned())?;
+        if let (Some(arg), Some(class)) = (&call.arg, call.aggregate.arg) {
+            ensure(arg.ty.class() == class, || format!("{} folds {class}", call.aggregate.name))?;
+            self.expr(arg, input)?;
+        }
+        Ok(())
+    }
+
+    fn window(&self, call: &WindowCall, input: &[Field]) -> Checked {
+        match &call.function {
+            WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => {}
+            WindowFunction::Shift { value, offset, default, forward: _ } => {
+                self.expr(value, input)?;
+                self.expr(offset, input)?;
+                ensure(offset.ty == Type::Integer, || "lag and lead shift by an integer".to_owned())?;
+                ensure(agrees(value.ty, call.ty), || "lag and lead give their value's type".to_owned())?;
+                if let Some(default) = default {
+                    self.expr(default, input)?;
+                    ensure(agrees(default.ty, value.ty), || "a default has its value's type".to_owned())?;
+                }
+            }
+            WindowFunction::Aggregate { aggregate, arg } => {
+                ensure(arg.is_some() == aggregate.arg.is_some(), || "an aggregate has its argument".to_owned())?;
+                if let (Some(arg), Some(class)) = (arg, aggregate.arg) {
+                    ensure(arg.ty.class() == class, || format!("{} folds {class}", aggregate.name))?;
+                    self.expr(arg, input)?;
+                }
+            }
+        }
+        call.partition.iter().try_for_each(|expr| self.expr(expr, input))?;
+        self.sort_keys(&call.order, input)
+    }
+
+    fn sort_keys(&self, keys: &[SortKey], input: &[Field]) -> Checked {
+        keys.iter().try_for_each(|key| self.expr(&key.expr, input))
+    }
+
+    fn field(&self, expr: &Expr, field: &Field, input: &[Field]) -> Checked {
+        ensure(agrees(expr.ty, field.ty), || {
+            format!("the column {:?} is {} but computed as {}", field.name, field.ty, expr.ty)
+        })?;
+        ensure(field.nullable || !expr.nullable, || format!("the column {:?} is proven not NULL", field.name))?;
+        self.expr(expr, input)
+    }
+
+    fn boolean(&self, expr: &Expr, input: &[Field]) -> Checked {
+        ensure(expr.ty == Type::Boolean, || "a condition is a BOOLEAN".to_owned())?;
+        self.expr(expr, input)
+    }
+
+    fn expr(&self, expr: &Expr, input: &[Field]) -> Checked {
+        match &expr.kind {
+            ExprKind::Column(column) => {
+                let Some(field) = input.get(*column) else {
+                    return Err(format!("column {column} of {} does not exist", input.len()));
+                };
+                ensure(agrees(field.ty, expr.ty), || {
+                    format!("column {:?} is {} but read as {}", field.name, field.ty, expr.ty)
+                })?;
+                ensure(expr.nullable || !field.nullable, || format!("column {:?} may be NULL", field.name))
+            }
+            ExprKind::Param(param) => {
+                let holds = self.params.get(*param).is_some_and(|ty| agrees(*ty, expr.ty));
+                ensure(holds, || "a parameter has its type".to_owned())
+            }
+            ExprKind::Context(super::Context::Now) => {
+                ensure(expr.ty == Type::Timestamp, || "now() is an instant".to_owned())
+            }
+            ExprKind::Context(super::Context::CurrentCommit) => {
+                ensure(expr.ty == Type::Integer, || "current_commit() is a number".to_owned())
+            }
+            ExprKind::Const(value) => {
+                let scale = match value {
+                    Value::Numeric(decimal) => decimal.scale,
+                    _ => expr.ty.scale(),
+                };
+                let holds = value.class().is_none_or(|class| class == expr.ty.class()) && scale == expr.ty.scale();
+                ensure(holds, || format!("the constant {value} is of its type {}", expr.ty))?;
+                ensure(expr.nullable || !value.is_null(), || "NULL is nullable".to_owned())
+            }
+            ExprKind::Call { function, args } => {
+                let classes = args.iter().map(|arg| arg.ty.class());
+                ensure(classes.eq(function.args.iter().copied()), || {
+                    let given: Vec<&str> = args.iter().map(|arg| arg.ty.class().name()).collect();
+                    format!("{function:?} is given ({})", given.join(", "))
+                })?;
+                ensure(function.ret == expr.ty.class(), || format!("{function:?} is said to give {}", expr.ty))?;
+                args.iter().try_for_each(|arg| self.expr(arg, input))
+            }
+            ExprKind::And(arms) | ExprKind::Or(arms) => {
+                ensure(expr.ty == Type::Boolean && !arms.is_empty(), || "AND and OR join conditions".to_owned())?;
+                arms.iter().try_for_each(|arm| self.boolean(arm, input))
+            }
+            ExprKind::Case { arms, otherwise } => {
+                for (condition, value) in arms {
+                    self.boolean(condition, input)?;
+                    self.arm(value, expr, condition.proves_not_null(value), input)?;
+                }
+                match otherwise {
+                    Some(otherwise) => self.arm(otherwise, expr, false, input),
+                    None => ensure(expr.nullable, || "CASE without ELSE may be NULL".to_owned()),
+                }
+            }
+            ExprKind::Subplan { subplan_idx, ask } => {
+                let Some(fields) = self.subplans.get(*subplan_idx) else {
+                    return Err("a subplan asks only earlier ones".to_owned());
+                };
+                match ask {
+                    SubplanAsk::Scalar => {
+                        let holds = fields.len() == 1 && agrees(fields[0].ty, expr.ty) && expr.nullable;
+                        ensure(holds, || "a scalar subplan has one column and may have no row".to_owned())
+                    }
+                    SubplanAsk::Exists => ensure(expr.ty == Type::Boolean, || "EXISTS is a BOOLEAN".to_owned()),
+                    SubplanAsk::In(needle) => {
+                        let holds = fields.len() == 1 && agrees(fields[0].ty, needle.ty);
+                        ensure(holds && expr.ty == Type::Boolean, || "IN's sides have one type".to_owned())?;
+                        self.expr(needle, input)
+                    }
+                }
+            }
+        }
+    }
+
+    fn arm(&self, value: &Expr, case: &Expr, is_proven: bool, input: &[Field]) -> Checked {
+        ensure(agrees(value.ty, case.ty), || format!("an arm of a {} CASE is {}", case.ty, value.ty))?;
+        ensure(case.nullable || !value.nullable || is_proven, || "CASE is as nullable as its arms".to_owned())?;
+        self.expr(value, input)
+    }
+}
+
+/// All columns, the valid period, the commit and the origin.
+fn fact_types(table: &TableSchema) -> impl Iterator<Item = Type> + '_ {
+    let period = [Type::Timestamp, Type::Timestamp, Type::Integer, Type::Integer];
+    table.columns.iter().map(|column| column.ty).chain(period)
+}
+
+fn types_are(fields: &[Field], types: impl Iterator<Item = Type>, of: &str) -> Checked {
+    let types: Vec<Type> = types.collect();
+    let holds = fields.len() == types.len() && fields.iter().zip(&types).all(|(field, ty)| agrees(field.ty, *ty));
+    ensure(holds, || {
+        let have: Vec<String> = fields.iter().map(|field| field.ty.to_string()).collect();
+        let want: Vec<String> = types.iter().map(Type::to_string).collect();
+        format!("{of} gives ({}) instead of ({})", have.join(", "), want.join(", "))
+    })
+}
+
+fn same_fields(fields: &[Field], input: &[Field]) -> Checked {
+    types_are(fields, input.iter().map(|field| field.ty), "an operator that passes rows on")?;
+    let holds = fields.iter().zip(input).all(|(to, from)| to.nullable || !from.nullable);
+    ensure(holds, || "an operator that passes rows on is as nullable as its input".to_owned())
+}
