@@ -2,8 +2,8 @@
 //!
 //! Data: 4 M rows of plain columns without NULLs, in batches of 8,192: `k` INTEGER, all different and scattered; `y` INTEGER,
 //! 0 to 999 at random; `x` INTEGER and `r` REAL at random; `g` TEXT, 100 different values of 8 bytes, as a dictionary; `t` the
-//! same texts, plain. No store is involved: a figure here is the ceiling for what a scan from disk can reach. `filter_sum` is one of the house's
-//! floors (50 M rows/s); if it falls, a batch loop has lost its vectorisation or a gather has crept in.
+//! same texts, plain. No store is involved: a figure here is the ceiling for what a scan from disk can reach. `filter_sum`
+//! is one of the house's floors (50 M rows/s); if it falls, a batch loop has lost its vectorisation or a gather has crept in.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spectradb::{
