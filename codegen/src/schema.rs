@@ -1,0 +1,316 @@
+//! How does a table's schema travel from a derive to a query, as tokens?
+//!
+//! A derived table's callback macro hands its schema on as a group of tokens:
+//! `{ "accounts" typed ("id" integer required) ("balance" real optional "0") key 0 }`. Here the group is written and read
+//! back, and the Rust types of fields are turned into SQL types.
+//!
+//! Holds: reading what was written gives the same schema (ids are 0: names decide at compile time).
+//! Not here: what the derive emits besides (`table`), how callbacks are chained (`chain`).
+
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use spectradb_grammar::catalog::Catalog;
+use spectradb_kernel::{
+    Type,
+    schema::{ColumnId, ColumnSchema, TableId, TableKind, TableSchema},
+    time::Commit,
+    ty::{NUMERIC_PRECISION_MAX, TypeClass},
+};
+use std::sync::Arc;
+use syn::{
+    parse::{Parse, ParseStream},
+    spanned::Spanned as _,
+};
+
+/// A schema as it stands in tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TokenSchema(pub TableSchema);
+
+/// The tables a query names, each under the name that the query uses.
+#[derive(Clone, Debug, Default)]
+pub struct NamedTables {
+    /// Name in the SQL, and the table.
+    pub tables: Vec<(String, Arc<TableSchema>)>,
+}
+
+impl Catalog for NamedTables {
+    fn version(&self) -> u64 {
+        0
+    }
+
+    fn table(&self, name: &str) -> Option<Arc<TableSchema>> {
+        self.tables.iter().find(|(known, _)| known == name).map(|(_, table)| table.clone())
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        self.tables.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    fn current_commit(&self) -> Option<Commit> {
+        None
+    }
+
+    fn table_at(&self, name: &str, _commit: Commit) -> Option<Arc<TableSchema>> {
+        self.table(name)
+    }
+}
+
+/// A column of a table under construction.
+pub fn column(idx: usize, name: String, ty: Type, nullable: bool, default: Option<String>) -> ColumnSchema {
+    let id = ColumnId(u32::try_from(idx).expect("a table has less than 4 billion columns"));
+    ColumnSchema { id, name, ty, nullable, default, hidden: false }
+}
+
+/// The group of tokens that stands for a schema.
+pub fn to_tokens(table: &TableSchema) -> TokenStream {
+    let name = &table.name;
+    let kind = match table.kind {
+        TableKind::Typed => quote!(typed),
+        TableKind::Document => quote!(document),
+    };
+    let columns = table.columns.iter().map(|column| {
+        let name = &column.name;
+        let class = Ident::new(column.ty.class().name(), Span::call_site());
+        let numbers = match column.ty {
+            Type::Numeric { precision, scale } => {
+                let (precision, scale) = (Literal::u8_unsuffixed(precision), Literal::u8_unsuffixed(scale));
+                quote!(#precision #scale)
+            }
+            Type::Boolean
+            | Type::Integer
+            | Type::Real
+            | Type::Text
+            | Type::Blob
+            | Type::Date
+            | Type::Timestamp
+            | Type::Json => TokenStream::new(),
+        };
+        let null = if column.nullable { quote!(optional) } else { quote!(required) };
+        let hidden = column.hidden.then(|| quote!(hidden));
+        let default = &column.default;
+        quote!((#name #class #numbers #null #hidden #default))
+    });
+    let key = table.key.iter().map(|idx| Literal::usize_unsuffixed(*idx));
+    quote!({ #name #kind #(#columns)* key #(#key)* })
+}
+
+impl Parse for TokenSchema {
+    fn parse(input: ParseStream<'_>) -> syn::Result<TokenSchema> {
+        let body;
+        syn::braced!(body in input);
+        let name = body.parse::<syn::LitStr>()?.value();
+        let kind: Ident = body.parse()?;
+        let kind = if kind == "document" { TableKind::Document } else { TableKind::Typed };
+        let mut columns = Vec::new();
+        while body.peek(syn::token::Paren) {
+            let parts;
+            syn::parenthesized!(parts in body);
+            columns.push(parse_column(&parts, columns.len())?);
+        }
+        let _key_word: Ident = body.parse()?;
+        let mut key = Vec::new();
+        while !body.is_empty() {
+            key.push(body.parse::<syn::LitInt>()?.base10_parse()?);
+        }
+        Ok(TokenSchema(TableSchema { id: TableId(0), name, version: 0, kind, columns, key }))
+    }
+}
+
+fn parse_column(parts: ParseStream<'_>, idx: usize) -> syn::Result<ColumnSchema> {
+    let name = parts.parse::<syn::LitStr>()?.value();
+    let class: Ident = parts.parse()?;
+    let ty = match class.to_string().as_str() {
+        "boolean" => Type::Boolean,
+        "integer" => Type::Integer,
+        "real" => Type::Real,
+        "numeric" => {
+            let precision = parts.parse::<syn::LitInt>()?.base10_parse()?;
+            let scale = parts.parse::<syn::LitInt>()?.base10_parse()?;
+            Type::Numeric { precision, scale }
+        }
+        "text" => Type::Text,
+        "blob" => Type::Blob,
+        "date" => Type::Date,
+        "timestamp" => Type::Timestamp,
+        "json" => Type::Json,
+        _ => return Err(syn::Error::new(class.span(), "unknown column type")),
+    };
+    let null: Ident = parts.parse()?;
+    let hidden = parts.peek(syn::Ident);
+    if hidden {
+        parts.parse::<Ident>()?;
+    }
+    let default = if parts.is_empty() { None } else { Some(parts.parse::<syn::LitStr>()?.value()) };
+    Ok(ColumnSchema { hidden, ..column(idx, name, ty, null == "optional", default) })
+}
+
+/// The SQL type of a field's Rust type, and whether it may be NULL.
+///
+/// # Errors
+/// A type that no column has; the error points at it.
+pub fn field_type(ty: &syn::Type) -> syn::Result<(Type, bool)> {
+    if let Some(inner) = option_of(ty) {
+        let (ty, nullable) = field_type(inner)?;
+        if nullable {
+            return Err(syn::Error::new(inner.span(), "a column is NULL or not: one Option is enough"));
+        }
+        return Ok((ty, true));
+    }
+    let unknown = || {
+        let what = "no SQL type belongs to this type; columns are i64, f64, bool, String, Vec<u8>, Date, Timestamp, \
+                    Numeric<P, S>, Json, or an Option of one";
+        syn::Error::new(ty.span(), what)
+    };
+    let syn::Type::Path(path) = ty else { return Err(unknown()) };
+    let last = path.path.segments.last().ok_or_else(unknown)?;
+    let ty = match last.ident.to_string().as_str() {
+        "i64" => Type::Integer,
+        "f64" => Type::Real,
+        "bool" => Type::Boolean,
+        "String" => Type::Text,
+        "Date" => Type::Date,
+        "Timestamp" => Type::Timestamp,
+        "Json" => Type::Json,
+        "Vec" if matches!(arguments(last).as_slice(), [syn::GenericArgument::Type(item)] if is_named(item, "u8")) => {
+            Type::Blob
+        }
+        "Numeric" => match arguments(last).as_slice() {
+            [precision, scale] => numeric(number(precision)?, number(scale)?, last.span())?,
+            _ => return Err(syn::Error::new(last.span(), "give digits and scale, such as Numeric<12, 2>")),
+        },
+        _ => return Err(unknown()),
+    };
+    Ok((ty, false))
+}
+
+fn numeric(precision: u8, scale: u8, span: Span) -> syn::Result<Type> {
+    if precision == 0 || precision > NUMERIC_PRECISION_MAX || scale > precision {
+        let what =
+            format!("a NUMERIC has 1 to {NUMERIC_PRECISION_MAX} digits, and at most all of them after the point");
+        return Err(syn::Error::new(span, what));
+    }
+    Ok(Type::Numeric { precision, scale })
+}
+
+fn arguments(segment: &syn::PathSegment) -> Vec<&syn::GenericArgument> {
+    match &segment.arguments {
+        syn::PathArguments::AngleBracketed(arguments) => arguments.args.iter().collect(),
+        syn::PathArguments::None | syn::PathArguments::Parenthesized(_) => Vec::new(),
+    }
+}
+
+fn number(argument: &syn::GenericArgument) -> syn::Result<u8> {
+    match argument {
+        syn::GenericArgument::Const(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Int(number), .. })) => {
+            number.base10_parse()
+        }
+        _ => Err(syn::Error::new(argument.span(), "give a number: the schema is known before constants are")),
+    }
+}
+
+fn is_named(ty: &syn::Type, name: &str) -> bool {
+    matches!(ty, syn::Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name))
+}
+
+fn option_of(ty: &syn::Type) -> Option<&syn::Type> {
+    let syn::Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    match arguments(last).as_slice() {
+        [syn::GenericArgument::Type(inner)] => Some(inner),
+        _ => None,
+    }
+}
+
+/// The owned Rust type of a column; `Option` where it may be NULL.
+pub fn rust_type(krate: &TokenStream, ty: Type, nullable: bool, span: Span) -> TokenStream {
+    let typed = quote_spanned!(span=> #krate::private::v1);
+    let plain = match ty {
+        Type::Boolean => quote_spanned!(span=> ::core::primitive::bool),
+        Type::Integer => quote_spanned!(span=> ::core::primitive::i64),
+        Type::Real => quote_spanned!(span=> ::core::primitive::f64),
+        Type::Numeric { precision, scale } => quote_spanned!(span=> #typed::Numeric<#precision, #scale>),
+        Type::Text => quote_spanned!(span=> ::std::string::String),
+        Type::Blob => quote_spanned!(span=> ::std::vec::Vec<::core::primitive::u8>),
+        Type::Date => quote_spanned!(span=> #typed::Date),
+        Type::Timestamp => quote_spanned!(span=> #typed::Timestamp),
+        Type::Json => quote_spanned!(span=> #typed::Json),
+    };
+    if nullable { quote_spanned!(span=> ::core::option::Option<#plain>) } else { plain }
+}
+
+/// The path of a type of the kernel.
+pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
+    let kernel = quote!(#krate::private::v1::kernel);
+    match ty {
+        Type::Numeric { precision, scale } => {
+            quote!(#kernel::Type::Numeric { precision: #precision, scale: #scale })
+        }
+        Type::Boolean
+        | Type::Integer
+        | Type::Real
+        | Type::Text
+        | Type::Blob
+        | Type::Date
+        | Type::Timestamp
+        | Type::Json => {
+            let name = class_ident(ty.class());
+            quote!(#kernel::Type::#name)
+        }
+    }
+}
+
+/// The variant's name of a class.
+pub fn class_ident(class: TypeClass) -> Ident {
+    let name = match class {
+        TypeClass::Boolean => "Boolean",
+        TypeClass::Integer => "Integer",
+        TypeClass::Real => "Real",
+        TypeClass::Numeric => "Numeric",
+        TypeClass::Text => "Text",
+        TypeClass::Blob => "Blob",
+        TypeClass::Date => "Date",
+        TypeClass::Timestamp => "Timestamp",
+        TypeClass::Json => "Json",
+    };
+    Ident::new(name, Span::call_site())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schemas_survive_the_journey() {
+        let columns = vec![
+            column(0, "id".into(), Type::Integer, false, None),
+            column(1, "price".into(), Type::Numeric { precision: 12, scale: 2 }, true, Some("0.5".into())),
+            column(2, "odd \" name".into(), Type::Blob, true, None),
+        ];
+        let table = TableSchema {
+            id: TableId(0),
+            name: "accounts".into(),
+            version: 0,
+            kind: TableKind::Typed,
+            columns,
+            key: vec![1, 0],
+        };
+        let read: TokenSchema = syn::parse2(to_tokens(&table)).expect("what was written can be read");
+        assert_eq!(read.0, table);
+    }
+
+    #[test]
+    fn field_types_have_sql_types() {
+        let sql = |text: &str| {
+            let ty: syn::Type = syn::parse_str(text).expect("a type");
+            field_type(&ty).map(|(ty, nullable)| format!("{ty}{}", if nullable { "?" } else { "" })).ok()
+        };
+        assert_eq!(sql("i64").as_deref(), Some("integer"));
+        assert_eq!(sql("Option<std::string::String>").as_deref(), Some("text?"));
+        assert_eq!(sql("Vec<u8>").as_deref(), Some("blob"));
+        assert_eq!(sql("spectradb::Numeric<12, 2>").as_deref(), Some("numeric(12,2)"));
+        assert_eq!(sql("Numeric<39, 2>"), None);
+        assert_eq!(sql("Vec<i64>"), None);
+        assert_eq!(sql("u32"), None);
+        assert_eq!(sql("Option<Option<i64>>"), None);
+    }
+}

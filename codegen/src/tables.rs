@@ -1,0 +1,192 @@
+//! Which tables does a statement name, and where?
+//!
+//! Names in FROM and after INSERT INTO, UPDATE and DELETE FROM, each once, in the order of the text; names that WITH
+//! declares are no tables where they are in view.
+
+use spectradb_grammar::ast::{
+    Cte, Expr, ExprKind, Insert, JoinCondition, Name, OrderItem, Portion, Query, Scope, ScopeKind, Scopes, Select,
+    SelectItem, SetExpr, StatementKind, TableRef, ValidPeriod,
+};
+
+/// The tables of a query or a change; `None` for other statements.
+pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
+    let mut finder = Finder { found: Vec::new(), ctes: Vec::new() };
+    match statement {
+        StatementKind::Query(query) => finder.query(query),
+        StatementKind::Insert(Insert { table, columns: _, source, valid }) => {
+            finder.name(table);
+            source.iter().for_each(|query| finder.query(query));
+            valid.iter().for_each(|period| finder.period(period));
+        }
+        StatementKind::Update(update) => {
+            finder.name(&update.table);
+            finder.portion(&update.portion);
+            update.assignments.iter().filter_map(|(_, expr)| expr.as_ref()).for_each(|expr| finder.expr(expr));
+            update.filter.iter().for_each(|expr| finder.expr(expr));
+        }
+        StatementKind::Delete(delete) => {
+            finder.name(&delete.table);
+            finder.portion(&delete.portion);
+            delete.filter.iter().for_each(|expr| finder.expr(expr));
+        }
+        StatementKind::CreateTable(_)
+        | StatementKind::DropTable { .. }
+        | StatementKind::Begin
+        | StatementKind::Commit
+        | StatementKind::Rollback
+        | StatementKind::Explain(_)
+        | StatementKind::ShowTables
+        | StatementKind::Describe(_)
+        | StatementKind::Copy(_) => return None,
+    }
+    Some(finder.found)
+}
+
+struct Finder {
+    found: Vec<Name>,
+    ctes: Vec<String>,
+}
+
+impl Finder {
+    fn name(&mut self, name: &Name) {
+        if !self.ctes.contains(&name.text) && !self.found.iter().any(|found| found.text == name.text) {
+            self.found.push(name.clone());
+        }
+    }
+
+    fn query(&mut self, query: &Query) {
+        let before = self.ctes.len();
+        for Cte { name, columns: _, query } in &query.with {
+            self.query(query);
+            self.ctes.push(name.text.clone());
+        }
+        self.set_expr(&query.body);
+        self.orders(&query.order_by);
+        query.limit.iter().chain(&query.offset).for_each(|expr| self.expr(expr));
+        self.scopes(&query.scopes);
+        self.ctes.truncate(before);
+    }
+
+    fn set_expr(&mut self, body: &SetExpr) {
+        match body {
+            SetExpr::Select(select) => self.select(select),
+            SetExpr::Values { rows, span: _ } => rows.iter().flatten().for_each(|expr| self.expr(expr)),
+            SetExpr::Query(query) => self.query(query),
+            SetExpr::SetOp { op: _, all: _, left, right, span: _ } => {
+                self.set_expr(left);
+                self.set_expr(right);
+            }
+        }
+    }
+
+    fn select(&mut self, select: &Select) {
+        for item in &select.items {
+            match item {
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_) => {}
+                SelectItem::Expr { expr, alias: _ } => self.expr(expr),
+            }
+        }
+        select.from.iter().for_each(|table| self.table_ref(table));
+        select.filter.iter().chain(&select.group_by).chain(&select.having).for_each(|expr| self.expr(expr));
+        self.scopes(&select.scopes);
+    }
+
+    fn table_ref(&mut self, table: &TableRef) {
+        match table {
+            TableRef::Table { name, scopes, alias: _ } => {
+                self.name(name);
+                self.scopes(scopes);
+            }
+            TableRef::Subquery { query, alias: _, span: _ } => self.query(query),
+            TableRef::Join { kind: _, left, right, condition, span: _ } => {
+                self.table_ref(left);
+                self.table_ref(right);
+                match condition {
+                    JoinCondition::None | JoinCondition::Using(_) => {}
+                    JoinCondition::On(expr) => self.expr(expr),
+                }
+            }
+        }
+    }
+
+    fn scopes(&mut self, scopes: &Scopes) {
+        for Scope { kind, span: _ } in scopes.system.iter().chain(&scopes.valid) {
+            match kind {
+                ScopeKind::AsOf(at) => self.expr(at),
+                ScopeKind::FromTo(from, to) | ScopeKind::Between(from, to) => {
+                    self.expr(from);
+                    self.expr(to);
+                }
+                ScopeKind::All => {}
+            }
+        }
+    }
+
+    fn portion(&mut self, portion: &Portion) {
+        match portion {
+            Portion::Current | Portion::All(_) => {}
+            Portion::Period(period) => self.period(period),
+        }
+    }
+
+    fn period(&mut self, period: &ValidPeriod) {
+        self.expr(&period.from);
+        period.to.iter().for_each(|to| self.expr(to));
+    }
+
+    fn orders(&mut self, items: &[OrderItem]) {
+        items.iter().for_each(|item| self.expr(&item.expr));
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        match &expr.kind {
+            ExprKind::Null
+            | ExprKind::Boolean(_)
+            | ExprKind::Number(_)
+            | ExprKind::Text(_)
+            | ExprKind::Blob(_)
+            | ExprKind::Typed { .. }
+            | ExprKind::Path(_)
+            | ExprKind::Param(_) => {}
+            ExprKind::Unary { op: _, operand }
+            | ExprKind::Is { operand, test: _, negated: _ }
+            | ExprKind::Cast { operand, ty: _ }
+            | ExprKind::Extract { field: _, operand } => self.expr(operand),
+            ExprKind::Binary { op: _, op_span: _, left, right } | ExprKind::IsDistinct { left, right, negated: _ } => {
+                self.expr(left);
+                self.expr(right);
+            }
+            ExprKind::InList { operand, list, negated: _ } => {
+                self.expr(operand);
+                list.iter().for_each(|expr| self.expr(expr));
+            }
+            ExprKind::InQuery { operand, query, negated: _ } => {
+                self.expr(operand);
+                self.query(query);
+            }
+            ExprKind::Between { operand, low, high, negated: _ } => {
+                [operand, low, high].into_iter().for_each(|expr| self.expr(expr));
+            }
+            ExprKind::Like { operand, pattern, escape, case_insensitive: _, negated: _ } => {
+                self.expr(operand);
+                self.expr(pattern);
+                escape.iter().for_each(|expr| self.expr(expr));
+            }
+            ExprKind::Case { operand, arms, otherwise } => {
+                operand.iter().chain(otherwise).for_each(|expr| self.expr(expr));
+                for (when, then) in arms {
+                    self.expr(when);
+                    self.expr(then);
+                }
+            }
+            ExprKind::Call { name: _, args, star: _, distinct: _, over } => {
+                args.iter().for_each(|expr| self.expr(expr));
+                if let Some(window) = over {
+                    window.partition_by.iter().for_each(|expr| self.expr(expr));
+                    self.orders(&window.order_by);
+                }
+            }
+            ExprKind::Exists(query) | ExprKind::Subquery(query) => self.query(query),
+        }
+    }
+}
