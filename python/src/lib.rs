@@ -1,1 +1,337 @@
-//! Placeholder until its room is built.
+//! How is SpectraDB used from Python?
+//!
+//! A thin door over `spectradb::embed`: a database is a session with a few calls more, a result is an iterator of tuples.
+//! The interpreter lock is released while the engine works; each session is used by one thread at a time.
+//!
+//! Rooms: [`convert`] (values in and out), [`errors`] (SQLSTATE classes to exceptions).
+
+mod convert;
+mod errors;
+
+use convert::{params_from, row_to_tuple};
+use errors::raise;
+use pyo3::{
+    exceptions::PyValueError,
+    prelude::*,
+    types::{PyDict, PyList, PyTuple},
+};
+use spectradb::embed::{self, Config, Done, Durability, Outcome, Rows};
+use std::{
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// One thread's conversation with a database.
+#[pyclass(subclass, frozen, module = "spectradb")]
+struct Session {
+    session: Mutex<embed::Session>,
+}
+
+/// An open database with a session of its own.
+#[pyclass(extends = Session, frozen, module = "spectradb")]
+struct Database {
+    database: embed::Database,
+}
+
+/// What a statement gave back.
+#[pyclass(frozen, module = "spectradb")]
+struct Result {
+    columns: Vec<String>,
+    types: Vec<String>,
+    rows: Mutex<Option<Rows>>,
+    done: Option<Done>,
+}
+
+/// `with session.transaction():` commits at the end, and rolls back when an exception leaves it.
+#[pyclass(frozen, module = "spectradb")]
+struct Transaction {
+    session: Py<Session>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[pymethods]
+impl Session {
+    /// Runs a statement (without parameters also several) and gives the last one's result.
+    #[pyo3(signature = (sql, params = None))]
+    fn execute(&self, py: Python<'_>, sql: &str, params: Option<&Bound<'_, PyAny>>) -> PyResult<Result> {
+        let params = params_from(params)?;
+        let outcome = py.detach(|| params.lend(|params| locked(&self.session).run(sql, params)));
+        Ok(Result::new(outcome.map_err(|error| raise(py, &error))?))
+    }
+
+    /// Runs a statement once for each row of parameters, in one transaction; answers how many facts changed.
+    fn executemany(&self, py: Python<'_>, sql: &str, rows: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let all = rows.try_iter()?.map(|row| params_from(Some(&row?))).collect::<PyResult<Vec<_>>>()?;
+        let changed = py.detach(|| {
+            let mut session = locked(&self.session);
+            let opened = !session.in_transaction();
+            if opened {
+                session.begin()?;
+            }
+            let mut run = || -> embed::Result<u64> {
+                let mut prepared = session.prepare(sql)?;
+                let mut changed = 0;
+                for params in &all {
+                    let outcome = params.lend(|params| session.execute_prepared(&mut prepared, params))?;
+                    changed += outcome.rows_changed();
+                }
+                Ok(changed)
+            };
+            let result = run();
+            match (&result, opened) {
+                (Ok(_), true) => session.commit().map(drop)?,
+                (Err(_), true) => session.rollback()?,
+                (_, false) => {}
+            }
+            result
+        });
+        changed.map_err(|error| raise(py, &error))
+    }
+
+    /// Begins a transaction.
+    fn begin(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| locked(&self.session).begin()).map_err(|error| raise(py, &error))
+    }
+
+    /// Commits it; answers the commit's number, or None when nothing changed.
+    fn commit(&self, py: Python<'_>) -> PyResult<Option<u64>> {
+        py.detach(|| locked(&self.session).commit()).map_err(|error| raise(py, &error))
+    }
+
+    /// Forgets it.
+    fn rollback(&self, py: Python<'_>) -> PyResult<()> {
+        py.detach(|| locked(&self.session).rollback()).map_err(|error| raise(py, &error))
+    }
+
+    /// A context manager for a transaction.
+    fn transaction(slf: Py<Session>) -> Transaction {
+        Transaction { session: slf }
+    }
+
+    /// Is a transaction open?
+    #[getter]
+    fn in_transaction(&self) -> bool {
+        locked(&self.session).in_transaction()
+    }
+
+    /// The newest commit that the session sees.
+    #[getter]
+    fn current_commit(&self) -> u64 {
+        locked(&self.session).current_commit()
+    }
+}
+
+#[pymethods]
+impl Database {
+    /// Another session, for another thread.
+    fn session(&self) -> Session {
+        Session { session: Mutex::new(self.database.session()) }
+    }
+
+    /// Writes everything out and closes the files.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let database = self.database.clone();
+        py.detach(|| database.close()).map_err(|error| raise(py, &error))
+    }
+
+    fn __enter__(slf: Py<Database>) -> Py<Database> {
+        slf
+    }
+
+    #[pyo3(signature = (_kind, _error, _trace))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _trace: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        self.close(py)?;
+        Ok(false)
+    }
+}
+
+#[pymethods]
+impl Transaction {
+    fn __enter__(&self, py: Python<'_>) -> PyResult<Py<Session>> {
+        self.session.get().begin(py)?;
+        Ok(self.session.clone_ref(py))
+    }
+
+    #[pyo3(signature = (kind, _error, _trace))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        _error: &Bound<'_, PyAny>,
+        _trace: &Bound<'_, PyAny>,
+    ) -> PyResult<bool> {
+        let session = self.session.get();
+        if kind.is_none() {
+            session.commit(py)?;
+        } else if session.in_transaction() {
+            session.rollback(py)?;
+        }
+        Ok(false)
+    }
+}
+
+impl Result {
+    fn new(outcome: Outcome) -> Result {
+        match outcome {
+            Outcome::Rows(rows) => Result {
+                columns: rows.columns().iter().map(|column| column.name.clone()).collect(),
+                types: rows.columns().iter().map(|column| column.ty.to_string()).collect(),
+                rows: Mutex::new(Some(rows)),
+                done: None,
+            },
+            Outcome::Done(done) => {
+                Result { columns: Vec::new(), types: Vec::new(), rows: Mutex::new(None), done: Some(done) }
+            }
+        }
+    }
+
+    fn next_row<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let next = py.detach(|| locked(&self.rows).as_mut().and_then(Iterator::next));
+        match next {
+            None => Ok(None),
+            Some(Ok(row)) => row_to_tuple(py, row.into_values()).map(Some),
+            Some(Err(error)) => Err(raise(py, &error)),
+        }
+    }
+
+    fn next_rows<'py>(&self, py: Python<'py>, count: usize) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let mut rows = Vec::new();
+        while rows.len() < count {
+            match self.next_row(py)? {
+                Some(row) => rows.push(row),
+                None => break,
+            }
+        }
+        Ok(rows)
+    }
+}
+
+#[pymethods]
+impl Result {
+    /// The columns' names; empty when the statement gave no rows.
+    #[getter]
+    fn columns(&self) -> Vec<String> {
+        self.columns.clone()
+    }
+
+    /// The columns' SQL types.
+    #[getter]
+    fn types(&self) -> Vec<String> {
+        self.types.clone()
+    }
+
+    /// What the statement did, such as `INSERT 3`; `SELECT` for a query.
+    #[getter]
+    fn tag(&self) -> String {
+        self.done.as_ref().map_or_else(|| "SELECT".to_owned(), Done::to_string)
+    }
+
+    /// How many facts the statement inserted, changed or ended; -1 for a query.
+    #[getter]
+    fn rowcount(&self) -> i64 {
+        self.done.as_ref().map_or(-1, |done| done.rows as i64)
+    }
+
+    /// The number of the commit that the statement became, if it did.
+    #[getter]
+    fn commit(&self) -> Option<u64> {
+        self.done.as_ref().and_then(|done| done.commit)
+    }
+
+    /// The next row as a tuple, or None.
+    fn fetchone<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        self.next_row(py)
+    }
+
+    /// The next rows, at most so many.
+    #[pyo3(signature = (size = 1000))]
+    fn fetchmany<'py>(&self, py: Python<'py>, size: usize) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.next_rows(py, size)?)
+    }
+
+    /// All rows that are left.
+    fn fetchall<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.next_rows(py, usize::MAX)?)
+    }
+
+    /// All rows that are left, as dicts by column name.
+    fn dicts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::empty(py);
+        for row in self.next_rows(py, usize::MAX)? {
+            let dict = PyDict::new(py);
+            for (name, value) in self.columns.iter().zip(row.iter()) {
+                dict.set_item(name, value)?;
+            }
+            list.append(dict)?;
+        }
+        Ok(list)
+    }
+
+    fn __iter__(slf: Py<Result>) -> Py<Result> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        self.next_row(py)
+    }
+}
+
+/// Opens the database in a folder, or a new one in memory.
+///
+/// `durability` is "synced" (every commit is on the disk before it is acknowledged), "none", or a number of records after
+/// which the log is synced.
+#[pyfunction]
+#[pyo3(signature = (path = None, *, durability = None, memtable_max_bytes = None, sstable_block_bytes = None, bloom_bits_per_key = None, shard_count = None))]
+fn open(
+    py: Python<'_>,
+    path: Option<PathBuf>,
+    durability: Option<&Bound<'_, PyAny>>,
+    memtable_max_bytes: Option<usize>,
+    sstable_block_bytes: Option<usize>,
+    bloom_bits_per_key: Option<u32>,
+    shard_count: Option<u32>,
+) -> PyResult<Py<Database>> {
+    let mut config = Config::default();
+    if let Some(durability) = durability {
+        config.durability = durability_from(durability)?;
+    }
+    config.memtable_bytes_max = memtable_max_bytes.unwrap_or(config.memtable_bytes_max);
+    config.sstable_block_bytes = sstable_block_bytes.unwrap_or(config.sstable_block_bytes);
+    config.bloom_bits_per_key = bloom_bits_per_key.unwrap_or(config.bloom_bits_per_key);
+    config.shard_count = shard_count.unwrap_or(config.shard_count);
+    let path = path.unwrap_or_else(|| PathBuf::from(":memory:"));
+    let database = py.detach(|| embed::Database::open_with(path, config)).map_err(|error| raise(py, &error))?;
+    let session = Session { session: Mutex::new(database.session()) };
+    Py::new(py, PyClassInitializer::from(session).add_subclass(Database { database }))
+}
+
+fn durability_from(given: &Bound<'_, PyAny>) -> PyResult<Durability> {
+    if let Ok(records) = given.extract::<u32>() {
+        return Ok(Durability::EveryRecords(records.max(1)));
+    }
+    match given.extract::<String>()?.as_str() {
+        "synced" => Ok(Durability::Synced),
+        "none" => Ok(Durability::None),
+        other => Err(PyValueError::new_err(format!("durability is \"synced\", \"none\" or a number, not {other:?}"))),
+    }
+}
+
+#[pymodule]
+fn _spectradb(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<Session>()?;
+    module.add_class::<Database>()?;
+    module.add_class::<Result>()?;
+    module.add_class::<Transaction>()?;
+    module.add_function(wrap_pyfunction!(open, module)?)?;
+    errors::register(module)
+}

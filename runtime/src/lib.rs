@@ -1,6 +1,47 @@
-//! Placeholder until its room is built.
+//! SpectraDB: an embedded, append-only, bitemporal ledger database.
+//!
+//! Every write is an immutable fact with two times: *system time*, when it was recorded (the database decides), and *valid
+//! time*, when it is true in the world (the writer decides). SQL reads any point of both.
+//!
+//! ```
+//! use spectradb::{Database, Value};
+//!
+//! let db = Database::open_memory()?;
+//! db.sql("CREATE TABLE prices (sku TEXT PRIMARY KEY, price NUMERIC(10,2))")?;
+//! db.sql("INSERT INTO prices VALUES ('tea', 4.20) VALID FROM DATE '2026-01-01' TO DATE '2026-07-01'")?;
+//! db.sql("INSERT INTO prices VALUES ('tea', 4.50) VALID FROM DATE '2026-07-01'")?;
+//! for row in db.query("SELECT price FROM prices WHERE sku = $1 VALID AT DATE '2026-03-01'", &["tea".into()])? {
+//!     assert_eq!(row?.get::<Value>("price")?.to_string(), "4.20");
+//! }
+//! # Ok::<(), spectradb::Error>(())
+//! ```
+//!
+//! Rooms: [`Database`] (`db`) and [`Session`] (`session`) run statements; `txn` holds what a transaction has changed;
+//! `interp` makes a plan operators of [`ops`]; `rows`, `params`, `error` are what goes in and out; `transfer` moves whole
+//! tables. The doors (shell, Python) use [`embed`] and nothing else.
 
+mod cast;
+mod catalog;
+mod db;
+pub mod embed;
+mod error;
+mod explain;
 #[doc(hidden)]
 pub mod interp;
 #[doc(hidden)]
 pub mod ops;
+mod params;
+mod rows;
+mod session;
+mod statement;
+mod transfer;
+mod txn;
+
+pub use db::Database;
+pub use embed::{Config, Date, Decimal, Durability, Position, Timestamp, Type, Value};
+pub use error::{Error, Result, code};
+pub use params::Params;
+pub use rows::{ColumnIndex, Done, FromValue, Outcome, OutputColumn, Row, Rows};
+pub use session::{Prepared, Session};
+pub use spectradb_kernel as kernel;
+pub use txn::Changed;

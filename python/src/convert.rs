@@ -1,0 +1,204 @@
+//! How does a value cross between Python and SpectraDB?
+//!
+//! NUMERIC is `decimal.Decimal`, DATE `datetime.date`, TIMESTAMP an aware `datetime.datetime` in UTC whose extremes stand
+//! for the infinities, JSON what the `json` module makes of it. Going in, `dict` and `list` become JSON; a naive
+//! `datetime` is taken as UTC.
+
+use pyo3::{
+    exceptions::{PyOverflowError, PyTypeError},
+    prelude::*,
+    sync::PyOnceLock,
+    types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType},
+};
+use spectradb::embed::{Date, Decimal, Params, Timestamp, Value};
+
+/// The parameters of a statement, owned so that they outlive the interpreter lock.
+pub(crate) enum OwnedParams {
+    None,
+    Positional(Vec<Value>),
+    Named(Vec<(String, Value)>),
+}
+
+impl OwnedParams {
+    /// Calls with the parameters as the engine takes them.
+    pub(crate) fn lend<R>(&self, call: impl FnOnce(Params<'_>) -> R) -> R {
+        match self {
+            OwnedParams::None => call(Params::None),
+            OwnedParams::Positional(values) => call(Params::Positional(values)),
+            OwnedParams::Named(values) => {
+                let named: Vec<(&str, Value)> =
+                    values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+                call(Params::Named(&named))
+            }
+        }
+    }
+}
+
+/// A sequence (`$1`, `$2` ...), a mapping (`:name`) or nothing.
+pub(crate) fn params_from(given: Option<&Bound<'_, PyAny>>) -> PyResult<OwnedParams> {
+    let Some(given) = given.filter(|given| !given.is_none()) else { return Ok(OwnedParams::None) };
+    if let Ok(mapping) = given.cast::<PyMapping>() {
+        let mut named = Vec::new();
+        for item in mapping.items()?.iter() {
+            let (name, value): (String, Bound<'_, PyAny>) = item.extract()?;
+            named.push((name, value_from(&value)?));
+        }
+        return Ok(OwnedParams::Named(named));
+    }
+    if given.is_instance_of::<PyString>() {
+        return Err(PyTypeError::new_err("parameters are a sequence or a mapping, not a string"));
+    }
+    let values = given.try_iter()?.map(|value| value_from(&value?)).collect::<PyResult<Vec<Value>>>()?;
+    Ok(OwnedParams::Positional(values))
+}
+
+/// A row as a tuple.
+pub(crate) fn row_to_tuple(py: Python<'_>, values: Vec<Value>) -> PyResult<Bound<'_, PyTuple>> {
+    let items = values.iter().map(|value| to_python(py, value)).collect::<PyResult<Vec<_>>>()?;
+    PyTuple::new(py, items)
+}
+
+fn imported<'py>(
+    py: Python<'py>,
+    cell: &'static PyOnceLock<Py<PyType>>,
+    module: &str,
+    name: &str,
+) -> PyResult<&'py Bound<'py, PyType>> {
+    cell.import(py, module, name)
+}
+
+static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static DATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static DATETIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static TIMEDELTA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static TIMEZONE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The ordinal that `datetime.date` gives 1970-01-01.
+const EPOCH_ORDINAL: i64 = 719_163;
+
+fn utc(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    imported(py, &TIMEZONE, "datetime", "timezone")?.getattr("utc")
+}
+
+fn epoch(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    imported(py, &DATETIME, "datetime", "datetime")?.call1((1970, 1, 1, 0, 0, 0, 0, utc(py)?))
+}
+
+/// `datetime.min` or `datetime.max` in UTC.
+fn extreme<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let naive = imported(py, &DATETIME, "datetime", "datetime")?.getattr(name)?;
+    let zone = PyDict::new(py);
+    zone.set_item("tzinfo", utc(py)?)?;
+    naive.call_method("replace", (), Some(&zone))
+}
+
+fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Boolean(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Value::Integer(value) => value.into_pyobject(py)?.into_any(),
+        Value::Real(value) => PyFloat::new(py, *value).into_any(),
+        Value::Numeric(value) => imported(py, &DECIMAL, "decimal", "Decimal")?.call1((value.to_string(),))?,
+        Value::Text(value) => PyString::new(py, value).into_any(),
+        Value::Blob(value) => PyBytes::new(py, value).into_any(),
+        Value::Date(Date(days)) => {
+            let ordinal = i64::from(*days) + EPOCH_ORDINAL;
+            imported(py, &DATE, "datetime", "date")?
+                .call_method1("fromordinal", (ordinal,))
+                .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit datetime.date")))?
+        }
+        Value::Timestamp(Timestamp(i64::MIN)) => extreme(py, "min")?,
+        Value::Timestamp(Timestamp(i64::MAX)) => extreme(py, "max")?,
+        Value::Timestamp(Timestamp(micros)) => {
+            let offset = PyDict::new(py);
+            offset.set_item("microseconds", micros)?;
+            let delta = imported(py, &TIMEDELTA, "datetime", "timedelta")?.call((), Some(&offset))?;
+            epoch(py)?
+                .call_method1("__add__", (delta,))
+                .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit datetime.datetime")))?
+        }
+        Value::Json(text) => PyModule::import(py, "json")?.call_method1("loads", (text,))?,
+    })
+}
+
+fn value_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let py = given.py();
+    if given.is_none() {
+        return Ok(Value::Null);
+    }
+    if let Ok(value) = given.cast::<PyBool>() {
+        return Ok(Value::Boolean(value.is_true()));
+    }
+    if given.is_instance_of::<PyInt>() {
+        let too_large = |_| PyOverflowError::new_err("an INTEGER has 64 bits; use decimal.Decimal for larger numbers");
+        return given.extract::<i64>().map(Value::Integer).map_err(too_large);
+    }
+    if let Ok(value) = given.cast::<PyFloat>() {
+        return Ok(Value::Real(value.value()));
+    }
+    if given.is_instance_of::<PyString>() {
+        return Ok(Value::Text(given.extract()?));
+    }
+    if let Ok(bytes) = given.cast::<PyBytes>() {
+        return Ok(Value::Blob(bytes.as_bytes().to_vec()));
+    }
+    if let Ok(bytes) = given.cast::<PyByteArray>() {
+        return Ok(Value::Blob(bytes.to_vec()));
+    }
+    if given.is_instance(imported(py, &DECIMAL, "decimal", "Decimal")?)? {
+        return decimal_from(given);
+    }
+    if given.is_instance(imported(py, &DATETIME, "datetime", "datetime")?)? {
+        return timestamp_from(given);
+    }
+    if given.is_instance(imported(py, &DATE, "datetime", "date")?)? {
+        let ordinal: i64 = given.call_method0("toordinal")?.extract()?;
+        let days = i32::try_from(ordinal - EPOCH_ORDINAL).expect("datetime.date ends in the year 9999");
+        return Ok(Value::Date(Date(days)));
+    }
+    if given.is_instance_of::<PyDict>() || given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+        return Ok(Value::Json(PyModule::import(py, "json")?.call_method1("dumps", (given,))?.extract()?));
+    }
+    let kind = given.get_type().name()?;
+    Err(PyTypeError::new_err(format!("a parameter cannot be of type {kind}")))
+}
+
+fn decimal_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let too_large = || PyOverflowError::new_err("a NUMERIC has at most 38 digits");
+    let (sign, digits, exponent): (u8, Vec<u8>, Bound<'_, PyAny>) = given.call_method0("as_tuple")?.extract()?;
+    let exponent: i32 =
+        exponent.extract().map_err(|_| PyOverflowError::new_err("a NUMERIC is neither infinite nor NaN"))?;
+    let mut units: i128 = 0;
+    let zeros = exponent.max(0) as usize;
+    for digit in digits.iter().copied().chain(std::iter::repeat_n(0, zeros)) {
+        units = units
+            .checked_mul(10)
+            .and_then(|units| units.checked_add(i128::from(digit)))
+            .filter(|units| *units < 10i128.pow(38))
+            .ok_or_else(too_large)?;
+    }
+    let scale = u8::try_from((-exponent).max(0)).ok().filter(|scale| *scale <= 38).ok_or_else(too_large)?;
+    Ok(Value::Numeric(Decimal { units: if sign == 1 { -units } else { units }, scale }))
+}
+
+fn timestamp_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let py = given.py();
+    let aware = if given.getattr("tzinfo")?.is_none() {
+        let zone = PyDict::new(py);
+        zone.set_item("tzinfo", utc(py)?)?;
+        given.call_method("replace", (), Some(&zone))?
+    } else {
+        given.clone()
+    };
+    if aware.eq(extreme(py, "max")?)? {
+        return Ok(Value::Timestamp(Timestamp(i64::MAX)));
+    }
+    if aware.eq(extreme(py, "min")?)? {
+        return Ok(Value::Timestamp(Timestamp(i64::MIN)));
+    }
+    let delta = aware.call_method1("__sub__", (epoch(py)?,))?;
+    let days: i64 = delta.getattr("days")?.extract()?;
+    let seconds: i64 = delta.getattr("seconds")?.extract()?;
+    let micros: i64 = delta.getattr("microseconds")?.extract()?;
+    Ok(Value::Timestamp(Timestamp((days * 86_400 + seconds) * 1_000_000 + micros)))
+}

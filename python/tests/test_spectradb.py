@@ -1,0 +1,129 @@
+"""What a Python user relies on: values, both times, transactions, errors, threads."""
+
+import datetime as dt
+import threading
+from decimal import Decimal
+
+import pytest
+
+import spectradb
+
+UTC = dt.timezone.utc
+
+
+@pytest.fixture
+def db():
+    with spectradb.open(":memory:") as database:
+        yield database
+
+
+def test_values_come_back_as_they_went_in(db):
+    db.execute(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, b BOOLEAN, r REAL, n NUMERIC(12,3), s TEXT, x BLOB, d DATE, ts TIMESTAMP, j JSON)"
+    )
+    row = (
+        1,
+        True,
+        1.5,
+        Decimal("12.345"),
+        "grüße",
+        b"\x00\xff",
+        dt.date(2026, 2, 28),
+        dt.datetime(2026, 2, 28, 12, 30, 0, 250000, tzinfo=UTC),
+        {"a": [1, None]},
+    )
+    db.execute("INSERT INTO t VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)", row)
+    assert db.execute("SELECT * FROM t").fetchall() == [row]
+    db.execute("INSERT INTO t (id) VALUES (2)")
+    assert db.execute("SELECT * FROM t WHERE id = 2").fetchone() == (2,) + (None,) * 8
+
+
+def test_rows_are_tuples_or_dicts(db):
+    result = db.execute("SELECT 1 AS one, 'x' AS two")
+    assert result.columns == ["one", "two"]
+    assert result.types == ["integer", "text"]
+    assert result.dicts() == [{"one": 1, "two": "x"}]
+    assert list(db.execute("VALUES (1), (2), (3)")) == [(1,), (2,), (3,)]
+    result = db.execute("VALUES (1), (2), (3)")
+    assert result.fetchmany(2) == [(1,), (2,)]
+    assert result.fetchone() == (3,)
+    assert result.fetchone() is None
+
+
+def test_both_times(db):
+    db.execute("CREATE TABLE prices (sku TEXT PRIMARY KEY, price NUMERIC(10,2))")
+    db.execute("INSERT INTO prices VALUES ('a', 1) VALID FROM DATE '2026-01-01' TO DATE '2026-07-01'")
+    db.execute("INSERT INTO prices VALUES ('a', 2) VALID FROM DATE '2026-07-01'")
+    before = db.current_commit
+    done = db.execute("UPDATE prices FOR PORTION OF VALID_TIME FROM DATE '2026-03-01' TO DATE '2026-04-01' SET price = 3")
+    assert (done.rowcount, done.tag, done.commit) == (1, "UPDATE 1 (2 leftovers kept)", before + 1)
+    ask = "SELECT price FROM prices WHERE sku = :sku AS OF :commit VALID AT :day"
+    known = db.execute(ask, {"sku": "a", "commit": before, "day": dt.datetime(2026, 3, 15, tzinfo=UTC)})
+    assert known.fetchall() == [(Decimal("1.00"),)]
+    now = db.execute(ask, {"sku": "a", "commit": before + 1, "day": dt.datetime(2026, 3, 15, tzinfo=UTC)})
+    assert now.fetchall() == [(Decimal("3.00"),)]
+    ends = db.execute("SELECT _valid_to FROM prices FOR VALID_TIME ALL ORDER BY _valid_from").fetchall()
+    assert ends[-1] == (dt.datetime.max.replace(tzinfo=UTC),)
+
+
+def test_transactions_commit_and_roll_back(db):
+    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    with db.transaction() as session:
+        session.execute("INSERT INTO t VALUES (1)")
+        session.execute("INSERT INTO t VALUES (2)")
+        assert session.execute("SELECT count(*) FROM t").fetchone() == (2,)
+    assert db.current_commit == 1
+    with pytest.raises(RuntimeError), db.transaction():
+        db.execute("INSERT INTO t VALUES (3)")
+        raise RuntimeError
+    assert not db.in_transaction
+    assert db.execute("SELECT count(*) FROM t").fetchone() == (2,)
+    assert db.executemany("INSERT INTO t VALUES ($1)", [(n,) for n in range(10, 20)]) == 10
+    assert db.current_commit == 2
+
+
+def test_errors_are_exceptions_with_sqlstate(db):
+    db.execute("CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance REAL)")
+    with pytest.raises(spectradb.ProgrammingError) as raised:
+        db.execute("SELECT balanse FROM accounts")
+    assert raised.value.sqlstate == "42703"
+    assert (raised.value.line, raised.value.column) == (1, 8)
+    assert "balance" in raised.value.help
+    db.execute("INSERT INTO accounts VALUES (1, 2)")
+    with pytest.raises(spectradb.IntegrityError) as raised:
+        db.execute("INSERT INTO accounts VALUES (1, 3)")
+    assert raised.value.sqlstate == "23505"
+    with pytest.raises(spectradb.DataError):
+        db.execute("SELECT 1 / 0").fetchall()
+    with pytest.raises(spectradb.Error):
+        db.execute("SELECT $1 + 1", ["x"])
+    with pytest.raises(TypeError):
+        db.execute("SELECT $1", [object()])
+
+
+def test_a_folder_keeps_what_was_written(tmp_path):
+    path = tmp_path / "db"
+    with spectradb.open(path) as db:
+        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, s TEXT)")
+        db.execute("INSERT INTO t VALUES (1, 'kept')")
+    with spectradb.open(str(path)) as db:
+        assert db.execute("SELECT s FROM t").fetchall() == [("kept",)]
+        with pytest.raises(spectradb.OperationalError):
+            spectradb.open(path)
+
+
+def test_each_thread_has_its_session(db):
+    db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+
+    def write(first):
+        session = db.session()
+        for n in range(first, first + 25):
+            session.execute("INSERT INTO t VALUES ($1)", [n])
+
+    threads = [threading.Thread(target=write, args=(base,)) for base in (0, 100, 200, 300)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert db.execute("SELECT count(*) FROM t").fetchone() == (100,)
+    assert db.current_commit == 100

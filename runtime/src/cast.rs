@@ -1,0 +1,98 @@
+//! How do values from outside (parameters, fields of files) become data of a type the language asks for?
+//!
+//! By the kernel's `$cast` functions, with the arguments their table documents: the same rules as `CAST` in SQL, for the
+//! pairs that an assignment allows.
+//!
+//! Not here: casts inside statements (the binder writes them into the plan).
+
+use spectradb_kernel::{
+    Column, Type, Value,
+    func::{self, RowFault},
+    ty::TypeClass,
+};
+
+/// A value cannot become one of the type asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum CastError {
+    /// No value of the one type can.
+    Type {
+        /// The type given.
+        from: TypeClass,
+        /// The type asked for.
+        to: Type,
+    },
+    /// This one cannot.
+    Row(RowFault),
+}
+
+/// One value as a type.
+pub(crate) fn value(value: &Value, to: Type) -> Result<Value, CastError> {
+    let from = match value {
+        Value::Null => return Ok(Value::Null),
+        Value::Numeric(decimal) => Type::Numeric { precision: 38, scale: decimal.scale },
+        Value::Boolean(_) => Type::Boolean,
+        Value::Integer(_) => Type::Integer,
+        Value::Real(_) => Type::Real,
+        Value::Text(_) => Type::Text,
+        Value::Blob(_) => Type::Blob,
+        Value::Date(_) => Type::Date,
+        Value::Timestamp(_) => Type::Timestamp,
+        Value::Json(_) => Type::Json,
+    };
+    if from == to {
+        return Ok(value.clone());
+    }
+    Ok(column(&Column::constant(from, value.clone(), 1), to)?.value(0))
+}
+
+/// A column as a type; the row of a fault is the column's.
+pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
+    let from = given.ty();
+    if from == to {
+        return Ok(given.clone());
+    }
+    let is_number = |class| matches!(class, TypeClass::Integer | TypeClass::Real | TypeClass::Numeric);
+    let (from_class, to_class) = (from.class(), to.class());
+    let assignable = from_class == to_class
+        || from_class == TypeClass::Text
+        || to_class == TypeClass::Text
+        || (is_number(from_class) && is_number(to_class))
+        || matches!((from_class, to_class), (TypeClass::Date, TypeClass::Timestamp))
+        || matches!((from_class, to_class), (TypeClass::Timestamp, TypeClass::Date));
+    let no_cast = CastError::Type { from: from_class, to };
+    let function = func::cast(from_class, to_class).filter(|_| assignable).ok_or(no_cast)?;
+    let integer = |number: i64| Column::constant(Type::Integer, Value::Integer(number), given.len());
+    let mut args = vec![given.clone()];
+    match (from, to) {
+        (Type::Numeric { scale: from, .. }, Type::Numeric { precision, scale }) => {
+            args.push(integer(i64::from(scale) - i64::from(from)));
+            args.push(integer(i64::from(precision)));
+        }
+        (_, Type::Numeric { precision, scale }) => {
+            args.push(integer(i64::from(precision)));
+            args.push(integer(i64::from(scale)));
+        }
+        (Type::Numeric { scale, .. }, _) => args.push(integer(i64::from(scale))),
+        (_, _) => {}
+    }
+    let cast = (function.batch)(&args, given.len()).map_err(CastError::Row)?;
+    Ok(cast.with_ty(to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spectradb_kernel::value::Decimal;
+
+    #[test]
+    fn values_become_what_an_assignment_allows() {
+        let numeric = Type::Numeric { precision: 12, scale: 2 };
+        let cents = |units| Ok(Value::Numeric(Decimal { units, scale: 2 }));
+        assert_eq!(value(&Value::Integer(3), numeric), cents(300));
+        assert_eq!(value(&"1.005".into(), numeric), cents(101));
+        assert_eq!(value(&Value::Numeric(Decimal { units: 15, scale: 1 }), numeric), cents(150));
+        assert_eq!(value(&Value::Null, numeric), Ok(Value::Null));
+        assert!(matches!(value(&Value::Boolean(true), Type::Real), Err(CastError::Type { .. })));
+        assert!(matches!(value(&"x".into(), Type::Integer), Err(CastError::Row(_))));
+    }
+}

@@ -1,0 +1,63 @@
+//! Which tables does a statement see? The database's catalogue, as the language asks for it.
+//!
+//! Not here: the catalogue's versions (`spectradb_store::catalog`), what names mean (`spectradb_grammar::bind`).
+
+use crate::{
+    error::{Error, Result},
+    session::Execution,
+};
+use spectradb_grammar::{ast, bind, catalog::Catalog, plan::CheckedPlan};
+use spectradb_kernel::{schema::TableSchema, time::Commit};
+use spectradb_store::{Snapshot, error::StoreError};
+use std::{cell::RefCell, sync::Arc};
+
+/// The tables that a snapshot's catalogue holds, as the binder asks for them.
+struct SnapshotCatalog<'s> {
+    snapshot: &'s Snapshot,
+    /// The binder knows only "not there"; a failed read is told afterwards.
+    failed: RefCell<Option<StoreError>>,
+}
+
+impl Catalog for SnapshotCatalog<'_> {
+    fn version(&self) -> u64 {
+        self.snapshot.catalog().version
+    }
+
+    fn table(&self, name: &str) -> Option<Arc<TableSchema>> {
+        self.snapshot.catalog().by_name(name).cloned()
+    }
+
+    fn table_names(&self) -> Vec<String> {
+        self.snapshot.catalog().tables.iter().map(|table| table.name.clone()).collect()
+    }
+
+    fn current_commit(&self) -> Option<Commit> {
+        Some(self.snapshot.commit())
+    }
+
+    fn table_at(&self, name: &str, commit: Commit) -> Option<Arc<TableSchema>> {
+        match self.snapshot.catalog_at(commit) {
+            Ok(catalog) => catalog.by_name(name).cloned(),
+            Err(error) => {
+                *self.failed.borrow_mut() = Some(error);
+                None
+            }
+        }
+    }
+}
+
+/// Binds a statement against a snapshot's tables.
+pub(crate) fn bind_statement(
+    statement: &ast::Statement,
+    sql: &str,
+    snapshot: &Snapshot,
+    execution: Execution,
+) -> Result<Arc<CheckedPlan>> {
+    let catalog = SnapshotCatalog { snapshot, failed: RefCell::new(None) };
+    let options = bind::BindOptions { rewrites: execution.rewrites, ..bind::BindOptions::default() };
+    let bound = bind::statement(statement, sql, &catalog, &options);
+    if let Some(error) = catalog.failed.into_inner() {
+        return Err(error.into());
+    }
+    bound.map(Arc::new).map_err(|diag| Error::from_diag(diag, sql))
+}

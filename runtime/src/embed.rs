@@ -1,0 +1,20 @@
+//! What do the doors (the shell, Python, later a server) see? Owned types and nothing of the engine behind them.
+
+pub use crate::{
+    db::Database,
+    error::{Error, Result},
+    params::Params,
+    rows::{Done, Outcome, OutputColumn, Row, Rows},
+    session::{Prepared, Session},
+};
+pub use spectradb_grammar::{
+    span::Position,
+    split::{Piece, Splitter},
+    tokens,
+};
+pub use spectradb_kernel::{
+    Type, Value,
+    time::{Date, Timestamp},
+    value::Decimal,
+};
+pub use spectradb_store::config::{Config, Durability};

@@ -1,0 +1,265 @@
+//! What does an error say to the people who use the database?
+//!
+//! Every failure of a statement, of the store or of the API becomes one [`Error`]: a stable SQLSTATE, a message in lower
+//! case, the place in the SQL text with a caret, and a help that suggests a next step. The layers' own enums are mapped
+//! here and nowhere else.
+
+use crate::ops::ExecError;
+use spectradb_grammar::{
+    diag::Diag,
+    span::{Position, Span},
+};
+use spectradb_store::error::{CommitError, StoreError};
+use std::fmt;
+
+/// The result of a call to the database.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure, as told to the caller.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Report>);
+
+#[derive(Clone, Debug)]
+struct Report {
+    code: &'static str,
+    message: String,
+    help: Option<String>,
+    span: Option<Span>,
+    position: Option<Position>,
+    excerpt: Option<String>,
+}
+
+/// SQLSTATEs that the runtime itself gives; the language's stand in `spectradb_grammar::diag::code`.
+pub mod code {
+    /// unique_violation
+    pub const UNIQUE_VIOLATION: &str = "23505";
+    /// not_null_violation
+    pub const NOT_NULL_VIOLATION: &str = "23502";
+    /// serialization_failure
+    pub const SERIALIZATION_FAILURE: &str = "40001";
+    /// in_failed_sql_transaction
+    pub const IN_FAILED_TRANSACTION: &str = "25P02";
+    /// active_sql_transaction
+    pub const ACTIVE_TRANSACTION: &str = "25001";
+    /// no_active_sql_transaction
+    pub const NO_ACTIVE_TRANSACTION: &str = "25P01";
+    /// invalid_parameter_value
+    pub const INVALID_PARAMETER: &str = "22023";
+    /// undefined_parameter
+    pub const UNDEFINED_PARAMETER: &str = "42P02";
+    /// datatype_mismatch
+    pub const DATATYPE_MISMATCH: &str = "42804";
+    /// data_exception: an empty or reversed period
+    pub const EMPTY_PERIOD: &str = "22000";
+    /// null_value_not_allowed
+    pub const NULL_NOT_ALLOWED: &str = "22004";
+    /// bad_copy_file_format
+    pub const BAD_COPY_FORMAT: &str = "22P04";
+    /// io_error
+    pub const IO_ERROR: &str = "58030";
+    /// undefined_file
+    pub const UNDEFINED_FILE: &str = "58P01";
+    /// disk_full
+    pub const DISK_FULL: &str = "53100";
+    /// data_corrupted
+    pub const DATA_CORRUPTED: &str = "XX001";
+    /// lock_file_exists
+    pub const LOCKED: &str = "F0001";
+    /// a file of a newer format
+    pub const FORMAT_VERSION: &str = "F0002";
+    /// transaction_resolution_unknown
+    pub const OUTCOME_UNKNOWN: &str = "08007";
+    /// cannot_connect_now: the database refuses writes after a failed sync
+    pub const WRITES_REFUSED: &str = "57P03";
+    /// object_not_in_prerequisite_state: the database is closed
+    pub const CLOSED: &str = "55000";
+    /// schema_and_data_statement_mixing_not_supported
+    pub const DDL_IN_TRANSACTION: &str = "25007";
+    /// a compiled query's schema is not the database's
+    pub const SCHEMA_MISMATCH: &str = "42P17";
+    /// duplicate_table
+    pub const DUPLICATE_TABLE: &str = "42P07";
+    /// undefined_table
+    pub const UNDEFINED_TABLE: &str = "42P01";
+    /// undefined_column
+    pub const UNDEFINED_COLUMN: &str = "42703";
+    /// no_data_found: one row was asked for
+    pub const NO_DATA: &str = "P0002";
+}
+
+impl Error {
+    /// An error without a place in any text.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Error {
+        Error(Box::new(Report { code, message: message.into(), help: None, span: None, position: None, excerpt: None }))
+    }
+
+    /// The same error with a next step to take.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Error {
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// The same error pointing at a span of a text, unless it points somewhere already.
+    #[must_use]
+    pub fn at(mut self, span: Option<Span>, sql: &str) -> Error {
+        if self.0.span.is_none() && self.0.excerpt.is_none() {
+            self.0.span = span;
+        }
+        if let (Some(span), None) = (self.0.span, &self.0.excerpt) {
+            let diag = Diag::new(self.0.code, "", span);
+            self.0.position = diag.position(sql);
+            self.0.excerpt = Some(diag.excerpt(sql));
+        }
+        self
+    }
+
+    /// The language's error about a text.
+    pub fn from_diag(diag: Diag, sql: &str) -> Error {
+        let error = Error(Box::new(Report {
+            code: diag.code,
+            message: diag.message,
+            help: diag.help,
+            span: diag.span,
+            position: None,
+            excerpt: None,
+        }));
+        error.at(diag.span, sql)
+    }
+
+    /// A query's error, placed in the statement's text.
+    pub(crate) fn from_exec(error: ExecError, sql: &str) -> Error {
+        let place = error.place().map(|place| Span { start: place.start, end: place.end });
+        let (code, message, help) = (error.code(), error.to_string(), error.help());
+        let told = match error {
+            ExecError::Store(error) => Error::from(error),
+            _ => Error::new(code, message),
+        };
+        let told = match help {
+            Some(help) => told.with_help(help),
+            None => told,
+        };
+        told.at(place, sql)
+    }
+
+    /// Five characters of SQLSTATE.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> Option<&str> {
+        self.0.help.as_deref()
+    }
+
+    /// Line and column in the statement's text, both from 1.
+    pub fn position(&self) -> Option<Position> {
+        self.0.position
+    }
+
+    /// The line of the statement's text with a caret under the spot; ends with a newline.
+    pub fn excerpt(&self) -> Option<&str> {
+        self.0.excerpt.as_deref()
+    }
+
+    /// The same error for a text in which the statement begins further on: the excerpt is drawn in the whole text.
+    #[must_use]
+    pub fn within(mut self, whole: &str, statement_start: usize) -> Error {
+        if let Some(span) = self.0.span {
+            let start = statement_start as u32;
+            let moved = Span { start: span.start + start, end: span.end + start };
+            self.0.span = None;
+            self.0.excerpt = None;
+            return self.at(Some(moved), whole);
+        }
+        self
+    }
+
+    /// May the same work succeed when it is simply tried again?
+    pub fn is_retryable(&self) -> bool {
+        self.0.code == code::SERIALIZATION_FAILURE
+    }
+}
+
+/// `error[42703]: column "x" does not exist`, then the excerpt and the help.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error[{}]: {}", self.0.code, self.0.message)?;
+        if let Some(excerpt) = &self.0.excerpt {
+            write!(f, "\n{}", excerpt.trim_end())?;
+        }
+        if let Some(help) = &self.0.help {
+            write!(f, "\nhelp: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Error {
+        let message = error.to_string();
+        match error {
+            StoreError::Io { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                    Error::new(code::DISK_FULL, message).with_help("free some space; what was committed is safe")
+                }
+                std::io::ErrorKind::NotFound => Error::new(code::UNDEFINED_FILE, message),
+                _ => Error::new(code::IO_ERROR, message),
+            },
+            StoreError::Corrupt { .. } => {
+                Error::new(code::DATA_CORRUPTED, message).with_help("restore the file from a copy; nothing was changed")
+            }
+            StoreError::Missing { .. } => {
+                Error::new(code::DATA_CORRUPTED, message).with_help("restore the file from a copy; nothing was changed")
+            }
+            StoreError::FormatVersion { .. } => {
+                Error::new(code::FORMAT_VERSION, message).with_help("open it with a newer version of SpectraDB")
+            }
+            StoreError::Locked { .. } => Error::new(code::LOCKED, message)
+                .with_help("close the other process, or use one Database and its sessions"),
+            StoreError::WritesRefused { .. } => Error::new(code::WRITES_REFUSED, message)
+                .with_help("reads still work; close and open the database again"),
+            StoreError::OutcomeUnknown { .. } => Error::new(code::OUTCOME_UNKNOWN, message)
+                .with_help("close and open the database again, then look whether the commit is there"),
+            StoreError::Future { newest, .. } => Error::new(code::INVALID_PARAMETER, message)
+                .with_help(format!("the newest commit is {newest}; current_commit() names it")),
+            StoreError::CatalogChanged => Error::new(code::SERIALIZATION_FAILURE, message).with_help("try again"),
+            StoreError::UnknownTable { .. } => Error::new(code::UNDEFINED_TABLE, message),
+            StoreError::Closed => Error::new(code::CLOSED, message),
+            _ => Error::new(code::IO_ERROR, message),
+        }
+    }
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Error {
+        match error {
+            CommitError::Store(error) => error.into(),
+            CommitError::Conflict { period, .. } => Error::new(
+                code::SERIALIZATION_FAILURE,
+                format!("could not commit: another transaction changed the same key over {period}"),
+            )
+            .with_help("run the transaction again"),
+            CommitError::SchemaChanged { .. } => Error::new(
+                code::SERIALIZATION_FAILURE,
+                "could not commit: a table of the transaction was changed meanwhile",
+            )
+            .with_help("run the transaction again"),
+            _ => Error::new(code::IO_ERROR, error.to_string()),
+        }
+    }
+}
+
+impl From<spectradb_kernel::time::EmptyPeriod> for Error {
+    fn from(error: spectradb_kernel::time::EmptyPeriod) -> Error {
+        Error::new(code::EMPTY_PERIOD, error.to_string())
+            .with_help("valid time is half-open: [from, to) needs from before to")
+    }
+}

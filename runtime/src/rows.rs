@@ -1,0 +1,295 @@
+//! What does a statement give back?
+//!
+//! A query gives [`Rows`]: an iterator that pulls batches from the operators as it goes, so that a large result is never
+//! whole in memory. Every other statement gives a [`Done`]: what it did and how much of it.
+//!
+//! Not here: typed rows of compiled queries (`typed`).
+
+use crate::{
+    error::{Error, Result, code},
+    ops::BoxSource,
+};
+use spectradb_kernel::{
+    Batch, Column, Type, Value,
+    time::{Commit, Date, Timestamp},
+    value::Decimal,
+};
+use std::sync::Arc;
+
+/// A column of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// May it be NULL?
+    pub nullable: bool,
+}
+
+/// What a statement gives back.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The rows of a query.
+    Rows(Rows),
+    /// What another statement did.
+    Done(Done),
+}
+
+impl Outcome {
+    /// The rows, where the statement gave some.
+    ///
+    /// # Errors
+    /// P0002 when the statement gives no rows.
+    pub fn into_rows(self) -> Result<Rows> {
+        match self {
+            Outcome::Rows(rows) => Ok(rows),
+            Outcome::Done(done) => {
+                Err(Error::new(code::NO_DATA, format!("{} gives no rows", done.verb)).with_help("use it for queries"))
+            }
+        }
+    }
+
+    /// How many facts the statement inserted, changed or ended; 0 for a query.
+    pub fn rows_changed(&self) -> u64 {
+        match self {
+            Outcome::Rows(_) => 0,
+            Outcome::Done(done) => done.rows,
+        }
+    }
+}
+
+/// What a statement that gives no rows did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The statement's words, such as `INSERT` or `CREATE TABLE`.
+    pub verb: &'static str,
+    /// Facts inserted, changed, ended or copied.
+    pub rows: u64,
+    /// Parts of facts outside a portion that were stated again.
+    pub leftovers: u64,
+    /// The commit that it became, where it became one at once.
+    pub commit: Option<Commit>,
+    /// Does the statement count rows?
+    pub(crate) counts: bool,
+}
+
+/// `INSERT 3`, `UPDATE 1 (2 leftovers kept)`, `CREATE TABLE`.
+impl std::fmt::Display for Done {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.verb)?;
+        if self.counts {
+            write!(f, " {}", self.rows)?;
+        }
+        match self.leftovers {
+            0 => Ok(()),
+            1 => f.write_str(" (1 leftover kept)"),
+            many => write!(f, " ({many} leftovers kept)"),
+        }
+    }
+}
+
+/// The rows of a query, one after another.
+pub struct Rows {
+    columns: Arc<[OutputColumn]>,
+    source: Option<BoxSource>,
+    batch: Vec<Column>,
+    row_count: usize,
+    next_row: usize,
+    sql: Arc<str>,
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("columns", &self.columns).finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    pub(crate) fn new(columns: Arc<[OutputColumn]>, source: BoxSource, sql: Arc<str>) -> Rows {
+        Rows { columns, source: Some(source), batch: Vec::new(), row_count: 0, next_row: 0, sql }
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &[OutputColumn] {
+        &self.columns
+    }
+
+    /// The next rows by columns: what is left of the batch under way, or the next one. Together with iteration every row
+    /// is given once.
+    ///
+    /// # Errors
+    /// What reading or computing met.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>> {
+        if self.next_row < self.row_count {
+            let rows = self.next_row..self.row_count;
+            self.next_row = self.row_count;
+            let columns = self.batch.iter().map(|column| column.slice(rows.clone())).collect();
+            return Ok(Some(Batch::new(columns, rows.len())));
+        }
+        Ok(self.pull()?.map(Batch::dense))
+    }
+
+    /// All rows that are left.
+    ///
+    /// # Errors
+    /// What reading or computing met.
+    pub fn collect_all(self) -> Result<Vec<Row>> {
+        self.collect()
+    }
+
+    fn pull(&mut self) -> Result<Option<Batch>> {
+        let Some(source) = &mut self.source else { return Ok(None) };
+        match source.next() {
+            Ok(Some(batch)) => Ok(Some(batch)),
+            Ok(None) => {
+                // The operators hold a snapshot: let it go as soon as the last row was given.
+                self.source = None;
+                Ok(None)
+            }
+            Err(error) => {
+                self.source = None;
+                Err(Error::from_exec(error, &self.sql))
+            }
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row>;
+
+    fn next(&mut self) -> Option<Result<Row>> {
+        while self.next_row >= self.row_count {
+            match self.pull() {
+                Ok(None) => return None,
+                Ok(Some(batch)) => {
+                    self.row_count = batch.len();
+                    self.next_row = 0;
+                    self.batch = batch.into_columns();
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        let row = self.next_row;
+        self.next_row += 1;
+        let values = self.batch.iter().map(|column| column.value(row)).collect();
+        Some(Ok(Row { columns: self.columns.clone(), values }))
+    }
+}
+
+/// One row of a result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    columns: Arc<[OutputColumn]>,
+    values: Vec<Value>,
+}
+
+impl Row {
+    /// The columns.
+    pub fn columns(&self) -> &[OutputColumn] {
+        &self.columns
+    }
+
+    /// The values, in the columns' order.
+    pub fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    /// The values, owned.
+    pub fn into_values(self) -> Vec<Value> {
+        self.values
+    }
+
+    /// A column's value as a Rust type, by position or name: `row.get::<i64>("id")`, `row.get::<Option<String>>(2)`.
+    ///
+    /// # Errors
+    /// 42703 when there is no such column; 42804 when its value is of another type; 22004 when it is NULL and the type is
+    /// not an `Option`.
+    pub fn get<T: FromValue>(&self, column: impl ColumnIndex) -> Result<T> {
+        let column_idx = column.column_idx(&self.columns)?;
+        T::from_value(&self.values[column_idx]).map_err(|expected| {
+            let name = &self.columns[column_idx].name;
+            if self.values[column_idx].is_null() {
+                return Error::new(code::NULL_NOT_ALLOWED, format!("column \"{name}\" is NULL in this row"))
+                    .with_help("ask for an Option");
+            }
+            let message = format!("column \"{name}\" is of type {}, not {expected}", self.columns[column_idx].ty);
+            Error::new(code::DATATYPE_MISMATCH, message)
+        })
+    }
+}
+
+/// A position or a name of a column.
+pub trait ColumnIndex {
+    /// The position among the columns.
+    ///
+    /// # Errors
+    /// 42703 when there is none.
+    fn column_idx(&self, columns: &[OutputColumn]) -> Result<usize>;
+}
+
+impl ColumnIndex for usize {
+    fn column_idx(&self, columns: &[OutputColumn]) -> Result<usize> {
+        if *self < columns.len() {
+            return Ok(*self);
+        }
+        let message = format!("column {self} does not exist: the row has {} columns, counted from 0", columns.len());
+        Err(Error::new(code::UNDEFINED_COLUMN, message))
+    }
+}
+
+impl ColumnIndex for &str {
+    fn column_idx(&self, columns: &[OutputColumn]) -> Result<usize> {
+        columns.iter().position(|column| column.name == *self).ok_or_else(|| {
+            let error = Error::new(code::UNDEFINED_COLUMN, format!("column \"{self}\" is not in the result"));
+            match spectradb_grammar::diag::nearest(self, columns.iter().map(|column| column.name.as_str())) {
+                Some(near) => error.with_help(format!("a column named \"{near}\" is")),
+                None => error,
+            }
+        })
+    }
+}
+
+/// A Rust type that a value can be read as.
+pub trait FromValue: Sized {
+    /// The value as this type.
+    ///
+    /// # Errors
+    /// The name of the SQL type that was expected.
+    fn from_value(value: &Value) -> std::result::Result<Self, &'static str>;
+}
+
+macro_rules! from_value {
+    ($($native:ty, $name:literal, $pattern:pat => $read:expr;)*) => {$(
+        impl FromValue for $native {
+            fn from_value(value: &Value) -> std::result::Result<$native, &'static str> {
+                match value {
+                    $pattern => Ok($read),
+                    _ => Err($name),
+                }
+            }
+        }
+    )*};
+}
+from_value! {
+    bool, "boolean", Value::Boolean(value) => *value;
+    i64, "integer", Value::Integer(value) => *value;
+    f64, "real", Value::Real(value) => *value;
+    Decimal, "numeric", Value::Numeric(value) => *value;
+    String, "text", Value::Text(value) | Value::Json(value) => value.clone();
+    Vec<u8>, "blob", Value::Blob(value) => value.clone();
+    Date, "date", Value::Date(value) => *value;
+    Timestamp, "timestamp", Value::Timestamp(value) => *value;
+}
+
+impl FromValue for Value {
+    fn from_value(value: &Value) -> std::result::Result<Value, &'static str> {
+        Ok(value.clone())
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &Value) -> std::result::Result<Option<T>, &'static str> {
+        if value.is_null() { Ok(None) } else { T::from_value(value).map(Some) }
+    }
+}

@@ -1,0 +1,357 @@
+//! How does one thread talk to the database?
+//!
+//! A [`Session`] runs statements one after another. Outside BEGIN ... COMMIT each statement is a transaction of its own:
+//! it reads the newest commit, and if another commit got in its way it is simply run again. Inside, all statements read
+//! the snapshot of BEGIN and their own writes; an error ends the transaction, as in PostgreSQL, and nothing but ROLLBACK
+//! is accepted until it is ended.
+//!
+//! Not here: what a transaction has changed (`txn`), carrying out a bound statement (`statement`).
+
+use crate::{
+    catalog::bind_statement,
+    db::Shared,
+    error::{Error, Result, code},
+    ops::Tuning,
+    params::Params,
+    rows::{Outcome, Rows},
+    txn::{Changed, Txn, TxnView},
+};
+use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter};
+use spectradb_kernel::time::Commit;
+use spectradb_store::{Snapshot, Store, error::CommitError};
+use std::{cell::RefCell, sync::Arc};
+
+/// A statement outside a transaction is run again so often when other commits get in its way.
+const AUTOCOMMIT_ATTEMPTS_MAX: u32 = 64;
+
+/// One thread's conversation with a database.
+pub struct Session {
+    shared: Arc<Shared>,
+    state: State,
+    execution: Execution,
+}
+
+/// How queries are carried out; it never changes what they answer, and the tests hold it to that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Execution {
+    /// Are plans rewritten to be fast?
+    pub(crate) rewrites: bool,
+    /// How operators work.
+    pub(crate) tuning: Tuning,
+}
+
+impl Default for Execution {
+    fn default() -> Execution {
+        Execution { rewrites: true, tuning: Tuning::default() }
+    }
+}
+
+enum State {
+    /// Each statement is a transaction.
+    Autocommit,
+    /// BEGIN was said.
+    Active(Txn),
+    /// A statement after BEGIN failed.
+    Failed,
+}
+
+/// A statement that was parsed and bound once and is run many times.
+pub struct Prepared {
+    sql: Arc<str>,
+    statement: ast::Statement,
+    plan: Arc<CheckedPlan>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("in_transaction", &self.in_transaction()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Prepared").field(&self.sql).finish()
+    }
+}
+
+impl Session {
+    pub(crate) fn new(shared: Arc<Shared>) -> Session {
+        Session { shared, state: State::Autocommit, execution: Execution::default() }
+    }
+
+    /// Carries queries out in another way: without rewrites, in batches of so many rows. For tests that compare.
+    #[doc(hidden)]
+    pub fn set_execution(&mut self, rewrites: bool, batch_rows: usize) {
+        self.execution = Execution { rewrites, tuning: Tuning { batch_rows: batch_rows.max(1) } };
+    }
+
+    /// Runs one statement with parameters.
+    ///
+    /// # Errors
+    /// The language's, the data's, the store's; 42601 when the text holds more than one statement.
+    pub fn execute<'p>(&mut self, sql: &str, params: impl Into<Params<'p>>) -> Result<Outcome> {
+        let text: Arc<str> = sql.into();
+        let result = self.execute_text(&text, params.into());
+        self.after(result)
+    }
+
+    /// Runs one or more statements and gives the last one's outcome. Parameters are allowed for a single statement.
+    ///
+    /// # Errors
+    /// The first error; statements before it have taken place.
+    pub fn run(&mut self, sql: &str, params: Params<'_>) -> Result<Outcome> {
+        if !matches!(params, Params::None) {
+            return self.execute(sql, params);
+        }
+        let mut splitter = Splitter::new();
+        splitter.push(sql);
+        let mut last = None;
+        let mut read_to = 0;
+        while let Some(piece) = splitter.next_piece().or_else(|| splitter.finish()) {
+            let piece = piece.map_err(|diag| Error::from_diag(diag, sql))?;
+            let start = read_to + sql[read_to..].find(&piece.text).unwrap_or(0);
+            read_to = start + piece.text.len();
+            let text: Arc<str> = piece.text.into();
+            let result = self.execute_text(&text, Params::None);
+            last = Some(self.after(result).map_err(|error| error.within(sql, start))?);
+        }
+        last.ok_or_else(|| Error::new(SYNTAX, "there is no statement"))
+    }
+
+    /// Runs a query and gives its rows.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; P0002 when the statement is not a query.
+    pub fn query<'p>(&mut self, sql: &str, params: impl Into<Params<'p>>) -> Result<Rows> {
+        self.execute(sql, params)?.into_rows()
+    }
+
+    /// Parses and binds a statement to run it many times.
+    ///
+    /// # Errors
+    /// The language's.
+    pub fn prepare(&mut self, sql: &str) -> Result<Prepared> {
+        let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
+        let snapshot = self.read_snapshot();
+        let plan = bind_statement(&statement, sql, &snapshot, self.execution)?;
+        Ok(Prepared { sql: sql.into(), statement, plan })
+    }
+
+    /// Runs a prepared statement. When tables have changed since, it is bound anew first.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    pub fn execute_prepared<'p>(&mut self, prepared: &mut Prepared, params: impl Into<Params<'p>>) -> Result<Outcome> {
+        let params = params.into();
+        let sql = prepared.sql.clone();
+        let result = self.attempt(&sql, |session, snapshot| {
+            if prepared.plan.catalog_version != snapshot.catalog().version {
+                prepared.plan = bind_statement(&prepared.statement, &prepared.sql, snapshot, session.execution)?;
+            }
+            let plan = prepared.plan.clone();
+            session.run_plan(&plan, &sql, params, snapshot)
+        });
+        self.after(result)
+    }
+
+    /// Is a transaction open (perhaps one that failed)?
+    pub fn in_transaction(&self) -> bool {
+        !matches!(self.state, State::Autocommit)
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// 25001 when one is open.
+    pub fn begin(&mut self) -> Result<()> {
+        match self.state {
+            State::Autocommit => {
+                let snapshot = self.shared.store.snapshot();
+                self.state = State::Active(self.new_txn(snapshot));
+                Ok(())
+            }
+            State::Active(_) | State::Failed => {
+                Err(Error::new(code::ACTIVE_TRANSACTION, "a transaction is open already")
+                    .with_help("COMMIT or ROLLBACK it first"))
+            }
+        }
+    }
+
+    /// Commits the open transaction; answers its commit, or `None` when it changed nothing.
+    ///
+    /// # Errors
+    /// 25P01 when none is open, 25P02 when it failed before (it is rolled back), 40001 when another commit got in its way,
+    /// or the store's.
+    pub fn commit(&mut self) -> Result<Option<Commit>> {
+        match std::mem::replace(&mut self.state, State::Autocommit) {
+            State::Active(txn) => self.commit_txn(txn).map_err(Error::from),
+            State::Failed => Err(Error::new(
+                code::IN_FAILED_TRANSACTION,
+                "the transaction failed before and has been rolled back instead",
+            )
+            .with_help("run it again from BEGIN")),
+            State::Autocommit => Err(no_transaction()),
+        }
+    }
+
+    /// Forgets the open transaction.
+    ///
+    /// # Errors
+    /// 25P01 when none is open.
+    pub fn rollback(&mut self) -> Result<()> {
+        match std::mem::replace(&mut self.state, State::Autocommit) {
+            State::Active(_) | State::Failed => Ok(()),
+            State::Autocommit => Err(no_transaction()),
+        }
+    }
+
+    /// The newest commit that the session sees.
+    pub fn current_commit(&self) -> Commit {
+        self.read_snapshot().commit()
+    }
+
+    /// What a query of this session reads now: the open transaction's view or the newest commit.
+    pub(crate) fn view(&self) -> TxnView {
+        match &self.state {
+            State::Active(txn) => txn.view(),
+            State::Autocommit | State::Failed => self.new_txn(self.shared.store.snapshot()).view(),
+        }
+    }
+
+    /// Runs a change in the open transaction, or in one of its own that is run again while other commits get in its way.
+    ///
+    /// # Errors
+    /// The change's, 40001, or the store's.
+    pub(crate) fn change(
+        &mut self,
+        mut change: impl FnMut(&mut Txn) -> Result<Changed>,
+    ) -> Result<(Changed, Option<Commit>)> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let snapshot = self.read_snapshot();
+            match self.change_on(&snapshot, &mut change) {
+                Err(error) if error.is_retryable() && !self.in_transaction() && attempts < AUTOCOMMIT_ATTEMPTS_MAX => {}
+                result => return self.after(result),
+            }
+        }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.shared.store
+    }
+
+    pub(crate) fn execution(&self) -> Execution {
+        self.execution
+    }
+
+    /// Has a statement of the open transaction failed?
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed)
+    }
+
+    fn read_snapshot(&self) -> Snapshot {
+        match &self.state {
+            State::Active(txn) => txn.snapshot().clone(),
+            State::Autocommit | State::Failed => self.shared.store.snapshot(),
+        }
+    }
+
+    fn new_txn(&self, snapshot: Snapshot) -> Txn {
+        let now = self.shared.store.clock().now().max(snapshot.instant());
+        Txn::new(snapshot, now)
+    }
+
+    fn commit_txn(&self, txn: Txn) -> Result<Option<Commit>, CommitError> {
+        let Some(write) = txn.into_write() else { return Ok(None) };
+        Ok(Some(self.shared.store.commit(write)?.commit))
+    }
+
+    /// An error inside a transaction ends it; a second BEGIN changes nothing.
+    fn after<T>(&mut self, result: Result<T>) -> Result<T> {
+        let ends = result.as_ref().is_err_and(|error| error.code() != code::ACTIVE_TRANSACTION);
+        if ends && matches!(self.state, State::Active(_)) {
+            self.state = State::Failed;
+        }
+        result
+    }
+
+    fn execute_text(&mut self, sql: &Arc<str>, params: Params<'_>) -> Result<Outcome> {
+        let statement: RefCell<Option<ast::Statement>> = RefCell::new(None);
+        self.attempt(sql, |session, snapshot| {
+            let cached = session.shared.cached_plan(sql, snapshot.catalog().version);
+            let plan = match cached.filter(|_| session.execution.rewrites) {
+                Some(plan) => plan,
+                None => {
+                    let mut statement = statement.borrow_mut();
+                    let statement = match &mut *statement {
+                        Some(statement) => statement,
+                        empty => empty.insert(parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?),
+                    };
+                    let plan = bind_statement(statement, sql, snapshot, session.execution)?;
+                    if session.execution.rewrites {
+                        session.shared.keep_plan(sql, &plan);
+                    }
+                    plan
+                }
+            };
+            session.run_plan(&plan, sql, params, snapshot)
+        })
+    }
+
+    /// Runs a statement against the session's snapshot; outside a transaction again and again while other commits get in
+    /// its way.
+    fn attempt(
+        &mut self,
+        sql: &Arc<str>,
+        mut run: impl FnMut(&mut Session, &Snapshot) -> Result<Outcome>,
+    ) -> Result<Outcome> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let snapshot = self.read_snapshot();
+            // Asked before the statement runs: a COMMIT that fails leaves no transaction, and must not be run again.
+            let autocommit = matches!(self.state, State::Autocommit);
+            match run(self, &snapshot) {
+                Err(error) if error.is_retryable() && autocommit && attempts < AUTOCOMMIT_ATTEMPTS_MAX => {}
+                result => return result.map_err(|error| error.at(None, sql)),
+            }
+        }
+    }
+
+    /// What a query sees that was bound under a snapshot.
+    pub(crate) fn view_on(&self, snapshot: &Snapshot) -> TxnView {
+        match &self.state {
+            State::Active(txn) => txn.view(),
+            State::Autocommit | State::Failed => self.new_txn(snapshot.clone()).view(),
+        }
+    }
+
+    /// As [`Session::change`], on the snapshot that the statement was bound under.
+    pub(crate) fn change_on(
+        &mut self,
+        snapshot: &Snapshot,
+        mut change: impl FnMut(&mut Txn) -> Result<Changed>,
+    ) -> Result<(Changed, Option<Commit>)> {
+        match &mut self.state {
+            State::Active(txn) => Ok((change(txn)?, None)),
+            State::Failed => Err(in_failed_transaction()),
+            State::Autocommit => {
+                let mut txn = self.new_txn(snapshot.clone());
+                let changed = change(&mut txn)?;
+                let commit = self.commit_txn(txn)?;
+                Ok((changed, commit))
+            }
+        }
+    }
+}
+
+fn no_transaction() -> Error {
+    Error::new(code::NO_ACTIVE_TRANSACTION, "no transaction is open").with_help("BEGIN opens one")
+}
+
+/// The error of every statement after a failed one.
+pub(crate) fn in_failed_transaction() -> Error {
+    Error::new(code::IN_FAILED_TRANSACTION, "the transaction has failed; nothing is done until it is ended")
+        .with_help("ROLLBACK ends it")
+}

@@ -1,0 +1,293 @@
+//! How is one bound statement carried out?
+//!
+//! Queries become operators and are handed out as rows. Statements that write read their source to the end, then change
+//! the transaction: a statement never sees its own writes, and one that fails has changed nothing.
+//!
+//! Not here: parsing, binding and transactions (`session`), what a change means (`txn`).
+
+use crate::{
+    catalog::bind_statement,
+    error::{Error, Result, code},
+    explain, interp,
+    ops::{BoxSource, Tuning, Values},
+    params::Params,
+    rows::{Done, Outcome, OutputColumn, Rows},
+    session::{Execution, Session, in_failed_transaction},
+    transfer,
+    txn::{Changed, TxnView},
+};
+use spectradb_grammar::{
+    parse,
+    plan::{CheckedPlan, Expr, Field, Node, QueryPlan, Statement},
+};
+use spectradb_kernel::{
+    Batch, Column, Period, Type, Value,
+    schema::TableSchema,
+    time::{Commit, Micros, Timestamp},
+};
+use spectradb_store::{NewColumn, NewTable, Snapshot};
+use std::sync::Arc;
+
+impl Session {
+    /// Carries a plan out on the snapshot that it was bound under.
+    pub(crate) fn run_plan(
+        &mut self,
+        plan: &CheckedPlan,
+        sql: &Arc<str>,
+        params: Params<'_>,
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
+        if self.has_failed() && !matches!(plan.statement, Statement::Commit | Statement::Rollback) {
+            return Err(in_failed_transaction());
+        }
+        let params = params.resolve(&plan.params)?;
+        let tuning = self.execution().tuning;
+        match &plan.statement {
+            Statement::Query(query) => {
+                let view = self.view_on(snapshot);
+                let source = Run { params: &params, view: &view, sql, tuning }.open(query)?;
+                Ok(Outcome::Rows(Rows::new(output_columns(query), source, sql.clone())))
+            }
+            Statement::Insert { table, source } => {
+                let outcome = self.change_on(snapshot, |txn| {
+                    let view = txn.view();
+                    let batches = Run { params: &params, view: &view, sql, tuning }.collect(source)?;
+                    drop(view);
+                    let mut changed = Changed::default();
+                    for batch in batches {
+                        let mut columns = batch.into_columns();
+                        let bounds = columns.split_off(columns.len() - 2);
+                        changed.rows += txn.insert(table, columns, periods(&bounds[0], &bounds[1])?)?.rows;
+                    }
+                    Ok(changed)
+                })?;
+                Ok(done("INSERT", Some(outcome)))
+            }
+            Statement::Update { table, source, portion } => {
+                let outcome = self.change_on(snapshot, |txn| {
+                    let view = txn.view();
+                    let run = Run { params: &params, view: &view, sql, tuning };
+                    let portion = run.portion(portion.as_ref(), &source.subplans)?;
+                    let batches = run.collect(source)?;
+                    drop(view);
+                    txn.update(table, batches, portion)
+                })?;
+                Ok(done("UPDATE", Some(outcome)))
+            }
+            Statement::Delete { table, source, portion } => {
+                let outcome = self.change_on(snapshot, |txn| {
+                    let view = txn.view();
+                    let run = Run { params: &params, view: &view, sql, tuning };
+                    let portion = run.portion(portion.as_ref(), &source.subplans)?;
+                    let batches = run.collect(source)?;
+                    drop(view);
+                    txn.delete(table, batches, portion)
+                })?;
+                Ok(done("DELETE", Some(outcome)))
+            }
+            Statement::CreateTable { table, if_not_exists: _, exists } => {
+                self.no_transaction_for("CREATE TABLE")?;
+                if !exists {
+                    self.store().create_table(new_table(table), snapshot.catalog().version)?;
+                }
+                Ok(done("CREATE TABLE", None))
+            }
+            Statement::DropTable { tables } => {
+                self.no_transaction_for("DROP TABLE")?;
+                let mut version = snapshot.catalog().version;
+                for table in tables {
+                    self.store().drop_table(table.id, version)?;
+                    version = self.store().catalog().version;
+                }
+                Ok(done("DROP TABLE", None))
+            }
+            Statement::Begin => {
+                self.begin()?;
+                Ok(done("BEGIN", None))
+            }
+            Statement::Commit => {
+                let commit = self.commit()?;
+                Ok(Outcome::Done(Done { verb: "COMMIT", rows: 0, leftovers: 0, commit, counts: false }))
+            }
+            Statement::Rollback => {
+                self.rollback()?;
+                Ok(done("ROLLBACK", None))
+            }
+            Statement::Explain(statement) => Ok(texts(&["plan"], explain::lines(statement), sql)),
+            Statement::ShowTables => {
+                let names = snapshot.catalog().tables.iter().map(|table| vec![table.name.clone()]);
+                let mut names: Vec<Vec<String>> = names.collect();
+                names.sort();
+                Ok(texts(&["table"], names, sql))
+            }
+            Statement::Describe(table) => {
+                Ok(texts(&["column", "type", "null", "key", "default"], describe(table), sql))
+            }
+            Statement::CopyFrom { table, columns, path, format } => {
+                let outcome =
+                    self.change_on(snapshot, |txn| transfer::copy_from(txn, table, columns.as_deref(), path, format))?;
+                Ok(done("COPY", Some(outcome)))
+            }
+            Statement::CopyTo { source, path, format } => {
+                let view = self.view_on(snapshot);
+                let opened = Run { params: &params, view: &view, sql, tuning }.open(source)?;
+                let rows = Rows::new(output_columns(source), opened, sql.clone());
+                let rows = transfer::copy_to(rows, path, format)?;
+                Ok(done("COPY", Some((Changed { rows, leftovers: 0 }, None))))
+            }
+        }
+    }
+
+    fn no_transaction_for(&self, verb: &str) -> Result<()> {
+        if self.in_transaction() {
+            let message = format!("{verb} cannot run inside a transaction");
+            return Err(Error::new(code::DDL_IN_TRANSACTION, message).with_help("COMMIT or ROLLBACK first"));
+        }
+        Ok(())
+    }
+}
+
+fn done(verb: &'static str, outcome: Option<(Changed, Option<Commit>)>) -> Outcome {
+    let counts = outcome.is_some();
+    let (changed, commit) = outcome.unwrap_or_default();
+    Outcome::Done(Done { verb, rows: changed.rows, leftovers: changed.leftovers, commit, counts })
+}
+
+fn output_columns(query: &QueryPlan) -> Arc<[OutputColumn]> {
+    let column = |field: &Field| OutputColumn { name: field.name.clone(), ty: field.ty, nullable: field.nullable };
+    query.root.fields.iter().map(column).collect()
+}
+
+/// What a statement's queries are given: parameters and the state they read.
+struct Run<'a> {
+    params: &'a [Value],
+    view: &'a TxnView,
+    sql: &'a str,
+    tuning: Tuning,
+}
+
+impl Run<'_> {
+    fn context(&self) -> interp::ExecContext<'_> {
+        interp::ExecContext {
+            reader: self.view,
+            params: self.params,
+            now: Timestamp(self.view.now()),
+            tuning: self.tuning,
+        }
+    }
+
+    fn open(&self, query: &QueryPlan) -> Result<BoxSource> {
+        interp::build(query, &self.context()).map_err(|error| Error::from_exec(error, self.sql))
+    }
+
+    /// All rows at once: a statement that writes reads its source to the end before it changes anything.
+    fn collect(&self, query: &QueryPlan) -> Result<Vec<Batch>> {
+        let mut source = self.open(query)?;
+        let mut batches = Vec::new();
+        while let Some(batch) = source.next().map_err(|error| Error::from_exec(error, self.sql))? {
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
+
+    /// The period of FOR PORTION OF.
+    fn portion(&self, portion: Option<&(Expr, Expr)>, subplans: &[Node]) -> Result<Option<Period>> {
+        let Some((from, to)) = portion else { return Ok(None) };
+        let point = |expr: &Expr| -> Result<Micros> {
+            let value =
+                interp::constant(expr, subplans, &self.context()).map_err(|error| Error::from_exec(error, self.sql))?;
+            match value {
+                Value::Timestamp(at) => Ok(at.0),
+                _ => Err(Error::new(code::NULL_NOT_ALLOWED, "an end of the portion is NULL")
+                    .with_help("use '-infinity' and 'infinity' for open ends")
+                    .at(Some(expr.span), self.sql)),
+            }
+        };
+        let (start, end) = (point(from)?, point(to)?);
+        period(start, end).map(Some).map_err(|error| error.at(Some(from.span.to(to.span)), self.sql))
+    }
+}
+
+/// The valid periods of new facts.
+pub(crate) fn periods(from: &Column, to: &Column) -> Result<Vec<Period>> {
+    if from.has_nulls() || to.has_nulls() {
+        return Err(Error::new(code::NULL_NOT_ALLOWED, "an end of a valid period is NULL")
+            .with_help("use '-infinity' and 'infinity' for open ends"));
+    }
+    let (starts, ends) = (from.i64s(), to.i64s());
+    (0..from.len()).map(|row| period(starts.at(row), ends.at(row))).collect()
+}
+
+/// A valid period, or an error that names its ends.
+fn period(from: Micros, to: Micros) -> Result<Period> {
+    Period::new(from, to).map_err(|empty| {
+        let message = format!(
+            "a valid period must end after it begins, and this one is from {} to {}",
+            Timestamp(empty.from),
+            Timestamp(empty.to)
+        );
+        Error::new(code::EMPTY_PERIOD, message).with_help("periods are half-open: the end is the first instant after")
+    })
+}
+
+/// The one value of a query without parameters, such as a column's default.
+pub(crate) fn evaluate(sql: &str, view: &TxnView) -> Result<Value> {
+    let execution = Execution::default();
+    let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
+    let plan = bind_statement(&statement, sql, view.snapshot(), execution)?;
+    let Statement::Query(query) = &plan.statement else {
+        return Err(Error::new(code::NO_DATA, "only a query has a value"));
+    };
+    let run = Run { params: &[], view, sql, tuning: execution.tuning };
+    let batches = run.collect(query)?;
+    Ok(batches.first().map_or(Value::Null, |batch| batch.column(0).value(0)))
+}
+
+fn new_table(table: &TableSchema) -> NewTable {
+    let column = |column: &spectradb_kernel::schema::ColumnSchema| NewColumn {
+        name: column.name.clone(),
+        ty: column.ty,
+        nullable: column.nullable,
+        default: column.default.clone(),
+        hidden: column.hidden,
+    };
+    NewTable {
+        name: table.name.clone(),
+        kind: table.kind,
+        columns: table.columns.iter().map(column).collect(),
+        key: table.key.clone(),
+    }
+}
+
+/// A result of TEXT columns that is known whole.
+fn texts(names: &[&str], rows: Vec<Vec<String>>, sql: &Arc<str>) -> Outcome {
+    let columns: Arc<[OutputColumn]> =
+        names.iter().map(|name| OutputColumn { name: (*name).to_owned(), ty: Type::Text, nullable: false }).collect();
+    let row_count = rows.len();
+    let mut values: Vec<Vec<Value>> = vec![Vec::with_capacity(row_count); names.len()];
+    for row in rows {
+        row.into_iter().zip(&mut values).for_each(|(text, column)| column.push(Value::Text(text)));
+    }
+    let columns_of_values = values.iter().map(|column| Column::from_values(Type::Text, column)).collect();
+    let source = Values::new(vec![Batch::new(columns_of_values, row_count)]);
+    Outcome::Rows(Rows::new(columns, Box::new(source), sql.clone()))
+}
+
+fn describe(table: &TableSchema) -> Vec<Vec<String>> {
+    let key = |column_idx: usize| match table.key.iter().position(|key| *key == column_idx) {
+        Some(at) if table.key.len() > 1 => format!("{}", at + 1),
+        Some(_) => "key".to_owned(),
+        None => String::new(),
+    };
+    table
+        .columns
+        .iter()
+        .enumerate()
+        .filter(|(_, column)| !column.hidden)
+        .map(|(column_idx, column)| {
+            let nullable = if column.nullable { "yes" } else { "no" };
+            let default = column.default.clone().unwrap_or_default();
+            vec![column.name.clone(), column.ty.to_string(), nullable.to_owned(), key(column_idx), default]
+        })
+        .collect()
+}
