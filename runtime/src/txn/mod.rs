@@ -28,13 +28,13 @@ use spectradb_store::{Snapshot, error::StoreError, fact::Write, scan::ScanSpec};
 use std::sync::Arc;
 
 /// One transaction.
-pub struct Txn {
+pub(crate) struct Txn {
     view: TxnView,
 }
 
 /// What a transaction sees at one moment; it stays as it is when the transaction goes on.
 #[derive(Clone)]
-pub struct TxnView {
+pub(crate) struct TxnView {
     snapshot: Snapshot,
     now: Micros,
     changes: Arc<HashMap<TableId, TableChanges>>,
@@ -60,12 +60,12 @@ struct OldFacts {
 
 impl TxnView {
     /// The snapshot it reads.
-    pub fn snapshot(&self) -> &Snapshot {
+    pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
     }
 
     /// What `now()` says.
-    pub fn now(&self) -> Micros {
+    pub(crate) fn now(&self) -> Micros {
         self.now
     }
 }
@@ -99,17 +99,17 @@ impl TableReader for TxnView {
 
 impl Txn {
     /// A transaction on a snapshot; `now` is what `now()` says throughout.
-    pub fn new(snapshot: Snapshot, now: Micros) -> Txn {
+    pub(crate) fn new(snapshot: Snapshot, now: Micros) -> Txn {
         Txn { view: TxnView { snapshot, now, changes: Arc::default() } }
     }
 
     /// The snapshot it reads.
-    pub fn snapshot(&self) -> &Snapshot {
+    pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.view.snapshot
     }
 
     /// What a statement that begins now sees.
-    pub fn view(&self) -> TxnView {
+    pub(crate) fn view(&self) -> TxnView {
         self.view.clone()
     }
 
@@ -118,7 +118,12 @@ impl Txn {
     ///
     /// # Errors
     /// 23502, 23505, or the store's.
-    pub fn insert(&mut self, table: &Arc<TableSchema>, columns: Vec<Column>, periods: Vec<Period>) -> Result<Changed> {
+    pub(crate) fn insert(
+        &mut self,
+        table: &Arc<TableSchema>,
+        columns: Vec<Column>,
+        periods: Vec<Period>,
+    ) -> Result<Changed> {
         let columns = self.with_hidden(table, columns, periods.len())?;
         check_not_null(table, &columns)?;
         let keys = encode_keys(table, &columns, periods.len());
@@ -134,7 +139,7 @@ impl Txn {
     ///
     /// # Errors
     /// 23502, 23505, 22000 for an empty portion, or the store's.
-    pub fn update(
+    pub(crate) fn update(
         &mut self,
         table: &Arc<TableSchema>,
         batches: Vec<Batch>,
@@ -176,7 +181,7 @@ impl Txn {
     ///
     /// # Errors
     /// None of its own.
-    pub fn delete(
+    pub(crate) fn delete(
         &mut self,
         table: &Arc<TableSchema>,
         batches: Vec<Batch>,
@@ -199,7 +204,7 @@ impl Txn {
     }
 
     /// Everything that it would commit; `None` when that is nothing.
-    pub fn into_write(self) -> Option<Write> {
+    pub(crate) fn into_write(self) -> Option<Write> {
         let mut write = Write {
             snapshot: self.view.snapshot.commit(),
             catalog_version: self.view.snapshot.catalog().version,
