@@ -114,7 +114,10 @@ fn a_killed_shell_loses_nothing_acknowledged_and_shows_nothing_half() {
         assert_eq!(commit, counter + 1, "kill {kill}: one commit for each transaction");
         assert_eq!(answers[2], format!("{},{counter},0,{counter}", 2 * counter), "kill {kill}: pairs are whole");
         let past = random.below(counter + 1);
-        let history = ask(&path, &format!("SELECT count(*) FROM pairs AS OF {}; SELECT n FROM counter AS OF {};", past + 1, past + 1));
+        let history = ask(
+            &path,
+            &format!("SELECT count(*) FROM pairs AS OF {}; SELECT n FROM counter AS OF {};", past + 1, past + 1),
+        );
         assert_eq!(history, [format!("{}", 2 * past), format!("{past}")], "kill {kill}: the past is whole");
         done = counter;
     }
