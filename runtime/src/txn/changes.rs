@@ -12,6 +12,7 @@ use spectradb_kernel::{
     Batch, Column, Period, Type,
     column::ColumnBuilder,
     key,
+    rectangle::{self, Leftover},
     schema::{TableId, TableSchema},
     time::{Commit, Micros},
 };
@@ -246,14 +247,13 @@ impl TableChanges {
         for (key, ended) in &ended {
             let mut written = own.remove(key.as_slice()).unwrap_or_default();
             written.sort_unstable();
-            for fact in ended {
-                facts.push(FactId { key: key.clone(), valid_from: fact.period.from(), commit: fact.commit });
-                // What a fact covered and nothing of this commit covers is deleted: the ledger says so.
-                for gap in gaps(fact.period, &written) {
-                    let values = key::decode(key, &key_types).expect("the key was encoded here");
-                    key_builders.iter_mut().zip(&values).for_each(|(builder, value)| builder.push(value));
-                    periods.push(gap);
-                }
+            let id = |fact: &Ended| FactId { key: key.clone(), valid_from: fact.period.from(), commit: fact.commit };
+            facts.extend(ended.iter().map(id));
+            // What a fact covered and nothing of this commit covers is deleted: the ledger says so.
+            for gap in uncovered(ended, &written) {
+                let values = key::decode(key, &key_types).expect("the key was encoded here");
+                key_builders.iter_mut().zip(&values).for_each(|(builder, value)| builder.push(value));
+                periods.push(gap.period);
             }
         }
         write.superseded.push(Superseded { table, facts });
@@ -280,18 +280,14 @@ impl Piece {
     }
 }
 
-/// The stretches of a period that no sorted, disjoint cover covers.
-fn gaps(period: Period, cover: &[Period]) -> Vec<Period> {
-    let mut gaps = Vec::new();
-    let mut from = period.from();
-    for covered in cover.iter().filter(|covered| covered.overlaps(period)) {
-        if let Ok(gap) = Period::new(from, covered.from()) {
-            gaps.push(gap);
-        }
-        from = from.max(covered.to());
-    }
-    gaps.extend(Period::new(from, period.to()).ok());
-    gaps
+/// The stretches of each ended fact that no written period covers, with the fact's position.
+fn uncovered(ended: &[Ended], written: &[Period]) -> Vec<Leftover> {
+    let cut = rectangle::supersede(ended.iter().map(|fact| fact.period), written.iter().copied());
+    let untouched = (0..ended.len()).filter(|of| cut.superseded.binary_search(of).is_err());
+    let mut left: Vec<Leftover> = untouched.map(|of| Leftover { of, period: ended[of].period }).collect();
+    left.extend(cut.leftovers);
+    left.sort_unstable_by_key(|left| (left.of, left.period));
+    left
 }
 
 fn is_in_valid_scope(scope: &ValidScope, period: Period) -> bool {
@@ -325,11 +321,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gaps_are_what_is_left_uncovered() {
+    fn what_ends_and_is_not_covered_is_deleted() {
         let period = |from, to| Period::new(from, to).expect("not empty");
-        assert_eq!(gaps(period(0, 10), &[]), [period(0, 10)]);
-        assert_eq!(gaps(period(0, 10), &[period(0, 10)]), []);
-        assert_eq!(gaps(period(0, 10), &[period(2, 4), period(6, 8)]), [period(0, 2), period(4, 6), period(8, 10)]);
-        assert_eq!(gaps(period(0, 10), &[period(-5, 3), period(9, 12)]), [period(3, 9)]);
+        let ended = |from, to| Ended { period: period(from, to), commit: 1 };
+        let gaps = |ended: &[Ended], written: &[Period]| -> Vec<Period> {
+            uncovered(ended, written).into_iter().map(|left| left.period).collect()
+        };
+        assert_eq!(gaps(&[ended(0, 10)], &[]), [period(0, 10)]);
+        assert_eq!(gaps(&[ended(0, 10)], &[period(0, 10)]), []);
+        assert_eq!(gaps(&[ended(0, 10)], &[period(2, 4), period(6, 8)]), [period(0, 2), period(4, 6), period(8, 10)]);
+        assert_eq!(gaps(&[ended(0, 4), ended(6, 9)], &[period(-5, 3), period(20, 30)]), [period(3, 4), period(6, 9)]);
     }
 }

@@ -227,29 +227,21 @@ impl Txn {
 
     /// Ends facts and states their leftovers again; answers how many leftovers there are.
     fn end(&mut self, table: &Arc<TableSchema>, old: &OldFacts, portion: Option<Period>) -> u64 {
-        let mut rows: Vec<u32> = Vec::new();
-        let mut periods: Vec<Period> = Vec::new();
-        if let Some(portion) = portion {
-            for (row, period) in old.periods.iter().enumerate() {
-                let (before, after) = period.outside(portion);
-                for left in [before, after].into_iter().flatten() {
-                    rows.push(row as u32);
-                    periods.push(left);
-                }
-            }
-        }
+        let cut = rectangle::supersede(old.periods.iter().copied(), [portion.unwrap_or(Period::ALWAYS)]);
         let changes = self.changes_of(table);
         for (row, key) in old.keys.iter().enumerate() {
             changes.end_fact(key, old.periods[row], old.commits[row]);
         }
-        let leftovers = rows.len() as u64;
-        if leftovers > 0 {
-            let columns = old.columns.iter().map(|column| column.take(&rows)).collect();
-            let keys = rows.iter().map(|row| old.keys[*row as usize].clone()).collect();
-            let origins = rows.iter().map(|row| old.origins[*row as usize]).collect();
-            changes.push(Piece { columns, keys, periods, origins });
+        if !cut.leftovers.is_empty() {
+            let rows: Vec<u32> = cut.leftovers.iter().map(|left| left.of as u32).collect();
+            changes.push(Piece {
+                columns: old.columns.iter().map(|column| column.take(&rows)).collect(),
+                keys: rows.iter().map(|row| old.keys[*row as usize].clone()).collect(),
+                periods: cut.leftovers.iter().map(|left| left.period).collect(),
+                origins: rows.iter().map(|row| old.origins[*row as usize]).collect(),
+            });
         }
-        leftovers
+        cut.leftovers.len() as u64
     }
 
     /// Refuses keys that are taken over an overlapping period: among themselves, by own facts, by committed ones.

@@ -194,11 +194,11 @@ proptest! {
         for step in &steps {
             match step {
 <<<<<<< HEAD
-                Step::Flush => {}
+                Step::Flush => store.flush().expect("memory is there"),
                 Step::Compact => store.compact().expect("memory is there"),
 =======
                 Step::Flush => store.flush().expect("memory is there"),
-                Step::Compact => {}
+                Step::Compact => store.compact().expect("memory is there"),
 >>>>>>> 2fdf691 (runtime: transactions are the session's business)
                 Step::Transaction { changes, commits } => {
                     let mut txn = Txn::new(store.snapshot(), 0);
