@@ -19,7 +19,7 @@ use crate::{
 use changes::{Piece, TableChanges, UNCOMMITTED};
 use hashbrown::HashMap;
 use spectradb_kernel::{
-    Batch, Column, Period, Type, Value, key,
+    Batch, Column, Period, Type, Value, key, rectangle,
     schema::{TableId, TableSchema},
     time::{Commit, Micros},
     ty::LaneKind,

@@ -193,13 +193,8 @@ proptest! {
         let mut history: Vec<Grid> = vec![Grid::new()];
         for step in &steps {
             match step {
-<<<<<<< HEAD
                 Step::Flush => store.flush().expect("memory is there"),
                 Step::Compact => store.compact().expect("memory is there"),
-=======
-                Step::Flush => store.flush().expect("memory is there"),
-                Step::Compact => store.compact().expect("memory is there"),
->>>>>>> 2fdf691 (runtime: transactions are the session's business)
                 Step::Transaction { changes, commits } => {
                     let mut txn = Txn::new(store.snapshot(), 0);
                     let mut grid = history.last().expect("there is a first").clone();
