@@ -6,5 +6,5 @@ use spectradb_grammar::plan::Statement;
 
 /// The lines of EXPLAIN, each a row of one column.
 pub(crate) fn lines(statement: &Statement) -> Vec<Vec<String>> {
-    statement.to_string().lines().map(|line| vec![line.to_owned()]).collect()
+    format!("{statement:#?}").lines().map(|line| vec![line.to_owned()]).collect()
 }
