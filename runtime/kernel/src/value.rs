@@ -121,7 +121,7 @@ pub fn write_real(real: f64, out: &mut impl fmt::Write) -> fmt::Result {
     write!(out, "{real}")
 }
 
-/// Prints a value as the shell and `CAST(... AS TEXT)` do; NULL prints as nothing.
+/// Prints a value as the shell does; NULL prints as nothing, and a JSON string without its quotes.
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -130,7 +130,12 @@ impl fmt::Display for Value {
             Value::Integer(value) => write!(f, "{value}"),
             Value::Real(value) => write_real(*value, f),
             Value::Numeric(value) => write!(f, "{value}"),
-            Value::Text(value) | Value::Json(value) => f.write_str(value),
+            Value::Text(value) => f.write_str(value),
+            Value::Json(value) => {
+                let mut shown = String::new();
+                crate::func::json::display(value, &mut shown);
+                f.write_str(&shown)
+            }
             Value::Blob(value) => {
                 f.write_str("\\x")?;
                 value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

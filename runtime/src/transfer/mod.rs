@@ -96,7 +96,12 @@ fn write_rows(rows: &mut Rows, beside: &Path, path: &str, format: &CopyFormat) -
         for row in 0..row_count {
             for column in &columns {
                 let value = column.value(row);
-                let text = (!value.is_null()).then(|| value.to_string());
+                let text = match value {
+                    Value::Null => None,
+                    // As written: a string keeps its quotes, so that it is JSON when it is read back.
+                    Value::Json(text) => Some(text),
+                    value => Some(value.to_string()),
+                };
                 writer.field(text.as_deref()).map_err(failed)?;
             }
             writer.end_record().map_err(failed)?;
