@@ -10,7 +10,7 @@
 //! db.sql("CREATE TABLE prices (sku TEXT PRIMARY KEY, price NUMERIC(10,2))")?;
 //! db.sql("INSERT INTO prices VALUES ('tea', 4.20) VALID FROM DATE '2026-01-01' TO DATE '2026-07-01'")?;
 //! db.sql("INSERT INTO prices VALUES ('tea', 4.50) VALID FROM DATE '2026-07-01'")?;
-//! for row in db.query("SELECT price FROM prices WHERE sku = $1 VALID AT DATE '2026-03-01'", &["tea".into()])? {
+//! for row in db.query("SELECT price FROM prices WHERE sku = $1 VALID AT DATE '2026-03-01'", &[Value::from("tea")])? {
 //!     assert_eq!(row?.get::<Value>("price")?.to_string(), "4.20");
 //! }
 //! # Ok::<(), spectradb::Error>(())
