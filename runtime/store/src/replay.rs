@@ -163,6 +163,9 @@ impl LogScan {
             match header {
                 Some(header) if header.belongs(&identity, generation, 0) => {
                     let begins = header.record() + u64::from(header.frame_idx() > 0);
+                    if begins > from && generation == first && first > 1 {
+                        return Err(StoreError::Missing { file: segment_name(first - 1) });
+                    }
                     if begins > from {
                         break;
                     }

@@ -102,6 +102,46 @@ fn the_catalogue_has_versions_and_never_reuses_numbers() {
     assert_eq!(names_as_of(&snapshot, &first, 1).len(), 1, "a dropped table's past stays");
 }
 
+/// Segments of the log go once their facts are in SSTables, if the settings say so; replay then begins later.
+#[test]
+fn a_log_that_is_not_kept_is_retired_behind_the_checkpoint() {
+    let disk = MemDisk::new();
+    let config = Config { log_keep_all: false, log_segment_bytes: 4 << 10, ..small() };
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    for id in 0..100 {
+        store.commit(upsert(&store.snapshot(), &table, &[(id, "a")])).expect("no conflict");
+    }
+    let before = store.stats().log_segment_count;
+    store.flush().expect("nothing fails");
+    let after = store.stats().log_segment_count;
+    assert!(before > 10 && after <= 2, "{before}, {after}");
+    assert!(store.replay(1).is_err(), "record 1 is gone");
+    let newest = store.replay(101).expect("the newest is there").map(|record| record.expect("whole").record);
+    assert_eq!(newest.collect::<Vec<_>>(), [101]);
+    drop(store);
+    let store = open(&disk, &config).expect("it was closed");
+    assert_eq!(names(&store, &table).len(), 100);
+}
+
+/// A reopening after a clean close reads little of the log.
+#[test]
+fn a_clean_close_leaves_little_to_replay() {
+    let disk = MemDisk::new();
+    let config = Config { log_segment_bytes: 1 << 20, ..small() };
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let text = "z".repeat(200);
+    for commit in 0..20 {
+        let rows: Vec<(i64, &str)> = (0..500).map(|id| (commit * 500 + id, text.as_str())).collect();
+        store.commit(upsert(&store.snapshot(), &table, &rows)).expect("no conflict");
+    }
+    drop(store);
+    let store = open(&disk, &config).expect("it was closed");
+    assert_eq!(store.stats().opened.replayed_records, 0);
+    assert_eq!((store.snapshot().commit(), names(&store, &table).len()), (20, 10_000));
+}
+
 /// A commit of many frames over several segments is one commit.
 #[test]
 fn a_commit_may_be_larger_than_a_segment() {
