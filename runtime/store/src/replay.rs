@@ -123,7 +123,7 @@ impl Window {
 /// What stands at a place of the log.
 enum Place {
     /// A whole frame of the record that was asked for.
-    Frame(FrameHeader),
+    Frame(Box<FrameHeader>),
     /// Something else: zeroes, a torn frame, damage.
     Other(&'static str),
 }
@@ -309,7 +309,7 @@ impl LogScan {
             return Ok(Place::Other("the frame does not follow the record before it"));
         }
         match window.get(offset + FRAME_HEADER_BYTES as u64, header.payload_bytes())? {
-            Some(payload) if header.fits(payload) => Ok(Place::Frame(header)),
+            Some(payload) if header.fits(payload) => Ok(Place::Frame(Box::new(header))),
             Some(_) => Ok(Place::Other("the frame's checksum does not match")),
             None => Ok(Place::Other("the segment ends within a frame")),
         }

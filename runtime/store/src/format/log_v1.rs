@@ -425,3 +425,100 @@ impl ReadWrite {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes from a fixed sequence.
+    fn noise(seed: u64, len: usize) -> Vec<u8> {
+        let mut reader = blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof();
+        let mut bytes = vec![0; len];
+        reader.fill(&mut bytes);
+        bytes
+    }
+
+    fn sample() -> (Write, Vec<Vec<ColumnId>>) {
+        let texts: Vec<Value> = (0..300).map(|row| Value::Text(format!("row {row} {}", "é".repeat(row % 7)))).collect();
+        let reals: Vec<Value> =
+            (0..300).map(|row| if row % 3 == 0 { Value::Null } else { Value::Real(f64::from(row)) }).collect();
+        let batch = FactBatch {
+            table: TableId(1),
+            schema_version: 1,
+            columns: vec![
+                Column::from_i64s(Type::Integer, (0..300).collect()),
+                Column::from_values(Type::Text, &texts),
+                Column::from_values(Type::Real, &reals),
+            ],
+            periods: (0..300).map(|row| Period::new(row, row + 1).expect("not empty")).collect(),
+            origins: (0..300).map(|row| row % 2).collect(),
+        };
+        let facts = (0..100).map(|row| FactId { key: vec![row; 9], valid_from: 0, commit: u64::from(row) }).collect();
+        let write = Write {
+            facts: vec![batch.clone(), batch],
+            superseded: vec![Superseded { table: TableId(1), facts }],
+            ..Write::default()
+        };
+        let ids: Vec<ColumnId> = (1..4).map(ColumnId).collect();
+        (write, vec![ids.clone(), ids])
+    }
+
+    /// However small the pieces a write is cut into, together they say the same.
+    #[test]
+    fn pieces_say_what_the_whole_says() {
+        let (write, ids) = sample();
+        let mut whole = Vec::new();
+        assert!(Sections::new(&write, &ids, [1; 32]).next_payload(&mut whole));
+        let mut pieces = Sections::new(&write, &ids, [1; 32]);
+        // Halve every piece a few times, as a frame of some hundred bytes would.
+        for _ in 0..4 {
+            let old = std::mem::take(&mut pieces.pieces);
+            pieces.pieces = old
+                .into_iter()
+                .flat_map(|piece| match pieces.size(&piece).0 {
+                    rows if rows.len() > 1 => {
+                        let (low, high) = split(piece, &rows);
+                        vec![high, low]
+                    }
+                    _ => vec![piece],
+                })
+                .collect();
+        }
+        let mut cut = Vec::new();
+        assert!(pieces.next_payload(&mut cut) && cut.len() > whole.len());
+        let mut read = ReadWrite::default();
+        read.add(&cut).expect("it is well-formed");
+        assert!(read.write.facts.len() > 10);
+        for (column_idx, column) in write.facts[0].columns.iter().enumerate() {
+            let parts: Vec<Column> = read.write.facts.iter().map(|batch| batch.columns[column_idx].clone()).collect();
+            assert_eq!(
+                Column::concat(column.ty(), &parts),
+                Column::concat(column.ty(), &[column.clone(), column.clone()])
+            );
+        }
+        let superseded: Vec<&FactId> = read.write.superseded.iter().flat_map(|superseded| &superseded.facts).collect();
+        assert_eq!(superseded, write.superseded[0].facts.iter().collect::<Vec<_>>());
+    }
+
+    /// Checksums come first, but a reader that meets nonsense still says so and does not die.
+    #[test]
+    fn nonsense_is_refused() {
+        let (write, ids) = sample();
+        let mut whole = Vec::new();
+        assert!(Sections::new(&write, &ids, [1; 32]).next_payload(&mut whole));
+        for len in 0..whole.len() {
+            // A cut between sections is not seen here: the frame's length sees it.
+            ReadWrite::default().add(&whole[..len]).err();
+        }
+        for seed in 0..2_000 {
+            let mut bad = whole.clone();
+            let place = noise(seed, 12);
+            let at = u64::from_le_bytes(place[..8].try_into().expect("eight bytes")) as usize % bad.len();
+            bad[at] = place[8];
+            let next = (at + usize::from(place[9])) % bad.len();
+            bad[next] ^= place[10];
+            ReadWrite::default().add(&bad).err();
+            ReadWrite::default().add(&noise(seed, 200)).err();
+        }
+    }
+}

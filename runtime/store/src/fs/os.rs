@@ -32,7 +32,7 @@ struct OsFile {
 }
 
 /// Zeroes are written in pieces of this size.
-const ZEROES: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROES: [u8; 256 << 10] = [0; 256 << 10];
 
 #[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
 impl OsDisk {

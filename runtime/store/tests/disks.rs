@@ -1,0 +1,59 @@
+//! Do all disks keep the same promises?
+
+use spectradb_store::{Disk, MemDisk, OsDisk, SimDisk, StoreError};
+
+fn behaves(disk: &dyn Disk) {
+    assert!(matches!(disk.open("a"), Err(StoreError::Missing { file }) if file == "a"));
+    assert!(matches!(disk.map("a"), Err(StoreError::Missing { .. })));
+    assert!(matches!(disk.remove("a"), Err(StoreError::Missing { .. })));
+    assert!(matches!(disk.rename("a", "b"), Err(StoreError::Missing { .. })));
+    let file = disk.create("a").expect("there is room");
+    assert!(file.is_empty().expect("it can be read"));
+    assert_eq!(disk.map("a").expect("it is there").len(), 0);
+    file.write_at(b"hello", 3).expect("there is room");
+    file.sync().expect("no fault");
+    assert_eq!(file.len().expect("it can be read"), 8);
+    let mut bytes = [9; 8];
+    file.read_at(&mut bytes, 0).expect("eight bytes");
+    assert_eq!(&bytes, b"\0\0\0hello");
+    let past = file.read_at(&mut bytes, 1).expect_err("seven bytes are left");
+    assert!(matches!(past, StoreError::Corrupt { ref file, .. } if file == "a"), "{past}");
+    file.set_len(6).expect("it can be cut");
+    file.preallocate(4).expect("it is longer");
+    assert_eq!(file.len().expect("it can be read"), 6);
+
+    let map = disk.map("a").expect("it is there");
+    assert_eq!((&map[..], map.as_ptr() as usize % 64), (b"\0\0\0hel".as_slice(), 0));
+    disk.create("b").expect("there is room");
+    disk.rename("a", "b").expect("it is there");
+    disk.sync_dir().expect("no fault");
+    assert_eq!(disk.map("b").expect("renamed"), map);
+    disk.remove("b").expect("it is there");
+    assert_eq!(&map[..], b"\0\0\0hel", "who has it mapped keeps it");
+    drop(disk.create("c").expect("there is room"));
+
+    let lock = disk.lock("lock").expect("it is free");
+    let refused = disk.lock("lock").expect_err("it is held").to_string();
+    assert_eq!(refused, format!("database is locked by process {}", std::process::id()));
+    drop(lock);
+    drop(disk.lock("lock").expect("it is free again"));
+    let mut names = disk.list().expect("it can be listed");
+    names.retain(|name| name != "lock");
+    assert_eq!(names, ["c"]);
+}
+
+#[test]
+fn a_folder() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    behaves(&OsDisk::open(&folder.path().join("one/two")).expect("it is made"));
+}
+
+#[test]
+fn memory() {
+    behaves(&MemDisk::new());
+}
+
+#[test]
+fn simulated() {
+    behaves(&SimDisk::new(1));
+}
