@@ -237,6 +237,20 @@ fn implementation(ident: &Ident, table: &TableSchema, fields: &[TableField], kra
                 }
             }
         }
+        #[automatically_derived]
+        impl #krate::AsRow for #ident {
+            type Table = #ident;
+            fn as_row(&self) -> &#ident {
+                self
+            }
+        }
+        #[automatically_derived]
+        impl #krate::AsRow for &#ident {
+            type Table = #ident;
+            fn as_row(&self) -> &#ident {
+                self
+            }
+        }
         const _: () = { #(#class_check)* };
     }
 }
@@ -332,7 +346,7 @@ mod tests {
     fn what_a_small_table_becomes() {
         let tokens = derive_text("pub struct Account { #[key] id: i64, name: Option<String> }");
         let file: syn::File = syn::parse_str(&tokens).expect("items");
-        assert_eq!(file.items.len(), 5);
+        assert_eq!(file.items.len(), 7);
         assert!(tokens.contains("macro_export") && tokens.contains("as account") && tokens.contains("as Account"));
     }
 }

@@ -99,9 +99,14 @@ impl Database {
     /// # Errors
     /// As [`Database::sql`].
     pub fn sql_with<'p>(&self, sql: &str, params: impl Into<Params<'p>>) -> Result<Outcome> {
+        self.with_own(|session| session.run(sql, params.into()))
+    }
+
+    /// Works with this handle's own session.
+    pub(crate) fn with_own<T>(&self, work: impl FnOnce(&mut Session) -> T) -> T {
         // A panic while the lock was held leaves a session whose transaction is gone at worst.
         let mut own = self.own.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        own.get_or_insert_with(|| self.session()).run(sql, params.into())
+        work(own.get_or_insert_with(|| self.session()))
     }
 
     /// Runs a query with parameters and gives its rows.

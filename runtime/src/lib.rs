@@ -18,7 +18,7 @@
 //!
 //! Rooms: [`Database`] (`db`) and [`Session`] (`session`) run statements; `txn` holds what a transaction has changed;
 //! `interp` makes a plan operators of [`ops`]; `rows`, `params`, `error` are what goes in and out; `transfer` moves whole
-//! tables. The doors (shell, Python) use [`embed`] and nothing else.
+//! tables. `typed` is tables and queries as the program's own types, through [`Table`] and [`spectra_sql!`]. The doors (shell, Python) use [`embed`] and nothing else.
 
 mod cast;
 mod catalog;
@@ -31,11 +31,14 @@ pub mod interp;
 #[doc(hidden)]
 pub mod ops;
 mod params;
+#[doc(hidden)]
+pub mod private;
 mod rows;
 mod session;
 mod statement;
 mod transfer;
 mod txn;
+mod typed;
 
 pub use db::Database;
 pub use embed::{Config, Date, Decimal, Durability, Position, Timestamp, Type, Value};
@@ -44,4 +47,7 @@ pub use params::Params;
 pub use rows::{ColumnIndex, Done, FromValue, Outcome, OutputColumn, Row, Rows};
 pub use session::{Prepared, Session};
 pub use spectradb_kernel as kernel;
+pub use spectradb_kernel::Period;
+pub use spectradb_macros::Table;
 pub use txn::Changed;
+pub use typed::{AsRow, At, ColumnShape, Json, Numeric, Table, TypedRows};

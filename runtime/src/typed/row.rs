@@ -1,0 +1,274 @@
+//! How does a column become fields of typed structs, and back, without a `Value` between?
+//!
+//! A [`Field`] knows its column's class, views a column, reads a row of it, and appends itself to a lane under
+//! construction. The derive and `spectra_sql!` call it once a column and batch; the loops are theirs.
+//!
+//! Holds: a column that a checked plan or a checked table gives is of the field's type and, unless the field is an
+//! `Option`, has no NULL.
+
+use super::numeric::{Json, Numeric};
+use spectradb_kernel::{
+    Column, Type,
+    bitmap::Bitmap,
+    column::{ByteSink, ByteVals, Data, Vals},
+    func::lift::{Class as _, class, class::Access as _},
+    time::{Date, Timestamp},
+    ty::TypeClass,
+};
+
+/// A Rust type that a column's values have.
+pub trait Field: Sized {
+    /// The class of the column.
+    const CLASS: TypeClass;
+    /// A column as rows are read from it.
+    type View<'c>;
+    /// Values under construction.
+    type Lane: Default;
+
+    /// Looks at a column.
+    fn view(column: &Column) -> Self::View<'_>;
+    /// The value of a row.
+    fn at(view: &Self::View<'_>, row: usize) -> Self;
+    /// Appends the value; answers whether there is one (a NULL appends some value of the type).
+    fn push(&self, lane: &mut Self::Lane) -> bool;
+    /// Appends some value for a NULL.
+    fn push_null(lane: &mut Self::Lane);
+    /// The data of the values appended.
+    fn data(lane: Self::Lane) -> Data;
+}
+
+/// Collects a column of fields.
+#[derive(Debug)]
+pub struct ColumnWriter<F: Field> {
+    lane: F::Lane,
+    present: Vec<bool>,
+    has_nulls: bool,
+}
+
+impl<F: Field> ColumnWriter<F> {
+    /// An empty column.
+    #[expect(clippy::new_without_default, reason = "generated code says new")]
+    pub fn new() -> ColumnWriter<F> {
+        ColumnWriter { lane: F::Lane::default(), present: Vec::new(), has_nulls: false }
+    }
+
+    /// Appends a row.
+    #[inline]
+    pub fn push(&mut self, field: &F) {
+        let present = field.push(&mut self.lane);
+        self.has_nulls |= !present;
+        self.present.push(present);
+    }
+
+    /// The column.
+    pub fn finish(self, ty: Type) -> Column {
+        let validity = self.has_nulls.then(|| Bitmap::from_bools(self.present.into_iter()));
+        Column::new(ty, validity, F::data(self.lane))
+    }
+}
+
+/// Does the field's Rust type belong to the class that its name stood for? Evaluated at compile time.
+pub const fn assert_class<F: Field>(class: TypeClass) {
+    assert!(F::CLASS as u8 == class as u8, "the type is not the one that its name stands for");
+}
+
+macro_rules! numbers {
+    ($($field:ty: $class:ident, $lane:ty, $read:ident, $data:ident, |$item:ident| $from:expr, |$value:ident| $to:expr;)*) => {$(
+        impl Field for $field {
+            const CLASS: TypeClass = TypeClass::$class;
+            type View<'c> = Vals<'c, $lane>;
+            type Lane = Vec<$lane>;
+
+            fn view(column: &Column) -> Vals<'_, $lane> {
+                column.$read()
+            }
+            #[inline]
+            fn at(view: &Vals<'_, $lane>, row: usize) -> Self {
+                let $item = view.at(row);
+                $from
+            }
+            #[inline]
+            fn push(&self, lane: &mut Vec<$lane>) -> bool {
+                let $value = *self;
+                lane.push($to);
+                true
+            }
+            fn push_null(lane: &mut Vec<$lane>) {
+                lane.push(Default::default());
+            }
+            fn data(lane: Vec<$lane>) -> Data {
+                Data::$data(lane.into())
+            }
+        }
+    )*};
+}
+
+numbers! {
+    bool: Boolean, u8, bools, Bool, |item| item != 0, |value| u8::from(value);
+    i64: Integer, i64, i64s, I64, |item| item, |value| value;
+    f64: Real, f64, f64s, F64, |item| item, |value| value;
+    Date: Date, i64, i64s, I64, |item| date_of(item), |value| i64::from(value.0);
+    Timestamp: Timestamp, i64, i64s, I64, |item| Timestamp(item), |value| value.0;
+}
+
+/// The day of a number from a DATE column.
+pub fn date_of(days: i64) -> Date {
+    Date(i32::try_from(days).expect("days fit 32 bits"))
+}
+
+impl<const P: u8, const S: u8> Field for Numeric<P, S> {
+    const CLASS: TypeClass = TypeClass::Numeric;
+    type View<'c> = Vals<'c, i128>;
+    type Lane = Vec<i128>;
+
+    fn view(column: &Column) -> Vals<'_, i128> {
+        column.i128s()
+    }
+    fn at(view: &Vals<'_, i128>, row: usize) -> Self {
+        Numeric::of_column(view.at(row))
+    }
+    fn push(&self, lane: &mut Vec<i128>) -> bool {
+        lane.push(self.units());
+        true
+    }
+    fn push_null(lane: &mut Vec<i128>) {
+        lane.push(0);
+    }
+    fn data(lane: Vec<i128>) -> Data {
+        Data::I128(lane.into())
+    }
+}
+
+/// Strings under construction.
+#[derive(Debug)]
+pub struct Strings(ByteSink);
+
+impl Default for Strings {
+    fn default() -> Strings {
+        Strings(ByteSink::with_capacity(0, 0))
+    }
+}
+
+macro_rules! texts {
+    ($($field:ty: $class:ident, |$text:ident| $from:expr;)*) => {$(
+        impl Field for $field {
+            const CLASS: TypeClass = TypeClass::$class;
+            type View<'c> = spectradb_kernel::func::lift::class::Texts<'c>;
+            type Lane = Strings;
+
+            fn view(column: &Column) -> Self::View<'_> {
+                class::$class::store(column)
+            }
+            fn at(view: &Self::View<'_>, row: usize) -> Self {
+                let $text: &str = view.at(row);
+                $from
+            }
+            fn push(&self, lane: &mut Strings) -> bool {
+                lane.0.push(self.as_str().as_bytes());
+                true
+            }
+            fn push_null(lane: &mut Strings) {
+                lane.0.push(&[]);
+            }
+            fn data(lane: Strings) -> Data {
+                Data::Bytes(lane.0.finish())
+            }
+        }
+    )*};
+}
+
+texts! {
+    String: Text, |text| text.to_owned();
+    Json: Json, |text| Json::of_column(text);
+}
+
+impl Field for Vec<u8> {
+    const CLASS: TypeClass = TypeClass::Blob;
+    type View<'c> = ByteVals<'c>;
+    type Lane = Strings;
+
+    fn view(column: &Column) -> ByteVals<'_> {
+        column.byte_vals()
+    }
+    fn at(view: &ByteVals<'_>, row: usize) -> Self {
+        view.at(row).to_vec()
+    }
+    fn push(&self, lane: &mut Strings) -> bool {
+        lane.0.push(self);
+        true
+    }
+    fn push_null(lane: &mut Strings) {
+        lane.0.push(&[]);
+    }
+    fn data(lane: Strings) -> Data {
+        Data::Bytes(lane.0.finish())
+    }
+}
+
+/// A column with its NULLs.
+#[derive(Debug)]
+pub struct OptionView<'c, F: Field> {
+    column: &'c Column,
+    has_nulls: bool,
+    values: F::View<'c>,
+}
+
+impl<F: Field> Field for Option<F> {
+    const CLASS: TypeClass = F::CLASS;
+    type View<'c> = OptionView<'c, F>;
+    type Lane = F::Lane;
+
+    fn view(column: &Column) -> OptionView<'_, F> {
+        OptionView { column, has_nulls: column.has_nulls(), values: F::view(column) }
+    }
+    fn at(view: &OptionView<'_, F>, row: usize) -> Self {
+        if view.has_nulls && view.column.is_null(row) { None } else { Some(F::at(&view.values, row)) }
+    }
+    fn push(&self, lane: &mut F::Lane) -> bool {
+        match self {
+            Some(field) => field.push(lane),
+            None => {
+                F::push_null(lane);
+                false
+            }
+        }
+    }
+    fn push_null(lane: &mut F::Lane) {
+        F::push_null(lane);
+    }
+    fn data(lane: F::Lane) -> Data {
+        F::data(lane)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip<F: Field + PartialEq + std::fmt::Debug>(ty: Type, fields: Vec<F>) -> Column {
+        let mut writer = ColumnWriter::<F>::new();
+        fields.iter().for_each(|field| writer.push(field));
+        let column = writer.finish(ty);
+        let view = F::view(&column);
+        let read: Vec<F> = (0..fields.len()).map(|row| F::at(&view, row)).collect();
+        assert_eq!(read, fields);
+        drop(view);
+        column
+    }
+
+    #[test]
+    fn fields_survive_the_journey_through_columns() {
+        round_trip(Type::Boolean, vec![true, false]);
+        round_trip(Type::Integer, vec![i64::MIN, 0, i64::MAX]);
+        round_trip(Type::Date, vec![Some(Date(-1)), None, Some(Date(20_000))]);
+        round_trip(Type::Timestamp, vec![Timestamp(i64::MIN), Timestamp(5)]);
+        round_trip(Type::Text, vec![Some("é".to_owned()), None, Some(String::new())]);
+        round_trip(Type::Blob, vec![vec![0u8, 255], vec![]]);
+        round_trip(Type::Json, vec![Json::new("{\"a\": 1}").expect("JSON")]);
+        let ty = Type::Numeric { precision: 12, scale: 2 };
+        let column = round_trip(ty, vec![Numeric::<12, 2>::from_units(-5), None]);
+        assert_eq!(column.value(0).to_string(), "-0.05");
+        let column = round_trip(Type::Real, vec![Some(1.5)]);
+        assert!(!column.has_nulls());
+    }
+}

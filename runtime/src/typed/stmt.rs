@@ -1,0 +1,349 @@
+//! How is a compiled query run?
+//!
+//! Generated code gives its tables' shapes, a function that opens its operators over a [`Cx`], and one that reads rows.
+//! Here the shapes are compared with the open database, once for each version of its catalogue, tables get their numbers,
+//! and the query is opened on the session's view. A [`Cx`] says what scopes and scans mean with the same functions as the
+//! interpreter.
+//!
+//! Holds: a compiled query runs only over tables whose fingerprints are those it was compiled with.
+//! Not here: loops (`stage`), rows (`cursor`), tables as structs (`table`).
+
+use super::{cursor::TypedRows, shape::TableShape};
+use crate::{
+    error::{Error, Result, code},
+    ops::{
+        self, AggregateSpec, BoxEval, BoxSource, ExecError, HashAggregate, HashJoin, JoinSpec, Place, Reads, Scope,
+        ScopeReader, Sort, SortSpec, TableReader, Tuning, Values, Window, WindowSpec,
+    },
+    txn::TxnView,
+};
+use spectradb_kernel::{
+    Batch, Column, Type, Value,
+    agg::{self, Aggregate},
+    schema::TableId,
+    time::Timestamp,
+    ty::TypeClass,
+};
+use spectradb_store::{
+    Catalog,
+    scan::{BlockOp, BlockPredicate, KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
+};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+
+/// A compiled query.
+pub trait Query {
+    /// Its rows.
+    type Row;
+    /// Its parameters and what is fixed when it starts.
+    type Env;
+    /// Its text.
+    const SQL: &'static str;
+    /// The tables that it reads, by number.
+    const TABLES: &'static [TableShape];
+
+    /// Where it is noted that the tables were compared.
+    fn checked() -> &'static Checked;
+    /// Opens its operators.
+    ///
+    /// # Errors
+    /// A constant that fails, what subplans meet, what the store meets.
+    fn open(cx: &Cx<'_>, env: &Arc<Self::Env>) -> Result<BoxSource, ExecError>;
+    /// Reads the rows of a batch.
+    fn read(batch: &Batch, rows: &mut Vec<Self::Row>);
+}
+
+/// What is fixed when a query starts.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// `now()` in microseconds.
+    pub now: i64,
+    /// `current_commit()`.
+    pub current_commit: i64,
+}
+
+/// The catalogue under which a query's tables were compared, and their numbers.
+#[derive(Debug)]
+pub struct Checked(RwLock<(Weak<Catalog>, Vec<TableId>)>);
+
+impl Checked {
+    /// Nothing was compared yet.
+    pub const fn new() -> Checked {
+        Checked(RwLock::new((Weak::new(), Vec::new())))
+    }
+
+    /// The numbers of the tables, compared if this catalogue was not seen last.
+    fn tables(&self, shapes: &'static [TableShape], catalog: &Arc<Catalog>) -> Result<Vec<TableId>> {
+        {
+            // The weak pointer keeps the address from being used again, so equal addresses are one catalogue.
+            let seen = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            if std::ptr::eq(seen.0.as_ptr(), Arc::as_ptr(catalog)) {
+                return Ok(seen.1.clone());
+            }
+        }
+        let ids = shapes.iter().map(|shape| shape.find(catalog).map(|table| table.id)).collect::<Result<Vec<_>>>()?;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = (Arc::downgrade(catalog), ids.clone());
+        Ok(ids)
+    }
+}
+
+impl Default for Checked {
+    fn default() -> Checked {
+        Checked::new()
+    }
+}
+
+fn open<Q: Query>(View { txn: view, tuning }: &View, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<BoxSource> {
+    let tables = Q::checked().tables(Q::TABLES, view.snapshot().catalog())?;
+    let current_commit = i64::try_from(view.current_commit()).expect("commits fit 63 bits");
+    let env = Arc::new(env(Start { now: view.now(), current_commit })?);
+    let cx = Cx { reader: view, now: Timestamp(view.now()), tables: &tables, tuning: *tuning };
+    Q::open(&cx, &env).map_err(|error| Error::from_exec(error, Q::SQL))
+}
+
+/// Runs a query of any number of rows.
+///
+/// # Errors
+/// A schema that differs, a constant that fails, what the store meets.
+pub fn many<Q: Query>(view: Result<View>, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<TypedRows<Q::Row>> {
+    Ok(TypedRows::new(open::<Q>(&view?, env)?, Q::read, Q::SQL))
+}
+
+/// Runs a query of one row at most.
+///
+/// # Errors
+/// As [`many`], and what reading meets.
+pub fn at_most_one<Q: Query>(view: Result<View>, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<Option<Q::Row>> {
+    many::<Q>(view, env)?.next().transpose()
+}
+
+/// Runs a query of exactly one row.
+///
+/// # Errors
+/// As [`at_most_one`].
+pub fn one<Q: Query>(view: Result<View>, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<Q::Row> {
+    let row = at_most_one::<Q>(view, env)?;
+    row.ok_or_else(|| Error::new(code::NO_DATA, "the query gave no row"))
+}
+
+/// What a query reads: a transaction's view.
+#[derive(Clone)]
+pub struct View {
+    pub(super) txn: TxnView,
+    pub(super) tuning: Tuning,
+}
+
+/// What operators are opened over.
+pub struct Cx<'a> {
+    reader: &'a dyn TableReader,
+    now: Timestamp,
+    tables: &'a [TableId],
+    tuning: Tuning,
+}
+
+impl<'a> Cx<'a> {
+    /// A context over a view, for tables with these numbers.
+    pub(super) fn new(view: &'a TxnView, tables: &'a [TableId]) -> Cx<'a> {
+        Cx { reader: view, now: Timestamp(view.now()), tables, tuning: Tuning::default() }
+    }
+
+    fn scopes(&self) -> ScopeReader<'_> {
+        ScopeReader { reader: self.reader, now: self.now }
+    }
+
+    /// What the transaction sees.
+    pub fn latest(&self) -> (Scope<SystemScope>, Reads) {
+        (Scope::Some(SystemScope::AsOf(self.reader.current_commit())), Reads::WithOwnWrites)
+    }
+
+    /// `AS OF` a commit or an instant.
+    ///
+    /// # Errors
+    /// As `ScopeReader::system_as_of`.
+    pub fn as_of(&self, (point, place): (Value, Place)) -> Result<(Scope<SystemScope>, Reads), ExecError> {
+        Ok((Scope::Some(self.scopes().system_as_of(&point, place)?), Reads::Committed))
+    }
+
+    /// A range of system time.
+    ///
+    /// # Errors
+    /// As `ScopeReader::system_range`.
+    pub fn system_range(
+        &self,
+        from: (Value, Place),
+        to: (Value, Place),
+        to_included: bool,
+    ) -> Result<(Scope<SystemScope>, Reads), ExecError> {
+        let scope = self.scopes().system_range((&from.0, from.1), (&to.0, to.1), to_included)?;
+        Ok((scope, Reads::Committed))
+    }
+
+    /// All of system time.
+    pub fn all_versions(&self) -> (Scope<SystemScope>, Reads) {
+        (Scope::Some(SystemScope::All), Reads::Committed)
+    }
+
+    /// `VALID AT` an instant.
+    ///
+    /// # Errors
+    /// As `ops::valid_at`.
+    pub fn valid_at(&self, (point, place): (Value, Place)) -> Result<Scope<ValidScope>, ExecError> {
+        ops::valid_at(&point, place).map(Scope::Some)
+    }
+
+    /// A range of valid time.
+    ///
+    /// # Errors
+    /// As `ops::valid_range`.
+    pub fn valid_range(
+        &self,
+        from: (Value, Place),
+        to: (Value, Place),
+        to_included: bool,
+    ) -> Result<Scope<ValidScope>, ExecError> {
+        ops::valid_range((&from.0, from.1), (&to.0, to.1), to_included)
+    }
+
+    /// All of valid time.
+    pub fn always(&self) -> Scope<ValidScope> {
+        Scope::Some(ValidScope::All)
+    }
+
+    /// Opens a scan of a table by its number in the query.
+    ///
+    /// # Errors
+    /// What the store meets.
+    pub fn scan(
+        &self,
+        table_idx: usize,
+        columns: Vec<ScanColumn>,
+        keys: KeyRange,
+        (system, reads): (Scope<SystemScope>, Reads),
+        valid: Scope<ValidScope>,
+        predicates: Vec<Option<BlockPredicate>>,
+    ) -> Result<BoxSource, ExecError> {
+        let mut keys = keys;
+        let system = match system {
+            Scope::Some(system) => system,
+            Scope::Empty => {
+                keys = ops::no_keys();
+                SystemScope::All
+            }
+        };
+        let valid = match valid {
+            Scope::Some(valid) => valid,
+            Scope::Empty => {
+                keys = ops::no_keys();
+                ValidScope::All
+            }
+        };
+        let spec = ScanSpec {
+            table: self.tables[table_idx],
+            columns,
+            keys,
+            system,
+            valid,
+            predicates: predicates.into_iter().flatten().collect(),
+            batch_rows_max: self.tuning.batch_rows,
+        };
+        Ok(Box::new(ops::Scan::new(self.reader.scan(spec, reads)?)))
+    }
+
+    /// Rows of values of these types.
+    pub fn values(&self, types: &[Type], rows: Vec<Vec<Value>>) -> BoxSource {
+        let batches = rows.chunks(self.tuning.batch_rows).map(|rows| {
+            let columns = types.iter().enumerate().map(|(column_idx, ty)| {
+                let values: Vec<&Value> = rows.iter().map(|row| &row[column_idx]).collect();
+                Column::from_values(*ty, values)
+            });
+            Batch::new(columns.collect(), rows.len())
+        });
+        Box::new(Values::new(batches.collect()))
+    }
+
+    /// Rows in an order.
+    pub fn sort(&self, input: BoxSource, spec: SortSpec) -> BoxSource {
+        Box::new(Sort::new(input, spec, self.tuning))
+    }
+
+    /// Pairs of rows.
+    pub fn hash_join(&self, left: BoxSource, right: BoxSource, spec: JoinSpec, residual: Option<BoxEval>) -> BoxSource {
+        Box::new(HashJoin::new(left, right, spec, residual, self.tuning))
+    }
+
+    /// Groups.
+    pub fn aggregate(&self, input: BoxSource, spec: AggregateSpec) -> BoxSource {
+        Box::new(HashAggregate::new(input, spec, self.tuning))
+    }
+
+    /// Window functions.
+    pub fn window(&self, input: BoxSource, spec: WindowSpec) -> BoxSource {
+        Box::new(Window::new(input, spec, self.tuning))
+    }
+}
+
+/// Some rows of an order.
+pub fn limit(input: BoxSource, skip: u64, take: u64) -> BoxSource {
+    Box::new(ops::Limit::new(input, skip, take))
+}
+
+/// Each distinct row once.
+pub fn distinct(input: BoxSource) -> BoxSource {
+    Box::new(ops::Distinct::new(input))
+}
+
+/// The rows of several inputs.
+pub fn union_all(inputs: Vec<BoxSource>) -> BoxSource {
+    Box::new(ops::UnionAll::new(inputs))
+}
+
+/// The number of a LIMIT or OFFSET; NULL says nothing.
+pub fn row_count(value: Value, place: Place) -> Option<(i64, Place)> {
+    match value {
+        Value::Integer(rows) => Some((rows, place)),
+        _ => None,
+    }
+}
+
+/// A comparison that lets a scan skip blocks; one whose value fails or is NULL is left to the filter.
+pub fn block_predicate(column_idx: usize, op: BlockOp, value: Result<Value, ExecError>) -> Option<BlockPredicate> {
+    let value = value.ok().filter(|value| !value.is_null())?;
+    Some(BlockPredicate { column_idx, op, value })
+}
+
+/// Keys that begin with a prefix and whose next column lies between bounds.
+pub fn key_range(
+    low: Option<(Value, bool)>,
+    high: Option<(Value, bool)>,
+    prefix: Vec<Value>,
+    types: &[Type],
+) -> KeyRange {
+    let low = low.as_ref().map(|(value, included)| (value, *included));
+    let high = high.as_ref().map(|(value, included)| (value, *included));
+    ops::key_range(&prefix, low, high, types)
+}
+
+/// An aggregate of the kernel.
+pub fn aggregate(name: &str, arg: Option<TypeClass>) -> &'static Aggregate {
+    agg::find(name, arg).expect("the binder found the aggregate when the query was compiled")
+}
+
+/// The units of a decimal parameter at its column's scale.
+///
+/// # Errors
+/// 22003 when it does not fit.
+pub fn numeric_param(
+    value: impl Into<spectradb_kernel::value::Decimal>,
+    precision: u8,
+    scale: u8,
+    name: &str,
+) -> Result<i128> {
+    let decimal = value.into();
+    let digits = i64::from(scale) - i64::from(decimal.scale);
+    match spectradb_kernel::func::cast::numeric_to_numeric(decimal.units, digits, i64::from(precision)) {
+        (units, spectradb_kernel::func::Fault::Ok) => Ok(units),
+        (_, _) => {
+            let message = format!("parameter {name}: {decimal} does not fit numeric({precision},{scale})");
+            Err(Error::new("22003", message))
+        }
+    }
+}

@@ -1,0 +1,408 @@
+//! How are tables used as structs?
+//!
+//! `#[derive(Table)]` gives a struct its shape, its key's type and the way from rows to columns and back. Here sessions and
+//! databases create such tables, insert structs column by column, and read one by its key at a point of both times.
+//!
+//! Not here: queries (`stmt`), what a fact is (`spectradb_store`).
+
+use super::{
+    cursor::TypedRows,
+    shape::{ColumnShape, TableShape},
+    stmt::{Cx, View},
+};
+use crate::{
+    Database, Session,
+    error::{Error, Result},
+    ops::{self, Place},
+    session::in_failed_transaction,
+};
+use spectradb_kernel::{
+    Batch, Column, Period, Type, Value,
+    batch::BATCH_ROWS,
+    schema::TableSchema,
+    time::{Commit, MICROS_MAX, MICROS_MIN, Timestamp},
+};
+use spectradb_store::scan::ScanColumn;
+use std::sync::Arc;
+
+/// A struct that is a row of a table. Derive it.
+///
+/// ```
+/// use spectradb::{Database, Table};
+///
+/// #[derive(Table, Debug, PartialEq)]
+/// #[table(name = "accounts")]
+/// struct Account {
+///     #[key]
+///     id: i64,
+///     name: String,
+///     balance: Option<f64>,
+/// }
+///
+/// let db = Database::open_memory()?;
+/// db.create::<Account>()?;
+/// db.insert(&Account { id: 1, name: "alice".into(), balance: Some(1000.0) })?;
+/// assert_eq!(db.get::<Account>(1)?.map(|account| account.name), Some("alice".to_owned()));
+/// # Ok::<(), spectradb::Error>(())
+/// ```
+///
+/// Field types and their columns: `i64` INTEGER, `f64` REAL, `bool` BOOLEAN, `String` TEXT, `Vec<u8>` BLOB,
+/// [`Date`](crate::Date) DATE, [`Timestamp`](crate::Timestamp) TIMESTAMP, [`Numeric<P, S>`](crate::Numeric) NUMERIC(P, S),
+/// [`Json`](crate::Json) JSON; an `Option` of one may be NULL.
+///
+/// On the struct: `#[table(name = "...")]` (otherwise the struct's name in snake case), `#[table(crate = "...")]` where
+/// this crate goes by another name, `#[table(document)]` for `{ #[key] pk: String, doc: Option<Json> }`. On fields: `#[key]`
+/// (several make a key of several columns, in their order), `#[column(name = "...", default = "...")]`.
+pub trait Table: Sized {
+    /// The key: the field's type, or a tuple; texts and blobs are borrowed.
+    type Key<'k>;
+    /// The table's name.
+    const NAME: &'static str;
+    /// The fingerprint of its schema.
+    const FINGERPRINT: u64;
+    /// `CREATE TABLE` in SQL.
+    const CREATE: &'static str;
+    /// Its columns, in the order of the fields.
+    const COLUMNS: &'static [ColumnShape];
+    /// Positions of the key's columns.
+    const KEY: &'static [usize];
+
+    /// The key's values.
+    fn key_values(key: Self::Key<'_>) -> Vec<Value>;
+    /// Rows as columns.
+    fn columns_of<'r>(rows: impl Iterator<Item = &'r Self>) -> Vec<Column>
+    where
+        Self: 'r;
+    /// Reads the rows of a batch that has the columns of the table.
+    fn read(batch: &Batch, rows: &mut Vec<Self>);
+}
+
+/// A row of a table or a reference to one; the derive implements it for both.
+pub trait AsRow {
+    /// The table.
+    type Table: Table;
+    /// The row.
+    fn as_row(&self) -> &Self::Table;
+}
+
+/// A point of both times for [`Session::get_at`]: of system time a commit or an instant, of valid time an instant.
+///
+/// ```
+/// # use spectradb::{At, Timestamp};
+/// let as_printed = At::commit(7).valid(Timestamp(0));
+/// let then = At::now().valid(Timestamp(0));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    system: Option<SystemPoint>,
+    valid: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SystemPoint {
+    Commit(Commit),
+    Instant(Timestamp),
+}
+
+impl At {
+    /// What the transaction sees, and what is valid now.
+    pub fn now() -> At {
+        At::default()
+    }
+
+    /// After a commit.
+    pub fn commit(commit: Commit) -> At {
+        At { system: Some(SystemPoint::Commit(commit)), valid: None }
+    }
+
+    /// As the database was at an instant.
+    pub fn instant(instant: Timestamp) -> At {
+        At { system: Some(SystemPoint::Instant(instant)), valid: None }
+    }
+
+    /// True in the world at an instant.
+    #[must_use]
+    pub fn valid(self, at: Timestamp) -> At {
+        At { valid: Some(at), ..self }
+    }
+}
+
+const fn shape<T: Table>() -> TableShape {
+    TableShape { name: T::NAME, fingerprint: T::FINGERPRINT, columns: T::COLUMNS, key: T::KEY }
+}
+
+fn always() -> Period {
+    Period::new(MICROS_MIN, MICROS_MAX).expect("the whole of time is not empty")
+}
+
+/// Rows as columns, some thousands at a time.
+fn batches<R: AsRow>(rows: impl IntoIterator<Item = R>) -> Vec<(Vec<Column>, usize)> {
+    let mut rows = rows.into_iter();
+    let mut batches = Vec::new();
+    loop {
+        let some: Vec<R> = rows.by_ref().take(BATCH_ROWS).collect();
+        if some.is_empty() {
+            return batches;
+        }
+        batches.push((R::Table::columns_of(some.iter().map(AsRow::as_row)), some.len()));
+    }
+}
+
+/// The same, with the periods apart.
+fn batches_with_periods<R: AsRow>(
+    rows: impl IntoIterator<Item = (R, Period)>,
+) -> (Vec<(Vec<Column>, usize)>, Vec<Period>) {
+    let mut periods = Vec::new();
+    let rows = rows.into_iter().map(|(row, period)| {
+        periods.push(period);
+        row
+    });
+    (batches(rows), periods)
+}
+
+impl Session {
+    /// Creates the table if it is not there; answers whether it was created.
+    ///
+    /// # Errors
+    /// 42P17 when a table of that name is another one: the message names the first column that differs.
+    pub fn create<T: Table>(&mut self) -> Result<bool> {
+        let View { txn: view, .. } = view_of(self)?;
+        if let Some(table) = view.snapshot().catalog().by_name(T::NAME) {
+            return shape::<T>().compare(table).map(|()| false);
+        }
+        self.execute(T::CREATE, ())?;
+        let View { txn: view, .. } = view_of(self)?;
+        shape::<T>().find(view.snapshot().catalog())?;
+        Ok(true)
+    }
+
+    /// Inserts a row that is always valid.
+    ///
+    /// # Errors
+    /// 23505 when the key is taken; 42P01, 42P17 when the table is not there or is another.
+    pub fn insert<T: Table>(&mut self, row: &T) -> Result<Option<Commit>> {
+        self.insert_columns::<T>(vec![(T::columns_of(std::iter::once(row)), 1)], always())
+    }
+
+    /// Inserts a row that is valid in a period.
+    ///
+    /// # Errors
+    /// As [`Session::insert`].
+    pub fn insert_valid<T: Table>(&mut self, row: &T, period: Period) -> Result<Option<Commit>> {
+        self.insert_columns::<T>(vec![(T::columns_of(std::iter::once(row)), 1)], period)
+    }
+
+    /// Inserts rows that are always valid, all in one transaction; answers its commit, or `None` in an open transaction
+    /// and when there is no row.
+    ///
+    /// # Errors
+    /// As [`Session::insert`].
+    pub fn insert_all<R: AsRow>(&mut self, rows: impl IntoIterator<Item = R>) -> Result<Option<Commit>> {
+        self.insert_columns::<R::Table>(batches(rows), always())
+    }
+
+    /// Inserts rows, each with the period in which it is valid.
+    ///
+    /// # Errors
+    /// As [`Session::insert`].
+    pub fn insert_all_valid<R: AsRow>(
+        &mut self,
+        rows: impl IntoIterator<Item = (R, Period)>,
+    ) -> Result<Option<Commit>> {
+        let (batches, periods) = batches_with_periods(rows);
+        self.insert_batches::<R::Table>(batches, |done, count| periods[done..done + count].to_vec())
+    }
+
+    fn insert_columns<T: Table>(
+        &mut self,
+        batches: Vec<(Vec<Column>, usize)>,
+        period: Period,
+    ) -> Result<Option<Commit>> {
+        self.insert_batches::<T>(batches, |_, count| vec![period; count])
+    }
+
+    fn insert_batches<T: Table>(
+        &mut self,
+        batches: Vec<(Vec<Column>, usize)>,
+        periods: impl Fn(usize, usize) -> Vec<Period>,
+    ) -> Result<Option<Commit>> {
+        if batches.is_empty() {
+            return Ok(None);
+        }
+        let (_, commit) = self.change(|txn| {
+            let table: Arc<TableSchema> = shape::<T>().find(txn.snapshot().catalog())?.clone();
+            let mut changed = crate::txn::Changed::default();
+            let mut done = 0;
+            for (columns, count) in &batches {
+                changed.rows += txn.insert(&table, columns.clone(), periods(done, *count))?.rows;
+                done += count;
+            }
+            Ok(changed)
+        })?;
+        Ok(commit)
+    }
+
+    /// The row of a key that is valid now.
+    ///
+    /// # Errors
+    /// 42P01, 42P17 when the table is not there or is another; what the store meets.
+    pub fn get<T: Table>(&self, key: T::Key<'_>) -> Result<Option<T>> {
+        self.get_at(key, At::now())
+    }
+
+    /// The row of a key at a point of both times.
+    ///
+    /// # Errors
+    /// As [`Session::get`]; 22023 for a point in the future.
+    pub fn get_at<T: Table>(&self, key: T::Key<'_>, at: At) -> Result<Option<T>> {
+        let View { txn: view, .. } = view_of(self)?;
+        let table = shape::<T>().find(view.snapshot().catalog())?;
+        let tables = [table.id];
+        let cx = Cx::new(&view, &tables);
+        let opened = || {
+            let types: Vec<Type> = T::KEY.iter().map(|idx| T::COLUMNS[*idx].ty).collect();
+            let keys = ops::exact_keys(&[T::key_values(key)], &types);
+            let system = match at.system {
+                None => cx.latest(),
+                Some(SystemPoint::Commit(commit)) => {
+                    let commit = i64::try_from(commit).unwrap_or(i64::MAX);
+                    cx.as_of((Value::Integer(commit), Place::default()))?
+                }
+                Some(SystemPoint::Instant(instant)) => cx.as_of((Value::Timestamp(instant), Place::default()))?,
+            };
+            let valid_at = at.valid.unwrap_or(Timestamp(view.now()));
+            let valid = cx.valid_at((Value::Timestamp(valid_at), Place::default()))?;
+            let columns = (0..T::COLUMNS.len()).map(ScanColumn::Data).collect();
+            cx.scan(0, columns, keys, system, valid, Vec::new())
+        };
+        let source = opened().map_err(|error| Error::from_exec(error, ""))?;
+        TypedRows::new(source, T::read, "").next().transpose()
+    }
+}
+
+macro_rules! forward {
+    ($($(#[$doc:meta])* fn $name:ident<$($generic:ident $(: $bound:path)?),*>(&self $(, $arg:ident: $ty:ty)*) -> $ret:ty;)*) => {
+        /// Typed tables, in this handle's own session.
+        impl Database {
+            $(
+                $(#[$doc])*
+                pub fn $name<$($generic $(: $bound)?),*>(&self $(, $arg: $ty)*) -> $ret {
+                    self.with_own(|session| session.$name::<$($generic),*>($($arg),*))
+                }
+            )*
+        }
+    };
+}
+
+forward! {
+    /// As [`Session::create`].
+    ///
+    /// # Errors
+    /// As [`Session::create`].
+    fn create<T: Table>(&self) -> Result<bool>;
+    /// As [`Session::insert`].
+    ///
+    /// # Errors
+    /// As [`Session::insert`].
+    fn insert<T: Table>(&self, row: &T) -> Result<Option<Commit>>;
+    /// As [`Session::insert_valid`].
+    ///
+    /// # Errors
+    /// As [`Session::insert`].
+    fn insert_valid<T: Table>(&self, row: &T, period: Period) -> Result<Option<Commit>>;
+    /// As [`Session::get`].
+    ///
+    /// # Errors
+    /// As [`Session::get`].
+    fn get<T: Table>(&self, key: T::Key<'_>) -> Result<Option<T>>;
+    /// As [`Session::get_at`].
+    ///
+    /// # Errors
+    /// As [`Session::get_at`].
+    fn get_at<T: Table>(&self, key: T::Key<'_>, at: At) -> Result<Option<T>>;
+}
+
+impl Database {
+    /// As [`Session::insert_all`].
+    ///
+    /// # Errors
+    /// As [`Session::insert`].
+    pub fn insert_all<R: AsRow>(&self, rows: impl IntoIterator<Item = R>) -> Result<Option<Commit>> {
+        // The rows are made before the session is taken: making them may use this database.
+        let batches = batches(rows);
+        self.with_own(|session| session.insert_columns::<R::Table>(batches, always()))
+    }
+
+    /// As [`Session::insert_all_valid`].
+    ///
+    /// # Errors
+    /// As [`Session::insert`].
+    pub fn insert_all_valid<R: AsRow>(&self, rows: impl IntoIterator<Item = (R, Period)>) -> Result<Option<Commit>> {
+        let (batches, periods) = batches_with_periods(rows);
+        self.with_own(|session| {
+            session.insert_batches::<R::Table>(batches, |done, count| periods[done..done + count].to_vec())
+        })
+    }
+}
+
+/// What a session reads now.
+fn view_of(session: &Session) -> Result<View> {
+    if session.has_failed() {
+        return Err(in_failed_transaction());
+    }
+    Ok(View { txn: session.view(), tuning: session.execution().tuning })
+}
+
+/// What compiled queries run on.
+pub trait Reads {
+    /// What a query reads now.
+    ///
+    /// # Errors
+    /// 25P02 when the session's transaction has failed.
+    fn __spectradb_view(&self) -> Result<View>;
+}
+
+impl Reads for Session {
+    fn __spectradb_view(&self) -> Result<View> {
+        view_of(self)
+    }
+}
+
+impl Reads for Database {
+    fn __spectradb_view(&self) -> Result<View> {
+        self.with_own(|session| view_of(session))
+    }
+}
+
+/// What compiled changes run on: a session.
+pub trait SessionWrites {
+    /// Runs a statement.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    fn __spectradb_execute(&mut self, sql: &str, values: &[Value]) -> Result<crate::Done>;
+}
+
+/// What compiled changes run on: a database, in the handle's own session.
+pub trait DatabaseWrites {
+    /// Runs a statement.
+    ///
+    /// # Errors
+    /// As [`Session::execute`].
+    fn __spectradb_execute(&self, sql: &str, values: &[Value]) -> Result<crate::Done>;
+}
+
+impl SessionWrites for Session {
+    fn __spectradb_execute(&mut self, sql: &str, values: &[Value]) -> Result<crate::Done> {
+        match self.execute(sql, values)? {
+            crate::Outcome::Done(done) => Ok(done),
+            crate::Outcome::Rows(_) => unreachable!("a change gives no rows"),
+        }
+    }
+}
+
+impl DatabaseWrites for Database {
+    fn __spectradb_execute(&self, sql: &str, values: &[Value]) -> Result<crate::Done> {
+        self.with_own(|session| session.__spectradb_execute(sql, values))
+    }
+}
