@@ -202,11 +202,13 @@ impl Store {
         Store::open(Arc::new(OsDisk::open(path)?), Arc::new(SystemClock), config)
     }
 
-    /// Makes a database in memory; it is gone with the last clone.
+    /// Makes a database in memory; it is gone with the last clone. Its log is kept only as far as segments do not hold the
+    /// same facts: nobody can replay it after a crash, and it would double the memory.
     ///
     /// # Errors
     /// See [`Store::open`].
     pub fn open_memory(config: Config) -> Result<Store> {
+        let config = Config { log_keep_all: false, ..config };
         Store::open(Arc::new(MemDisk::new()), Arc::new(SystemClock), config)
     }
 
