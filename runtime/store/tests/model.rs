@@ -1,0 +1,283 @@
+//! Does the store answer as a list of facts does, whatever happens between?
+//!
+//! Random writes and deletions of periods, with leftovers, go to the store and to a naive model; between them memtables
+//! are flushed, segments compacted, calls fail, the power fails and the database is opened again. After each opening,
+//! and now and then, every fact of random past states is compared. A failure prints its seed.
+
+mod support;
+
+use spectradb_kernel::{
+    Column, Period, Type, Value,
+    key::i64_bytes,
+    schema::TableSchema,
+    time::{Commit, Micros, Timestamp},
+};
+use spectradb_store::{
+    CommitError, Config, SimDisk, Store, StoreError,
+    fact::{FactBatch, FactId, Retraction, Superseded, Write},
+    fs::Fault,
+    scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
+};
+use support::{new_table, open, small};
+
+/// A fact as the model keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fact {
+    key: i64,
+    from: Micros,
+    to: Micros,
+    name: String,
+    commit: Commit,
+    origin: Commit,
+    end: Commit,
+}
+
+/// One write to one key: a text for a period, or a deletion.
+#[derive(Clone, Debug)]
+struct Change {
+    key: i64,
+    period: Period,
+    name: Option<String>,
+}
+
+/// How many commits there are, and the facts they make.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    commits: u64,
+    facts: Vec<Fact>,
+}
+
+impl Model {
+    fn current(&self, key: i64, period: Period) -> impl Iterator<Item = usize> + '_ {
+        let touches = move |fact: &Fact| fact.key == key && fact.from < period.to() && period.from() < fact.to;
+        (0..self.facts.len()).filter(move |i| self.facts[*i].end == Commit::MAX && touches(&self.facts[*i]))
+    }
+
+    fn apply(&mut self, changes: &[Change]) {
+        let commit = self.commits + 1;
+        for change in changes {
+            let touched: Vec<usize> = self.current(change.key, change.period).collect();
+            for fact_idx in touched {
+                self.facts[fact_idx].end = commit;
+                let old = self.facts[fact_idx].clone();
+                let (before, after) = Period::new(old.from, old.to).expect("not empty").outside(change.period);
+                for left in [before, after].into_iter().flatten() {
+                    let origin = old.origin;
+                    self.facts.push(Fact {
+                        from: left.from(),
+                        to: left.to(),
+                        commit,
+                        origin,
+                        end: Commit::MAX,
+                        ..old.clone()
+                    });
+                }
+            }
+            if let Some(name) = &change.name {
+                let (from, to) = (change.period.from(), change.period.to());
+                let fact =
+                    Fact { key: change.key, from, to, name: name.clone(), commit, origin: commit, end: Commit::MAX };
+                self.facts.push(fact);
+            }
+        }
+        self.commits += 1;
+    }
+
+    /// The write that a session would send.
+    fn write(&self, table: &TableSchema, changes: &[Change]) -> Write {
+        let mut rows: Vec<(i64, Period, String, Commit)> = Vec::new();
+        let mut ended = Vec::new();
+        let mut deleted: Vec<(i64, Period)> = Vec::new();
+        for change in changes {
+            for fact_idx in self.current(change.key, change.period) {
+                let old = &self.facts[fact_idx];
+                ended.push(FactId { key: i64_bytes(old.key).to_vec(), valid_from: old.from, commit: old.commit });
+                let (before, after) = Period::new(old.from, old.to).expect("not empty").outside(change.period);
+                rows.extend(
+                    [before, after].into_iter().flatten().map(|left| (old.key, left, old.name.clone(), old.origin)),
+                );
+            }
+            match &change.name {
+                Some(name) => rows.push((change.key, change.period, name.clone(), 0)),
+                None => deleted.push((change.key, change.period)),
+            }
+        }
+        let names: Vec<Value> = rows.iter().map(|(_, _, name, _)| Value::from(name.as_str())).collect();
+        let facts = FactBatch {
+            table: table.id,
+            schema_version: table.version,
+            columns: vec![
+                Column::from_i64s(Type::Integer, rows.iter().map(|row| row.0).collect()),
+                Column::from_values(Type::Text, &names),
+                Column::constant(Type::Real, Value::Null, rows.len()),
+            ],
+            periods: rows.iter().map(|row| row.1).collect(),
+            origins: rows.iter().map(|row| row.3).collect(),
+        };
+        let retraction = Retraction {
+            table: table.id,
+            keys: vec![Column::from_i64s(Type::Integer, deleted.iter().map(|(key, _)| *key).collect())],
+            periods: deleted.iter().map(|(_, period)| *period).collect(),
+        };
+        Write {
+            snapshot: self.commits,
+            catalog_version: 1,
+            facts: vec![facts],
+            retractions: vec![retraction],
+            superseded: vec![Superseded { table: table.id, facts: ended }],
+            ..Write::default()
+        }
+    }
+
+    /// The facts current after a commit.
+    fn as_of(&self, at: Commit) -> Vec<Fact> {
+        let mut facts: Vec<Fact> =
+            self.facts.iter().filter(|fact| fact.commit <= at && at < fact.end).cloned().collect();
+        facts.iter_mut().for_each(|fact| fact.end = Commit::MAX);
+        facts.sort();
+        facts
+    }
+}
+
+fn as_of(store: &Store, table: &TableSchema, at: Commit) -> Result<Vec<Fact>, StoreError> {
+    use ScanColumn::{Commit as Written, Data, Origin, ValidFrom, ValidTo};
+    let spec = ScanSpec {
+        table: table.id,
+        columns: vec![Data(0), ValidFrom, ValidTo, Data(1), Written, Origin],
+        keys: KeyRange::All,
+        system: SystemScope::AsOf(at),
+        valid: ValidScope::All,
+        predicates: Vec::new(),
+        batch_rows_max: 64,
+    };
+    let mut facts = Vec::new();
+    for batch in store.snapshot().scan(spec)? {
+        let batch = batch?;
+        for row in 0..batch.len() {
+            let number = |column_idx: usize| match batch.column(column_idx).value(row) {
+                Value::Integer(number) | Value::Timestamp(Timestamp(number)) => number,
+                other => panic!("{other:?} is no number"),
+            };
+            facts.push(Fact {
+                key: number(0),
+                from: number(1),
+                to: number(2),
+                name: batch.column(3).value(row).to_string(),
+                commit: number(4).cast_unsigned(),
+                origin: number(5).cast_unsigned(),
+                end: Commit::MAX,
+            });
+        }
+    }
+    facts.sort();
+    Ok(facts)
+}
+
+/// Numbers that follow from a seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, below: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below.max(1)
+    }
+
+    fn changes(&mut self) -> Vec<Change> {
+        let mut keys: Vec<i64> = (0..1 + self.roll(4)).map(|_| self.roll(12) as i64).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let change = |key| {
+            let from = self.roll(20) as i64;
+            let period = match self.roll(4) {
+                0 => Period::ALWAYS,
+                1 => Period::new(from, Micros::MAX).expect("not empty"),
+                _ => Period::new(from, from + 1 + self.roll(9) as i64).expect("not empty"),
+            };
+            let name = (self.roll(5) > 0).then(|| format!("n{}", self.roll(1_000)));
+            Change { key, period, name }
+        };
+        keys.into_iter().map(change).collect()
+    }
+}
+
+fn check(store: &Store, table: &TableSchema, model: &Model, dice: &mut Dice, story: &str) {
+    let newest = model.commits;
+    assert_eq!(store.snapshot().commit(), newest, "{story}");
+    for at in [newest, dice.roll(newest + 1), dice.roll(newest + 1)] {
+        let found = as_of(store, table, at).unwrap_or_else(|error| panic!("{story}: {error}"));
+        assert_eq!(found, model.as_of(at), "{story}: as of {at}");
+    }
+}
+
+fn live(seed: u64, steps: usize) {
+    let config = Config { memtable_bytes_max: 6 << 10, level0_segments_max: 2, log_segment_bytes: 8 << 10, ..small() };
+    let mut dice = Dice(seed);
+    let mut disk = SimDisk::new(seed);
+    let mut store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let mut model = Model::default();
+    for step in 0..steps {
+        let story = format!("seed {seed}, step {step}");
+        let mut unknown = None;
+        match dice.roll(60) {
+            0 => {
+                store.flush().unwrap_or_else(|error| panic!("{story}: {error}"));
+            }
+            1 => store.compact().unwrap_or_else(|error| panic!("{story}: {error}")),
+            2 => {
+                store.close().unwrap_or_else(|error| panic!("{story}: {error}"));
+                drop(store);
+                store = open(&disk, &config).unwrap_or_else(|error| panic!("{story}: {error}"));
+            }
+            3 | 4 => {
+                // Whatever comes next meets a failing call, or the power goes at the next sync but some.
+                let fault = match dice.roll(3) {
+                    0 => Fault::PowerBeforeSync(disk.syncs() + 1 + dice.roll(12)),
+                    1 => Fault::PowerAfterSync(disk.syncs() + 1 + dice.roll(12)),
+                    _ => Fault::Call(disk.calls() + 1 + dice.roll(60)),
+                };
+                disk.inject(fault);
+                for _ in 0..6 {
+                    let changes = dice.changes();
+                    match store.commit(model.write(&table, &changes)) {
+                        Ok(_) => model.apply(&changes),
+                        Err(CommitError::Store(StoreError::OutcomeUnknown { .. })) => {
+                            unknown = Some(changes);
+                            break;
+                        }
+                        Err(CommitError::Store(_)) => {}
+                        Err(error) => panic!("{story}: {error}"),
+                    }
+                }
+                drop(store);
+                disk = disk.after_crash(seed + step as u64);
+                store = open(&disk, &config).unwrap_or_else(|error| panic!("{story}, {fault:?}: {error}"));
+                if let Some(changes) = unknown
+                    && store.snapshot().commit() > model.commits
+                {
+                    model.apply(&changes);
+                }
+            }
+            _ => {
+                let changes = dice.changes();
+                store.commit(model.write(&table, &changes)).unwrap_or_else(|error| panic!("{story}: {error}"));
+                model.apply(&changes);
+                if dice.roll(8) > 0 {
+                    continue;
+                }
+            }
+        }
+        check(&store, &table, &model, &mut dice, &story);
+    }
+    assert!(store.stats().segment_count > 2, "seed {seed}: memtables were flushed: {:?}", store.stats());
+    // The ledger alone tells the same story.
+    let replayed = store.replay(1).expect("all is kept").map(|record| record.expect("the chain verifies")).count();
+    assert_eq!(replayed, model.commits as usize + 1);
+}
+
+#[test]
+fn the_store_answers_as_a_list_of_facts_does() {
+    for seed in 1..=5 {
+        live(seed, 400);
+    }
+}
