@@ -11,7 +11,7 @@
 
 mod aggregate;
 mod call;
-mod cardinality;
+pub(crate) mod cardinality;
 pub(crate) mod constant;
 mod convert;
 mod copy;

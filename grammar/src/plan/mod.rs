@@ -6,6 +6,7 @@
 //! a bound, not a shape). Matches over these enums have no `_` arm.
 
 pub mod check;
+pub mod display;
 pub mod visit;
 
 pub use check::CheckedPlan;

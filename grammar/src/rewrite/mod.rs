@@ -1,8 +1,90 @@
 //! How does a plan become fast without changing what it answers?
 //!
+//! In this order: constants are computed (`fold`), conditions sink towards the scans (`sink`), joins find their keys and
+//! periods (`join`), scans their keys and skippable blocks (`scan`), columns nobody reads go away (`prune`), and what has
+//! become trivial is dropped (`tidy`).
+//!
+//! Holds: the rows stay the same, and no statement fails that did not fail before: a condition that may fail is never
+//! evaluated for rows it was not evaluated for (`can_move`), folding leaves a failing call where it is. An error may vanish
+//! with the row that would have raised it.
 //! Not here: what the plan means (`bind`).
 
-use crate::plan::Statement;
+mod fold;
+mod join;
+mod prune;
+mod scan;
+mod sink;
+mod tidy;
+
+#[cfg(test)]
+mod tests;
+
+use crate::plan::{Expr, ExprKind, Node, QueryPlan, Statement};
+use spectradb_kernel::{func::Shape, ty::TypeClass};
 
 /// Rewrites a statement's plan.
-pub(crate) fn statement(_statement: &mut Statement) {}
+pub(crate) fn statement(statement: &mut Statement) {
+    match statement {
+        Statement::Query(source)
+        | Statement::Insert { source, .. }
+        | Statement::Update { source, .. }
+        | Statement::Delete { source, .. }
+        | Statement::CopyTo { source, .. } => query(source),
+        Statement::Explain(inner) => self::statement(inner),
+        Statement::CreateTable { .. }
+        | Statement::DropTable { .. }
+        | Statement::Begin
+        | Statement::Commit
+        | Statement::Rollback
+        | Statement::ShowTables
+        | Statement::Describe(_)
+        | Statement::CopyFrom { .. } => {}
+    }
+}
+
+fn query(plan: &mut QueryPlan) {
+    for subplan in &mut plan.subplans {
+        rewrite(subplan);
+    }
+    rewrite(&mut plan.root);
+}
+
+fn rewrite(node: &mut Node) {
+    fold::node(node);
+    replace(node, |node| sink::node(node, Vec::new()));
+    join::node(node);
+    tidy::node(node);
+    scan::node(node);
+    prune::root(node);
+    tidy::node(node);
+}
+
+/// Lets `f` make another node of this one.
+fn replace(node: &mut Node, f: impl FnOnce(Node) -> Node) {
+    let empty = Node { kind: crate::plan::NodeKind::Values { rows: Vec::new() }, fields: Vec::new() };
+    let owned = std::mem::replace(node, empty);
+    *node = f(owned);
+}
+
+/// May the expression be evaluated for rows that it was not evaluated for so far? Not if it can fail there. A subplan is run
+/// once wherever it is asked; changing the scale of a decimal and a day to an instant can only fail at the ends of their
+/// ranges, where no other expression would work either.
+fn can_move(expr: &Expr) -> bool {
+    !expr.any(&mut |part| match &part.kind {
+        ExprKind::Call { function, args } => {
+            let widens = matches!(
+                (function.name, args[0].ty.class()),
+                ("$numeric_rescale", _) | ("$cast", TypeClass::Date | TypeClass::Integer | TypeClass::Numeric)
+            );
+            function.shape == Shape::Fallible && !widens
+        }
+        ExprKind::Column(_)
+        | ExprKind::Param(_)
+        | ExprKind::Context(_)
+        | ExprKind::Const(_)
+        | ExprKind::And(_)
+        | ExprKind::Or(_)
+        | ExprKind::Case { .. }
+        | ExprKind::Subplan { .. } => false,
+    })
+}

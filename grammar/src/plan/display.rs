@@ -1,0 +1,522 @@
+//! How does a plan read?
+//!
+//! What EXPLAIN prints: one operator a line, inputs indented below, expressions in SQL with the names of their columns. What
+//! the binder made explicit stands there as calls: casts, changes of scale, defaults of both times.
+//!
+//! Holds: the text is the same for the same plan, so that goldens can hold it.
+
+use super::{
+    AggregateCall, CompareOp, Context, Expr, ExprKind, JoinKind, KeyAccess, Node, NodeKind, Param, Plan, QueryPlan, Scan,
+    SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
+};
+use crate::ast::ParamName;
+use spectradb_kernel::{Type, Value, ty::TypeClass};
+use std::fmt::{self, Write as _};
+
+/// At most so many exact keys and rows of VALUES are printed.
+const SHOWN_MAX: usize = 5;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut printer = Printer { params: &self.params, out: String::new() };
+        printer.statement(&self.statement, 0);
+        f.write_str(printer.out.trim_end_matches('\n'))
+    }
+}
+
+impl Expr {
+    /// The expression in SQL, its columns by these names.
+    pub fn to_sql(&self, names: &[String], params: &[Param]) -> String {
+        let printer = Printer { params, out: String::new() };
+        printer.expr(self, names)
+    }
+}
+
+struct Printer<'p> {
+    params: &'p [Param],
+    out: String,
+}
+
+/// How tightly an expression holds together; parts that hold less tightly are put in parentheses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Binding {
+    Or,
+    And,
+    Not,
+    Comparison,
+    Sum,
+    Product,
+    Atom,
+}
+
+impl Printer<'_> {
+    fn line(&mut self, depth: usize, text: &str) {
+        for _ in 0..depth {
+            self.out.push_str("  ");
+        }
+        self.out.push_str(text);
+        self.out.push('\n');
+    }
+
+    fn statement(&mut self, statement: &Statement, depth: usize) {
+        match statement {
+            Statement::Query(query) => self.query(query, depth),
+            Statement::Insert { table, source } => {
+                self.line(depth, &format!("Insert into {}", table.name));
+                self.query(source, depth + 1);
+            }
+            Statement::Update { table, source, portion } => {
+                let portion = self.portion(portion.as_ref());
+                self.line(depth, &format!("Update {}{portion}", table.name));
+                self.query(source, depth + 1);
+            }
+            Statement::Delete { table, source, portion } => {
+                let portion = self.portion(portion.as_ref());
+                self.line(depth, &format!("Delete from {}{portion}", table.name));
+                self.query(source, depth + 1);
+            }
+            Statement::CreateTable { table, exists, .. } => {
+                let exists = if *exists { " (exists)" } else { "" };
+                self.line(depth, &format!("Create table {}{exists}", table.name));
+                for (column_idx, column) in table.columns.iter().enumerate() {
+                    let mut text = format!("{} {}", column.name, column.ty);
+                    if !column.nullable {
+                        text.push_str(" not null");
+                    }
+                    if let Some(default) = &column.default {
+                        write!(text, " default {default}").expect("writing to a string cannot fail");
+                    }
+                    if let Some(at) = table.key.iter().position(|key| *key == column_idx) {
+                        write!(text, " key {}", at + 1).expect("writing to a string cannot fail");
+                    }
+                    if column.hidden {
+                        text.push_str(" hidden");
+                    }
+                    self.line(depth + 1, &text);
+                }
+            }
+            Statement::DropTable { tables } => {
+                let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
+                self.line(depth, &format!("Drop table {}", names.join(", ")));
+            }
+            Statement::Begin => self.line(depth, "Begin"),
+            Statement::Commit => self.line(depth, "Commit"),
+            Statement::Rollback => self.line(depth, "Rollback"),
+            Statement::Explain(inner) => self.statement(inner, depth),
+            Statement::ShowTables => self.line(depth, "Show tables"),
+            Statement::Describe(table) => self.line(depth, &format!("Describe {}", table.name)),
+            Statement::CopyFrom { table, columns: _, path, format: _ } => {
+                self.line(depth, &format!("Copy into {} from {}", table.name, quoted(path)));
+            }
+            Statement::CopyTo { source, path, format: _ } => {
+                self.line(depth, &format!("Copy to {}", quoted(path)));
+                self.query(source, depth + 1);
+            }
+        }
+    }
+
+    fn portion(&self, portion: Option<&(Expr, Expr)>) -> String {
+        match portion {
+            Some((from, to)) => format!(" for the portion [{}, {})", self.expr(from, &[]), self.expr(to, &[])),
+            None => String::new(),
+        }
+    }
+
+    fn query(&mut self, query: &QueryPlan, depth: usize) {
+        self.node(&query.root, depth);
+        for (number, subplan) in query.subplans.iter().enumerate() {
+            self.line(depth, &format!("Subplan {}", number + 1));
+            self.node(subplan, depth + 1);
+        }
+    }
+
+    fn node(&mut self, node: &Node, depth: usize) {
+        let text = match &node.kind {
+            NodeKind::Scan(scan) => self.scan(scan, node),
+            NodeKind::Values { rows } => self.values(rows),
+            NodeKind::Filter { input, predicate } => format!("Filter {}", self.expr(predicate, &names(input))),
+            NodeKind::Project { input, exprs } => {
+                let names = names(input);
+                let shown: Vec<String> = exprs
+                    .iter()
+                    .zip(&node.fields)
+                    .map(|(expr, field)| {
+                        let text = self.expr(expr, &names);
+                        let is_named = text == field.name || text.ends_with(&format!(".{}", field.name));
+                        if is_named || field.name.starts_with('?') { text } else { format!("{text} AS {}", field.name) }
+                    })
+                    .collect();
+                format!("Project {}", shown.join(", "))
+            }
+            NodeKind::Join(join) => {
+                let (left, right) = (names(&join.left), names(&join.right));
+                let both: Vec<String> = left.iter().chain(&right).cloned().collect();
+                let mut parts: Vec<String> = join
+                    .keys
+                    .iter()
+                    .map(|(one, other)| format!("{} = {}", self.expr(one, &left), self.expr(other, &right)))
+                    .collect();
+                if let Some(period) = &join.period {
+                    let (from, to) = (self.expr(&period.from, &right), self.expr(&period.to, &right));
+                    parts.push(format!("period [{from}, {to}) holds {}", self.expr(&period.point, &left)));
+                }
+                if let Some(residual) = &join.residual {
+                    parts.push(format!("where {}", self.expr(residual, &both)));
+                }
+                let kind = match join.kind {
+                    JoinKind::Inner => "inner",
+                    JoinKind::Left => "left",
+                    JoinKind::Right => "right",
+                    JoinKind::Full => "full",
+                };
+                let on = if parts.is_empty() { "every pair".to_owned() } else { parts.join(", ") };
+                format!("Join {kind}: {on}")
+            }
+            NodeKind::Aggregate { input, group, aggregates } => {
+                let names = names(input);
+                let calls: Vec<String> = aggregates.iter().map(|call| self.aggregate(call, &names)).collect();
+                let group = self.list(group, &names);
+                match (group.is_empty(), calls.is_empty()) {
+                    (true, _) => format!("Aggregate {}", calls.join(", ")),
+                    (false, true) => format!("Aggregate by {group}"),
+                    (false, false) => format!("Aggregate {} by {group}", calls.join(", ")),
+                }
+            }
+            NodeKind::Window { input, calls } => {
+                let names = names(input);
+                let calls: Vec<String> = calls.iter().map(|call| self.window(call, &names)).collect();
+                format!("Window {}", calls.join(", "))
+            }
+            NodeKind::Sort { input, keys } => format!("Sort by {}", self.sort_keys(keys, &names(input))),
+            NodeKind::Limit { input: _, limit, offset } => {
+                let limit = limit.as_ref().map_or("all".to_owned(), |limit| self.expr(limit, &[]));
+                let offset = offset.as_ref().map(|offset| format!(" after {}", self.expr(offset, &[])));
+                format!("Limit {limit}{}", offset.unwrap_or_default())
+            }
+            NodeKind::Distinct { input: _ } => "Distinct".to_owned(),
+            NodeKind::UnionAll { inputs: _ } => "Union all".to_owned(),
+        };
+        self.line(depth, &text);
+        node.for_each_input(&mut |input| self.node(input, depth + 1));
+    }
+
+    fn values(&self, rows: &[Vec<Expr>]) -> String {
+        match rows {
+            [] => "Values: no row".to_owned(),
+            [row] if row.is_empty() => "Values: one row without columns".to_owned(),
+            rows => {
+                let shown: Vec<String> =
+                    rows.iter().take(SHOWN_MAX).map(|row| format!("({})", self.list(row, &[]))).collect();
+                let more = rows.len().saturating_sub(SHOWN_MAX);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("Values {}{more}", shown.join(", "))
+            }
+        }
+    }
+
+    fn scan(&self, scan: &Scan, node: &Node) -> String {
+        let mut text = format!("Scan {}", scan.table.name);
+        let mut add = |part: &str| text.push_str(part);
+        if scan.alias != scan.table.name {
+            add(&format!(" AS {}", scan.alias));
+        }
+        let columns: Vec<&str> = node.fields.iter().map(|field| field.name.as_str()).collect();
+        add(&format!(" ({})", columns.join(", ")));
+        add(&match &scan.system {
+            SystemScope::Latest => String::new(),
+            SystemScope::AsOf(at) => format!(", as of {}", self.expr(at, &[])),
+            SystemScope::Range { from, to, to_included } => {
+                format!(", system time {}", self.range(from, to, *to_included))
+            }
+            SystemScope::All => ", all system time".to_owned(),
+        });
+        add(&match &scan.valid {
+            ValidScope::At(at) => format!(", valid at {}", self.expr(at, &[])),
+            ValidScope::Range { from, to, to_included } => format!(", valid time {}", self.range(from, to, *to_included)),
+            ValidScope::All => ", all valid time".to_owned(),
+        });
+        add(&self.keys(scan));
+        if !scan.predicates.is_empty() {
+            let shown: Vec<String> = scan
+                .predicates
+                .iter()
+                .map(|predicate| {
+                    let op = match predicate.op {
+                        CompareOp::Eq => "=",
+                        CompareOp::Lt => "<",
+                        CompareOp::Le => "<=",
+                        CompareOp::Gt => ">",
+                        CompareOp::Ge => ">=",
+                    };
+                    let column = &scan.table.columns[predicate.column_idx].name;
+                    format!("{column} {op} {}", self.expr(&predicate.value, &[]))
+                })
+                .collect();
+            add(&format!(", blocks where {}", shown.join(" AND ")));
+        }
+        text
+    }
+
+    fn range(&self, from: &Expr, to: &Expr, to_included: bool) -> String {
+        let end = if to_included { "]" } else { ")" };
+        format!("[{}, {}{end}", self.expr(from, &[]), self.expr(to, &[]))
+    }
+
+    fn keys(&self, scan: &Scan) -> String {
+        let name = |at: usize| scan.table.columns[scan.table.key[at]].name.as_str();
+        match &scan.keys {
+            KeyAccess::All => String::new(),
+            KeyAccess::Exact(tuples) => {
+                let shown: Vec<String> = tuples
+                    .iter()
+                    .take(SHOWN_MAX)
+                    .map(|tuple| match tuple.as_slice() {
+                        [value] => self.expr(value, &[]),
+                        values => format!("({})", self.list(values, &[])),
+                    })
+                    .collect();
+                let more = if tuples.len() > SHOWN_MAX { format!(" and {} more", tuples.len() - SHOWN_MAX) } else { String::new() };
+                format!(", keys {}{more}", shown.join(", "))
+            }
+            KeyAccess::Range { prefix, low, high } => {
+                let mut parts: Vec<String> = prefix
+                    .iter()
+                    .enumerate()
+                    .map(|(at, value)| format!("{} = {}", name(at), self.expr(value, &[])))
+                    .collect();
+                for (bound, signs) in [(low, [">", ">="]), (high, ["<", "<="])] {
+                    if let Some(bound) = bound {
+                        let sign = signs[usize::from(bound.included)];
+                        parts.push(format!("{} {sign} {}", name(prefix.len()), self.expr(&bound.value, &[])));
+                    }
+                }
+                format!(", keys where {}", parts.join(" AND "))
+            }
+        }
+    }
+
+    fn aggregate(&self, call: &AggregateCall, names: &[String]) -> String {
+        let distinct = if call.distinct { "DISTINCT " } else { "" };
+        let arg = call.arg.as_ref().map_or("*".to_owned(), |arg| self.expr(arg, names));
+        format!("{}({distinct}{arg})", call.aggregate.name)
+    }
+
+    fn window(&self, call: &WindowCall, names: &[String]) -> String {
+        let function = match &call.function {
+            WindowFunction::RowNumber => "row_number()".to_owned(),
+            WindowFunction::Rank => "rank()".to_owned(),
+            WindowFunction::DenseRank => "dense_rank()".to_owned(),
+            WindowFunction::Shift { value, offset, default, forward } => {
+                let name = if *forward { "lead" } else { "lag" };
+                let default = default.as_ref().map(|default| format!(", {}", self.expr(default, names)));
+                let (value, offset) = (self.expr(value, names), self.expr(offset, names));
+                format!("{name}({value}, {offset}{})", default.unwrap_or_default())
+            }
+            WindowFunction::Aggregate { aggregate, arg } => {
+                format!("{}({})", aggregate.name, arg.as_ref().map_or("*".to_owned(), |arg| self.expr(arg, names)))
+            }
+        };
+        let mut over = Vec::new();
+        if !call.partition.is_empty() {
+            over.push(format!("PARTITION BY {}", self.list(&call.partition, names)));
+        }
+        if !call.order.is_empty() {
+            over.push(format!("ORDER BY {}", self.sort_keys(&call.order, names)));
+        }
+        format!("{function} OVER ({})", over.join(" "))
+    }
+
+    fn sort_keys(&self, keys: &[SortKey], names: &[String]) -> String {
+        let keys: Vec<String> = keys
+            .iter()
+            .map(|key| {
+                let direction = if key.descending { " DESC" } else { "" };
+                let nulls = match (key.nulls_first, key.descending) {
+                    (true, false) => " NULLS FIRST",
+                    (false, true) => " NULLS LAST",
+                    (true, true) | (false, false) => "",
+                };
+                format!("{}{direction}{nulls}", self.expr(&key.expr, names))
+            })
+            .collect();
+        keys.join(", ")
+    }
+
+    fn list(&self, exprs: &[Expr], names: &[String]) -> String {
+        let texts: Vec<String> = exprs.iter().map(|expr| self.expr(expr, names)).collect();
+        texts.join(", ")
+    }
+
+    fn expr(&self, expr: &Expr, names: &[String]) -> String {
+        self.bound_expr(expr, names).0
+    }
+
+    /// The text in parentheses if it holds less tightly than its surroundings.
+    fn within(&self, expr: &Expr, names: &[String], around: Binding) -> String {
+        let (text, own) = self.bound_expr(expr, names);
+        if own < around { format!("({text})") } else { text }
+    }
+
+    fn bound_expr(&self, expr: &Expr, names: &[String]) -> (String, Binding) {
+        let join = |arms: &[Expr], word: &str, binding: Binding, inner: Binding| {
+            let arms: Vec<String> = arms.iter().map(|arm| self.within(arm, names, inner)).collect();
+            (arms.join(word), binding)
+        };
+        let text = match &expr.kind {
+            ExprKind::Column(column) => names.get(*column).cloned().unwrap_or_else(|| format!("#{column}")),
+            ExprKind::Param(param) => match self.params.get(*param).map(|param| &param.name) {
+                Some(ParamName::Named(name)) => format!(":{name}"),
+                Some(ParamName::Position(number)) => format!("${number}"),
+                None => format!("${}", param + 1),
+            },
+            ExprKind::Context(Context::Now) => "now()".to_owned(),
+            ExprKind::Context(Context::CurrentCommit) => "current_commit()".to_owned(),
+            ExprKind::Const(value) => constant(value, expr.ty),
+            ExprKind::And(arms) => return join(arms, " AND ", Binding::And, Binding::Not),
+            ExprKind::Or(arms) => return join(arms, " OR ", Binding::Or, Binding::And),
+            ExprKind::Case { arms, otherwise } => {
+                let mut text = "CASE".to_owned();
+                for (condition, value) in arms {
+                    let (condition, value) = (self.expr(condition, names), self.expr(value, names));
+                    write!(text, " WHEN {condition} THEN {value}").expect("writing to a string cannot fail");
+                }
+                if let Some(otherwise) = otherwise {
+                    let otherwise = self.expr(otherwise, names);
+                    write!(text, " ELSE {otherwise}").expect("writing to a string cannot fail");
+                }
+                text.push_str(" END");
+                text
+            }
+            ExprKind::Subplan { subplan_idx, ask } => {
+                let number = subplan_idx + 1;
+                match ask {
+                    SubplanAsk::Scalar => format!("(subplan {number})"),
+                    SubplanAsk::Exists => format!("EXISTS (subplan {number})"),
+                    SubplanAsk::In(needle) => {
+                        let needle = self.within(needle, names, Binding::Sum);
+                        return (format!("{needle} IN (subplan {number})"), Binding::Comparison);
+                    }
+                }
+            }
+            ExprKind::Call { function, args } => return self.call(function.name, args, expr.ty, names),
+        };
+        (text, Binding::Atom)
+    }
+
+    fn call(&self, name: &str, args: &[Expr], ty: Type, names: &[String]) -> (String, Binding) {
+        let infix = |sign: &str, binding: Binding, left: Binding, right: Binding| {
+            let (left, right) = (self.within(&args[0], names, left), self.within(&args[1], names, right));
+            (format!("{left} {sign} {right}"), binding)
+        };
+        let after = |words: &str| (format!("{} {words}", self.within(&args[0], names, Binding::Sum)), Binding::Comparison);
+        match (name, args.len()) {
+            ("=" | "<>" | "<" | "<=" | ">" | ">=", 2) => infix(name, Binding::Comparison, Binding::Sum, Binding::Sum),
+            ("+" | "-" | "||", 2) => infix(name, Binding::Sum, Binding::Sum, Binding::Product),
+            ("*" | "/" | "%", 2) => infix(name, Binding::Product, Binding::Product, Binding::Atom),
+            ("$numeric_mul", 3) => infix("*", Binding::Product, Binding::Product, Binding::Atom),
+            ("$numeric_div", 3) => infix("/", Binding::Product, Binding::Product, Binding::Atom),
+            ("-", 1) => (format!("-{}", self.within(&args[0], names, Binding::Atom)), Binding::Product),
+            ("not", 1) => (format!("NOT {}", self.within(&args[0], names, Binding::Not)), Binding::Not),
+            ("$is_null", 1) => after("IS NULL"),
+            ("$is_not_null", 1) => after("IS NOT NULL"),
+            ("$is_true", 1) => after("IS TRUE"),
+            ("$is_false", 1) => after("IS FALSE"),
+            ("$is_unknown", 1) => after("IS UNKNOWN"),
+            ("$is_distinct", 2) => infix("IS DISTINCT FROM", Binding::Comparison, Binding::Sum, Binding::Sum),
+            ("$like", 2) => infix("LIKE", Binding::Comparison, Binding::Sum, Binding::Sum),
+            ("$ilike", 2) => infix("ILIKE", Binding::Comparison, Binding::Sum, Binding::Sum),
+            ("$like_escape" | "$ilike_escape", 3) => {
+                let sign = if name == "$like_escape" { "LIKE" } else { "ILIKE" };
+                let (text, binding) = infix(sign, Binding::Comparison, Binding::Sum, Binding::Sum);
+                (format!("{text} ESCAPE {}", self.expr(&args[2], names)), binding)
+            }
+            ("$cast" | "$numeric_rescale" | "$json_text" | "$json_as_real" | "$json_as_integer" | "$json_as_numeric"
+            | "$json_as_boolean", 1..) => {
+                (format!("CAST({} AS {ty})", self.expr(&args[0], names)), Binding::Atom)
+            }
+            ("$json_get", 2) => {
+                let path = match &args[1].kind {
+                    ExprKind::Const(Value::Text(path)) => path.replace(|sign: char| sign.is_control(), "."),
+                    _ => return infix("->", Binding::Sum, Binding::Sum, Binding::Product),
+                };
+                (format!("{}.{path}", self.within(&args[0], names, Binding::Atom)), Binding::Atom)
+            }
+            ("$extract" | "$extract_int", 2) => {
+                let field = match &args[0].kind {
+                    ExprKind::Const(Value::Text(field)) => field.clone(),
+                    _ => self.expr(&args[0], names),
+                };
+                (format!("EXTRACT({field} FROM {})", self.expr(&args[1], names)), Binding::Atom)
+            }
+            ("$numeric_round" | "$numeric_trunc", 3) => {
+                let (value, digits) = (self.expr(&args[0], names), self.expr(&args[2], names));
+                (format!("{}({value}, {digits})", &name["$numeric_".len()..]), Binding::Atom)
+            }
+            ("$numeric_floor" | "$numeric_ceil", 2) => {
+                (format!("{}({})", &name["$numeric_".len()..], self.expr(&args[0], names)), Binding::Atom)
+            }
+            _ => (format!("{name}({})", self.list(args, names)), Binding::Atom),
+        }
+    }
+}
+
+/// What the columns of a node are called in expressions: scanned ones by their table's alias and their name.
+fn names(node: &Node) -> Vec<String> {
+    let fields = || node.fields.iter().map(|field| field.name.clone());
+    match &node.kind {
+        NodeKind::Scan(scan) => node.fields.iter().map(|field| format!("{}.{}", scan.alias, field.name)).collect(),
+        NodeKind::Values { .. } | NodeKind::UnionAll { .. } => fields().collect(),
+        NodeKind::Filter { input, .. }
+        | NodeKind::Sort { input, .. }
+        | NodeKind::Limit { input, .. }
+        | NodeKind::Distinct { input } => names(input),
+        NodeKind::Project { input, exprs } => {
+            let below = names(input);
+            let name = |(expr, field): (&Expr, &super::Field)| match expr.kind {
+                // A column that is only passed on keeps its table's name, unless it was given another one.
+                ExprKind::Column(column) if below[column].ends_with(&format!(".{}", field.name)) => below[column].clone(),
+                _ => field.name.clone(),
+            };
+            exprs.iter().zip(&node.fields).map(name).collect()
+        }
+        NodeKind::Join(join) => names(&join.left).into_iter().chain(names(&join.right)).collect(),
+        NodeKind::Aggregate { input, group, aggregates } => {
+            let below = names(input);
+            let printer = Printer { params: &[], out: String::new() };
+            let group = group.iter().map(|expr| printer.expr(expr, &below));
+            group.chain(aggregates.iter().map(|call| printer.aggregate(call, &below))).collect()
+        }
+        NodeKind::Window { input, calls } => {
+            let below = names(input);
+            let printer = Printer { params: &[], out: String::new() };
+            let calls: Vec<String> = calls.iter().map(|call| printer.window(call, &below)).collect();
+            below.into_iter().chain(calls).collect()
+        }
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn constant(value: &Value, ty: Type) -> String {
+    match value {
+        Value::Null => "NULL".to_owned(),
+        Value::Boolean(_) | Value::Integer(_) | Value::Numeric(_) => value.to_string(),
+        // 1.0 and 1 are different things to read.
+        Value::Real(real) => {
+            let text = value.to_string();
+            if real.is_finite() && !text.contains(['.', 'e']) { format!("{text}.0") } else { text }
+        }
+        Value::Text(text) => quoted(text),
+        Value::Json(text) => format!("JSON {}", quoted(text)),
+        Value::Blob(bytes) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("X'{hex}'")
+        }
+        Value::Date(_) | Value::Timestamp(_) => {
+            let class: TypeClass = ty.class();
+            format!("{} '{value}'", class.name().to_uppercase())
+        }
+    }
+}

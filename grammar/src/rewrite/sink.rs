@@ -1,0 +1,183 @@
+//! How far down can a condition go?
+//!
+//! Through projections (its columns are replaced by what computes them), sorts and unions, into the side of a join that it
+//! speaks of, below a grouping when it speaks of group keys only. Conditions over both sides of an inner join become part of
+//! the join. An outer join whose missing rows a condition throws away anyway becomes an inner one.
+//!
+//! Holds: conditions keep their order among each other.
+
+use super::can_move;
+use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind};
+use spectradb_kernel::func::Shape;
+
+/// The node with conditions over its fields put as deep as they can go.
+pub(super) fn node(node: Node, mut conditions: Vec<Expr>) -> Node {
+    let Node { kind, fields } = node;
+    match kind {
+        NodeKind::Filter { input, predicate } => {
+            let mut all = predicate.into_conjuncts();
+            all.append(&mut conditions);
+            self::node(*input, all)
+        }
+        NodeKind::Project { input, exprs } => {
+            let below = conditions.into_iter().map(|condition| condition.substitute(&exprs)).collect();
+            let input = Box::new(self::node(*input, below));
+            Node { kind: NodeKind::Project { input, exprs }, fields }
+        }
+        NodeKind::Sort { input, keys } => {
+            let input = Box::new(self::node(*input, conditions));
+            Node { kind: NodeKind::Sort { input, keys }, fields }
+        }
+        NodeKind::UnionAll { inputs } => {
+            let inputs = inputs.into_iter().map(|input| self::node(input, conditions.clone())).collect();
+            Node { kind: NodeKind::UnionAll { inputs }, fields }
+        }
+        NodeKind::Distinct { input } => {
+            let (below, above) = split(conditions, |_| true);
+            let input = Box::new(self::node(*input, below));
+            filtered(Node { kind: NodeKind::Distinct { input }, fields }, above)
+        }
+        NodeKind::Aggregate { input, group, aggregates } => {
+            let (below, above) = split(conditions, |condition| {
+                let columns = condition.columns();
+                !columns.is_empty() && columns.iter().all(|column| *column < group.len())
+            });
+            let below = below.into_iter().map(|condition| condition.substitute(&group)).collect();
+            let input = Box::new(self::node(*input, below));
+            filtered(Node { kind: NodeKind::Aggregate { input, group, aggregates }, fields }, above)
+        }
+        NodeKind::Window { input, calls } => {
+            // A condition on what every call partitions by takes away whole partitions.
+            let width = input.fields.len();
+            let (below, above) = split(conditions, |condition| {
+                let columns = condition.columns();
+                !columns.is_empty()
+                    && columns.iter().all(|column| {
+                        let is_it = |expr: &Expr| matches!(expr.kind, ExprKind::Column(other) if other == *column);
+                        *column < width && calls.iter().all(|call| call.partition.iter().any(is_it))
+                    })
+            });
+            let input = Box::new(self::node(*input, below));
+            filtered(Node { kind: NodeKind::Window { input, calls }, fields }, above)
+        }
+        NodeKind::Limit { input, limit, offset } => {
+            let input = Box::new(self::node(*input, Vec::new()));
+            filtered(Node { kind: NodeKind::Limit { input, limit, offset }, fields }, conditions)
+        }
+        NodeKind::Join(join) => sink_into_join(*join, fields, conditions),
+        kind @ (NodeKind::Scan(_) | NodeKind::Values { .. }) => filtered(Node { kind, fields }, conditions),
+    }
+}
+
+/// Those that may be moved and are wanted below, and the others.
+fn split(conditions: Vec<Expr>, mut goes: impl FnMut(&Expr) -> bool) -> (Vec<Expr>, Vec<Expr>) {
+    conditions.into_iter().partition(|condition| can_move(condition) && goes(condition))
+}
+
+fn filtered(node: Node, conditions: Vec<Expr>) -> Node {
+    match Expr::conjunction(conditions) {
+        Some(predicate) => node.filter(predicate),
+        None => node,
+    }
+}
+
+/// Which side of a join does an expression speak of?
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Neither,
+    Left,
+    Right,
+    Both,
+}
+
+fn side(expr: &Expr, left_width: usize) -> Side {
+    let columns = expr.columns();
+    match (columns.first(), columns.last()) {
+        (Some(first), Some(last)) => match (*first < left_width, *last < left_width) {
+            (true, true) => Side::Left,
+            (false, false) => Side::Right,
+            (true, false) | (false, true) => Side::Both,
+        },
+        (None, _) | (_, None) => Side::Neither,
+    }
+}
+
+fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<Expr>) -> Node {
+    let Join { mut kind, left, right, keys, period, residual } = join;
+    let left_width = left.fields.len();
+    let strict = |wanted: fn(usize, usize) -> bool| {
+        conditions.iter().any(|condition| is_strict(condition, &|column| wanted(column, left_width)))
+    };
+    // A condition that no row of NULLs passes throws away the rows without a partner.
+    let (drops_left, drops_right) = (strict(|column, width| column < width), strict(|column, width| column >= width));
+    kind = match kind {
+        JoinKind::Left if drops_right => JoinKind::Inner,
+        JoinKind::Right if drops_left => JoinKind::Inner,
+        JoinKind::Full => match (drops_left, drops_right) {
+            (true, true) => JoinKind::Inner,
+            // Rows whose left side is missing go: those of the left stay.
+            (true, false) => JoinKind::Left,
+            (false, true) => JoinKind::Right,
+            (false, false) => JoinKind::Full,
+        },
+        kind => kind,
+    };
+    let (mut below_left, mut below_right, mut pairs, mut above) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for condition in residual.map(Expr::into_conjuncts).unwrap_or_default() {
+        match (kind, side(&condition, left_width)) {
+            _ if !can_move(&condition) => pairs.push(condition),
+            (JoinKind::Inner | JoinKind::Right, Side::Left) => below_left.push(condition),
+            (JoinKind::Inner | JoinKind::Left, Side::Right) => below_right.push(condition),
+            _ => pairs.push(condition),
+        }
+    }
+    for condition in conditions {
+        match (kind, side(&condition, left_width)) {
+            (JoinKind::Inner, _) if !can_move(&condition) => pairs.push(condition),
+            (JoinKind::Inner | JoinKind::Left, Side::Left) if can_move(&condition) => below_left.push(condition),
+            (JoinKind::Inner | JoinKind::Right, Side::Right) if can_move(&condition) => below_right.push(condition),
+            (JoinKind::Inner, _) => pairs.push(condition),
+            (JoinKind::Left | JoinKind::Right | JoinKind::Full, _) => above.push(condition),
+        }
+    }
+    for condition in &mut below_right {
+        condition.map_columns(&mut |column| column - left_width);
+    }
+    below_left.iter_mut().for_each(|condition| narrow(condition, &left.fields));
+    below_right.iter_mut().for_each(|condition| narrow(condition, &right.fields));
+    let left = self::node(left, below_left);
+    let right = self::node(right, below_right);
+    let join = Join { kind, left, right, keys, period, residual: Expr::conjunction(pairs) };
+    filtered(Node { kind: NodeKind::Join(Box::new(join)), fields }, above)
+}
+
+/// Below an outer join a column may be known not to be NULL; claims of calls stay as they are.
+fn narrow(expr: &mut Expr, fields: &[crate::plan::Field]) {
+    expr.walk_mut(&mut |part| {
+        if let ExprKind::Column(column) = part.kind {
+            part.nullable &= fields[column].nullable;
+        }
+    });
+}
+
+/// Is the condition never true where all these columns are NULL? Only what is plain to see: a comparison, or another
+/// function that gives NULL for NULL, of such a column.
+fn is_strict(expr: &Expr, of: &dyn Fn(usize) -> bool) -> bool {
+    match &expr.kind {
+        ExprKind::Column(column) => of(*column),
+        ExprKind::Call { function, args } => match function.shape {
+            Shape::Total | Shape::Fallible | Shape::Partial => args.iter().any(|arg| is_strict(arg, of)),
+            Shape::NullAware => match function.name {
+                "$is_not_null" | "$is_true" => args.iter().any(|arg| is_strict(arg, of)),
+                _ => false,
+            },
+        },
+        ExprKind::And(arms) => arms.iter().any(|arm| is_strict(arm, of)),
+        ExprKind::Or(arms) => arms.iter().all(|arm| is_strict(arm, of)),
+        ExprKind::Param(_)
+        | ExprKind::Context(_)
+        | ExprKind::Const(_)
+        | ExprKind::Case { .. }
+        | ExprKind::Subplan { .. } => false,
+    }
+}

@@ -1,0 +1,1 @@
+//! Do rewrites find what they look for?
