@@ -21,7 +21,7 @@ use crate::{
     tree::{Applied, Tree},
 };
 use arc_swap::ArcSwap;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use spectradb_kernel::{
     Column, Period, key,
     schema::{ColumnId, TableId, TableSchema},
@@ -208,10 +208,12 @@ impl Sequencer {
 
     fn check_conflicts(&self, prepared: &Prepared, tree: &Tree) -> Result<(), CommitError> {
         let write = &prepared.write;
+        let mut named = HashSet::new();
         for superseded in &write.superseded {
-            // An identity that is not current would be refused by the tree when it is too late to refuse the commit.
+            // An identity that is not current, or named twice, would be refused by the tree when it is too late to refuse
+            // the commit; and then by every open that replays it.
             for fact in &superseded.facts {
-                if !tree.is_current(superseded.table, fact)? {
+                if !named.insert((superseded.table, fact)) || !tree.is_current(superseded.table, fact)? {
                     let period = Period::new(fact.valid_from, Micros::MAX).unwrap_or(Period::ALWAYS);
                     return Err(CommitError::Conflict { table: superseded.table, key: fact.key.clone(), period });
                 }

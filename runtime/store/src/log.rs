@@ -87,7 +87,7 @@ pub(crate) struct Health {
 
 impl Health {
     /// Refuses all writes from now on; the first cause is kept.
-    pub(crate) fn refuse_writes(&self, cause: &StoreError) {
+    pub(crate) fn refuse_writes(&self, cause: &impl std::fmt::Display) {
         self.cause.get_or_init(|| cause.to_string());
     }
 

@@ -373,6 +373,7 @@ impl Inner {
         let end = {
             let mut sequencer = held(&self.sequencer);
             self.check_open(&sequencer)?;
+            let _unwound = Unwound(self);
             let (end, applied) = sequencer.commit(&prepared, &self.tree, &*self.clock).inspect_err(|_| self.wake())?;
             if let Err(error) = applied {
                 // The commit is in the log, so the next open will apply it; this one cannot go on without it.
@@ -494,6 +495,18 @@ impl Inner {
             state.known = KnownEnd::at(&end);
             state.closed_clean = true;
         })
+    }
+}
+
+/// A writer that dies between logging its commit and applying it leaves the two apart: then nothing more is written.
+struct Unwound<'a>(&'a Inner);
+
+impl Drop for Unwound<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.health.refuse_writes(&"a thread panicked while it committed");
+            self.0.publication.wake();
+        }
     }
 }
 

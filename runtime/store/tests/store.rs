@@ -79,6 +79,29 @@ fn the_first_committer_wins() {
     assert_eq!(store.snapshot().commit(), 3);
 }
 
+/// A write that the tree could not apply must be refused before it is in the log: the next open would meet it again.
+#[test]
+fn a_write_that_names_what_is_not_current_is_refused_whole() {
+    let disk = MemDisk::new();
+    let store = open(&disk, &small()).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    store.commit(upsert(&store.snapshot(), &table, &[(1, "a")])).expect("no conflict");
+    let mut twice = upsert(&store.snapshot(), &table, &[(1, "b")]);
+    let ended = twice.superseded[0].facts[0].clone();
+    twice.superseded[0].facts.push(ended);
+    assert!(matches!(store.commit(twice), Err(CommitError::Conflict { .. })));
+    let mut unknown = upsert(&store.snapshot(), &table, &[(1, "b")]);
+    unknown.superseded[0].facts[0].valid_from = 7;
+    assert!(matches!(store.commit(unknown), Err(CommitError::Conflict { .. })));
+    let mut narrow = upsert(&store.snapshot(), &table, &[(1, "b")]);
+    narrow.facts[0].columns.pop();
+    assert!(matches!(store.commit(narrow), Err(CommitError::SchemaChanged { .. })));
+    store.commit(upsert(&store.snapshot(), &table, &[(1, "c")])).expect("writing goes on");
+    drop(store);
+    let store = open(&disk, &small()).expect("it was closed");
+    assert_eq!((store.snapshot().commit(), names(&store, &table)[&1].as_str()), (2, "c"));
+}
+
 #[test]
 fn the_catalogue_has_versions_and_never_reuses_numbers() {
     let disk = MemDisk::new();
