@@ -192,7 +192,10 @@ pub fn unknown_table(input: TokenStream) -> TokenStream {
             while !list.is_empty() {
                 known.push(list.parse::<syn::LitStr>()?.value());
             }
-            Ok(Unknown { name, known, state: state_tokens(stream)?.1 })
+            let state = state_tokens(stream)?.1;
+            // Schemas of tables that were found before.
+            stream.parse::<TokenStream>()?;
+            Ok(Unknown { name, known, state })
         }
     }
     let Unknown { name, known, state } = match syn::parse2(input) {
