@@ -25,7 +25,6 @@ mod catalog;
 mod db;
 pub mod embed;
 mod error;
-mod explain;
 #[doc(hidden)]
 pub mod interp;
 #[doc(hidden)]

@@ -8,7 +8,7 @@
 use crate::{
     catalog::bind_statement,
     error::{Error, Result, code},
-    explain, interp,
+    interp,
     ops::{BoxSource, Tuning, Values},
     params::Params,
     rows::{Done, Outcome, OutputColumn, Rows},
@@ -18,7 +18,7 @@ use crate::{
 };
 use spectradb_grammar::{
     parse,
-    plan::{CheckedPlan, Expr, Field, Node, QueryPlan, Statement},
+    plan::{CheckedPlan, Expr, Field, Node, Plan, QueryPlan, Statement},
 };
 use spectradb_kernel::{
     Batch, Column, Period, Type, Value,
@@ -113,7 +113,7 @@ impl Session {
                 self.rollback()?;
                 Ok(done("ROLLBACK", None))
             }
-            Statement::Explain(statement) => Ok(texts(&["plan"], explain::lines(statement), sql)),
+            Statement::Explain(_) => Ok(texts(&["plan"], explain_lines(plan), sql)),
             Statement::ShowTables => {
                 let names = snapshot.catalog().tables.iter().map(|table| vec![table.name.clone()]);
                 let mut names: Vec<Vec<String>> = names.collect();
@@ -241,6 +241,11 @@ pub(crate) fn evaluate(sql: &str, view: &TxnView) -> Result<Value> {
     let run = Run { params: &[], view, sql, tuning: execution.tuning };
     let batches = run.collect(query)?;
     Ok(batches.first().map_or(Value::Null, |batch| batch.column(0).value(0)))
+}
+
+/// The plan as text, one operator a line. EXPLAIN itself is not among them.
+fn explain_lines(plan: &Plan) -> Vec<Vec<String>> {
+    plan.to_string().lines().map(|line| vec![line.to_owned()]).collect()
 }
 
 fn new_table(table: &TableSchema) -> NewTable {
