@@ -1,2 +1,61 @@
-//! The SpectraDB shell.
-fn main() {}
+//! The SpectraDB shell: SQL from a terminal, a pipe, a file or the command line.
+//!
+//! Rooms: `args` (what the command line says), `shell` (runs statements and dot commands, keeps count of failures), `input`
+//! (texts that come in pieces), `interactive` (the terminal), `complete` (TAB and colour), `output` (how rows are
+//! printed).
+//!
+//! Holds: rows go to stdout and nothing else does without a terminal; errors go to stderr; the exit code is 1 if any
+//! statement failed. A closed pipe ends the shell without a word.
+
+mod args;
+mod complete;
+mod dot;
+mod input;
+mod interactive;
+mod output;
+mod shell;
+
+use crate::args::Task;
+use crate::shell::{End, Origin, Shell};
+use spectradb::embed::Database;
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = args::parse();
+    let db = match Database::open_with(&args.path, args.config.clone()) {
+        Ok(db) => db,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mut shell = Shell::new(&db, &args);
+    let ended = run(&mut shell, &args, &db);
+    let failed = shell.has_failed();
+    drop(shell);
+    let closed = db.close();
+    match (ended, &closed) {
+        (Err(End::Pipe), _) => {}
+        (_, Err(error)) => eprintln!("{error}"),
+        (Ok(()) | Err(End::Quit | End::Bail), Ok(())) => {}
+    }
+    if failed || closed.is_err() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn run(shell: &mut Shell, args: &args::Args, db: &Database) -> Result<(), End> {
+    for task in &args.tasks {
+        match task {
+            Task::Command(sql) => input::text(shell, sql)?,
+            Task::File(path) => input::file(shell, path, 0)?,
+        }
+    }
+    if args.tasks.is_empty() {
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+            interactive::run(shell, args, db)?;
+        } else {
+            input::stream(shell, std::io::stdin().lock(), Origin::Text, 0)?;
+        }
+    }
+    shell.finish()
+}

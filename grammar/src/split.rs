@@ -20,6 +20,8 @@ pub struct Piece {
     pub text: String,
     /// The line of its first token in the whole, from 1.
     pub line: u64,
+    /// The column of its first token in its line, in characters, from 1.
+    pub column: u64,
 }
 
 /// Cuts a text that comes in pieces.
@@ -32,10 +34,12 @@ pub struct Splitter {
     pos: usize,
     /// What is open at `pos`, and the tag that closes it.
     open: Option<(Region, Vec<u8>)>,
-    /// The line of its first token, once there is one.
-    first_line: Option<u64>,
+    /// The line and the column of its first token, once there is one.
+    first: Option<(u64, u64)>,
     /// The line at `pos`.
     line: u64,
+    /// The characters of that line before `pos`.
+    column: u64,
     /// Was the byte before `pos` part of a word?
     in_word: bool,
     /// Is the statement too long, and skipped?
@@ -62,8 +66,9 @@ impl Splitter {
             start: 0,
             pos: 0,
             open: None,
-            first_line: None,
+            first: None,
             line: 1,
+            column: 0,
             in_word: false,
             skips: false,
             bytes_max,
@@ -96,7 +101,7 @@ impl Splitter {
 
     /// Has a statement begun that is not yet complete? A comment alone is none, unless it is open.
     pub fn is_pending(&self) -> bool {
-        self.first_line.is_some() || matches!(self.open, Some((Region::BlockComment { .. }, _)))
+        self.first.is_some() || matches!(self.open, Some((Region::BlockComment { .. }, _)))
     }
 
     /// What is open at the end of what was taken: a text, a name, a comment.
@@ -106,7 +111,7 @@ impl Splitter {
 
     /// Forgets the statement that is not yet complete.
     pub fn clear(&mut self) {
-        *self = Splitter { line: self.line, ..Splitter::with_bytes_max(self.bytes_max) };
+        *self = Splitter { line: self.line, column: self.column, ..Splitter::with_bytes_max(self.bytes_max) };
     }
 
     fn advance(&mut self, last: bool) -> Option<Result<Piece, Diag>> {
@@ -137,7 +142,7 @@ impl Splitter {
                 }
                 (b';', _) => {
                     let piece = self.take(self.pos);
-                    self.pos += 1;
+                    self.go_to(self.pos + 1);
                     self.start = self.pos;
                     self.in_word = false;
                     let skipped = std::mem::take(&mut self.skips);
@@ -167,28 +172,38 @@ impl Splitter {
                     if !matches!(region, Region::LineComment | Region::BlockComment { .. }) {
                         self.first_token();
                     }
-                    self.pos += opening_bytes;
+                    self.go_to(self.pos + opening_bytes);
                     self.in_word = false;
                     self.open = Some((region, tag));
                 }
                 None => {
-                    if byte == b'\n' {
-                        self.line += 1;
-                    }
                     if !is_space(byte) {
                         self.first_token();
                     }
                     self.in_word = is_word_part(byte);
-                    self.pos += 1;
+                    self.go_to(self.pos + 1);
                 }
             }
         }
     }
 
+    /// Goes on to a byte, past lines and columns.
+    fn go_to(&mut self, to: usize) {
+        for byte in &self.buffer.as_bytes()[self.pos..to] {
+            if *byte == b'\n' {
+                self.line += 1;
+                self.column = 0;
+            } else if byte & 0xc0 != 0x80 {
+                self.column += 1;
+            }
+        }
+        self.pos = to;
+    }
+
     /// Notes where the statement really begins.
     fn first_token(&mut self) {
-        if self.first_line.is_none() {
-            self.first_line = Some(self.line);
+        if self.first.is_none() {
+            self.first = Some((self.line, self.column + 1));
             self.start = self.pos;
         }
     }
@@ -208,8 +223,7 @@ impl Splitter {
             Found::End(end) => (end, true),
             Found::Open(end) => (end, false),
         };
-        self.line += self.buffer.as_bytes()[from..to].iter().filter(|byte| **byte == b'\n').count() as u64;
-        self.pos = to;
+        self.go_to(to);
         if !closed {
             self.open = Some((region, tag));
         }
@@ -221,13 +235,13 @@ impl Splitter {
 
     /// The statement that ends before a byte, if it has a token.
     fn take(&mut self, end: usize) -> Option<Piece> {
-        let line = self.first_line.take()?;
-        Some(Piece { text: self.buffer[self.start..end].trim_end().to_owned(), line })
+        let (line, column) = self.first.take()?;
+        Some(Piece { text: self.buffer[self.start..end].trim_end().to_owned(), line, column })
     }
 
     /// Drops what is done with, once it is the larger part.
     fn compact(&mut self) {
-        if self.skips || self.first_line.is_none() {
+        if self.skips || self.first.is_none() {
             self.start = self.pos;
         }
         if self.start > self.buffer.len() / 2 {
@@ -242,17 +256,17 @@ impl Splitter {
 mod tests {
     use super::*;
 
-    fn split(text: &str) -> Vec<(String, u64)> {
+    fn split(text: &str) -> Vec<(String, u64, u64)> {
         let mut splitter = Splitter::new();
         splitter.push(text);
         let mut found = Vec::new();
         while let Some(piece) = splitter.next_piece() {
             let piece = piece.unwrap();
-            found.push((piece.text, piece.line));
+            found.push((piece.text, piece.line, piece.column));
         }
         while let Some(piece) = splitter.finish() {
             let piece = piece.unwrap();
-            found.push((piece.text, piece.line));
+            found.push((piece.text, piece.line, piece.column));
         }
         found
     }
@@ -261,8 +275,9 @@ mod tests {
     fn semicolons_in_text_names_and_comments_cut_nothing() {
         let text = "\u{feff}-- one;\nSELECT ';''', E'\\';' ; ;\n\n/* ; /* ; */ ; */ SELECT \";\" -- ;\n, $a$ ; $$ ; $a$;\nSELECT 3";
         let found = split(text);
-        let expected = [("SELECT ';''', E'\\';'", 2), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4), ("SELECT 3", 6)];
-        assert_eq!(found, expected.map(|(text, line)| (text.to_owned(), line)));
+        let expected =
+            [("SELECT ';''', E'\\';'", 2), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4, 21), ("SELECT 3", 6, 1)];
+        assert_eq!(found, expected.map(|(text, line, column)| (text.to_owned(), line, column)));
     }
 
     #[test]

@@ -1,0 +1,144 @@
+//! What does the command line ask for?
+
+use crate::output::Mode;
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
+use spectradb::embed::{Config, Durability};
+use std::path::PathBuf;
+
+/// What the command line says, in terms of the shell.
+pub(crate) struct Args {
+    pub(crate) path: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) tasks: Vec<Task>,
+    pub(crate) mode: Mode,
+    pub(crate) null: Option<String>,
+    pub(crate) header: bool,
+    pub(crate) bail: bool,
+}
+
+/// Something to run before the shell ends, in the order of the command line.
+pub(crate) enum Task {
+    Command(String),
+    File(PathBuf),
+}
+
+/// SQL over an embedded database that remembers every state it was in.
+///
+/// Without -c and -f, statements are read from the terminal or from stdin.
+#[derive(Parser)]
+#[command(name = "spectradb", version)]
+struct Raw {
+    /// The database's folder; it is made if it is not there. Without it the database is in memory and gone at the end.
+    #[arg(value_name = "DIR", conflicts_with = "path")]
+    dir: Option<PathBuf>,
+    /// The same as DIR.
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// Run these statements and end. May be repeated.
+    #[arg(short = 'c', value_name = "SQL", action = ArgAction::Append)]
+    command: Vec<String>,
+    /// Run the statements of this file and end. May be repeated.
+    #[arg(short = 'f', long, value_name = "FILE", action = ArgAction::Append)]
+    file: Vec<PathBuf>,
+    /// How rows are printed.
+    #[arg(long, value_name = "MODE", value_parser = Mode::parse, default_value = "table")]
+    #[arg(help = "How rows are printed: table, line, csv, json or jsonl")]
+    mode: Mode,
+    /// What stands for NULL; in json and jsonl it is always null. [default: NULL, nothing in csv]
+    #[arg(long, value_name = "TEXT")]
+    null: Option<String>,
+    /// Print no line of column names in table and csv.
+    #[arg(long)]
+    no_header: bool,
+    /// End at the first error.
+    #[arg(long)]
+    bail: bool,
+    /// Sync the log once in so many commits: 1 acknowledges no commit before it is synced, 0 leaves syncing to flush and
+    /// close. What was not synced is lost when the machine fails. [default: 1]
+    #[arg(long, value_name = "N")]
+    wal_fsync_every_n_records: Option<u32>,
+    /// Write the memtable out when it passes so many bytes.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    memtable_max_bytes: Option<u64>,
+    /// How many bytes a block of an SSTable aims at.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    sstable_block_bytes: Option<u64>,
+    /// Bits of bloom filter for each key.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(0..=64))]
+    bloom_bits_per_key: Option<u32>,
+    /// How many shards memtables and levels are split into.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    shard_count: Option<u32>,
+}
+
+/// Reads the command line; ends the process with a message if it cannot be read.
+pub(crate) fn parse() -> Args {
+    let matches = Raw::command().get_matches();
+    let order = |id: &str| matches.indices_of(id).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    let (command_idxs, file_idxs) = (order("command"), order("file"));
+    let raw = Raw::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let commands = command_idxs.into_iter().zip(raw.command.iter().cloned().map(Task::Command));
+    let files = file_idxs.into_iter().zip(raw.file.iter().cloned().map(Task::File));
+    let mut tasks: Vec<(usize, Task)> = commands.chain(files).collect();
+    tasks.sort_by_key(|(arg_idx, _)| *arg_idx);
+    let config = config(&raw);
+    Args {
+        path: raw.path.or(raw.dir).unwrap_or_else(|| PathBuf::from(":memory:")),
+        config,
+        tasks: tasks.into_iter().map(|(_, task)| task).collect(),
+        mode: raw.mode,
+        null: raw.null,
+        header: !raw.no_header,
+        bail: raw.bail,
+    }
+}
+
+fn config(raw: &Raw) -> Config {
+    let mut config = Config::default();
+    if let Some(records) = raw.wal_fsync_every_n_records {
+        config.durability = match records {
+            0 => Durability::None,
+            1 => Durability::Synced,
+            many => Durability::EveryRecords(many),
+        };
+    }
+    // More bytes than a machine can address are as good as no bound.
+    let bytes = |flag: u64| usize::try_from(flag).unwrap_or(usize::MAX);
+    if let Some(flag) = raw.memtable_max_bytes {
+        config.memtable_bytes_max = bytes(flag);
+    }
+    if let Some(flag) = raw.sstable_block_bytes {
+        config.sstable_block_bytes = bytes(flag);
+    }
+    if let Some(flag) = raw.bloom_bits_per_key {
+        config.bloom_bits_per_key = flag;
+    }
+    if let Some(flag) = raw.shard_count {
+        config.shard_count = flag;
+    }
+    config
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_set_the_fields_of_the_config() {
+        Raw::command().debug_assert();
+        let raw = Raw::try_parse_from([
+            "spectradb",
+            "db",
+            "--wal-fsync-every-n-records",
+            "8",
+            "--memtable-max-bytes=1048576",
+            "--sstable-block-bytes=4096",
+            "--bloom-bits-per-key=12",
+            "--shard-count=4",
+        ]);
+        let config = config(&raw.unwrap_or_else(|error| panic!("{error}")));
+        assert_eq!(config.durability, Durability::EveryRecords(8));
+        assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
+        assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, 4));
+    }
+}
