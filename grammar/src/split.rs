@@ -276,7 +276,7 @@ mod tests {
         let text = "\u{feff}-- one;\nSELECT ';''', E'\\';' ; ;\n\n/* ; /* ; */ ; */ SELECT \";\" -- ;\n, $a$ ; $$ ; $a$;\nSELECT 3";
         let found = split(text);
         let expected =
-            [("SELECT ';''', E'\\';'", 2), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4, 21), ("SELECT 3", 6, 1)];
+            [("SELECT ';''', E'\\';'", 2, 1), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4, 21), ("SELECT 3", 6, 1)];
         assert_eq!(found, expected.map(|(text, line, column)| (text.to_owned(), line, column)));
     }
 

@@ -141,15 +141,9 @@ impl<'a, W: Write> Printer<'a, W> {
     }
 }
 
-/// A value's text; `None` is NULL. A JSON text that is one string is that string.
+/// A value's text; `None` is NULL.
 fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => None,
-        Value::Json(json) if json.trim_start().starts_with('"') => {
-            Some(serde_json::from_str(json).unwrap_or_else(|_| json.clone()))
-        }
-        other => Some(other.to_string()),
-    }
+    (!value.is_null()).then(|| value.to_string())
 }
 
 /// A value's text for eyes.
