@@ -152,11 +152,11 @@ mod tests {
                 assert_eq!(known.noted(), expected);
                 let mut mask = vec![1u8; len];
                 known.mask_above(&mut mask, 20);
-                for row in 0..len {
+                for (row, keep) in mask.iter().enumerate() {
                     let end =
                         expected.iter().find(|(noted, _)| *noted as usize == row).map_or(END_OPEN, |(_, end)| *end);
                     assert_eq!((known.end_of(row), ends.end_of(row)), (end, end));
-                    assert_eq!(mask[row], u8::from(end > 20));
+                    assert_eq!(*keep, u8::from(end > 20));
                 }
             }
         }

@@ -219,21 +219,6 @@ impl Run {
         Run { len: commit.len(), columns, valid_from, valid_to, commit, origin, system_to, bounds }
     }
 
-    /// Some of its facts, shared.
-    pub(crate) fn slice(&self, rows: std::ops::Range<usize>) -> Run {
-        let cut = |column: &Column| column.slice(rows.clone());
-        Run {
-            len: rows.len(),
-            columns: self.columns.iter().map(cut).collect(),
-            valid_from: cut(&self.valid_from),
-            valid_to: cut(&self.valid_to),
-            commit: cut(&self.commit),
-            origin: cut(&self.origin),
-            system_to: cut(&self.system_to),
-            bounds: self.bounds,
-        }
-    }
-
     /// About how many bytes it takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         let lanes = [&self.valid_from, &self.valid_to, &self.commit, &self.origin, &self.system_to];

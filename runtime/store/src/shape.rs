@@ -38,11 +38,11 @@ impl Shape {
     }
 
     /// Where a column of another version of the same table stands here; `None` when this version does not have it.
-    pub(crate) fn place_of(&self, other: &Shape, column_idx: usize) -> Option<usize> {
+    pub(crate) fn place_of(&self, other: &TableSchema, column_idx: usize) -> Option<usize> {
         if self.version == other.version {
             return Some(column_idx);
         }
-        let (id, _) = other.columns.get(column_idx)?;
-        self.columns.iter().position(|(column, _)| column == id)
+        let id = other.columns.get(column_idx)?.id;
+        self.columns.iter().position(|(column, _)| *column == id)
     }
 }

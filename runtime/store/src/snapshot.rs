@@ -13,14 +13,13 @@ use crate::{
     keys::Probe,
     run::{commit_of_lane, lane_of_commit},
     scan::{Scan, ScanSpec, SystemScope, ValidScope},
-    shape::Shape,
     tree::{COMMITS, COMMITS_CATALOG, COMMITS_INSTANT, TreeView},
     visible::Wanted,
 };
 use spectradb_kernel::{
     Period, Type, Value,
     key::i64_bytes,
-    schema::TableId,
+    schema::{TableId, TableSchema},
     time::{Commit, MICROS_MIN, Micros, Timestamp},
 };
 use std::{ops::ControlFlow, sync::Arc};
@@ -130,13 +129,10 @@ impl Snapshot {
         Ok(value)
     }
 
-    /// The shape in which a reader names the columns of a table: the present one, or the last that a dropped table had.
-    pub(crate) fn shape(&self, table: TableId) -> Result<Arc<Shape>> {
+    /// The schema in which a reader names the columns of a table: the present one, or the last that a dropped table had.
+    pub(crate) fn schema(&self, table: TableId) -> Result<Arc<TableSchema>> {
         let present = self.pinned.catalog.by_id(table).cloned();
-        match present.or_else(|| self.pinned.catalogs.schema(table)) {
-            Some(schema) => Ok(Arc::new(Shape::of(&schema))),
-            None => Err(StoreError::UnknownTable { table }),
-        }
+        present.or_else(|| self.pinned.catalogs.schema(table)).ok_or(StoreError::UnknownTable { table })
     }
 
     /// Facts of a table.
@@ -157,7 +153,7 @@ impl Snapshot {
     /// When there are not as many periods as keys.
     pub fn overlapping(&self, table: TableId, keys: &[Vec<u8>], periods: &[Period]) -> Result<Vec<Overlap>> {
         assert_eq!(keys.len(), periods.len(), "each key has a period");
-        let shape = self.shape(table)?;
+        let schema = self.schema(table)?;
         let mut overlaps = Vec::new();
         let key_max = self.pinned.view.key_max(table);
         for (key_idx, (key, period)) in keys.iter().zip(periods).enumerate() {
@@ -165,7 +161,7 @@ impl Snapshot {
             if key_max.as_ref().is_none_or(|max| key > max) {
                 continue;
             }
-            let probe = Probe::new(key, &mut shape.key_types());
+            let probe = Probe::new(key, &mut schema.key_types());
             let scope = SystemScope::AsOf(self.pinned.commit);
             let wanted = Wanted::new(self.pinned.commit, scope, ValidScope::Overlaps(*period));
             self.pinned.view.visit(table, &probe, &wanted, &mut |found| {

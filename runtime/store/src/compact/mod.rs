@@ -13,11 +13,11 @@ mod pick;
 
 use crate::{
     error::Result,
-    fs::Disk,
     memtable::SegmentNote,
-    run::{Run, lane_of_commit},
+    notes::Known,
+    run::{commit_of_lane, lane_of_commit},
     sst::Segment,
-    tree::{Edit, Found, SegmentKind, SegmentMeta, Tree, Version, locate, memtable_of, notes_name},
+    tree::{Edit, SegmentKind, SegmentMeta, Tree, Version, locate, memtable_of, notes_name},
 };
 use merge::{CurrentSink, HistorySink, Merger, Order};
 use pick::{Job, pick, pick_all};
@@ -85,9 +85,9 @@ impl Tree {
             let known = match job.kind {
                 SegmentKind::Current => span.block.ends.known(),
                 // What has ended is never noted.
-                SegmentKind::History => crate::notes::Known::Nothing,
+                SegmentKind::History => Known::Nothing,
             };
-            if matches!(known, crate::notes::Known::Nothing) {
+            if matches!(known, Known::Nothing) {
                 current.push(span.run, span.rows)?;
                 continue;
             }
@@ -181,7 +181,7 @@ impl Tree {
                 segment.note(row, end)?;
                 if end > durable {
                     let note = SegmentNote { file: segment.meta.file, row, end };
-                    memtable_of(version, crate::run::commit_of_lane(end)).note(note);
+                    memtable_of(version, commit_of_lane(end)).note(note);
                 }
             }
         }

@@ -185,10 +185,6 @@ pub(crate) enum LaneV1 {
         codes: Vec<u8>,
         values: Vec<f64>,
     },
-    Doubles16 {
-        codes: Vec<u16>,
-        values: Vec<f64>,
-    },
 }
 
 /// What a reader needs to know before it touches a block.

@@ -69,7 +69,6 @@ struct State {
     key_max: Option<Vec<u8>>,
     /// The last commit that ended a fact here.
     end_last: i64,
-    rows: usize,
 }
 
 /// Keys and chains of the rows of a chunk.
@@ -327,7 +326,6 @@ impl TableMem {
                 ordered: Vec::new(),
                 key_max: None,
                 end_last: 0,
-                rows: 0,
             }),
         }
     }
@@ -371,7 +369,6 @@ impl TableMem {
             let hash = hash_of(key);
             state.index_row(chunk, in_tail, hash);
         }
-        state.rows += batch.periods.len();
         bytes
     }
 
@@ -399,7 +396,6 @@ impl TableMem {
                 state.indexed.insert(number, Indexed::default());
                 state.key_max = Some(last.clone());
                 state.ascending.push(Ascending { chunk: number as u32, first, last });
-                state.rows += end - start;
                 continue;
             }
             let mut indexed = Indexed::default();
@@ -415,7 +411,6 @@ impl TableMem {
             state.chunks.push(chunk);
             state.indexed.insert(number, indexed);
             state.index.reserve(end - start, |entry| entry.hash);
-            state.rows += end - start;
             drop(state);
             for (lot, hashes) in hashes.chunks(LOT_ROWS).enumerate() {
                 let mut state = self.write();
@@ -504,11 +499,6 @@ impl TableMem {
     /// The largest key of any fact.
     pub(crate) fn key_max(&self) -> Option<Vec<u8>> {
         self.read().key_max.clone()
-    }
-
-    /// How many facts.
-    pub(crate) fn rows(&self) -> usize {
-        self.read().rows
     }
 }
 

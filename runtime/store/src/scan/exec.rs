@@ -8,7 +8,7 @@
 //! Not here: what is visible (`visible`), instants for commits (`scan::pseudo`).
 
 use super::{
-    KeyRange, ScanColumn, ScanSpec, SystemScope,
+    KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope,
     pseudo::{Instants, data_column, pseudo_column, pseudo_value},
     range::KeyBounds,
 };
@@ -21,9 +21,10 @@ use crate::{
     shape::Shape,
     snapshot::Snapshot,
     sst::{Block, Segment},
+    tree::Found,
     visible::{Rows, Wanted},
 };
-use spectradb_kernel::{Batch, Column, Type, Value, column::ColumnBuilder};
+use spectradb_kernel::{Batch, Column, Type, Value, column::ColumnBuilder, schema::TableSchema};
 use std::{collections::VecDeque, ops::ControlFlow, sync::Arc};
 
 /// Keys that are looked up for one batch.
@@ -34,7 +35,7 @@ const KEYS_PER_BATCH: usize = 1024;
 pub struct Scan {
     snapshot: Snapshot,
     spec: ScanSpec,
-    shape: Arc<Shape>,
+    schema: Arc<TableSchema>,
     wanted: Wanted,
     bounds: KeyBounds,
     /// How many of the named keys have been looked up.
@@ -59,9 +60,9 @@ impl Scan {
         {
             return Err(StoreError::Future { asked, newest: pinned });
         }
-        let shape = snapshot.shape(spec.table)?;
+        let schema = snapshot.schema(spec.table)?;
         let wanted = Wanted::new(pinned, spec.system, spec.valid);
-        let bounds = KeyBounds::new(&spec.keys, &shape);
+        let bounds = KeyBounds::new(&spec.keys, &schema);
         let mut sources = VecDeque::new();
         if !matches!(spec.keys, KeyRange::Exact(_)) {
             for memtable in snapshot.view().version.memtables() {
@@ -77,7 +78,7 @@ impl Scan {
             }
         }
         let instants = Instants::default();
-        Ok(Scan { snapshot, spec, shape, wanted, bounds, keys_done: 0, sources, ready: VecDeque::new(), instants })
+        Ok(Scan { snapshot, spec, schema, wanted, bounds, keys_done: 0, sources, ready: VecDeque::new(), instants })
     }
 
     /// Can a block hold a wanted row?
@@ -85,7 +86,7 @@ impl Scan {
         self.wanted.meets(&block.bounds)
             && self.bounds.meets(&block.key_min, &block.key_max)
             && self.spec.predicates.iter().all(|predicate| {
-                match shape.place_of(&self.shape, predicate.column_idx) {
+                match shape.place_of(&self.schema, predicate.column_idx) {
                     Some(place) => block.zones[place].may_hold(block.rows, predicate.op, &predicate.value),
                     // A column that the facts do not have yet is NULL, and NULL satisfies no comparison.
                     None => false,
@@ -99,57 +100,43 @@ impl Scan {
         if lot.is_empty() {
             return Ok(None);
         }
-        let mut columns: Vec<Vec<Value>> = vec![Vec::new(); self.spec.columns.len()];
+        // At one point of both times a key has one fact.
+        let single = matches!((self.spec.system, self.spec.valid), (SystemScope::AsOf(_), ValidScope::At(_)));
+        let (wanted, schema, snapshot) = (&self.wanted, &self.schema, &self.snapshot);
+        let reader = Reader { wanted, schema, snapshot };
+        let (names, instants) = (&self.spec.columns, &mut self.instants);
+        if let ([key], true) = (lot, single) {
+            self.keys_done += 1;
+            let mut row = Ok(None);
+            snapshot.view().visit(schema.id, &Probe::new(key, &mut schema.key_types()), wanted, &mut |found| {
+                row =
+                    names.iter().map(|name| reader.constant(*name, &found, instants)).collect::<Result<_>>().map(Some);
+                ControlFlow::Break(())
+            })?;
+            return Ok(row?.map(|columns| Batch::new(columns, 1)));
+        }
+        let mut columns: Vec<ColumnBuilder> =
+            names.iter().map(|name| ColumnBuilder::new(column_type(*name, schema))).collect();
         let mut count = 0;
         for key in lot {
-            let probe = Probe::new(key, &mut self.shape.key_types());
-            let mut failed = None;
-            // At one point of both times a key has one fact.
-            let single =
-                matches!((self.spec.system, self.spec.valid), (SystemScope::AsOf(_), super::ValidScope::At(_)));
-            self.snapshot.view().visit(self.spec.table, &probe, &self.wanted, &mut |found| {
+            let mut read = Ok(());
+            snapshot.view().visit(schema.id, &Probe::new(key, &mut schema.key_types()), wanted, &mut |found| {
                 count += 1;
-                for (column, values) in self.spec.columns.iter().zip(&mut columns) {
-                    let value = match column {
-                        ScanColumn::Data(column_idx) => match found.shape().place_of(&self.shape, *column_idx) {
-                            Some(place) => found.value(place),
-                            None => Value::Null,
-                        },
-                        pseudo => {
-                            match pseudo_value(
-                                *pseudo,
-                                &found,
-                                self.wanted.commit_max,
-                                &mut self.instants,
-                                &self.snapshot,
-                            ) {
-                                Ok(value) => value,
-                                Err(error) => {
-                                    failed = Some(error);
-                                    return ControlFlow::Break(());
-                                }
-                            }
+                for (name, column) in names.iter().zip(&mut columns) {
+                    match reader.value(*name, &found, instants) {
+                        Ok(value) => column.push(&value),
+                        Err(error) => {
+                            read = Err(error);
+                            return ControlFlow::Break(());
                         }
-                    };
-                    values.push(value);
+                    }
                 }
                 if single { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
+            read?;
         }
         self.keys_done += lot.len();
-        let columns = self.spec.columns.iter().zip(columns).map(|(column, mut values)| {
-            let ty = column_type(*column, &self.shape);
-            if values.len() == 1 {
-                return Column::constant(ty, values.pop().expect("it has one"), 1);
-            }
-            let mut builder = ColumnBuilder::new(ty);
-            values.iter().for_each(|value| builder.push(value));
-            builder.finish()
-        });
-        Ok(Some(Batch::new(columns.collect(), count)))
+        Ok(Some(Batch::new(columns.into_iter().map(ColumnBuilder::finish).collect(), count)))
     }
 
     fn read(&mut self, run: &Run, shape: &Shape, known: &Known, mask: Option<Vec<u8>>) -> Result<Option<Batch>> {
@@ -161,7 +148,7 @@ impl Scan {
         let mut columns = Vec::with_capacity(self.spec.columns.len());
         for column in &self.spec.columns {
             columns.push(match column {
-                ScanColumn::Data(column_idx) => data_column(run, shape, &self.shape, *column_idx),
+                ScanColumn::Data(column_idx) => data_column(run, shape, &self.schema, *column_idx),
                 pseudo => {
                     pseudo_column(*pseudo, run, known, self.wanted.commit_max, &mut self.instants, &self.snapshot)?
                 }
@@ -174,41 +161,42 @@ impl Scan {
         }))
     }
 
-    /// Cuts a batch into pieces no longer than asked.
-    fn deliver(&mut self, batch: Batch) {
+    /// Cuts a batch into pieces no longer than asked; answers the first, if there is a row at all.
+    fn deliver(&mut self, batch: Batch) -> Option<Batch> {
         let (len, most) = (batch.len(), self.spec.batch_rows_max.max(1));
+        if len == 0 {
+            return None;
+        }
         if len <= most {
-            self.ready.push_back(batch);
-            return;
+            return Some(batch);
         }
-        for start in (0..len).step_by(most) {
-            self.ready.push_back(batch.slice(start..len.min(start + most)));
-        }
+        self.ready.extend((most..len).step_by(most).map(|start| batch.slice(start..len.min(start + most))));
+        Some(batch.slice(0..most))
     }
 
-    fn advance(&mut self) -> Result<bool> {
-        if let KeyRange::Exact(_) = self.spec.keys {
-            let Some(batch) = self.look_up()? else { return Ok(false) };
-            if !batch.is_empty() {
-                self.deliver(batch);
+    /// Reads the next source; `None` after the last. Some have no row.
+    fn advance(&mut self) -> Result<Option<Option<Batch>>> {
+        if let KeyRange::Exact(keys) = &self.spec.keys {
+            if self.keys_done >= keys.len() {
+                return Ok(None);
             }
-            return Ok(true);
+            let batch = self.look_up()?;
+            return Ok(Some(batch.and_then(|batch| self.deliver(batch))));
         }
-        let Some(source) = self.sources.pop_front() else { return Ok(false) };
-        match source {
+        let Some(source) = self.sources.pop_front() else { return Ok(None) };
+        let batch = match source {
             Source::Chunk(chunk) => {
-                if self.wanted.meets(&chunk.run.bounds) {
-                    let mask = self.bounds.mask(&chunk.run, &chunk.shape.key);
-                    if let Some(batch) = self.read(&chunk.run, &chunk.shape, &chunk.ends.known(), mask)? {
-                        self.deliver(batch);
-                    }
+                if !self.wanted.meets(&chunk.run.bounds) {
+                    return Ok(Some(None));
                 }
+                let mask = self.bounds.mask(&chunk.run, &chunk.shape.key);
+                self.read(&chunk.run, &chunk.shape, &chunk.ends.known(), mask)?
             }
             Source::Segment(segment, first) => {
                 let index = segment.index()?;
                 let Some(at) = (first..index.blocks.len()).find(|at| self.needs(&index.blocks[*at], &index.shape))
                 else {
-                    return Ok(true);
+                    return Ok(Some(None));
                 };
                 let block = &index.blocks[at];
                 let run = segment.run(block)?;
@@ -220,19 +208,40 @@ impl Scan {
                 if at + 1 < index.blocks.len() {
                     self.sources.push_front(Source::Segment(segment.clone(), at + 1));
                 }
-                if let Some(batch) = batch {
-                    self.deliver(batch);
-                }
+                batch
             }
+        };
+        Ok(Some(batch.and_then(|batch| self.deliver(batch))))
+    }
+}
+
+/// Who reads single facts.
+struct Reader<'a> {
+    wanted: &'a Wanted,
+    schema: &'a TableSchema,
+    snapshot: &'a Snapshot,
+}
+
+impl Reader<'_> {
+    fn value(&self, column: ScanColumn, found: &Found<'_>, instants: &mut Instants) -> Result<Value> {
+        match column {
+            ScanColumn::Data(column_idx) => Ok(match found.shape().place_of(self.schema, column_idx) {
+                Some(place) => found.value(place),
+                None => Value::Null,
+            }),
+            pseudo => pseudo_value(pseudo, found, self.wanted.commit_max, instants, self.snapshot),
         }
-        Ok(true)
+    }
+
+    fn constant(&self, column: ScanColumn, found: &Found<'_>, instants: &mut Instants) -> Result<Column> {
+        Ok(Column::constant(column_type(column, self.schema), self.value(column, found, instants)?, 1))
     }
 }
 
 /// The type of a column of a scan.
-fn column_type(column: ScanColumn, shape: &Shape) -> Type {
+fn column_type(column: ScanColumn, schema: &TableSchema) -> Type {
     match column {
-        ScanColumn::Data(column_idx) => shape.columns[column_idx].1,
+        ScanColumn::Data(column_idx) => schema.columns[column_idx].ty,
         ScanColumn::Commit | ScanColumn::Origin => Type::Integer,
         ScanColumn::SystemFrom | ScanColumn::SystemTo | ScanColumn::ValidFrom | ScanColumn::ValidTo => Type::Timestamp,
     }
@@ -247,8 +256,9 @@ impl Iterator for Scan {
                 return Some(Ok(batch));
             }
             match self.advance() {
-                Ok(true) => {}
-                Ok(false) => return None,
+                Ok(Some(Some(batch))) => return Some(Ok(batch)),
+                Ok(Some(None)) => {}
+                Ok(None) => return None,
                 Err(error) => {
                     // What could not be read ends the scan: a batch left out would be a wrong answer.
                     self.sources.clear();

@@ -17,6 +17,7 @@ use crate::{
 use spectradb_kernel::{
     Column, Type, Value,
     column::Vals,
+    schema::TableSchema,
     time::{MICROS_MAX, Micros, Timestamp},
 };
 use std::collections::HashMap;
@@ -54,10 +55,10 @@ impl Instants {
 }
 
 /// A column of the table as the reader's schema names it; NULL where the facts are older than the column.
-pub(super) fn data_column(run: &Run, shape: &Shape, reader: &Shape, column_idx: usize) -> Column {
+pub(super) fn data_column(run: &Run, shape: &Shape, reader: &TableSchema, column_idx: usize) -> Column {
     match shape.place_of(reader, column_idx) {
         Some(place) => run.columns[place].clone(),
-        None => Column::constant(reader.columns[column_idx].1, Value::Null, run.len),
+        None => Column::constant(reader.columns[column_idx].ty, Value::Null, run.len),
     }
 }
 

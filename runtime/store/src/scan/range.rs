@@ -7,9 +7,8 @@ use super::KeyRange;
 use crate::{
     keys::encode_row,
     run::{Run, mask_above, mask_at_most},
-    shape::Shape,
 };
-use spectradb_kernel::{key::i64_from_bytes, ty::LaneKind};
+use spectradb_kernel::{key::i64_from_bytes, schema::TableSchema, ty::LaneKind};
 use std::ops::Bound;
 
 /// A range of keys, ready to be compared with.
@@ -63,11 +62,11 @@ impl Range {
 }
 
 impl KeyBounds {
-    /// The bounds of a range over keys of a shape. Named keys have none: they are looked up.
-    pub(crate) fn new(keys: &KeyRange, shape: &Shape) -> KeyBounds {
+    /// The bounds of a range over keys of a table. Named keys have none: they are looked up.
+    pub(crate) fn new(keys: &KeyRange, schema: &TableSchema) -> KeyBounds {
         let KeyRange::Between { low, high } = keys else { return KeyBounds::All };
         let bytes = Range { low: low.clone(), high: high.clone() };
-        let one_integer = shape.key_types().len() == 1 && shape.key_types().all(|ty| ty.lane() == LaneKind::I64);
+        let one_integer = schema.key_types().len() == 1 && schema.key_types().all(|ty| ty.lane() == LaneKind::I64);
         if !one_integer {
             return KeyBounds::Bytes(bytes);
         }

@@ -310,7 +310,7 @@ fn decode_lane(
         expect(LaneKind::Bytes)?;
         let runs = ByteRuns { offsets: share_lane(archive, at)?, bytes: share(archive, bytes) };
         check_strings(ty, runs.offsets.as_slice(), bytes, at.len().saturating_sub(1))?;
-        if max as usize >= runs.len() && codes.len() > 0 {
+        if max as usize >= runs.len() && !codes.is_empty() {
             return Err("a code names no string");
         }
         let values = Arc::new(Column::new(ty, None, Data::Bytes(runs)));
@@ -318,7 +318,7 @@ fn decode_lane(
     };
     let doubles = |codes: Codes, max: u64, values: &[rkyv::rend::f64_le]| {
         expect(LaneKind::F64)?;
-        if max as usize >= values.len() && codes.len() > 0 {
+        if max as usize >= values.len() && !codes.is_empty() {
             return Err("a code names no double");
         }
         let values = Arc::new(Column::new(ty, None, Data::F64(share_lane(archive, values)?)));
@@ -415,11 +415,6 @@ fn decode_lane(
             let lane: Lane<u8> = share_lane(archive, codes.as_slice())?;
             let max = code_max(lane.as_slice());
             doubles(Codes::U8(lane), max, values.as_slice())
-        }
-        ArchivedLaneV1::Doubles16 { codes, values } => {
-            let lane: Lane<u16> = share_lane(archive, codes.as_slice())?;
-            let max = code_max(lane.as_slice());
-            doubles(Codes::U16(lane), max, values.as_slice())
         }
     }
 }

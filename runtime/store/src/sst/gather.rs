@@ -66,9 +66,8 @@ fn gather_column<'a>(spans: &[Span], len: usize, of: impl Fn(usize) -> &'a Colum
 /// When there is no span.
 pub(crate) fn gather(sources: &[&Run], spans: &Spans) -> Run {
     let (spans, len) = (&spans.spans, spans.rows);
-    let columns = (0..sources[spans[0].source].columns.len());
-    let columns = columns.map(|column_idx| gather_column(spans, len, |source| &sources[source].columns[column_idx]));
-    let columns = columns.collect();
+    let column = |column_idx| gather_column(spans, len, |source| &sources[source].columns[column_idx]);
+    let columns = (0..sources[spans[0].source].columns.len()).map(column).collect();
     let lane = |of: fn(&Run) -> &Column| gather_column(spans, len, |source| of(sources[source]));
     let periods = (lane(|run| &run.valid_from), lane(|run| &run.valid_to));
     Run::new(columns, periods, lane(|run| &run.commit), lane(|run| &run.origin), lane(|run| &run.system_to))

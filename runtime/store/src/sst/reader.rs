@@ -63,8 +63,8 @@ pub(crate) struct Segment {
 pub(crate) struct Index {
     pub(crate) shape: Arc<Shape>,
     pub(crate) blocks: Vec<Block>,
-    /// The last keys of the blocks, for keys of one integer.
-    last_integers: Option<Vec<i64>>,
+    /// The first and last keys of the blocks, for keys of one integer.
+    integers: Option<Vec<(i64, i64)>>,
 }
 
 /// A block as the index knows it, and its facts once somebody touched it.
@@ -85,7 +85,6 @@ pub(crate) struct Block {
 /// A fact of a segment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BlockRow<'a> {
-    pub(crate) segment: &'a Segment,
     pub(crate) shape: &'a Arc<Shape>,
     pub(crate) block: &'a Block,
     pub(crate) run: &'a Run,
@@ -255,9 +254,10 @@ impl Segment {
             return Err(bad("the index has other rows than the footer"));
         }
         let one_integer = shape.key_types().len() == 1 && shape.key_types().all(|ty| ty.lane() == LaneKind::I64);
-        let integer = |block: &Block| block.key_max.as_ref().try_into().ok().map(i64_from_bytes);
-        let last_integers = if one_integer { blocks.iter().map(integer).collect() } else { None };
-        Ok(Index { shape: Arc::new(shape), blocks, last_integers })
+        let integer = |key: &[u8]| key.try_into().ok().map(i64_from_bytes);
+        let ends = |block: &Block| Some((integer(&block.key_min)?, integer(&block.key_max)?));
+        let integers = if one_integer { blocks.iter().map(ends).collect() } else { None };
+        Ok(Index { shape: Arc::new(shape), blocks, integers })
     }
 
     /// The facts of a block.
@@ -319,12 +319,13 @@ impl Segment {
         found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         let outside = probe.bytes < self.meta.key_min.as_slice() || probe.bytes > self.meta.key_max.as_slice();
-        if outside || !self.meets(wanted) || !self.filter()?.may_hold(probe.hash) {
+        if outside || !self.meets(wanted) {
             return Ok(ControlFlow::Continue(()));
         }
         match self.meta.kind {
             SegmentKind::Current => self.visit_current(probe, wanted, found),
-            SegmentKind::History => self.visit_history(probe, wanted, found),
+            SegmentKind::History if self.filter()?.may_hold(probe.hash) => self.visit_history(probe, wanted, found),
+            SegmentKind::History => Ok(ControlFlow::Continue(())),
         }
     }
 
@@ -335,10 +336,21 @@ impl Segment {
         found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         let index = self.index()?;
-        let first = match (&index.last_integers, probe.integer()) {
-            (Some(lasts), Some(key)) => lasts.partition_point(|last| *last < key),
-            _ => index.blocks.partition_point(|block| block.key_max.as_ref() < probe.bytes),
+        // The index is at hand where the filter is a walk through memory: the filter is asked when the index says maybe,
+        // and not at all where a block holds every integer between its first and its last.
+        let (first, sure) = match (&index.integers, probe.integer()) {
+            (Some(ends), Some(key)) => {
+                let first = ends.partition_point(|(_, last)| *last < key);
+                let Some((low, high)) = ends.get(first).filter(|(low, _)| *low <= key) else {
+                    return Ok(ControlFlow::Continue(()));
+                };
+                (first, high.abs_diff(*low) + 1 == u64::from(index.blocks[first].rows))
+            }
+            _ => (index.blocks.partition_point(|block| block.key_max.as_ref() < probe.bytes), false),
         };
+        if !sure && !self.filter()?.may_hold(probe.hash) {
+            return Ok(ControlFlow::Continue(()));
+        }
         for block in &index.blocks[first..] {
             if block.key_min.as_ref() > probe.bytes {
                 break;
@@ -348,7 +360,7 @@ impl Segment {
             }
             let run = self.run(block)?;
             let walked = probe.visit_sorted(run, &index.shape.key, wanted, &|row| block.ends.end_of(row), &mut |row| {
-                found(BlockRow { segment: self, shape: &index.shape, block, run, row })
+                found(BlockRow { shape: &index.shape, block, run, row })
             });
             if walked.is_break() {
                 return Ok(walked);
@@ -376,8 +388,8 @@ impl Segment {
         if let Some(error) = failed {
             return Err(error);
         }
-        for at in first..rows.len() {
-            let (block, row) = self.place(u64::from(rows[at]))?;
+        for row in &rows[first..] {
+            let (block, row) = self.place(u64::from(*row))?;
             let run = self.run(block)?;
             if probe.compare_row(run, &index.shape.key, row) != Ordering::Equal
                 || i64_at(&run.valid_from, row) > wanted.from_max
@@ -385,7 +397,7 @@ impl Segment {
                 break;
             }
             if wanted.holds_row(run, row, block.ends.end_of(row)) {
-                let walked = found(BlockRow { segment: self, shape: &index.shape, block, run, row });
+                let walked = found(BlockRow { shape: &index.shape, block, run, row });
                 if walked.is_break() {
                     return Ok(walked);
                 }

@@ -72,6 +72,9 @@ pub(crate) fn catalog_of(key_types: &[Type]) -> Arc<Catalog> {
     Arc::new(Catalog { version: 1, tables: vec![Arc::new(schema)] })
 }
 
+/// What happens to a key over a period: an amount or NULL is put, or it is deleted.
+type Change = (Vec<Value>, Period, Option<Option<f64>>);
+
 struct World {
     disk: Arc<dyn Disk>,
     config: Config,
@@ -153,7 +156,7 @@ impl World {
     }
 
     /// One transaction: each key is put or deleted over a period.
-    fn transact(&mut self, changes: &[(Vec<Value>, Period, Option<Option<f64>>)]) {
+    fn transact(&mut self, changes: &[Change]) {
         let commit = self.commit + 1;
         let (mut added, mut ended) = (Vec::new(), Vec::new());
         for (key, period, put) in changes {
@@ -404,8 +407,8 @@ fn random_period(dice: &mut Dice) -> Period {
 }
 
 /// Changes of distinct keys.
-fn random_changes(types: &[Type], dice: &mut Dice) -> Vec<(Vec<Value>, Period, Option<Option<f64>>)> {
-    let mut changes: Vec<(Vec<Value>, Period, Option<Option<f64>>)> = Vec::new();
+fn random_changes(types: &[Type], dice: &mut Dice) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
     for _ in 0..1 + dice.roll(4) {
         let key = random_key(types, dice);
         if changes.iter().any(|(other, ..)| *other == key) {
@@ -442,7 +445,7 @@ fn random_histories_answer_like_a_list_of_facts() {
                     while world.flush() {}
                 }
                 3 => world.reopen(),
-                4 => drop(world.compact(&mut dice)),
+                4 => world.compact(&mut dice),
                 _ => {}
             }
             if step % 40 == 39 {
@@ -471,7 +474,15 @@ fn facts_that_end_during_a_compaction_stay_ended() {
         let stop = AtomicBool::new(false);
         let visible = std::sync::atomic::AtomicU64::new(world.commit);
         let (tree, edit) = (world.tree.clone(), world.edit());
+        /// A failed check ends the other thread too.
+        struct Stop<'a>(&'a AtomicBool);
+        impl Drop for Stop<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Release);
+            }
+        }
         std::thread::scope(|scope| {
+            let _stop = Stop(&stop);
             scope.spawn(|| {
                 while !stop.load(Ordering::Acquire) {
                     tree.compact_all(visible.load(Ordering::Acquire), &edit).expect("compacts");
@@ -490,7 +501,6 @@ fn facts_that_end_during_a_compaction_stay_ended() {
                     world.check(&world.snapshot(), &mut dice);
                 }
             }
-            stop.store(true, Ordering::Release);
         });
         world.check(&world.snapshot(), &mut dice);
         world.reopen();
