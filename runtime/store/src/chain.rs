@@ -13,6 +13,7 @@
 use crate::{
     fact::Write,
     format::{bytes::Put, frame::RecordHead, header::HASH_SUITE_BLAKE3},
+    hashing::{Messages, hash_pairs},
 };
 use spectradb_kernel::{
     Column, Type,
@@ -31,8 +32,8 @@ pub(crate) type Hash = [u8; 32];
 pub(crate) const GENESIS: Hash = [0; 32];
 
 const SALT_BYTES: usize = 16;
-/// Salts are drawn for so many leaves at a time.
-const SALTED_LEAVES: usize = 128;
+/// So many leaves are salted and hashed at a time: a power of two.
+const LEAVES_AT_ONCE: usize = 128;
 
 /// Keys that keep the uses of one hash function apart.
 static KEYS: LazyLock<Keys> = LazyLock::new(|| {
@@ -106,55 +107,72 @@ pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], seed: &Hash) -> 
         write.facts.iter().zip(shapes).map(|(batch, shape)| leaf_columns(&batch.columns, shape)).collect();
     let mut salts = Salts::new(seed);
     let mut merkle = Merkle::default();
-    let mut bytes = Vec::new();
-    let mut last_leaf_key: Option<((TableId, u32, Op), Hash)> = None;
-    for entry in &entries.sorted {
-        let salt = salts.next();
-        let schema_version = match entry.op {
-            Op::Assert => write.facts[entry.source as usize].schema_version,
-            Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => 0,
-        };
-        let wanted = (entry.table, schema_version, entry.op);
-        let leaf_key = match last_leaf_key {
-            Some((kept, key)) if kept == wanted => key,
-            _ => leaf_key(entry.table, schema_version, entry.op),
-        };
-        last_leaf_key = Some((wanted, leaf_key));
-
-        let row = entry.row as usize;
-        bytes.clear();
-        bytes.put(&salt[..SALT_BYTES]);
-        bytes.put_i64(entry.valid_from);
-        match entry.op {
-            Op::Assert => {
-                let batch = &write.facts[entry.source as usize];
-                bytes.put_i64(batch.periods[row].to());
-                bytes.put_u64(batch.origins[row]);
+    let (mut keys, mut columns) = (Messages::default(), Messages::default());
+    let (mut key_hashes, mut column_hashes, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+    for some in entries.sorted.chunks(LEAVES_AT_ONCE) {
+        keys.clear();
+        columns.clear();
+        for entry in some {
+            let salt = salts.next();
+            put_key_and_period(write, &entries, entry, &salt[..SALT_BYTES], keys.buffer());
+            keys.end();
+            let (row, out) = (entry.row as usize, columns.buffer());
+            out.put(&salt[SALT_BYTES..]);
+            match entry.op {
+                Op::Assert => readers[entry.source as usize].iter().for_each(|column| column.put(row, out)),
+                Op::Metadata => out.put_bytes(write.metadata.as_deref().unwrap_or_default().as_bytes()),
+                Op::Retract | Op::Supersede | Op::Catalog => {}
             }
-            Op::Retract => {
-                bytes.put_i64(write.retractions[entry.source as usize].periods[row].to());
-                bytes.put_u64(0);
-            }
-            Op::Supersede => {
-                bytes.put_i64(0);
-                bytes.put_u64(write.superseded[entry.source as usize].facts[row].commit);
-            }
-            Op::Metadata | Op::Catalog => bytes.put(&[0; 16]),
+            columns.end();
         }
-        bytes.put_bytes(entries.key(entry));
-        let key_and_period = hash_padded(&KEYS.key_and_period, &mut bytes);
-
-        bytes.clear();
-        bytes.put(&salt[SALT_BYTES..]);
-        match entry.op {
-            Op::Assert => readers[entry.source as usize].iter().for_each(|column| column.put(row, &mut bytes)),
-            Op::Metadata => bytes.put_bytes(write.metadata.as_deref().unwrap_or_default().as_bytes()),
-            Op::Retract | Op::Supersede | Op::Catalog => {}
+        keys.hash(&KEYS.key_and_period, &mut key_hashes);
+        columns.hash(&KEYS.columns, &mut column_hashes);
+        // Table, version and kind are in the leaf's key, so that the two commitments fill exactly one block; leaves that
+        // have them in common mostly stand together.
+        let kind = |entry: &Entry| {
+            let schema_version = match entry.op {
+                Op::Assert => write.facts[entry.source as usize].schema_version,
+                Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => 0,
+            };
+            (entry.table, schema_version, entry.op)
+        };
+        let mut next = 0;
+        leaves.clear();
+        for alike in some.chunk_by(|one, other| kind(one) == kind(other)) {
+            let (table, schema_version, op) = kind(&alike[0]);
+            let commitments = next..next + alike.len();
+            next = commitments.end;
+            let both = key_hashes[commitments.clone()].iter().zip(&column_hashes[commitments]);
+            let both: Vec<Hash> = both.flat_map(|(key, columns)| [*key, *columns]).collect();
+            hash_pairs(&leaf_key(table, schema_version, op), &both, &mut leaves);
         }
-        let columns = hash_padded(&KEYS.columns, &mut bytes);
-        merkle.push(leaf(&leaf_key, &key_and_period, &columns));
+        merkle.extend(&leaves);
     }
     merkle.root()
+}
+
+/// The message of a leaf's commitment to key and period.
+fn put_key_and_period(write: &Write, entries: &Entries, entry: &Entry, salt: &[u8], out: &mut Vec<u8>) {
+    let row = entry.row as usize;
+    out.put(salt);
+    out.put_i64(entry.valid_from);
+    match entry.op {
+        Op::Assert => {
+            let batch = &write.facts[entry.source as usize];
+            out.put_i64(batch.periods[row].to());
+            out.put_u64(batch.origins[row]);
+        }
+        Op::Retract => {
+            out.put_i64(write.retractions[entry.source as usize].periods[row].to());
+            out.put_u64(0);
+        }
+        Op::Supersede => {
+            out.put_i64(0);
+            out.put_u64(write.superseded[entry.source as usize].facts[row].commit);
+        }
+        Op::Metadata | Op::Catalog => out.put(&[0; 16]),
+    }
+    out.put_bytes(entries.key(entry));
 }
 
 /// The hash of a message filled up with zeroes to whole blocks. Messages say their own length (strings have theirs, no
@@ -173,7 +191,6 @@ fn leaf_key(table: TableId, schema_version: u32, op: Op) -> Hash {
     *blake3::keyed_hash(&KEYS.leaf, &bytes).as_bytes()
 }
 
-// Table, version and kind are in the key, so that the two commitments fill exactly one block of the hash.
 fn leaf(leaf_key: &Hash, key_and_period: &Hash, columns: &Hash) -> Hash {
     pair(leaf_key, key_and_period, columns)
 }
@@ -357,18 +374,18 @@ fn type_code(ty: Type) -> u8 {
 /// Two salts a leaf, in the order of the leaves.
 struct Salts {
     reader: blake3::OutputReader,
-    drawn: [u8; SALTED_LEAVES * 2 * SALT_BYTES],
+    drawn: [u8; LEAVES_AT_ONCE * 2 * SALT_BYTES],
     next: usize,
 }
 
 impl Salts {
     fn new(seed: &Hash) -> Salts {
         let reader = blake3::Hasher::new_keyed(seed).finalize_xof();
-        Salts { reader, drawn: [0; SALTED_LEAVES * 2 * SALT_BYTES], next: SALTED_LEAVES }
+        Salts { reader, drawn: [0; LEAVES_AT_ONCE * 2 * SALT_BYTES], next: LEAVES_AT_ONCE }
     }
 
     fn next(&mut self) -> [u8; 2 * SALT_BYTES] {
-        if self.next == SALTED_LEAVES {
+        if self.next == LEAVES_AT_ONCE {
             self.reader.fill(&mut self.drawn);
             self.next = 0;
         }
@@ -387,10 +404,32 @@ struct Merkle {
 }
 
 impl Merkle {
+    /// Adds leaves; only the last call brings other than `LEAVES_AT_ONCE`.
+    fn extend(&mut self, leaves: &[Hash]) {
+        if leaves.len() != LEAVES_AT_ONCE {
+            leaves.iter().for_each(|leaf| self.push(*leaf));
+            return;
+        }
+        debug_assert!(self.leaf_count.is_multiple_of(LEAVES_AT_ONCE as u64), "full strides come first");
+        let (mut level, mut above) = (leaves.to_vec(), Vec::new());
+        while level.len() > 1 {
+            above.clear();
+            hash_pairs(&KEYS.node, &level, &mut above);
+            std::mem::swap(&mut level, &mut above);
+        }
+        self.leaf_count += LEAVES_AT_ONCE as u64;
+        self.join(level[0], self.leaf_count / LEAVES_AT_ONCE as u64);
+    }
+
     fn push(&mut self, leaf: Hash) {
         self.leaf_count += 1;
-        let mut joined = leaf;
-        for _ in 0..self.leaf_count.trailing_zeros() {
+        self.join(leaf, self.leaf_count);
+    }
+
+    /// Adds a full subtree, the `count`th of its size.
+    fn join(&mut self, subtree: Hash, count: u64) {
+        let mut joined = subtree;
+        for _ in 0..count.trailing_zeros() {
             let left = self.subtrees.pop().expect("an even count has a full subtree to its left");
             joined = pair(&KEYS.node, &left, &joined);
         }
@@ -468,5 +507,17 @@ mod tests {
         let mut merkle = Merkle::default();
         leaves.iter().for_each(|leaf| merkle.push(*leaf));
         assert_eq!(merkle.root(), node(&node(&ab, &cd), &node(&ef, &leaves[6])));
+    }
+
+    #[test]
+    fn many_leaves_at_once_make_the_same_tree() {
+        let leaf = |number: usize| *blake3::hash(&number.to_le_bytes()).as_bytes();
+        for count in [127, 128, 129, 300, 512, 1000] {
+            let leaves: Vec<Hash> = (0..count).map(leaf).collect();
+            let (mut strides, mut singles) = (Merkle::default(), Merkle::default());
+            leaves.chunks(LEAVES_AT_ONCE).for_each(|some| strides.extend(some));
+            leaves.iter().for_each(|leaf| singles.push(*leaf));
+            assert_eq!(strides.root(), singles.root(), "{count}");
+        }
     }
 }

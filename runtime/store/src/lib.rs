@@ -14,6 +14,7 @@ pub mod error;
 pub mod fact;
 mod format;
 pub mod fs;
+mod hashing;
 mod keys;
 mod log;
 mod maintain;
