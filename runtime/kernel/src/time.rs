@@ -3,6 +3,7 @@
 //! Contract. System time is a commit number with an instant; valid time is an instant in microseconds UTC. Both
 //! stretches are half-open: `[from, to)`. `i64::MIN` and `i64::MAX` stand for minus and plus infinity.
 
+use crate::func::{Fault, cast};
 use std::fmt;
 
 /// The number of a commit: 1, 2, 3 ... in the order in which commits became visible; 0 is the empty database.
@@ -136,6 +137,41 @@ pub const fn days_from_civil(year: i64, month: u8, day: u8) -> i64 {
     let day_of_year = (153 * month_from_march + 2) / 5 + day as i64 - 1;
     let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
     era * 146_097 + day_of_era - 719_468
+}
+
+/// The text is no date or time of the calendar.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("\"{text}\" is no {what}")]
+pub struct InvalidTime {
+    /// `date` or `timestamp`.
+    pub what: &'static str,
+    /// The text.
+    pub text: String,
+}
+
+/// As `CAST('2026-01-31' AS DATE)` does.
+impl std::str::FromStr for Date {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Date, InvalidTime> {
+        let invalid = || InvalidTime { what: "date", text: text.to_owned() };
+        match cast::text_to_date(text) {
+            (days, Fault::Ok) => i32::try_from(days).map(Date).map_err(|_| invalid()),
+            (_, _) => Err(invalid()),
+        }
+    }
+}
+
+/// As `CAST('2026-01-31 12:00' AS TIMESTAMP)` does; a date alone is its midnight in UTC.
+impl std::str::FromStr for Timestamp {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Timestamp, InvalidTime> {
+        match cast::text_to_timestamp(text) {
+            (micros, Fault::Ok) => Ok(Timestamp(micros)),
+            (_, _) => Err(InvalidTime { what: "timestamp", text: text.to_owned() }),
+        }
+    }
 }
 
 fn write_year(f: &mut fmt::Formatter<'_>, year: i64) -> fmt::Result {
