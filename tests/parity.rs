@@ -10,6 +10,13 @@
 use spectradb::{Database, Session};
 use std::fmt::Write as _;
 
+/// Queries that once were answered differently.
+const STORIES: &[&str] = &[
+    // NOT of what is false for NULLs is true: the condition keeps the rows without a partner, the join is no inner one.
+    "SELECT t1.v FROM a AS t0 RIGHT JOIN p AS t1 ON t0.g = t1.k AND t0.id > 99 \
+     WHERE NOT (t0.d IS NOT NULL AND DATE '2020-01-03' < t0.d) ORDER BY 1",
+];
+
 /// Every query's ways: with rewrites?, rows a batch.
 const WAYS: [(bool, usize); 5] = [(true, 8192), (true, 1), (true, 3), (false, 8192), (false, 3)];
 
@@ -337,22 +344,42 @@ fn answer(session: &mut Session, sql: &str, is_ordered: bool) -> Result<Vec<Stri
     Ok(texts)
 }
 
-#[test]
-fn all_ways_of_carrying_out_a_query_agree() {
+/// The answers of all ways.
+fn answers(session: &mut Session, sql: &str, is_ordered: bool) -> [Result<Vec<String>, String>; WAYS.len()] {
+    WAYS.map(|(rewrites, batch_rows)| {
+        session.set_execution(rewrites, batch_rows);
+        answer(session, sql, is_ordered)
+    })
+}
+
+fn scripted() -> Database {
     let db = Database::open_memory().expect("memory is there");
     for sql in SCRIPT {
         db.sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
+    db
+}
+
+#[test]
+fn old_disagreements_stay_settled() {
+    let db = scripted();
+    let mut session = db.session();
+    for sql in STORIES {
+        let answers = answers(&mut session, sql, true);
+        assert!(answers.iter().all(|answer| answer.is_ok() && answer == &answers[0]), "{sql}: {answers:?}");
+    }
+}
+
+#[test]
+fn all_ways_of_carrying_out_a_query_agree() {
+    let db = scripted();
     let mut session = db.session();
     let first = setting("SPECTRADB_PARITY_SEED", 1);
     let (mut answered, mut failed) = (0, 0);
     for seed in first..first + setting("SPECTRADB_PARITY_QUERIES", QUERIES) {
         let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let (sql, is_ordered) = Writer { dice, aliases: 0 }.query();
-        let answers = WAYS.map(|(rewrites, batch_rows)| {
-            session.set_execution(rewrites, batch_rows);
-            answer(&mut session, &sql, is_ordered)
-        });
+        let answers = answers(&mut session, &sql, is_ordered);
         // EXISTS and LIMIT stop when they have enough, and whether a fault lies before or behind is a matter of batches.
         let stops_early = sql.contains("EXISTS") || sql.contains("LIMIT");
         if stops_early && answers.iter().any(|answer| answer.as_ref().is_err_and(|code| code.starts_with("22"))) {

@@ -6,8 +6,8 @@
 //! Holds: the text is the same for the same plan, so that goldens can hold it.
 
 use super::{
-    AggregateCall, CompareOp, Context, Expr, ExprKind, JoinKind, KeyAccess, Node, NodeKind, Param, Plan, QueryPlan, Scan,
-    SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
+    AggregateCall, CompareOp, Context, Expr, ExprKind, JoinKind, KeyAccess, Node, NodeKind, Param, Plan, QueryPlan,
+    Scan, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
 };
 use crate::ast::ParamName;
 use spectradb_kernel::{Type, Value, ty::TypeClass};
@@ -232,7 +232,9 @@ impl Printer<'_> {
         });
         add(&match &scan.valid {
             ValidScope::At(at) => format!(", valid at {}", self.expr(at, &[])),
-            ValidScope::Range { from, to, to_included } => format!(", valid time {}", self.range(from, to, *to_included)),
+            ValidScope::Range { from, to, to_included } => {
+                format!(", valid time {}", self.range(from, to, *to_included))
+            }
             ValidScope::All => ", all valid time".to_owned(),
         });
         add(&self.keys(scan));
@@ -275,7 +277,11 @@ impl Printer<'_> {
                         values => format!("({})", self.list(values, &[])),
                     })
                     .collect();
-                let more = if tuples.len() > SHOWN_MAX { format!(" and {} more", tuples.len() - SHOWN_MAX) } else { String::new() };
+                let more = if tuples.len() > SHOWN_MAX {
+                    format!(" and {} more", tuples.len() - SHOWN_MAX)
+                } else {
+                    String::new()
+                };
                 format!(", keys {}{more}", shown.join(", "))
             }
             KeyAccess::Range { prefix, low, high } => {
@@ -408,7 +414,8 @@ impl Printer<'_> {
             let (left, right) = (self.within(&args[0], names, left), self.within(&args[1], names, right));
             (format!("{left} {sign} {right}"), binding)
         };
-        let after = |words: &str| (format!("{} {words}", self.within(&args[0], names, Binding::Sum)), Binding::Comparison);
+        let after =
+            |words: &str| (format!("{} {words}", self.within(&args[0], names, Binding::Sum)), Binding::Comparison);
         match (name, args.len()) {
             ("=" | "<>" | "<" | "<=" | ">" | ">=", 2) => infix(name, Binding::Comparison, Binding::Sum, Binding::Sum),
             ("+" | "-" | "||", 2) => infix(name, Binding::Sum, Binding::Sum, Binding::Product),
@@ -430,10 +437,11 @@ impl Printer<'_> {
                 let (text, binding) = infix(sign, Binding::Comparison, Binding::Sum, Binding::Sum);
                 (format!("{text} ESCAPE {}", self.expr(&args[2], names)), binding)
             }
-            ("$cast" | "$numeric_rescale" | "$json_text" | "$json_as_real" | "$json_as_integer" | "$json_as_numeric"
-            | "$json_as_boolean", 1..) => {
-                (format!("CAST({} AS {ty})", self.expr(&args[0], names)), Binding::Atom)
-            }
+            (
+                "$cast" | "$numeric_rescale" | "$json_text" | "$json_as_real" | "$json_as_integer" | "$json_as_numeric"
+                | "$json_as_boolean",
+                1..,
+            ) => (format!("CAST({} AS {ty})", self.expr(&args[0], names)), Binding::Atom),
             ("$json_get", 2) => {
                 let path = match &args[1].kind {
                     ExprKind::Const(Value::Text(path)) => path.replace(|sign: char| sign.is_control(), "."),
@@ -474,7 +482,9 @@ fn names(node: &Node) -> Vec<String> {
             let below = names(input);
             let name = |(expr, field): (&Expr, &super::Field)| match expr.kind {
                 // A column that is only passed on keeps its table's name, unless it was given another one.
-                ExprKind::Column(column) if below[column].ends_with(&format!(".{}", field.name)) => below[column].clone(),
+                ExprKind::Column(column) if below[column].ends_with(&format!(".{}", field.name)) => {
+                    below[column].clone()
+                }
                 _ => field.name.clone(),
             };
             exprs.iter().zip(&node.fields).map(name).collect()

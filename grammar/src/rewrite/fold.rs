@@ -29,7 +29,11 @@ fn truth(expr: &Expr) -> Option<Option<bool>> {
 
 fn fold(expr: &mut Expr) {
     match &mut expr.kind {
-        ExprKind::Column(_) | ExprKind::Param(_) | ExprKind::Context(_) | ExprKind::Const(_) | ExprKind::Subplan { .. } => {}
+        ExprKind::Column(_)
+        | ExprKind::Param(_)
+        | ExprKind::Context(_)
+        | ExprKind::Const(_)
+        | ExprKind::Subplan { .. } => {}
         ExprKind::Call { function, args } => {
             if let Some(Ok(value)) = constant::evaluate(function, args, expr.ty) {
                 *expr = Expr::constant(value, expr.ty, expr.span);

@@ -129,8 +129,7 @@ fn turned(node: Node) -> Node {
     let swapped = fields[left_width..].iter().chain(&fields[..left_width]).cloned().collect();
     let join = Join { kind, left: right, right: left, keys, period, residual };
     let node = Node { kind: NodeKind::Join(Box::new(join)), fields: swapped };
-    let exprs: Vec<Expr> = (0..left_width + right_width)
-        .map(|column| node.column(swap(column), crate::span::Span::default()))
-        .collect();
+    let exprs: Vec<Expr> =
+        (0..left_width + right_width).map(|column| node.column(swap(column), crate::span::Span::default())).collect();
     Node { kind: NodeKind::Project { input: Box::new(node), exprs }, fields }
 }

@@ -150,7 +150,8 @@ fn pass_on(fields: &mut Vec<Field>, moved: &Places) {
 /// Prunes a node to just the wanted columns.
 fn exactly(node: &mut Node, wanted: &[bool]) {
     let moved = prune(node, wanted);
-    let columns: Vec<usize> = moved.iter().zip(wanted).filter(|(_, wanted)| **wanted).filter_map(|(place, _)| *place).collect();
+    let columns: Vec<usize> =
+        moved.iter().zip(wanted).filter(|(_, wanted)| **wanted).filter_map(|(place, _)| *place).collect();
     if columns.len() == node.fields.len() {
         return;
     }

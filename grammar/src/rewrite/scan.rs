@@ -19,7 +19,8 @@ pub(super) fn node(node: &mut Node) {
         ExprKind::And(arms) => arms.iter().collect(),
         _ => vec![predicate],
     };
-    let comparisons: Vec<Comparison<'_>> = conditions.iter().filter_map(|condition| comparison(condition, scan)).collect();
+    let comparisons: Vec<Comparison<'_>> =
+        conditions.iter().filter_map(|condition| comparison(condition, scan)).collect();
     scan.predicates = comparisons
         .iter()
         .filter(|comparison| scan.table.columns[comparison.column_idx].ty != Type::Json)
@@ -84,7 +85,12 @@ fn comparison<'e>(condition: &'e Expr, scan: &Scan) -> Option<Comparison<'e>> {
 }
 
 /// The values of a key column, if conditions give it some: `column = value` or `column IN (values)`.
-fn values<'e>(column_idx: usize, scan: &Scan, comparisons: &[Comparison<'e>], conditions: &[&'e Expr]) -> Option<Vec<&'e Expr>> {
+fn values<'e>(
+    column_idx: usize,
+    scan: &Scan,
+    comparisons: &[Comparison<'e>],
+    conditions: &[&'e Expr],
+) -> Option<Vec<&'e Expr>> {
     let equal = |comparison: &&Comparison<'_>| comparison.column_idx == column_idx && comparison.op == CompareOp::Eq;
     if let Some(found) = comparisons.iter().find(equal) {
         return Some(vec![found.value]);
@@ -114,7 +120,9 @@ fn keys(scan: &Scan, comparisons: &[Comparison<'_>], conditions: &[&Expr]) -> Ke
             Some(values) if tuples.len() * values.len() <= KEYS_MAX => {
                 tuples = tuples
                     .iter()
-                    .flat_map(|tuple| values.iter().map(move |value| tuple.iter().cloned().chain([(*value).clone()]).collect()))
+                    .flat_map(|tuple| {
+                        values.iter().map(move |value| tuple.iter().cloned().chain([(*value).clone()]).collect())
+                    })
                     .collect();
                 if is_last {
                     return KeyAccess::Exact(tuples);
@@ -129,9 +137,9 @@ fn keys(scan: &Scan, comparisons: &[Comparison<'_>], conditions: &[&Expr]) -> Ke
 /// A range under a single prefix; several prefixes are not one range.
 fn range(column_idx: usize, mut tuples: Vec<Vec<Expr>>, scan: &Scan, comparisons: &[Comparison<'_>]) -> KeyAccess {
     let bound = |wanted: [CompareOp; 2]| {
-        let mut found = comparisons.iter().filter(|comparison| {
-            comparison.column_idx == column_idx && wanted.contains(&comparison.op)
-        });
+        let mut found = comparisons
+            .iter()
+            .filter(|comparison| comparison.column_idx == column_idx && wanted.contains(&comparison.op));
         found.next().map(|comparison| KeyBound {
             value: comparison.value.clone(),
             included: matches!(comparison.op, CompareOp::Ge | CompareOp::Le),

@@ -160,20 +160,35 @@ fn narrow(expr: &mut Expr, fields: &[crate::plan::Field]) {
     });
 }
 
-/// Is the condition never true where all these columns are NULL? Only what is plain to see: a comparison, or another
-/// function that gives NULL for NULL, of such a column.
+/// Is the condition never true where all these columns are NULL? Only what is plain to see.
 fn is_strict(expr: &Expr, of: &dyn Fn(usize) -> bool) -> bool {
     match &expr.kind {
-        ExprKind::Column(column) => of(*column),
-        ExprKind::Call { function, args } => match function.shape {
-            Shape::Total | Shape::Fallible | Shape::Partial => args.iter().any(|arg| is_strict(arg, of)),
-            Shape::NullAware => match function.name {
-                "$is_not_null" | "$is_true" => args.iter().any(|arg| is_strict(arg, of)),
-                _ => false,
-            },
+        ExprKind::Call { function, args } => match (function.shape, function.name) {
+            (Shape::NullAware, "$is_not_null") => args.iter().any(|arg| is_unknown(arg, of)),
+            (Shape::NullAware, "$is_true") => args.iter().any(|arg| is_strict(arg, of)),
+            _ => is_unknown(expr, of),
         },
         ExprKind::And(arms) => arms.iter().any(|arm| is_strict(arm, of)),
         ExprKind::Or(arms) => arms.iter().all(|arm| is_strict(arm, of)),
+        ExprKind::Column(_)
+        | ExprKind::Param(_)
+        | ExprKind::Context(_)
+        | ExprKind::Const(_)
+        | ExprKind::Case { .. }
+        | ExprKind::Subplan { .. } => is_unknown(expr, of),
+    }
+}
+
+/// Is the value NULL where all these columns are? That is more than never being true: `NOT` of what is false is true.
+fn is_unknown(expr: &Expr, of: &dyn Fn(usize) -> bool) -> bool {
+    match &expr.kind {
+        ExprKind::Column(column) => of(*column),
+        ExprKind::Call { function, args } => match function.shape {
+            Shape::Total | Shape::Fallible | Shape::Partial => args.iter().any(|arg| is_unknown(arg, of)),
+            Shape::NullAware => false,
+        },
+        // One arm may decide alone.
+        ExprKind::And(arms) | ExprKind::Or(arms) => arms.iter().all(|arm| is_unknown(arm, of)),
         ExprKind::Param(_)
         | ExprKind::Context(_)
         | ExprKind::Const(_)
