@@ -263,7 +263,6 @@ pub(crate) struct Log {
     end: LogEnd,
     shared: Arc<LogSync>,
     health: Arc<Health>,
-    payload: Vec<u8>,
     /// Frames not yet handed to the disk.
     pending: Vec<u8>,
 }
@@ -283,7 +282,7 @@ impl Log {
             syncing: Mutex::new(()),
             health: health.clone(),
         });
-        Log { identity, segments, segment, end, shared, health, payload: Vec::new(), pending: Vec::new() }
+        Log { identity, segments, segment, end, shared, health, pending: Vec::new() }
     }
 
     /// The part that other threads use.
@@ -318,6 +317,10 @@ impl Log {
         };
         let link = link(self.identity.database, self.identity.timeline, &head, &record.root);
         let before = self.segment.clone();
+        if self.pending.capacity() > 4 * WRITE_BYTES {
+            // One very long row must not hold its memory for ever.
+            self.pending = Vec::new();
+        }
         match self.append_frames(&head, link, next_payload) {
             Ok(offset) => {
                 self.end = LogEnd {
@@ -365,15 +368,16 @@ impl Log {
         let mut pending_offset = offset;
         let mut frame_idx = 0;
         loop {
-            let mut payload = std::mem::take(&mut self.payload);
-            payload.clear();
-            let is_last = next_payload(&mut payload);
-            let bytes = frame_bytes(payload.len() as u64);
+            let frame = self.pending.len();
+            self.pending.resize(frame + FRAME_HEADER_BYTES, 0);
+            let is_last = next_payload(&mut self.pending);
+            let bytes = frame_bytes((self.pending.len() - frame - FRAME_HEADER_BYTES) as u64);
             if offset + bytes > self.segment.capacity {
-                self.write_pending(pending_offset)?;
+                self.write_pending(frame, pending_offset)?;
                 self.begin_segment(bytes, frame_idx > 0)?;
                 (offset, pending_offset) = (0, 0);
             }
+            let frame = (offset - pending_offset) as usize;
             let place = FramePlace {
                 generation: self.segment.generation,
                 offset,
@@ -381,14 +385,13 @@ impl Log {
                 durable_through: self.shared.durable(),
                 link: is_last.then_some(link),
             };
-            let header = FrameHeader::new(self.identity, head, &place, &payload);
-            self.pending.extend_from_slice(header.as_bytes());
-            self.pending.extend_from_slice(&payload);
+            let payload = &self.pending[frame + FRAME_HEADER_BYTES..];
+            let header = FrameHeader::new(self.identity, head, &place, payload);
+            self.pending[frame..frame + FRAME_HEADER_BYTES].copy_from_slice(header.as_bytes());
             offset += bytes;
             self.pending.resize((offset - pending_offset) as usize, 0);
-            self.payload = payload;
             if is_last || self.pending.len() >= WRITE_BYTES {
-                self.write_pending(pending_offset)?;
+                self.write_pending(self.pending.len(), pending_offset)?;
                 pending_offset = offset;
             }
             if is_last {
@@ -398,10 +401,11 @@ impl Log {
         }
     }
 
-    fn write_pending(&mut self, offset: u64) -> Result<()> {
-        if !self.pending.is_empty() {
-            self.segment.file.write_at(&self.pending, offset)?;
-            self.pending.clear();
+    /// Hands the first so many pending bytes to the disk.
+    fn write_pending(&mut self, count: usize, offset: u64) -> Result<()> {
+        if count > 0 {
+            self.segment.file.write_at(&self.pending[..count], offset)?;
+            self.pending.drain(..count);
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use spectradb_store::{CommitError, Config, Durability, RecordBody, SimDisk, Stor
 use std::{collections::BTreeMap, sync::Arc};
 use support::{names_as_of, new_table, open, small, upsert};
 
-const ATTEMPTS: i64 = 16;
+const ATTEMPTS: i64 = 12;
 
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
