@@ -48,10 +48,6 @@ impl Messages {
         self.ends.push(self.bytes.len());
     }
 
-    fn starts(&self) -> impl Iterator<Item = usize> + '_ {
-        std::iter::once(0).chain(self.ends.iter().copied())
-    }
-
     /// The hash of each message, in order.
     pub(crate) fn hash(&self, hash_key: &Hash, out: &mut Vec<Hash>) {
         out.clear();
