@@ -2,7 +2,7 @@
 //!
 //! Queries are made up at random over three small tables that hold NULLs, history and valid periods. Each runs with and
 //! without rewrites, and with batches of 1, 3 and 8,192 rows; all must give the same rows, in the same order where the query
-//! has one, or fail with the same code. What the answer should be is the corpus's business (`slt`): a mistake that all ways
+//! has one, or fail with the same code; only rewrites may spare a query a fault. What the answer should be is the corpus's business (`slt`): a mistake that all ways
 //! share is not found here.
 //!
 //! A failure prints the query and the seed. `SPECTRADB_PARITY_QUERIES` makes a longer run, `SPECTRADB_PARITY_SEED` another.
@@ -386,8 +386,11 @@ fn all_ways_of_carrying_out_a_query_agree() {
             failed += 1;
             continue;
         }
-        for (way, other) in WAYS.iter().zip(&answers) {
-            assert_eq!(&answers[0], other, "seed {seed}, {:?} against {way:?}: {sql}", WAYS[0]);
+        // Rewrites may save a query from a fault, since they throw rows away earlier; they never bring one.
+        let plain = &answers[WAYS.len() - 1];
+        for (way, answer) in WAYS.iter().zip(&answers) {
+            let model = if way.0 && plain.is_err() { &answers[0] } else { plain };
+            assert_eq!(model, answer, "seed {seed}, {way:?}: {sql}");
         }
         match &answers[0] {
             Ok(_) => answered += 1,

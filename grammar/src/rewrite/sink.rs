@@ -133,9 +133,10 @@ fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<E
     }
     for condition in conditions {
         match (kind, side(&condition, left_width)) {
-            (JoinKind::Inner, _) if !can_move(&condition) => pairs.push(condition),
-            (JoinKind::Inner | JoinKind::Left, Side::Left) if can_move(&condition) => below_left.push(condition),
-            (JoinKind::Inner | JoinKind::Right, Side::Right) if can_move(&condition) => below_right.push(condition),
+            // Among the pairs' conditions it would be asked about pairs for which an earlier one is unknown, too.
+            (_, _) if !can_move(&condition) => above.push(condition),
+            (JoinKind::Inner | JoinKind::Left, Side::Left) => below_left.push(condition),
+            (JoinKind::Inner | JoinKind::Right, Side::Right) => below_right.push(condition),
             (JoinKind::Inner, _) => pairs.push(condition),
             (JoinKind::Left | JoinKind::Right | JoinKind::Full, _) => above.push(condition),
         }
