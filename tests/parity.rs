@@ -2,8 +2,8 @@
 //!
 //! Queries are made up at random over three small tables that hold NULLs, history and valid periods. Each runs with and
 //! without rewrites, and with batches of 1, 3 and 8,192 rows; all must give the same rows, in the same order where the query
-//! has one, or fail with the same code; only rewrites may spare a query a fault. What the answer should be is the corpus's business (`slt`): a mistake that all ways
-//! share is not found here.
+//! has one, or fail with the same code; only rewrites may spare a query a fault. What the answer should be is the corpus's
+//! business (`slt`): a mistake that all ways share is not found here.
 //!
 //! A failure prints the query and the seed. `SPECTRADB_PARITY_QUERIES` makes a longer run, `SPECTRADB_PARITY_SEED` another.
 
