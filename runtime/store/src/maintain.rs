@@ -157,8 +157,7 @@ impl Inner {
     fn compact_due(&self) -> Result<()> {
         let _compacting = held(&self.compacting);
         while !self.is_closed() {
-            let visible = self.publication.visible().commit;
-            if !self.tree.compact_one(visible, &|edit| self.install(edit))? {
+            if !self.tree.compact_one(&|edit| self.install(edit))? {
                 return Ok(());
             }
         }
@@ -168,8 +167,7 @@ impl Inner {
     /// Compacts everything.
     pub(crate) fn compact_all(&self) -> Result<()> {
         let _compacting = held(&self.compacting);
-        let visible = self.publication.visible().commit;
-        self.tree.compact_all(visible, &|edit| self.install(edit))
+        self.tree.compact_all(&|edit| self.install(edit))
     }
 
     /// Makes a change of the tree's files durable.

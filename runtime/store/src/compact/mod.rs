@@ -21,7 +21,6 @@ use crate::{
 };
 use merge::{CurrentSink, HistorySink, Merger, Order};
 use pick::{Job, pick, pick_all};
-use spectradb_kernel::time::Commit;
 use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
 
 impl Tree {
@@ -29,10 +28,11 @@ impl Tree {
     ///
     /// # Errors
     /// What reading and writing files or `edit` gives: then the old segments stay.
-    pub(crate) fn compact_one(&self, visible: Commit, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
+    pub(crate) fn compact_one(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
         let _compacting = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
-        match pick(&self.view().version, self.config(), self.cut(visible))? {
-            Some(job) => self.compact(job, visible, edit).map(|()| true),
+        let version = self.view().version;
+        match pick(&version, self.config(), self.cut())? {
+            Some(job) => self.compact(job, edit).map(|()| true),
             None => Ok(false),
         }
     }
@@ -41,31 +41,33 @@ impl Tree {
     ///
     /// # Errors
     /// As [`Tree::compact_one`].
-    pub(crate) fn compact_all(&self, visible: Commit, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
-        while self.compact_one(visible, edit)? {}
+    pub(crate) fn compact_all(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
+        while self.compact_one(edit)? {}
         let _compacting = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
         let tables: Vec<_> = self.view().version.tables.keys().copied().collect();
         for table in tables {
             for kind in [SegmentKind::Current, SegmentKind::History] {
                 if let Some(job) = pick_all(&self.view().version, table, kind)? {
-                    self.compact(job, visible, edit)?;
+                    self.compact(job, edit)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// The last commit whose ends go to history: it is visible, and its notes are in files.
-    fn cut(&self, visible: Commit) -> i64 {
-        lane_of_commit(visible.min(self.checkpoint().commit))
+    /// The last commit whose ends go to history: it is visible, and its notes are in files. It is asked for after the
+    /// segments were chosen, so no segment was flushed later: whoever superseded a fact that stays is not among them,
+    /// and the facts of a key stay disjoint.
+    fn cut(&self) -> i64 {
+        lane_of_commit(self.checkpoint().commit)
     }
 
-    fn compact(&self, job: Job, visible: Commit, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
+    fn compact(&self, job: Job, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
         if job.moves {
             let metas = job.inputs.iter().map(|input| SegmentMeta { level: job.level, ..input.meta.clone() });
             return self.replace(&job, job.inputs.clone(), metas.collect(), i64::MAX, edit);
         }
-        let cut = self.cut(visible);
+        let cut = self.cut();
         let outputs = self.merge(&job, cut)?;
         let metas = outputs.iter().map(|output| output.meta.clone()).collect();
         self.replace(&job, outputs, metas, cut, edit)
