@@ -103,7 +103,7 @@ impl Binder<'_> {
                 .help(format!("{name} takes {}", classes.join(", "))));
         };
         let class = aggregate.arg.expect("an aggregate with an argument was looked for");
-        let arg = self.to_class(arg, class, Degree::Implicit)?;
+        let arg = self.coerce_class(arg, class, Degree::Implicit)?;
         Ok((aggregate, Some(arg)))
     }
 }

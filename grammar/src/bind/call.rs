@@ -85,7 +85,7 @@ impl Binder<'_> {
         let context = |context, ty| Expr { kind: ExprKind::Context(context), ty, nullable: false, span };
         Ok(Some(match (name, args.len()) {
             ("coalesce", 1..) | ("nvl" | "ifnull", 2) => {
-                let (exprs, _) = self.to_common(std::mem::take(args), "COALESCE")?;
+                let (exprs, _) = self.common(std::mem::take(args), "COALESCE")?;
                 coalesce(exprs, span)
             }
             ("nullif", 2) => {
@@ -93,9 +93,9 @@ impl Binder<'_> {
                 let (value, other) = match (left.class(), right.class()) {
                     (None, Some(_)) => {
                         let ty = self.common_type(args.iter(), "NULLIF")?;
-                        (Bound::known(self.to_type(left, ty, Degree::Implicit)?), right)
+                        (Bound::known(self.coerce(left, ty, Degree::Implicit)?), right)
                     }
-                    (None, None) => (Bound::known(self.to_any(left)?), right),
+                    (None, None) => (Bound::known(self.settled(left)?), right),
                     (Some(_), _) => (left, right),
                 };
                 let same = self.compare("=", value.clone(), other, span, span)?;
@@ -104,23 +104,23 @@ impl Binder<'_> {
             }
             ("greatest" | "least", 1..) => {
                 let what = if name == "greatest" { "GREATEST" } else { "LEAST" };
-                let (exprs, _) = self.to_common(std::mem::take(args), what)?;
+                let (exprs, _) = self.common(std::mem::take(args), what)?;
                 self.extreme(exprs, if name == "greatest" { ">=" } else { "<=" }, span)?
             }
             ("concat", 1..) => {
                 let mut parts = Vec::with_capacity(args.len());
                 for arg in std::mem::take(args) {
-                    let text = self.to_type(arg, Type::Text, Degree::Assignment)?;
+                    let text = self.coerce(arg, Type::Text, Degree::Assignment)?;
                     parts.push(if text.nullable { coalesce(vec![text, empty_text(span)], span) } else { text });
                 }
                 join_texts(parts, span)
             }
             ("concat_ws", 2..) => {
                 let mut rest = std::mem::take(args);
-                let separator = self.to_type(rest.remove(0), Type::Text, Degree::Implicit)?;
+                let separator = self.coerce(rest.remove(0), Type::Text, Degree::Implicit)?;
                 let mut texts = Vec::with_capacity(rest.len());
                 for arg in rest {
-                    texts.push(self.to_type(arg, Type::Text, Degree::Assignment)?);
+                    texts.push(self.coerce(arg, Type::Text, Degree::Assignment)?);
                 }
                 concat_ws(separator, texts, span)
             }
@@ -185,7 +185,7 @@ impl Binder<'_> {
     fn round_decimal(&mut self, name: &str, mut args: Vec<Bound>, call: &Call<'_>) -> Result<Expr, Diag> {
         let span = call.span;
         let digits = if args.len() == 2 { args.pop() } else { None };
-        let value = self.to_class(args.remove(0), TypeClass::Numeric, Degree::Implicit)?;
+        let value = self.coerce_class(args.remove(0), TypeClass::Numeric, Degree::Implicit)?;
         let Type::Numeric { precision, scale } = value.ty else { unreachable!("a decimal is rounded") };
         let whole_digits = precision - scale;
         let own_scale = literal::integer(i64::from(scale), span);
@@ -208,7 +208,7 @@ impl Binder<'_> {
         }
         let digits = match digits {
             None => literal::integer(0, span),
-            Some(digits) => super::constant::fold(self.to_class(digits, TypeClass::Integer, Degree::Implicit)?),
+            Some(digits) => super::constant::fold(self.coerce_class(digits, TypeClass::Integer, Degree::Implicit)?),
         };
         let wanted = match literal::value(&digits) {
             Some(Value::Integer(wanted)) => Some(*wanted),
@@ -239,7 +239,7 @@ impl Binder<'_> {
         };
         let mut exprs = Vec::with_capacity(args.len());
         for (arg, class) in args.into_iter().zip(function.args) {
-            exprs.push(self.to_class(arg, *class, Degree::Implicit)?);
+            exprs.push(self.coerce_class(arg, *class, Degree::Implicit)?);
         }
         let ty = match function.ret {
             // What gives a decimal of a decimal keeps its digits.

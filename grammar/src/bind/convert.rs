@@ -123,7 +123,7 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// The value cannot become one: 42804 for an assignment, 42846 for a cast.
-    pub(super) fn to_type(&mut self, bound: Bound, ty: Type, degree: Degree) -> Result<Expr, Diag> {
+    pub(super) fn coerce(&mut self, bound: Bound, ty: Type, degree: Degree) -> Result<Expr, Diag> {
         let bound = match self.settle_open(bound, |_| ty)? {
             Ok(expr) => return Ok(expr),
             Err(bound) => bound,
@@ -138,8 +138,8 @@ impl Binder<'_> {
     /// A value of this class; a NUMERIC has the scale that comes naturally.
     ///
     /// # Errors
-    /// As [`Binder::to_type`].
-    pub(super) fn to_class(&mut self, bound: Bound, class: TypeClass, degree: Degree) -> Result<Expr, Diag> {
+    /// As [`Binder::coerce`].
+    pub(super) fn coerce_class(&mut self, bound: Bound, class: TypeClass, degree: Degree) -> Result<Expr, Diag> {
         let bound = match self.settle_open_class(bound, class)? {
             Ok(expr) => return Ok(expr),
             Err(bound) => bound,
@@ -183,7 +183,7 @@ impl Binder<'_> {
     }
 
     /// The expression as it is; one that is still open is TEXT.
-    pub(super) fn to_any(&mut self, bound: Bound) -> Result<Expr, Diag> {
+    pub(super) fn settled(&mut self, bound: Bound) -> Result<Expr, Diag> {
         match self.settle_open(bound, |_| Type::Text)? {
             Ok(expr) => Ok(expr),
             Err(bound) => Ok(bound.expr),
@@ -194,7 +194,7 @@ impl Binder<'_> {
     ///
     /// # Errors
     /// It is another type (42804).
-    pub(super) fn to_condition(&mut self, bound: Bound, clause: &str) -> Result<Expr, Diag> {
+    pub(super) fn truth_of(&mut self, bound: Bound, clause: &str) -> Result<Expr, Diag> {
         if bound.class().is_some_and(|class| !allows(class, TypeClass::Boolean, Degree::Implicit)) {
             return Err(Diag::new(
                 code::DATATYPE_MISMATCH,
@@ -202,7 +202,7 @@ impl Binder<'_> {
                 bound.span(),
             ));
         }
-        self.to_type(bound, Type::Boolean, Degree::Implicit)
+        self.coerce(bound, Type::Boolean, Degree::Implicit)
     }
 
     /// The type that several values meet in, for CASE, UNION, IN and the like; TEXT where all are open.
@@ -302,6 +302,7 @@ fn mismatch(bound: &Bound, ty: Type, degree: Degree) -> Diag {
 /// # Errors
 /// A constant does not fit.
 pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag> {
+    let expr = if degree == Degree::Implicit { widened(expr, ty) } else { expr };
     let span = expr.span;
     let from = expr.ty;
     if from == ty || (from.class() == ty.class() && ty.class() != TypeClass::Numeric) {
@@ -354,6 +355,22 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
         Some(Err(fault)) if degree == Degree::Assignment => Err(Diag::new(fault.sqlstate(), fault.message(), span)),
         // A cast in a query may stand in an arm that is never evaluated: it fails when it is reached.
         Some(Err(_)) | None => Ok(function::call(function, args, ty, span)),
+    }
+}
+
+/// An INTEGER that was cast to a decimal only to be cast to one with more digits after the point is the INTEGER again: one
+/// cast does both.
+fn widened(expr: Expr, ty: Type) -> Expr {
+    match (expr.kind, ty) {
+        (ExprKind::Call { function, mut args }, Type::Numeric { scale, .. })
+            if function.name == "$cast"
+                && function.args.first() == Some(&TypeClass::Integer)
+                && function.ret == TypeClass::Numeric
+                && expr.ty.scale() < scale =>
+        {
+            args.swap_remove(0)
+        }
+        (kind, _) => Expr { kind, ..expr },
     }
 }
 

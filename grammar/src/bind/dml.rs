@@ -187,7 +187,7 @@ impl Binder<'_> {
             return Err(Diag::new(code::DATATYPE_MISMATCH, message, bound.span())
                 .help(format!("cast the value: CAST(... AS {})", ty.class().name().to_uppercase())));
         }
-        self.to_type(bound, ty, Degree::Assignment)
+        self.coerce(bound, ty, Degree::Assignment)
     }
 
     fn default_of(&mut self, table: &TableSchema, target: Target, span: Span) -> Result<Expr, Diag> {

@@ -117,7 +117,7 @@ impl Binder<'_> {
     pub(super) fn condition(&mut self, expr: &ast::Expr, ctx: &mut Ctx<'_>) -> Result<Expr, Diag> {
         let bound = self.expr(expr, ctx)?;
         let clause = ctx.clause;
-        self.to_condition(bound, clause)
+        self.truth_of(bound, clause)
     }
 
     fn path(&mut self, path: &[Name], span: Span, ctx: &Ctx<'_>) -> Result<Bound, Diag> {
@@ -169,7 +169,7 @@ impl Binder<'_> {
         match op {
             UnaryOp::Not => {
                 let operand = self.expr(operand, ctx)?;
-                let operand = self.to_condition(operand, "NOT")?;
+                let operand = self.truth_of(operand, "NOT")?;
                 let mut expr = function::not(operand);
                 expr.span = span;
                 Ok(Bound::known(expr))
@@ -210,8 +210,8 @@ impl Binder<'_> {
         match op {
             BinaryOp::And | BinaryOp::Or => {
                 let name = super::operator::sign(op);
-                let left = self.to_condition(left, name)?;
-                let right = self.to_condition(right, name)?;
+                let left = self.truth_of(left, name)?;
+                let right = self.truth_of(right, name)?;
                 let nullable = left.nullable || right.nullable;
                 let is_and = op == BinaryOp::And;
                 let mut arms = Vec::with_capacity(2);
@@ -243,8 +243,8 @@ impl Binder<'_> {
         if !left_fits || !matches!(key_class, TypeClass::Text | TypeClass::Integer) {
             return Err(super::operator::no_operator(super::operator::sign(op), &left, &right, at));
         }
-        let left = self.to_type(left, Type::Json, Degree::Implicit)?;
-        let right = self.to_type(right, Type::Text, Degree::Assignment)?;
+        let left = self.coerce(left, Type::Json, Degree::Implicit)?;
+        let right = self.coerce(right, Type::Text, Degree::Assignment)?;
         let field = function::call_named("$json_get", vec![left, right], Type::Json, whole);
         Ok(match op {
             BinaryOp::ArrowText => function::call_named("$json_text", vec![field], Type::Text, whole),
@@ -263,7 +263,7 @@ impl Binder<'_> {
         let operand = self.expr(operand, ctx)?;
         let name = match test {
             IsTest::Null => {
-                let operand = self.to_any(operand)?;
+                let operand = self.settled(operand)?;
                 let name = if negated { "$is_not_null" } else { "$is_null" };
                 return Ok(function::call_named(name, vec![operand], Type::Boolean, span));
             }
@@ -271,7 +271,7 @@ impl Binder<'_> {
             IsTest::False => "$is_false",
             IsTest::Unknown => "$is_unknown",
         };
-        let operand = self.to_condition(operand, "IS")?;
+        let operand = self.truth_of(operand, "IS")?;
         let expr = function::call_named(name, vec![operand], Type::Boolean, span);
         Ok(if negated { function::not(expr) } else { expr })
     }
@@ -279,10 +279,10 @@ impl Binder<'_> {
     /// `x::type`, with the type as written.
     pub(super) fn cast_to(&mut self, operand: Bound, written: Written, span: Span) -> Result<Expr, Diag> {
         let mut expr = match written {
-            Written::Full(ty) => self.to_type(operand, ty, Degree::Explicit)?,
-            Written::Numeric => self.to_class(operand, TypeClass::Numeric, Degree::Explicit)?,
+            Written::Full(ty) => self.coerce(operand, ty, Degree::Explicit)?,
+            Written::Numeric => self.coerce_class(operand, TypeClass::Numeric, Degree::Explicit)?,
             Written::Varchar(length) => {
-                let text = self.to_type(operand, Type::Text, Degree::Explicit)?;
+                let text = self.coerce(operand, Type::Text, Degree::Explicit)?;
                 let at = text.span;
                 let args = vec![text, literal::integer(1, at), literal::integer(i64::from(length), at)];
                 super::constant::fold(function::call_named("substr", args, Type::Text, at))

@@ -181,7 +181,7 @@ impl Binder<'_> {
                     expr.nullable = true;
                     bound(expr)
                 };
-                let (both, _) = self.to_common(vec![nullable(one), nullable(other)], "JOIN/USING")?;
+                let (both, _) = self.common(vec![nullable(one), nullable(other)], "JOIN/USING")?;
                 super::call::coalesce(both, name.span)
             }
         };

@@ -34,8 +34,6 @@ mod temporal;
 mod types;
 mod window;
 
-#[cfg(test)]
-mod tests;
 
 use crate::{
     ast,

@@ -69,7 +69,7 @@ impl Binder<'_> {
                 None => return Err(no_operator(name, &left, &right, at)),
             },
         };
-        let (left, right) = self.to_one_class(left, right, class)?;
+        let (left, right) = self.in_one_class(left, right, class)?;
         let Some(function) = function::find(name, &[class, class]) else {
             return Err(no_operator(name, &Bound::known(left), &Bound::known(right), at));
         };
@@ -77,26 +77,26 @@ impl Binder<'_> {
     }
 
     /// Both operands in a class; decimals with one scale.
-    fn to_one_class(&mut self, left: Bound, right: Bound, class: TypeClass) -> Result<(Expr, Expr), Diag> {
+    fn in_one_class(&mut self, left: Bound, right: Bound, class: TypeClass) -> Result<(Expr, Expr), Diag> {
         if class != TypeClass::Numeric {
-            let left = self.to_class(left, class, Degree::Implicit)?;
-            return Ok((left, self.to_class(right, class, Degree::Implicit)?));
+            let left = self.coerce_class(left, class, Degree::Implicit)?;
+            return Ok((left, self.coerce_class(right, class, Degree::Implicit)?));
         }
         let (left_open, right_open) = (left.open == Some(Open::Param), right.open == Some(Open::Param));
         // A parameter beside a decimal has that decimal's scale, so that a column's key and bounds can be asked for it.
         let (left, right) = match (left_open, right_open) {
             (true, false) => {
-                let right = self.to_class(right, class, Degree::Implicit)?;
-                (self.to_type(left, widest(right.ty), Degree::Implicit)?, right)
+                let right = self.coerce_class(right, class, Degree::Implicit)?;
+                (self.coerce(left, widest(right.ty), Degree::Implicit)?, right)
             }
             (false, true) => {
-                let left = self.to_class(left, class, Degree::Implicit)?;
-                let right = self.to_type(right, widest(left.ty), Degree::Implicit)?;
+                let left = self.coerce_class(left, class, Degree::Implicit)?;
+                let right = self.coerce(right, widest(left.ty), Degree::Implicit)?;
                 (left, right)
             }
             (true, true) | (false, false) => {
-                let left = self.to_class(left, class, Degree::Implicit)?;
-                (left, self.to_class(right, class, Degree::Implicit)?)
+                let left = self.coerce_class(left, class, Degree::Implicit)?;
+                (left, self.coerce_class(right, class, Degree::Implicit)?)
             }
         };
         align(left, right)
@@ -139,8 +139,8 @@ impl Binder<'_> {
         let Some(function) = function::find(name, &[a, b]) else {
             return Err(no_operator(name, &left, &right, at));
         };
-        let left = self.to_class(left, a, Degree::Implicit)?;
-        let right = self.to_class(right, b, Degree::Implicit)?;
+        let left = self.coerce_class(left, a, Degree::Implicit)?;
+        let right = self.coerce_class(right, b, Degree::Implicit)?;
         Ok(function::call(function, vec![left, right], function.ret.plain_type(), whole))
     }
 
@@ -149,17 +149,17 @@ impl Binder<'_> {
         let name = sign(op);
         match op {
             BinaryOp::Mul => {
-                let left = self.to_class(left, class, Degree::Implicit)?;
-                let right = self.to_class(right, class, Degree::Implicit)?;
+                let left = self.coerce_class(left, class, Degree::Implicit)?;
+                let right = self.coerce_class(right, class, Degree::Implicit)?;
                 Ok(product(left, right, whole))
             }
             BinaryOp::Div => {
-                let left = self.to_class(left, class, Degree::Implicit)?;
-                let right = self.to_class(right, class, Degree::Implicit)?;
+                let left = self.coerce_class(left, class, Degree::Implicit)?;
+                let right = self.coerce_class(right, class, Degree::Implicit)?;
                 Ok(quotient(left, right, whole))
             }
             _ => {
-                let (left, right) = self.to_one_class(left, right, class)?;
+                let (left, right) = self.in_one_class(left, right, class)?;
                 let Type::Numeric { precision, scale } = numeric_meet([left.ty, right.ty]) else {
                     unreachable!("decimals meet in a decimal")
                 };
@@ -176,8 +176,8 @@ impl Binder<'_> {
         let blobs = is_blob(&left) || is_blob(&right);
         let open_or_blob = |bound: &Bound| bound.class().is_none_or(|class| class == TypeClass::Blob);
         if blobs && open_or_blob(&left) && open_or_blob(&right) {
-            let left = self.to_class(left, TypeClass::Blob, Degree::Implicit)?;
-            let right = self.to_class(right, TypeClass::Blob, Degree::Implicit)?;
+            let left = self.coerce_class(left, TypeClass::Blob, Degree::Implicit)?;
+            let right = self.coerce_class(right, TypeClass::Blob, Degree::Implicit)?;
             return Ok(function::call_named("||", vec![left, right], Type::Blob, whole));
         }
         // One side must be a text (or a quoted one, or JSON that is read as text): 1 || 2 is no operator.
@@ -185,8 +185,8 @@ impl Binder<'_> {
         if !is_textual(&left) && !is_textual(&right) {
             return Err(no_operator("||", &left, &right, at));
         }
-        let left = self.to_type(left, Type::Text, Degree::Assignment)?;
-        let right = self.to_type(right, Type::Text, Degree::Assignment)?;
+        let left = self.coerce(left, Type::Text, Degree::Assignment)?;
+        let right = self.coerce(right, Type::Text, Degree::Assignment)?;
         Ok(function::call_named("||", vec![left, right], Type::Text, whole))
     }
 
@@ -205,7 +205,7 @@ impl Binder<'_> {
                 return Err(Diag::new(code::UNDEFINED_FUNCTION, message, at).help("only numbers have a sign"));
             }
         };
-        let mut operand = self.to_class(operand, class, Degree::Implicit)?;
+        let mut operand = self.coerce_class(operand, class, Degree::Implicit)?;
         if !minus {
             operand.span = whole;
             return Ok(operand);

@@ -56,7 +56,7 @@ impl Binder<'_> {
             None => needle,
             Some(_) => {
                 let ty = self.common_type(std::iter::once(&needle).chain(&items), "IN")?;
-                Bound::known(self.to_type(needle, ty, Degree::Implicit)?)
+                Bound::known(self.coerce(needle, ty, Degree::Implicit)?)
             }
         };
         let mut arms = Vec::with_capacity(items.len());
@@ -87,7 +87,7 @@ impl Binder<'_> {
             None => value,
             Some(_) => {
                 let ty = self.common_type([&value, &low, &high], "BETWEEN")?;
-                Bound::known(self.to_type(value, ty, Degree::Implicit)?)
+                Bound::known(self.coerce(value, ty, Degree::Implicit)?)
             }
         };
         let above = self.compare(">=", value.clone(), low, span, span)?;
@@ -112,14 +112,14 @@ impl Binder<'_> {
             }
         }
         let mut args = vec![
-            self.to_type(operand, Type::Text, Degree::Implicit)?,
-            self.to_type(pattern, Type::Text, Degree::Implicit)?,
+            self.coerce(operand, Type::Text, Degree::Implicit)?,
+            self.coerce(pattern, Type::Text, Degree::Implicit)?,
         ];
         let name = match (escape, case_insensitive) {
             (None, false) => "$like",
             (None, true) => "$ilike",
             (Some(escape), _) => {
-                args.push(self.to_type(escape, Type::Text, Degree::Implicit)?);
+                args.push(self.coerce(escape, Type::Text, Degree::Implicit)?);
                 if case_insensitive { "$ilike_escape" } else { "$like_escape" }
             }
         };
@@ -144,7 +144,7 @@ impl Binder<'_> {
             let condition = match &operand {
                 None => {
                     let bound = self.expr(condition, ctx)?;
-                    self.to_condition(bound, "CASE/WHEN")?
+                    self.truth_of(bound, "CASE/WHEN")?
                 }
                 Some(operand) => {
                     let item = self.expr(condition, ctx)?;
@@ -159,17 +159,17 @@ impl Binder<'_> {
             Some(otherwise) => self.expr(otherwise, ctx)?,
             None => Bound { expr: Expr::constant(Value::Null, Type::Text, span), open: Some(Open::Null) },
         });
-        let (mut values, _) = self.to_common(values, "CASE")?;
+        let (mut values, _) = self.common(values, "CASE")?;
         let last = values.pop().expect("the ELSE was pushed");
         Ok(Bound::known(case_of(conditions.into_iter().zip(values).collect(), last, span)))
     }
 
     /// Values in the type that they meet in.
-    pub(super) fn to_common(&mut self, bounds: Vec<Bound>, what: &str) -> Result<(Vec<Expr>, Type), Diag> {
+    pub(super) fn common(&mut self, bounds: Vec<Bound>, what: &str) -> Result<(Vec<Expr>, Type), Diag> {
         let ty = self.common_type(&bounds, what)?;
         let mut exprs = Vec::with_capacity(bounds.len());
         for bound in bounds {
-            exprs.push(self.to_type(bound, ty, Degree::Implicit)?);
+            exprs.push(self.coerce(bound, ty, Degree::Implicit)?);
         }
         Ok((exprs, ty))
     }
@@ -204,7 +204,7 @@ impl Binder<'_> {
                 None => diag,
             });
         }
-        let operand = self.to_class(operand, class, Degree::Implicit)?;
+        let operand = self.coerce_class(operand, class, Degree::Implicit)?;
         let field = Expr::constant(Value::Text(canonical.to_owned()), Type::Text, field.span);
         let (name, ty) = if whole {
             ("$extract_int", Type::Integer)

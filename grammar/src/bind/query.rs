@@ -55,13 +55,12 @@ impl Binder<'_> {
                 output_order(node, &query.order_by)?
             }
         };
-        for cte in self.ctes[first_cte..].to_vec() {
-            // What nobody uses must still be right; its subplans are not run.
-            if !cte.used.get() {
-                let subplan_count = self.subplans.len();
-                self.cte_node(&cte, self.times.clone())?;
-                self.subplans.truncate(subplan_count);
-            }
+        // What nobody uses must still be right; its subplans are not run.
+        let unused: Vec<Rc<Cte>> = self.ctes[first_cte..].iter().filter(|cte| !cte.used.get()).cloned().collect();
+        for cte in unused {
+            let subplan_count = self.subplans.len();
+            self.cte_node(&cte, self.times.clone())?;
+            self.subplans.truncate(subplan_count);
         }
         let limit = self.count_of(query.limit.as_ref(), "LIMIT")?;
         let offset = self.count_of(query.offset.as_ref(), "OFFSET")?;
@@ -85,7 +84,7 @@ impl Binder<'_> {
         if bound.open == Some(Open::Null) {
             return Ok(None);
         }
-        let expr = self.to_type(bound, Type::Integer, Degree::Assignment)?;
+        let expr = self.coerce(bound, Type::Integer, Degree::Assignment)?;
         match super::literal::value(&expr) {
             Some(Value::Integer(..0)) => {
                 let state = if clause == "LIMIT" { code::INVALID_LIMIT } else { code::INVALID_OFFSET };
@@ -160,7 +159,7 @@ impl Binder<'_> {
             _ => {
                 let mut columns = Vec::with_capacity(types.len());
                 for (column, ty) in types.iter().enumerate() {
-                    let expr = self.to_type(Bound::known(node.column(column, span)), *ty, Degree::Implicit)?;
+                    let expr = self.coerce(Bound::known(node.column(column, span)), *ty, Degree::Implicit)?;
                     columns.push((node.fields[column].name.clone(), expr));
                 }
                 return Ok(node.project(columns));
@@ -169,7 +168,7 @@ impl Binder<'_> {
         for row in rows {
             for (expr, ty) in row.iter_mut().zip(types) {
                 let bound = reopened(expr.clone());
-                *expr = self.to_type(bound, *ty, Degree::Implicit)?;
+                *expr = self.coerce(bound, *ty, Degree::Implicit)?;
             }
         }
         for (field, ty) in node.fields.iter_mut().zip(types) {
@@ -196,7 +195,7 @@ impl Binder<'_> {
         let mut fields = Vec::with_capacity(width);
         let mut bound_rows: Vec<Vec<Expr>> = rows.iter().map(|_| Vec::with_capacity(width)).collect();
         for (number, column) in columns.into_iter().enumerate() {
-            let (exprs, ty) = self.to_common(column, "VALUES")?;
+            let (exprs, ty) = self.common(column, "VALUES")?;
             let nullable = exprs.iter().any(|expr| expr.nullable);
             fields.push(Field { name: format!("column{}", number + 1), ty, nullable });
             for (row, expr) in bound_rows.iter_mut().zip(exprs) {

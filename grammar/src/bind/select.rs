@@ -68,8 +68,8 @@ impl Binder<'_> {
         for (at, (name, bound)) in bounds.into_iter().enumerate() {
             let target = targets.filter(|targets| targets.len() == width).map(|targets| targets[at]);
             let expr = match (bound.open, target) {
-                (Some(_), Some(target)) => self.to_type(bound, target, Degree::Assignment)?,
-                (None, _) | (_, None) => self.to_any(bound)?,
+                (Some(_), Some(target)) => self.coerce(bound, target, Degree::Assignment)?,
+                (None, _) | (_, None) => self.settled(bound)?,
             };
             items.push(Item { name, expr });
         }
@@ -178,7 +178,7 @@ impl Binder<'_> {
         }
         let mut ctx = Ctx::plain(block.scope, "GROUP BY");
         let bound = self.expr(expr, &mut ctx)?;
-        self.to_any(bound)
+        self.settled(bound)
     }
 
     /// An ORDER BY item: a position, an output name, or an expression over the input.
@@ -197,7 +197,7 @@ impl Binder<'_> {
             }
         }
         let bound = self.expr(&item.expr, &mut block.ctx("ORDER BY", true))?;
-        let expr = self.to_any(bound)?;
+        let expr = self.settled(bound)?;
         Ok(match items.iter().position(|item| item.expr.same(&expr)) {
             Some(column) => OrderBy::Item(column),
             None => OrderBy::Other(expr),

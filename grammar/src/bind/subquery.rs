@@ -61,9 +61,9 @@ impl Binder<'_> {
                 Diag::new(code::UNDEFINED_FUNCTION, message, span).help("cast one of the sides")
             })?,
         };
-        let mut needle = self.to_class(needle, class, Degree::Implicit)?;
+        let mut needle = self.coerce_class(needle, class, Degree::Implicit)?;
         let column = node.column(0, query.span);
-        let mut values = self.to_class(Bound::known(column), class, Degree::Implicit)?;
+        let mut values = self.coerce_class(Bound::known(column), class, Degree::Implicit)?;
         if class == TypeClass::Numeric {
             let both = super::convert::numeric_meet([needle.ty, values.ty]);
             needle = super::convert::convert(needle, both, Degree::Implicit)?;

@@ -90,7 +90,7 @@ impl Binder<'_> {
                 )
                 .help("use a TIMESTAMP of system time"));
             }
-            return self.to_instant(bound, "FOR SYSTEM_TIME AS OF").map(TableScope::Point);
+            return self.instant_of(bound, "FOR SYSTEM_TIME AS OF").map(TableScope::Point);
         }
         self.system_scope(scope).map(TableScope::Fixed)
     }
@@ -109,7 +109,7 @@ impl Binder<'_> {
         if let (ScopeKind::AsOf(at), Some(left)) = (&scope.kind, left)
             && let Some(bound) = self.lateral_point(at, left)?
         {
-            return self.to_instant(bound, "FOR VALID_TIME AS OF").map(TableScope::Point);
+            return self.instant_of(bound, "FOR VALID_TIME AS OF").map(TableScope::Point);
         }
         self.valid_scope(scope).map(TableScope::Fixed)
     }
@@ -181,9 +181,9 @@ impl Binder<'_> {
         let clause = "AS OF";
         let bound = self.fixed_expr(at, clause)?;
         let point = match (bound.open, bound.class()) {
-            (Some(Open::Param), _) => self.to_type(bound, Type::Integer, Degree::Implicit)?,
+            (Some(Open::Param), _) => self.coerce(bound, Type::Integer, Degree::Implicit)?,
             (Some(Open::Text), _) | (_, Some(TypeClass::Date)) => {
-                self.to_type(bound, Type::Timestamp, Degree::Implicit)?
+                self.coerce(bound, Type::Timestamp, Degree::Implicit)?
             }
             (None, Some(TypeClass::Integer | TypeClass::Timestamp)) => bound.expr,
             (Some(Open::Null), _) | (None, _) => {
@@ -205,13 +205,13 @@ impl Binder<'_> {
             let micros = Value::Timestamp(Timestamp(*micros));
             return Ok(Expr::constant(micros, Type::Timestamp, at.span));
         }
-        self.to_instant(bound, clause)
+        self.instant_of(bound, clause)
     }
 
-    fn to_instant(&mut self, bound: Bound, clause: &str) -> Result<Expr, Diag> {
+    fn instant_of(&mut self, bound: Bound, clause: &str) -> Result<Expr, Diag> {
         match (bound.open, bound.class()) {
             (Some(Open::Text | Open::Param), _) | (None, Some(TypeClass::Date | TypeClass::Timestamp)) => {
-                self.to_type(bound, Type::Timestamp, Degree::Implicit)
+                self.coerce(bound, Type::Timestamp, Degree::Implicit)
             }
             (Some(Open::Null), _) | (None, _) => {
                 let message =

@@ -102,7 +102,7 @@ impl Binder<'_> {
         let mut partition = Vec::with_capacity(spec.partition_by.len());
         for expr in &spec.partition_by {
             let bound = self.expr(expr, ctx)?;
-            partition.push(self.to_any(bound)?);
+            partition.push(self.settled(bound)?);
         }
         let order = self.window_order(&spec.order_by, ctx)?;
         Ok(WindowCall { function, partition, order, ty, nullable, span: call.span })
@@ -112,7 +112,7 @@ impl Binder<'_> {
         let mut keys = Vec::with_capacity(items.len());
         for item in items {
             let bound = self.expr(&item.expr, ctx)?;
-            keys.push(order::key(item, self.to_any(bound)?));
+            keys.push(order::key(item, self.settled(bound)?));
         }
         Ok(keys)
     }
@@ -133,14 +133,14 @@ impl Binder<'_> {
             None => literal::integer(1, call.span),
             Some(offset) => {
                 let offset = self.expr(offset, ctx)?;
-                self.to_type(offset, Type::Integer, Degree::Implicit)?
+                self.coerce(offset, Type::Integer, Degree::Implicit)?
             }
         };
         let (value, default) = match rest.get(1) {
-            None => (self.to_any(value)?, None),
+            None => (self.settled(value)?, None),
             Some(default) => {
                 let default = self.expr(default, ctx)?;
-                let (mut both, _) = self.to_common(vec![value, default], &name.to_uppercase())?;
+                let (mut both, _) = self.common(vec![value, default], &name.to_uppercase())?;
                 let default = both.pop().expect("two went in");
                 (both.pop().expect("two went in"), Some(default))
             }

@@ -277,12 +277,13 @@ impl Printer<'_> {
                         values => format!("({})", self.list(values, &[])),
                     })
                     .collect();
-                let more = if tuples.len() > SHOWN_MAX {
-                    format!(" and {} more", tuples.len() - SHOWN_MAX)
-                } else {
-                    String::new()
-                };
-                format!(", keys {}{more}", shown.join(", "))
+                let names: Vec<&str> = (0..scan.table.key.len()).map(name).collect();
+                let key = if names.len() == 1 { names.join("") } else { format!("({})", names.join(", ")) };
+                match (shown.as_slice(), tuples.len().saturating_sub(SHOWN_MAX)) {
+                    ([only], 0) => format!(", key {key} = {only}"),
+                    (shown, 0) => format!(", keys {key} IN ({})", shown.join(", ")),
+                    (shown, more) => format!(", keys {key} IN ({} and {more} more)", shown.join(", ")),
+                }
             }
             KeyAccess::Range { prefix, low, high } => {
                 let mut parts: Vec<String> = prefix

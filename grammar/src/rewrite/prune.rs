@@ -67,6 +67,15 @@ fn prune(node: &mut Node, wanted: &[bool]) -> Places {
             keep(exprs, wanted);
             keep(&mut node.fields, wanted);
             let mut below = vec![false; input.fields.len()];
+            if exprs.is_empty() {
+                // Only the number of rows counts: the input's rows are as good.
+                prune(input, &below);
+                replace(node, |node| match node.kind {
+                    NodeKind::Project { input, .. } => *input,
+                    _ => unreachable!("it was a projection a moment ago"),
+                });
+                return vec![None; wanted.len()];
+            }
             exprs.iter().for_each(|expr| want(&mut below, expr));
             let moved = prune(input, &below);
             exprs.iter_mut().for_each(|expr| place(expr, &moved));

@@ -14,7 +14,7 @@ const TABLES: &[&str] = &[
 ];
 
 /// A catalogue of accounts, events (documents), rates, invoices, prices (a key of two columns) and notes (without a key).
-pub fn catalog() -> StaticCatalog {
+pub(crate) fn catalog() -> StaticCatalog {
     let mut catalog = StaticCatalog::default();
     for sql in TABLES {
         let planned = spectradb_grammar::plan(sql, &catalog).unwrap_or_else(|diag| panic!("{sql}: {diag:?}"));

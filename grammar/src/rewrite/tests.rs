@@ -1,1 +1,0 @@
-//! Do rewrites find what they look for?

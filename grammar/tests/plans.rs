@@ -1,0 +1,228 @@
+//! What do statements become?
+//!
+//! The golden files hold plans as EXPLAIN shows them, how many rows there can be where that is known, and the parameters'
+//! types, so that a change of the binder or of a rewrite shows what it does to them. Each statement is bound without
+//! rewrites, too: the plan that rewrites must agree with keeps the IR's promises as well.
+
+mod common;
+
+use spectradb_grammar::{
+    bind::{self, BindOptions},
+    parse,
+    plan::Cardinality,
+};
+use std::fmt::Write as _;
+
+#[track_caller]
+fn plans(name: &str, sqls: &[&str]) {
+    let catalog = common::catalog();
+    let mut shown = String::new();
+    for sql in sqls {
+        let told = |diag: spectradb_grammar::diag::Diag| -> ! {
+            panic!("error[{}]: {}\n{}", diag.code, diag.message, diag.excerpt(sql))
+        };
+        let tree = parse::statement(sql).unwrap_or_else(|diag| told(diag));
+        let plain = BindOptions { rewrites: false, ..BindOptions::default() };
+        bind::statement(&tree, sql, &catalog, &plain).unwrap_or_else(|diag| told(diag));
+        let plan = spectradb_grammar::plan(sql, &catalog).unwrap_or_else(|diag| told(diag));
+        let rows = match plan.cardinality {
+            Cardinality::One => "\n(one row)",
+            Cardinality::AtMostOne => "\n(at most one row)",
+            Cardinality::Many => "",
+        };
+        let params: Vec<String> = plan.params.iter().map(|param| param.ty.to_string()).collect();
+        let params = if params.is_empty() { String::new() } else { format!("\n(parameters: {})", params.join(", ")) };
+        writeln!(shown, "{sql}\n{}{rows}{params}\n", *plan).expect("writing to a string cannot fail");
+    }
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, shown);
+    });
+}
+
+#[test]
+fn expressions() {
+    plans(
+        "plan_expressions",
+        &[
+            "SELECT 1",
+            "SELECT 1 + 2 * 3, -4, +5, 7 / 2, 7 % 2, 1.5 + 2, 1e3, 1e300, 'a' || 'b' || 3",
+            "SELECT id + 1.5, balance * 2, balance / 3, id / 2, id / 2.0, id % 3 FROM accounts",
+            "SELECT amount * rate, amount / rate, amount + rate, amount - 1, amount % 7, -amount FROM invoices, rates",
+            "SELECT amount * rate * amount * rate FROM invoices, rates",
+            "SELECT * FROM accounts",
+            "SELECT name, id FROM accounts WHERE id IN (1, 2, 3) AND name NOT IN ('a', 'b') OR balance BETWEEN 1 AND 2",
+            r#"SELECT name FROM accounts WHERE name LIKE 'a%' AND name NOT ILIKE 'B_' ESCAPE '\'"#,
+            "SELECT CASE WHEN id > 1 THEN 'x' ELSE name END, CASE id WHEN 1 THEN 1.5 WHEN 2 THEN 2 END FROM accounts",
+            "SELECT coalesce(balance, 0), nullif(id, 1), greatest(id, 2, 3.5), least(balance, 1), concat(id, name, balance, NULL), concat_ws(',', name, balance) FROM accounts",
+            "SELECT abs(-5), round(1.2345, 2), round(balance), floor(2.5), ceil(-2.5), trunc(1.29, 1), round(amount, 1), round(amount) FROM accounts, invoices",
+            "SELECT upper(name), lower(name), length(name), substr(name, 1, 2), trim(name), replace(name, 'a', 'b') FROM accounts",
+            "SELECT CAST('12' AS INTEGER), '12'::numeric(5,2), '2020-01-01'::date, 1::text, 1.5::integer, DATE '2020-01-01', TIMESTAMP '2020-01-01 10:00:00', 'true'::bool, balance::numeric, id::varchar(2) FROM accounts",
+            "SELECT balance IS NULL, (id > 1) IS TRUE, id IS DISTINCT FROM 2.5, NULL IS NULL, NOT (id = 1) FROM accounts",
+            "SELECT -9223372036854775808, 9223372036854775808, 0.000001, 123456789012345678901234567890123456789012345.5",
+            "SELECT price FROM prices WHERE shop = 1 AND item IN ('x', 'y', 'x')",
+            "SELECT price FROM prices WHERE shop = 1 AND item > 'a' AND item <= 'k' AND price < 5",
+            "SELECT price FROM prices WHERE shop IN (1, 2) AND item = 'x' LIMIT 1",
+            "SELECT price FROM prices WHERE 1 = shop AND item = :item",
+            "SELECT price FROM prices WHERE 1 = 2 OR (shop = 1 AND true)",
+            "SELECT price FROM prices WHERE 1 = 2",
+            "SELECT 1 / 0, CASE WHEN 1 = 1 THEN 2 ELSE 1 / 0 END",
+            "SELECT id FROM invoices WHERE date = '2020-01-01' AND date < now() AND amount = '5.00'",
+        ],
+    );
+}
+
+#[test]
+fn joins() {
+    plans(
+        "plan_joins",
+        &[
+            "SELECT a.*, b.name FROM accounts a JOIN accounts AS b ON a.id = b.id",
+            "SELECT * FROM accounts a LEFT JOIN invoices i ON a.id = i.id AND i.amount > 3 WHERE i.id IS NULL",
+            "SELECT * FROM accounts a RIGHT JOIN invoices i USING (id)",
+            "SELECT id FROM accounts a FULL JOIN invoices i USING (id) ORDER BY id",
+            "SELECT * FROM accounts a CROSS JOIN invoices i",
+            "SELECT a.name, i.amount FROM accounts a LEFT JOIN invoices i ON a.id = i.id WHERE i.amount > 5 AND a.balance < 3",
+            "SELECT a.name FROM accounts a FULL JOIN invoices i ON a.id = i.id WHERE a.id > 5",
+        ],
+    );
+}
+
+#[test]
+fn times() {
+    plans(
+        "plan_times",
+        &[
+            "SELECT now(), current_commit(), date_trunc('month', date), extract(year FROM date), extract(second FROM now()), date + 1, date - date, date - '2020-01-01' FROM invoices",
+            "SELECT _commit, _system_from, _system_to, _valid_from, _valid_to, * FROM accounts",
+            "SELECT * FROM accounts FOR SYSTEM_TIME AS OF 5 FOR VALID_TIME ALL WHERE id = 1",
+            "SELECT * FROM accounts FOR SYSTEM_TIME AS OF TIMESTAMP '2024-01-01' a",
+            "SELECT * FROM accounts FOR SYSTEM_TIME BETWEEN 1 AND current_commit() FOR VALID_TIME FROM '2020-01-01' TO 'infinity'",
+            "SELECT * FROM accounts FOR SYSTEM_TIME ALL AS OF current_commit() - 2 VALID AT DATE '2020-01-01'",
+            "SELECT * FROM (SELECT * FROM accounts) x AS OF :commit",
+        ],
+    );
+}
+
+#[test]
+fn documents() {
+    plans(
+        "plan_documents",
+        &[
+            "SELECT doc.user, doc.a.b, events.doc.user, doc.amount + 1, doc.amount > 5, doc.user = 'alice', doc.active FROM events WHERE doc.active AND doc.user || 'x' LIKE 'a%'",
+            "SELECT doc -> 'a' ->> 'b', doc.user::text, doc.amount::numeric(10,2), lower(doc.user) FROM events",
+            "SELECT coalesce(doc.user, 'nobody') FROM events ORDER BY doc.amount DESC NULLS LAST",
+            "SELECT round(doc.amount, 2), round(doc.amount::numeric, 2) FROM events",
+        ],
+    );
+}
+
+#[test]
+fn groups() {
+    plans(
+        "plan_groups",
+        &[
+            "SELECT DISTINCT currency FROM invoices ORDER BY currency",
+            "SELECT currency, sum(amount), avg(amount), min(date), max(date), count(*), count(DISTINCT date) FROM invoices GROUP BY currency HAVING sum(amount) > 100 ORDER BY 2 DESC, count(*)",
+            "SELECT currency AS c, extract(year FROM date) AS y, sum(amount) FROM invoices GROUP BY c, y ORDER BY c, y",
+            "SELECT extract(year FROM date) + 1, count(*) FROM invoices GROUP BY extract(year FROM date), 1 + 1",
+            "SELECT sum(amount) FROM invoices",
+            "SELECT currency, rank() OVER (ORDER BY sum(amount) DESC), dense_rank() OVER (PARTITION BY currency ORDER BY count(*)) FROM invoices GROUP BY currency",
+            "SELECT id, lag(amount) OVER (ORDER BY date), lead(amount, 2, 0) OVER (PARTITION BY currency ORDER BY date), sum(amount) OVER (ORDER BY date), count(*) OVER () FROM invoices ORDER BY row_number() OVER (ORDER BY amount) LIMIT 5 OFFSET 2",
+            "WITH big AS (SELECT * FROM invoices WHERE amount > 100), n (k) AS (SELECT count(*) FROM big) SELECT * FROM big, n",
+            "SELECT count(*) FROM accounts WHERE NOT EXISTS (SELECT 1) LIMIT 10",
+            "SELECT * FROM (SELECT currency, sum(amount) AS total FROM invoices GROUP BY currency) AS t WHERE currency = 'USD' AND total > 5",
+            "SELECT * FROM (SELECT id, row_number() OVER (PARTITION BY currency ORDER BY date) AS n, currency FROM invoices) AS t WHERE n = 1 AND currency = 'USD'",
+            "SELECT sum(amount) * avg(amount) * sum(amount) FROM invoices",
+        ],
+    );
+}
+
+#[test]
+fn queries() {
+    plans(
+        "plan_queries",
+        &[
+            "SELECT * FROM (SELECT id, name FROM accounts) AS t (a, b) WHERE a > 1",
+            "SELECT (SELECT max(id) FROM accounts), EXISTS (SELECT 1 FROM events), id IN (SELECT id FROM invoices), name NOT IN (SELECT pk FROM events) FROM accounts",
+            "SELECT id FROM invoices WHERE amount > (SELECT avg(amount) FROM invoices) AND id IN (SELECT 1.5)",
+            "SELECT 1 UNION SELECT 2.5 UNION ALL SELECT NULL ORDER BY 1",
+            "SELECT DATE '2020-01-01' AS d UNION ALL SELECT '2021-01-01' ORDER BY d DESC LIMIT 1",
+            "VALUES (1, 'a'), (2.5, NULL)",
+            "SELECT * FROM (VALUES (1, 'x'), (2, 'y')) AS v (n, t)",
+            "SELECT x FROM (SELECT id AS x FROM accounts UNION ALL SELECT id FROM invoices) AS u WHERE x = 1",
+        ],
+    );
+}
+
+#[test]
+fn parameters() {
+    plans(
+        "plan_parameters",
+        &[
+            "SELECT * FROM accounts WHERE id = 1 VALID AT $1",
+            "SELECT $1, $2 + 1, $3 || 'x', $4 = id FROM accounts WHERE name = $1",
+            "SELECT id FROM accounts WHERE id = $1 OR id > $1",
+            "SELECT price FROM prices WHERE shop >= $1 AND 5 > shop",
+        ],
+    );
+}
+
+#[test]
+fn periods() {
+    plans(
+        "plan_periods",
+        &[
+            "SELECT i.id, i.amount * r.rate FROM invoices i JOIN rates FOR VALID_TIME ALL AS r ON r.currency = i.currency AND r._valid_from <= i.date AND i.date < r._valid_to",
+            "SELECT i.id, i.amount * r.rate FROM invoices i JOIN rates FOR VALID_TIME AS OF i.date AS r ON r.currency = i.currency",
+            "SELECT i.id, r.rate FROM invoices i LEFT JOIN rates FOR VALID_TIME AS OF i.date AS r USING (currency)",
+            "SELECT i.id, r.rate FROM invoices i, rates FOR VALID_TIME AS OF i.date r WHERE r.currency = i.currency",
+            "SELECT * FROM rates FOR VALID_TIME ALL r, invoices i WHERE i.date >= r._valid_from AND r._valid_to > i.date AND i.currency = r.currency",
+            "SELECT i.id FROM invoices i, rates FOR VALID_TIME ALL AS r WHERE r.currency = i.currency AND i.date >= r._valid_from AND i.date < r._valid_to AND r.rate > 1",
+        ],
+    );
+}
+
+#[test]
+fn writes() {
+    plans(
+        "plan_writes",
+        &[
+            "INSERT INTO accounts VALUES (1, 'a', 2), (2, 'b', NULL)",
+            "INSERT INTO accounts (name, id) VALUES ('a', $1)",
+            "INSERT INTO accounts SELECT id + 10, name, 1.5 FROM accounts",
+            "INSERT INTO rates (currency, rate) VALUES ('USD', 1.1) VALID FROM '2020-01-01' TO '2021-01-01'",
+            "INSERT INTO rates (currency, rate) VALID FROM DATE '2020-01-01' VALUES ('USD', '1.1')",
+            "INSERT INTO rates (currency, rate, _valid_from, _valid_to) VALUES ('USD', 1.1234567, 5, 'infinity')",
+            "INSERT INTO notes DEFAULT VALUES",
+            "INSERT INTO notes (body) VALUES ('x')",
+            "INSERT INTO invoices (id, currency, date, amount) SELECT 5, 'USD', '2020-01-01', '10'",
+            "UPDATE accounts SET balance = balance + 1, name = 'x' WHERE id = 1",
+            "UPDATE prices FOR PORTION OF VALID_TIME FROM '2020-01-01' TO '2021-01-01' SET price = price * 1.1 WHERE shop = 1 AND item = 'x'",
+            "UPDATE prices FOR VALID_TIME ALL AS p SET price = 1 WHERE p.shop = $1",
+            "DELETE FROM accounts WHERE balance < 0",
+            "DELETE FROM accounts FOR PORTION OF VALID_TIME FROM '2020-01-01' TO 'infinity' WHERE id = 3",
+            "DELETE FROM notes FOR VALID_TIME ALL",
+        ],
+    );
+}
+
+#[test]
+fn definitions() {
+    plans(
+        "plan_definitions",
+        &[
+            "EXPLAIN SELECT * FROM accounts",
+            "EXPLAIN UPDATE accounts SET balance = 1",
+            "SHOW TABLES",
+            "DESCRIBE accounts",
+            "DROP TABLE IF EXISTS accounts, nothing",
+            "CREATE TABLE IF NOT EXISTS accounts (a INTEGER)",
+            "CREATE TABLE c (a INTEGER NOT NULL DEFAULT 1 + 2, b NUMERIC(10,2) DEFAULT 1.5, t TIMESTAMP DEFAULT now(), d DATE DEFAULT '2020-01-01', PRIMARY KEY (b, a))",
+            "COPY accounts FROM 'file.csv'",
+            "COPY accounts (id, name, _valid_from) FROM 'file.csv' WITH (HEADER true, DELIMITER ';', NULL 'null', FORMAT csv)",
+            "COPY accounts TO 'file.csv'",
+            "COPY accounts (id, name) TO 'file.csv' WITH (HEADER)",
+            "COPY (SELECT 1) TO 'file.csv'",
+        ],
+    );
+}
