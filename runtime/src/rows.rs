@@ -14,7 +14,10 @@ use spectradb_kernel::{
     time::{Commit, Date, Timestamp},
     value::Decimal,
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// A column of a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +100,8 @@ pub struct Rows {
     row_count: usize,
     next_row: usize,
     sql: Arc<str>,
+    /// Told to the session when reading fails: a query that fails ends its transaction, however late it fails.
+    failed: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Rows {
@@ -106,8 +111,25 @@ impl std::fmt::Debug for Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(columns: Arc<[OutputColumn]>, source: BoxSource, sql: Arc<str>) -> Rows {
-        Rows { columns, source: Some(source), batch: Vec::new(), row_count: 0, next_row: 0, sql }
+    /// The rows of a source. The first batch is computed here, so that most errors are the statement's own.
+    pub(crate) fn open(
+        columns: Arc<[OutputColumn]>,
+        source: BoxSource,
+        sql: Arc<str>,
+        failed: Arc<AtomicBool>,
+    ) -> Result<Rows> {
+        let mut rows =
+            Rows { columns, source: Some(source), batch: Vec::new(), row_count: 0, next_row: 0, sql, failed };
+        if let Some(batch) = rows.pull()? {
+            rows.hold(batch);
+        }
+        Ok(rows)
+    }
+
+    fn hold(&mut self, batch: Batch) {
+        self.row_count = batch.len();
+        self.next_row = 0;
+        self.batch = batch.into_columns();
     }
 
     /// The columns.
@@ -149,6 +171,7 @@ impl Rows {
             }
             Err(error) => {
                 self.source = None;
+                self.failed.store(true, Ordering::Relaxed);
                 Err(Error::from_exec(error, &self.sql))
             }
         }
@@ -162,11 +185,7 @@ impl Iterator for Rows {
         while self.next_row >= self.row_count {
             match self.pull() {
                 Ok(None) => return None,
-                Ok(Some(batch)) => {
-                    self.row_count = batch.len();
-                    self.next_row = 0;
-                    self.batch = batch.into_columns();
-                }
+                Ok(Some(batch)) => self.hold(batch),
                 Err(error) => return Some(Err(error)),
             }
         }

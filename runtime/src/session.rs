@@ -19,7 +19,13 @@ use crate::{
 use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter};
 use spectradb_kernel::{Column, Period, schema::TableSchema, time::Commit};
 use spectradb_store::{Snapshot, Store, error::CommitError};
-use std::{cell::RefCell, sync::Arc};
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// A statement outside a transaction is run again so often when other commits get in its way.
 const AUTOCOMMIT_ATTEMPTS_MAX: u32 = 64;
@@ -29,6 +35,8 @@ pub struct Session {
     shared: Arc<Shared>,
     state: State,
     execution: Execution,
+    /// Set by rows that fail while they are read: then the transaction they belong to has failed.
+    read_failed: Arc<AtomicBool>,
 }
 
 /// How queries are carried out; it never changes what they answer, and the tests hold it to that.
@@ -76,7 +84,7 @@ impl std::fmt::Debug for Prepared {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Session {
-        Session { shared, state: State::Autocommit, execution: Execution::default() }
+        Session { shared, state: State::Autocommit, execution: Execution::default(), read_failed: Arc::default() }
     }
 
     /// Carries queries out in another way: without rewrites, in batches of so many rows. For tests that compare.
@@ -193,6 +201,8 @@ impl Session {
             State::Autocommit => {
                 let snapshot = self.shared.store.snapshot();
                 self.state = State::Active(self.new_txn(snapshot));
+                // Rows of earlier queries may still be read; what becomes of them is no concern of this transaction.
+                self.read_failed = Arc::default();
                 Ok(())
             }
             State::Active(_) | State::Failed => {
@@ -208,6 +218,7 @@ impl Session {
     /// 25P01 when none is open, 25P02 when it failed before (it is rolled back), 40001 when another commit got in its way,
     /// or the store's.
     pub fn commit(&mut self) -> Result<Option<Commit>> {
+        self.look_for_failed_reads();
         match std::mem::replace(&mut self.state, State::Autocommit) {
             State::Active(txn) => self.commit_txn(txn).map_err(Error::from),
             State::Failed => Err(Error::new(
@@ -292,6 +303,17 @@ impl Session {
         Ok(Some(self.shared.store.commit(write)?.commit))
     }
 
+    /// The flag that rows of this session's queries set when they fail.
+    pub(crate) fn failed_flag(&self) -> Arc<AtomicBool> {
+        self.read_failed.clone()
+    }
+
+    fn look_for_failed_reads(&mut self) {
+        if matches!(self.state, State::Active(_)) && self.read_failed.load(Ordering::Relaxed) {
+            self.state = State::Failed;
+        }
+    }
+
     /// An error inside a transaction ends it; a second BEGIN changes nothing.
     fn after<T>(&mut self, result: Result<T>) -> Result<T> {
         let ends = result.as_ref().is_err_and(|error| error.code() != code::ACTIVE_TRANSACTION);
@@ -334,6 +356,7 @@ impl Session {
         let mut attempts = 0;
         loop {
             attempts += 1;
+            self.look_for_failed_reads();
             let snapshot = self.read_snapshot();
             // Asked before the statement runs: a COMMIT that fails leaves no transaction, and must not be run again.
             let autocommit = matches!(self.state, State::Autocommit);

@@ -46,7 +46,7 @@ impl Session {
             Statement::Query(query) => {
                 let view = self.view_on(snapshot);
                 let source = Run { params: &params, view: &view, sql, tuning }.open(query)?;
-                Ok(Outcome::Rows(Rows::new(output_columns(query), source, sql.clone())))
+                Rows::open(output_columns(query), source, sql.clone(), self.failed_flag()).map(Outcome::Rows)
             }
             Statement::Insert { table, source } => {
                 let outcome = self.change_on(snapshot, |txn| {
@@ -113,16 +113,14 @@ impl Session {
                 self.rollback()?;
                 Ok(done("ROLLBACK", None))
             }
-            Statement::Explain(_) => Ok(texts(&["plan"], explain_lines(plan), sql)),
+            Statement::Explain(_) => texts(&["plan"], explain_lines(plan), sql),
             Statement::ShowTables => {
                 let names = snapshot.catalog().tables.iter().map(|table| vec![table.name.clone()]);
                 let mut names: Vec<Vec<String>> = names.collect();
                 names.sort();
-                Ok(texts(&["table"], names, sql))
+                texts(&["table"], names, sql)
             }
-            Statement::Describe(table) => {
-                Ok(texts(&["column", "type", "null", "key", "default"], describe(table), sql))
-            }
+            Statement::Describe(table) => texts(&["column", "type", "null", "key", "default"], describe(table), sql),
             Statement::CopyFrom { table, columns, path, format } => {
                 let outcome =
                     self.change_on(snapshot, |txn| transfer::copy_from(txn, table, columns.as_deref(), path, format))?;
@@ -131,7 +129,7 @@ impl Session {
             Statement::CopyTo { source, path, format } => {
                 let view = self.view_on(snapshot);
                 let opened = Run { params: &params, view: &view, sql, tuning }.open(source)?;
-                let rows = Rows::new(output_columns(source), opened, sql.clone());
+                let rows = Rows::open(output_columns(source), opened, sql.clone(), self.failed_flag())?;
                 let rows = transfer::copy_to(rows, path, format)?;
                 Ok(done("COPY", Some((Changed { rows, leftovers: 0 }, None))))
             }
@@ -265,7 +263,7 @@ fn new_table(table: &TableSchema) -> NewTable {
 }
 
 /// A result of TEXT columns that is known whole.
-fn texts(names: &[&str], rows: Vec<Vec<String>>, sql: &Arc<str>) -> Outcome {
+fn texts(names: &[&str], rows: Vec<Vec<String>>, sql: &Arc<str>) -> Result<Outcome> {
     let columns: Arc<[OutputColumn]> =
         names.iter().map(|name| OutputColumn { name: (*name).to_owned(), ty: Type::Text, nullable: false }).collect();
     let row_count = rows.len();
@@ -275,7 +273,7 @@ fn texts(names: &[&str], rows: Vec<Vec<String>>, sql: &Arc<str>) -> Outcome {
     }
     let columns_of_values = values.iter().map(|column| Column::from_values(Type::Text, column)).collect();
     let source = Values::new(vec![Batch::new(columns_of_values, row_count)]);
-    Outcome::Rows(Rows::new(columns, Box::new(source), sql.clone()))
+    Rows::open(columns, Box::new(source), sql.clone(), Arc::default()).map(Outcome::Rows)
 }
 
 fn describe(table: &TableSchema) -> Vec<Vec<String>> {

@@ -57,7 +57,10 @@ fn the_quickstart_runs_as_written() {
             "SELECT pk, doc FROM events ORDER BY pk LIMIT 10;",
             r#"evt-2|{"type":"refund","user":"bob"};evt-3|{"type":"refund","user":"bob"}"#,
         ),
-        ("SELECT doc.type, count(*), sum(doc.amount) FROM events GROUP BY doc.type HAVING count(*) > 1;", "refund|2|NULL"),
+        (
+            "SELECT doc.type, count(*), sum(doc.amount) FROM events GROUP BY doc.type HAVING count(*) > 1;",
+            "refund|2|NULL",
+        ),
         ("SELECT current_commit();", "7"),
         ("SELECT pk FROM events AS OF 2 ORDER BY pk;", "evt-1;evt-2"),
     ];

@@ -386,9 +386,9 @@ fn duplicate_key(table: &TableSchema, columns: &[Column], row: usize, clash: Per
     let names: Vec<&str> = table.key.iter().map(|column_idx| table.columns[*column_idx].name.as_str()).collect();
     let values: Vec<String> = table.key.iter().map(|column_idx| columns[*column_idx].value(row).to_string()).collect();
     let valid = if clash == Period::ALWAYS { "always".to_owned() } else { format!("over {clash}") };
-    let not_now = if clash.contains(now) { "" } else { " (not now)" };
+    let not_now = if clash.contains(now) { "" } else { ", which is not now" };
     let message = format!(
-        "duplicate key in table \"{}\": ({})=({}) is valid {valid}{not_now} already",
+        "duplicate key in table \"{}\": ({})=({}) exists already, valid {valid}{not_now}",
         table.name,
         names.join(", "),
         values.join(", ")

@@ -1,0 +1,112 @@
+//! What do transactions promise: own writes seen, nothing half, the first committer wins, an error ends them.
+
+use spectradb::{Database, Error, Params, Session, Value};
+
+fn numbers(session: &mut Session, sql: &str) -> Vec<i64> {
+    let rows = session.query(sql, ()).unwrap_or_else(|error| panic!("{sql}\n{error}"));
+    rows.map(|row| row.and_then(|row| row.get::<i64>(0))).collect::<Result<_, Error>>().expect("integers")
+}
+
+fn database() -> Database {
+    let db = Database::open_memory().expect("memory is there");
+    db.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO t VALUES (1, 10), (2, 20)").expect("runs");
+    db
+}
+
+fn run(session: &mut Session, sql: &str) {
+    session.run(sql, Params::None).unwrap_or_else(|error| panic!("{sql}\n{error}"));
+}
+
+fn code(result: Result<impl Sized, Error>) -> &'static str {
+    result.map(drop).expect_err("it must fail").code()
+}
+
+#[test]
+fn own_writes_are_seen_and_others_are_not() {
+    let db = database();
+    let (mut one, mut other) = (db.session(), db.session());
+    run(&mut one, "BEGIN; UPDATE t SET n = 11 WHERE id = 1; INSERT INTO t VALUES (3, 30); DELETE FROM t WHERE id = 2");
+    assert_eq!(numbers(&mut one, "SELECT n FROM t ORDER BY id"), [11, 30]);
+    assert_eq!(numbers(&mut other, "SELECT n FROM t ORDER BY id"), [10, 20]);
+    run(&mut other, "INSERT INTO t VALUES (4, 40)");
+    assert_eq!(numbers(&mut one, "SELECT n FROM t ORDER BY id"), [11, 30], "the snapshot of BEGIN stays");
+    run(&mut one, "UPDATE t SET n = 12 WHERE id = 1; INSERT INTO t VALUES (2, 21)");
+    assert_eq!(one.commit().expect("nobody touched the same keys"), Some(3));
+    assert_eq!(numbers(&mut other, "SELECT n FROM t ORDER BY id"), [12, 21, 30, 40]);
+    assert_eq!(numbers(&mut other, "SELECT n FROM t AS OF 2 ORDER BY id"), [10, 20, 40]);
+}
+
+#[test]
+fn a_rollback_and_an_empty_transaction_take_no_number() {
+    let db = database();
+    let mut session = db.session();
+    run(&mut session, "BEGIN; DELETE FROM t; ROLLBACK; BEGIN; SELECT 1; COMMIT; UPDATE t SET n = n");
+    assert_eq!(session.current_commit(), 1);
+    assert_eq!(numbers(&mut session, "SELECT n FROM t ORDER BY id"), [10, 20]);
+}
+
+#[test]
+fn the_first_committer_wins_where_periods_overlap() {
+    let db = database();
+    let (mut one, mut other) = (db.session(), db.session());
+    run(&mut one, "BEGIN; UPDATE t SET n = 1 WHERE id = 1");
+    run(&mut other, "UPDATE t SET n = 2 WHERE id = 1");
+    assert_eq!(code(one.commit()), "40001");
+    assert!(!one.in_transaction());
+    run(&mut one, "BEGIN; INSERT INTO t VALUES (7, 1) VALID FROM DATE '2020-01-01' TO DATE '2021-01-01'");
+    run(&mut other, "INSERT INTO t VALUES (7, 2) VALID FROM DATE '2021-01-01' TO DATE '2022-01-01'");
+    one.commit().expect("the periods are disjoint");
+    run(&mut one, "BEGIN; INSERT INTO t VALUES (8, 1)");
+    run(&mut other, "INSERT INTO t VALUES (8, 2)");
+    assert_eq!(code(one.run("COMMIT", Params::None)), "40001");
+}
+
+#[test]
+fn statements_outside_transactions_are_run_again() {
+    let db = database();
+    let add = |_| {
+        let mut session = db.session();
+        move || {
+            for _ in 0..50 {
+                run(&mut session, "UPDATE t SET n = n + 1 WHERE id = 1");
+            }
+        }
+    };
+    let threads: Vec<_> = (0..4).map(add).map(std::thread::spawn).collect();
+    threads.into_iter().for_each(|thread| thread.join().expect("every update takes place"));
+    assert_eq!(numbers(&mut db.session(), "SELECT n FROM t WHERE id = 1"), [210]);
+}
+
+#[test]
+fn an_error_ends_a_transaction_even_one_that_comes_late() {
+    let db = database();
+    let mut session = db.session();
+    run(&mut session, "BEGIN; INSERT INTO t VALUES (3, 30)");
+    assert_eq!(code(session.execute("INSERT INTO t VALUES (3, 31)", ())), "23505");
+    assert_eq!(code(session.execute("SELECT 1", ())), "25P02");
+    assert_eq!(code(session.commit()), "25P02");
+    assert_eq!(numbers(&mut session, "SELECT id FROM t ORDER BY id"), [1, 2]);
+
+    let rows: Vec<Value> = (0..20_000).map(Value::Integer).collect();
+    run(&mut session, "BEGIN");
+    let mut insert = session.prepare("INSERT INTO t VALUES ($1, 0)").expect("it binds");
+    for row in &rows[100..] {
+        session.execute_prepared(&mut insert, std::slice::from_ref(row)).expect("the key is new");
+    }
+    let mut late = session.query("SELECT 1 / (19999 - id) FROM t WHERE id >= 100", ()).expect("it begins well");
+    assert_eq!(late.find_map(Result::err).expect("the last row divides by zero").code(), "22012");
+    assert_eq!(code(session.commit()), "25P02");
+    assert_eq!(session.current_commit(), 1);
+}
+
+#[test]
+fn what_needs_no_transaction_says_so() {
+    let db = database();
+    let mut session = db.session();
+    assert_eq!(code(session.commit()), "25P01");
+    assert_eq!(code(session.rollback()), "25P01");
+    run(&mut session, "BEGIN; INSERT INTO t VALUES (3, 30)");
+    assert_eq!(code(session.begin()), "25001");
+    assert_eq!(numbers(&mut session, "SELECT count(*) FROM t"), [3], "a second BEGIN changes nothing");
+    assert_eq!(code(session.execute("CREATE TABLE u (id INTEGER PRIMARY KEY)", ())), "25007");
+}
