@@ -406,24 +406,22 @@ struct Merkle {
 impl Merkle {
     /// Adds leaves; only the last call brings other than `LEAVES_AT_ONCE`.
     fn extend(&mut self, leaves: &[Hash]) {
-        if leaves.len() != LEAVES_AT_ONCE {
-            leaves.iter().for_each(|leaf| self.push(*leaf));
-            return;
-        }
         debug_assert!(self.leaf_count.is_multiple_of(LEAVES_AT_ONCE as u64), "full strides come first");
         let (mut level, mut above) = (leaves.to_vec(), Vec::new());
         while level.len() > 1 {
             above.clear();
-            hash_pairs(&KEYS.node, &level, &mut above);
+            let (pairs, odd) = level.split_at(level.len() / 2 * 2);
+            hash_pairs(&KEYS.node, pairs, &mut above);
+            // A node without a neighbour rises as it is.
+            above.extend_from_slice(odd);
             std::mem::swap(&mut level, &mut above);
         }
-        self.leaf_count += LEAVES_AT_ONCE as u64;
-        self.join(level[0], self.leaf_count / LEAVES_AT_ONCE as u64);
-    }
-
-    fn push(&mut self, leaf: Hash) {
-        self.leaf_count += 1;
-        self.join(leaf, self.leaf_count);
+        self.leaf_count += leaves.len() as u64;
+        match (level.first(), leaves.len()) {
+            (Some(root), LEAVES_AT_ONCE) => self.join(*root, self.leaf_count / LEAVES_AT_ONCE as u64),
+            (Some(root), _) => self.subtrees.push(*root),
+            (None, _) => {}
+        }
     }
 
     /// Adds a full subtree, the `count`th of its size.
@@ -499,25 +497,26 @@ mod tests {
         assert_eq!(hex, "ace3dc38cd579754880f580b54acddc2f62bcca6e001f4a45ae615f876a64dbc");
     }
 
-    #[test]
-    fn the_tree_has_the_shape_of_rfc_6962() {
-        let leaves: Vec<Hash> = (0..7u8).map(|number| [number; 32]).collect();
-        let node = |left: &Hash, right: &Hash| pair(&KEYS.node, left, right);
-        let (ab, cd, ef) = (node(&leaves[0], &leaves[1]), node(&leaves[2], &leaves[3]), node(&leaves[4], &leaves[5]));
-        let mut merkle = Merkle::default();
-        leaves.iter().for_each(|leaf| merkle.push(*leaf));
-        assert_eq!(merkle.root(), node(&node(&ab, &cd), &node(&ef, &leaves[6])));
+    /// The root as RFC 6962 defines it: the left subtree is the largest full one that leaves something to the right.
+    fn defined(leaves: &[Hash]) -> Hash {
+        match leaves {
+            [only] => *only,
+            leaves => {
+                let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
+                pair(&KEYS.node, &defined(left), &defined(right))
+            }
+        }
     }
 
     #[test]
-    fn many_leaves_at_once_make_the_same_tree() {
+    fn the_tree_has_the_shape_of_rfc_6962() {
         let leaf = |number: usize| *blake3::hash(&number.to_le_bytes()).as_bytes();
-        for count in [127, 128, 129, 300, 512, 1000] {
+        for count in (1..20).chain([127, 128, 129, 130, 131, 300, 512, 1000]) {
             let leaves: Vec<Hash> = (0..count).map(leaf).collect();
-            let (mut strides, mut singles) = (Merkle::default(), Merkle::default());
-            leaves.chunks(LEAVES_AT_ONCE).for_each(|some| strides.extend(some));
-            leaves.iter().for_each(|leaf| singles.push(*leaf));
-            assert_eq!(strides.root(), singles.root(), "{count}");
+            let mut merkle = Merkle::default();
+            leaves.chunks(LEAVES_AT_ONCE).for_each(|some| merkle.extend(some));
+            assert_eq!(merkle.root(), defined(&leaves), "{count} leaves");
         }
+        assert_eq!(Merkle::default().root(), GENESIS);
     }
 }
