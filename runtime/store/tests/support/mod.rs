@@ -17,7 +17,7 @@ use spectradb_store::{
 use std::{collections::BTreeMap, sync::Arc};
 
 /// `t (id INTEGER PRIMARY KEY, name TEXT, amount REAL)`.
-pub fn new_table(name: &str) -> NewTable {
+pub(crate) fn new_table(name: &str) -> NewTable {
     let column = |name: &str, ty, nullable| NewColumn { name: name.into(), ty, nullable, default: None, hidden: false };
     NewTable {
         name: name.to_owned(),
@@ -32,17 +32,17 @@ pub fn new_table(name: &str) -> NewTable {
 }
 
 /// A store over a disk with a clock that stands still.
-pub fn open(disk: &(impl Disk + Clone + 'static), config: &Config) -> spectradb_store::Result<Store> {
+pub(crate) fn open(disk: &(impl Disk + Clone + 'static), config: &Config) -> spectradb_store::Result<Store> {
     Store::open(Arc::new(disk.clone()), Arc::new(ManualClock::new(1_000)), config.clone())
 }
 
 /// Settings under which everything happens early and in the caller's thread.
-pub fn small() -> Config {
+pub(crate) fn small() -> Config {
     Config { log_segment_bytes: 8 << 10, background: false, ..Config::default() }
 }
 
 /// Facts of a table with the same text and number for each key.
-pub fn facts(table: &TableSchema, rows: &[(i64, &str)]) -> FactBatch {
+pub(crate) fn facts(table: &TableSchema, rows: &[(i64, &str)]) -> FactBatch {
     let names: Vec<Value> = rows.iter().map(|(_, name)| Value::from(*name)).collect();
     FactBatch {
         table: table.id,
@@ -58,7 +58,7 @@ pub fn facts(table: &TableSchema, rows: &[(i64, &str)]) -> FactBatch {
 }
 
 /// A write that states rows, some of which supersede what a snapshot has.
-pub fn upsert(snapshot: &Snapshot, table: &TableSchema, rows: &[(i64, &str)]) -> Write {
+pub(crate) fn upsert(snapshot: &Snapshot, table: &TableSchema, rows: &[(i64, &str)]) -> Write {
     let keys: Vec<Vec<u8>> = rows.iter().map(|(id, _)| i64_bytes(*id).to_vec()).collect();
     let periods = vec![Period::ALWAYS; rows.len()];
     let overlaps = snapshot.overlapping(table.id, &keys, &periods).expect("the snapshot can be read");
@@ -78,12 +78,16 @@ pub fn upsert(snapshot: &Snapshot, table: &TableSchema, rows: &[(i64, &str)]) ->
 }
 
 /// The names of all keys as of a commit.
-pub fn names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit) -> BTreeMap<i64, String> {
+pub(crate) fn names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit) -> BTreeMap<i64, String> {
     try_names_as_of(snapshot, table, commit).expect("the facts can be read")
 }
 
 /// The names of all keys as of a commit, or what is wrong with the files.
-pub fn try_names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit) -> Result<BTreeMap<i64, String>> {
+pub(crate) fn try_names_as_of(
+    snapshot: &Snapshot,
+    table: &TableSchema,
+    commit: Commit,
+) -> Result<BTreeMap<i64, String>> {
     let spec = ScanSpec {
         table: table.id,
         columns: vec![ScanColumn::Data(0), ScanColumn::Data(1)],
@@ -106,7 +110,7 @@ pub fn try_names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit)
 }
 
 /// The names of all keys now.
-pub fn names(store: &Store, table: &TableSchema) -> BTreeMap<i64, String> {
+pub(crate) fn names(store: &Store, table: &TableSchema) -> BTreeMap<i64, String> {
     let snapshot = store.snapshot();
     names_as_of(&snapshot, table, snapshot.commit())
 }
