@@ -34,7 +34,6 @@ mod temporal;
 mod types;
 mod window;
 
-
 use crate::{
     ast,
     catalog::Catalog,

@@ -16,7 +16,6 @@ mod scan;
 mod sink;
 mod tidy;
 
-
 use crate::plan::{Expr, ExprKind, Node, QueryPlan, Statement};
 use spectradb_kernel::{func::Shape, ty::TypeClass};
 
