@@ -5,7 +5,7 @@
 //! printed).
 //!
 //! Holds: rows go to stdout and nothing else does without a terminal; errors go to stderr; the exit code is 1 if any
-//! statement failed. A closed pipe ends the shell without a word.
+//! statement failed that no person saw. A closed pipe ends the shell without a word.
 
 mod args;
 mod complete;
@@ -52,7 +52,11 @@ fn run(shell: &mut Shell, args: &args::Args, db: &Database) -> Result<(), End> {
     }
     if args.tasks.is_empty() {
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-            interactive::run(shell, args, db)?;
+            let ended = interactive::run(shell, args, db);
+            if ended != Err(End::Bail) {
+                shell.forgive();
+            }
+            ended?;
         } else {
             input::stream(shell, std::io::stdin().lock(), Origin::Text, 0)?;
         }

@@ -64,6 +64,11 @@ impl Shell {
         self.failed
     }
 
+    /// Forgets the failures so far: the person at the terminal has seen them.
+    pub(crate) fn forgive(&mut self) {
+        self.failed = false;
+    }
+
     /// Is a transaction open?
     pub(crate) fn in_transaction(&self) -> bool {
         self.session.in_transaction()
