@@ -5,7 +5,7 @@
 use crate::args::Args;
 use crate::dot;
 use crate::output::{Format, Mode, Printer};
-use spectradb::embed::{Database, Error, Outcome, Piece, Session};
+use spectradb::embed::{Database, Error, Outcome, Piece, Position, Session};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::time::Instant;
 
@@ -108,9 +108,14 @@ impl Shell {
         self.flush()?;
         self.failed = true;
         let told = error.to_string();
-        match told.split_once(": ").filter(|_| self.colour) {
-            Some((head, rest)) => eprintln!("\x1b[1;31m{head}\x1b[0m: {rest}"),
-            None => eprintln!("{told}"),
+        // One call of the system an error: there may be many.
+        let told = match told.split_once(": ").filter(|_| self.colour) {
+            Some((head, rest)) => format!("\x1b[1;31m{head}\x1b[0m: {rest}\n"),
+            None => format!("{told}\n"),
+        };
+        // Where stderr is closed there is nobody to tell, but the exit code does.
+        if io::stderr().write_all(told.as_bytes()).is_err() {
+            return Err(End::Bail);
         }
         if self.bail { Err(End::Bail) } else { Ok(()) }
     }
@@ -189,11 +194,8 @@ impl Shell {
 
 /// The error with its position in the whole text.
 fn placed(error: Error, piece: &Piece, origin: Origin) -> Error {
-    if origin == Origin::Statement || (piece.line == 1 && piece.column == 1) {
-        return error;
+    match origin {
+        Origin::Statement => error,
+        Origin::Text => error.placed(&piece.text, Position { line: piece.line, column: piece.column }),
     }
-    // Only lines and columns before the statement count: what stood there is gone already.
-    let before = "\n".repeat(piece.line as usize - 1) + &" ".repeat(piece.column as usize - 1);
-    let whole = before.clone() + &piece.text;
-    error.within(&whole, before.len())
 }

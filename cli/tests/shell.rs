@@ -116,7 +116,7 @@ fn an_error_is_placed_and_the_rest_goes_on() {
     let input = "SELECT 1 AS a;\n  SELECT * FORM t;\nSELECT 2 AS b; SELECT balanse\n FROM nowhere;\nSELECT 3 AS c";
     let said = piped(&["--mode", "csv"], input.as_bytes());
     assert_eq!((said.out.as_str(), said.code), ("a\r\n1\r\nb\r\n2\r\nc\r\n3\r\n", Some(1)));
-    let expected = "error[42601]: syntax error at or near \"FORM\"\n --> line 2, column 12\n  |\n2 |   SELECT * FORM t\n  |            ^^^^\n\
+    let expected = "error[42601]: syntax error at or near \"FORM\"\n --> line 2, column 12\n  |\n2 | SELECT * FORM t\n  |          ^^^^\n\
                     help: did you mean FROM?\n";
     assert!(said.err.starts_with(expected), "{}", said.err);
     assert!(said.err.contains("error[42P01]: ") && said.err.contains("--> line 4, column 7"), "{}", said.err);

@@ -120,9 +120,14 @@ impl Diag {
     /// help: a column named "balance" exists
     /// ```
     pub fn excerpt(&self, sql: &str) -> String {
+        self.excerpt_from(sql, Position { line: 1, column: 1 })
+    }
+
+    /// As [`Diag::excerpt`], for a text that begins at this position of a larger one.
+    pub fn excerpt_from(&self, sql: &str, first: Position) -> String {
         let mut out = String::new();
         if let Some(span) = self.span {
-            excerpt_at(sql, span, &mut out);
+            excerpt_at(sql, span, first, &mut out);
         }
         if let Some(help) = &self.help {
             let line = writeln!(out, "help: {help}");
@@ -135,7 +140,7 @@ impl Diag {
 /// At most so many characters of a line are shown.
 const EXCERPT_CHARS_MAX: usize = 100;
 
-fn excerpt_at(sql: &str, span: Span, out: &mut String) {
+fn excerpt_at(sql: &str, span: Span, first: Position, out: &mut String) {
     let position = Position::of(sql, span.start);
     let line = sql.lines().nth(position.line as usize - 1).unwrap_or("");
     let chars: Vec<char> = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -144,6 +149,7 @@ fn excerpt_at(sql: &str, span: Span, out: &mut String) {
     let to = (from + EXCERPT_CHARS_MAX).min(chars.len());
     let (dots_before, dots_after) = (if from > 0 { "..." } else { "" }, if to < chars.len() { "..." } else { "" });
     let width = Span::of(span, sql).chars().take_while(|c| *c != '\n').count().clamp(1, (to.max(column + 1)) - column);
+    let position = position.after(first);
     let number = position.line.to_string();
     let gutter = " ".repeat(number.len());
     let shown: String = chars[from..to].iter().collect();
@@ -205,6 +211,11 @@ mod tests {
         let diag = Diag::new(code::UNDEFINED_COLUMN, "no", Span { start: 12, end: 19 }).help("look");
         let expected = " --> line 2, column 3\n  |\n2 |   balanse FROM accounts\n  |   ^^^^^^^\nhelp: look\n";
         assert_eq!(diag.excerpt(sql), expected);
+        let further = diag.excerpt_from(sql, Position { line: 10, column: 7 });
+        assert_eq!(
+            further,
+            "  --> line 11, column 3\n   |\n11 |   balanse FROM accounts\n   |   ^^^^^^^\nhelp: look\n"
+        );
         assert!(Diag::new("42601", "end", Span { start: 999, end: 999 }).excerpt(sql).contains("line 2"));
     }
 }

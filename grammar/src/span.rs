@@ -42,4 +42,11 @@ impl Position {
         let line = before.bytes().filter(|byte| *byte == b'\n').count() as u32 + 1;
         Position { line, column: before[line_start..].chars().count() as u32 + 1 }
     }
+
+    /// The position in a larger text, for one in a text that begins at `first` there.
+    #[must_use]
+    pub fn after(self, first: Position) -> Position {
+        let column = if self.line == 1 { self.column + first.column - 1 } else { self.column };
+        Position { line: self.line + first.line - 1, column }
+    }
 }

@@ -19,9 +19,9 @@ pub struct Piece {
     /// From its first token on, without its semicolon.
     pub text: String,
     /// The line of its first token in the whole, from 1.
-    pub line: u64,
+    pub line: u32,
     /// The column of its first token in its line, in characters, from 1.
-    pub column: u64,
+    pub column: u32,
 }
 
 /// Cuts a text that comes in pieces.
@@ -35,11 +35,11 @@ pub struct Splitter {
     /// What is open at `pos`, and the tag that closes it.
     open: Option<(Region, Vec<u8>)>,
     /// The line and the column of its first token, once there is one.
-    first: Option<(u64, u64)>,
+    first: Option<(u32, u32)>,
     /// The line at `pos`.
-    line: u64,
+    line: u32,
     /// The characters of that line before `pos`.
-    column: u64,
+    column: u32,
     /// Was the byte before `pos` part of a word?
     in_word: bool,
     /// Is the statement too long, and skipped?
@@ -256,7 +256,7 @@ impl Splitter {
 mod tests {
     use super::*;
 
-    fn split(text: &str) -> Vec<(String, u64, u64)> {
+    fn split(text: &str) -> Vec<(String, u32, u32)> {
         let mut splitter = Splitter::new();
         splitter.push(text);
         let mut found = Vec::new();
@@ -276,7 +276,7 @@ mod tests {
         let text = "\u{feff}-- one;\nSELECT ';''', E'\\';' ; ;\n\n/* ; /* ; */ ; */ SELECT \";\" -- ;\n, $a$ ; $$ ; $a$;\nSELECT 3";
         let found = split(text);
         let expected =
-            [("SELECT ';''', E'\\';'", 2, 1), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4, 21), ("SELECT 3", 6, 1)];
+            [("SELECT ';''', E'\\';'", 2, 1), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4, 19), ("SELECT 3", 6, 1)];
         assert_eq!(found, expected.map(|(text, line, column)| (text.to_owned(), line, column)));
     }
 

@@ -180,6 +180,17 @@ impl Error {
         self
     }
 
+    /// The same error for a statement that begins at this position of a larger text: line and column count there.
+    #[must_use]
+    pub fn placed(mut self, statement: &str, first: Position) -> Error {
+        if let Some(span) = self.0.span {
+            let diag = Diag::new(self.0.code, "", span);
+            self.0.position = diag.position(statement).map(|position| position.after(first));
+            self.0.excerpt = Some(diag.excerpt_from(statement, first));
+        }
+        self
+    }
+
     /// May the same work succeed when it is simply tried again?
     pub fn is_retryable(&self) -> bool {
         self.0.code == code::SERIALIZATION_FAILURE
