@@ -34,6 +34,11 @@ pub(crate) struct TargetV1 {
     pub(crate) ends: Vec<i64>,
 }
 
+const _: () = {
+    assert!(size_of::<ArchivedNotesV1>() == 8);
+    assert!(size_of::<ArchivedTargetV1>() == 24);
+};
+
 /// A note: target file, row, end.
 pub(crate) type Note = (u64, u64, i64);
 

@@ -262,6 +262,16 @@ pub(crate) enum SpanV1 {
     },
 }
 
+const _: () = {
+    assert!(size_of::<ArchivedBlockV1>() == 208);
+    assert!(size_of::<ArchivedColumnV1>() == 48);
+    assert!(size_of::<ArchivedLaneV1>() == 32);
+    assert!(size_of::<ArchivedIndexV1>() == 28);
+    assert!(size_of::<ArchivedColumnKindV1>() == 8);
+    assert!(size_of::<ArchivedBlockRefV1>() == 120);
+    assert!(size_of::<ArchivedZoneV1>() == 64);
+};
+
 /// How many bytes of a string a [`SpanV1`] keeps.
 pub(crate) const SPAN_BYTES_MAX: usize = 32;
 

@@ -9,6 +9,8 @@ mod filter;
 mod gather;
 mod reader;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use builder::{Builder, NewSegment, block_rows};
 pub(crate) use gather::{Spans, gather, with_ends};
