@@ -110,6 +110,45 @@ fn a_failed_sync_is_told_to_all_who_wait() {
     }
 }
 
+/// The power goes while writers write and the store's threads flush and compact: what was acknowledged is there.
+#[test]
+fn power_may_fail_while_threads_flush_and_compact() {
+    for seed in 0..24 {
+        let config = Config {
+            memtable_bytes_max: 4 << 10,
+            log_segment_bytes: 8 << 10,
+            level0_segments_max: 2,
+            ..Config::default()
+        };
+        let disk = SimDisk::new(seed);
+        let store = open(&disk, &config).expect("a new database");
+        let table = store.create_table(new_table("t"), 0).expect("the name is free");
+        disk.inject(Fault::PowerBeforeSync(disk.syncs() + 1 + seed * 9));
+        let acknowledged: Vec<i64> = thread::scope(|scope| {
+            let writer = |writer: i64| {
+                let (store, table) = (&store, &table);
+                scope.spawn(move || {
+                    let ids = (0..200).map(|number| writer * 1_000 + number);
+                    let written = ids.take_while(|id| {
+                        let text = format!("{id} {}", "x".repeat(50));
+                        store.commit(upsert(&store.snapshot(), table, &[(*id, &text)])).is_ok()
+                    });
+                    written.collect::<Vec<_>>()
+                })
+            };
+            let writers: Vec<_> = (1..=3).map(writer).collect();
+            writers.into_iter().flat_map(|writer| writer.join().expect("no panic")).collect()
+        });
+        drop(store);
+        let store = open(&disk.after_crash(seed), &config).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let found = names(&store, &table);
+        let lost: Vec<&i64> = acknowledged.iter().filter(|id| !found.contains_key(id)).collect();
+        assert!(lost.is_empty(), "seed {seed}: {lost:?} of {} are lost", acknowledged.len());
+        let records = store.replay(1).expect("all is kept").collect::<Result<Vec<_>, _>>();
+        assert_eq!(records.expect("the chain verifies").len(), found.len() + 1, "seed {seed}");
+    }
+}
+
 /// A second opener, in this process or another, is told who has the database.
 #[test]
 fn a_second_opener_is_told_the_holder() {
