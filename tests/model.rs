@@ -65,8 +65,15 @@ fn bound(at: i64) -> String {
     }
 }
 
-/// A statement, and what it does to a state: an error is a unique violation.
-fn statement(dice: &mut Dice) -> (String, Box<dyn Fn(&mut State) -> Result<(), ()>>) {
+/// What a statement does to a state.
+type Effect = Box<dyn Fn(&mut State) -> Result<(), UniqueViolation>>;
+
+/// The statement is refused.
+#[derive(Debug)]
+struct UniqueViolation;
+
+/// A statement and its effect.
+fn statement(dice: &mut Dice) -> (String, Effect) {
     let key = dice.roll(3);
     let a = dice.roll(INSTANTS);
     let b = a + 1 + dice.roll(INSTANTS - a);
@@ -90,7 +97,7 @@ fn statement(dice: &mut Dice) -> (String, Box<dyn Fn(&mut State) -> Result<(), (
             let insert = move |state: &mut State| {
                 let facts = state.entry(key).or_default();
                 if facts.iter().any(|(from, to, _)| *from < period.1 && period.0 < *to) {
-                    return Err(());
+                    return Err(UniqueViolation);
                 }
                 facts.push((period.0, period.1, value));
                 facts.sort_unstable_by_key(|fact| fact.0);
@@ -222,7 +229,7 @@ fn statements_do_what_lists_of_facts_do() {
                 let wanted = apply(&mut after);
                 match (session.execute(&sql, ()), wanted) {
                     (Ok(_), Ok(())) => current = after,
-                    (Err(error), Err(())) => {
+                    (Err(error), Err(UniqueViolation)) => {
                         assert_eq!(error.code(), "23505", "{error}\n{}", log.join(";\n"));
                         // An error ends a transaction's work; it can only be taken back.
                         if let Some(state) = before.take() {
