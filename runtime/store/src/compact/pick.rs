@@ -3,7 +3,8 @@
 //! First level 0, when it has as many segments as it may: all of them go to level 1 with what they overlap there.
 //! Then a level that is over its budget gives a segment to the next. Then a segment of which a quarter has ended is
 //! written anew without it. Then history, where segments of about one size are merged when there are enough of them.
-//! Segments that overlap nothing are moved without being read.
+//! Segments that overlap nothing are moved without being read, unless they are small: those are merged with the small
+//! ones of the next level, so that a table that grows slowly does not become thousands of files.
 //!
 //! Not here: doing it (`compact`).
 
@@ -27,6 +28,9 @@ const HISTORY_BYTES_MAX: u64 = 256 << 20;
 
 /// A segment with one ended fact in so many is written anew.
 const ENDED_ONE_IN: u64 = 4;
+
+/// A segment of less than one memtable in so many is small.
+const SMALL_ONE_IN: u64 = 8;
 
 /// A compaction to do.
 #[derive(Debug)]
@@ -69,10 +73,25 @@ fn one_shape(segments: &[Arc<Segment>]) -> Result<bool> {
     Ok(true)
 }
 
-fn downwards(table: TableId, files: &TableFiles, level: usize, mut inputs: Vec<Arc<Segment>>) -> Result<Option<Job>> {
-    let below = overlapping(&files.levels[level + 1], &inputs);
-    let moves = below.is_empty() && disjoint(&inputs);
-    inputs.extend(below);
+fn downwards(
+    table: TableId,
+    files: &TableFiles,
+    level: usize,
+    mut inputs: Vec<Arc<Segment>>,
+    config: &Config,
+) -> Result<Option<Job>> {
+    let below = &files.levels[level + 1];
+    let small = |segment: &Arc<Segment>| segment.meta.bytes < config.memtable_bytes_max as u64 / SMALL_ONE_IN;
+    let moves = overlapping(below, &inputs).is_empty() && disjoint(&inputs) && !inputs.iter().any(small);
+    if !moves {
+        if inputs.iter().any(small) {
+            inputs.extend(below.iter().filter(|segment| small(segment)).cloned());
+        }
+        // Whatever lies between the first and the last key is part of it, or the level would overlap itself.
+        let between = overlapping(below, &inputs);
+        let known: Vec<u64> = inputs.iter().map(|input| input.meta.file).collect();
+        inputs.extend(between.into_iter().filter(|segment| !known.contains(&segment.meta.file)));
+    }
     if !one_shape(&inputs)? {
         return Ok(None);
     }
@@ -83,7 +102,7 @@ fn downwards(table: TableId, files: &TableFiles, level: usize, mut inputs: Vec<A
 pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Option<Job>> {
     for (table, files) in &version.tables {
         if files.levels[0].len() >= config.level0_segments_max.max(1) {
-            let job = downwards(*table, files, 0, files.levels[0].clone())?;
+            let job = downwards(*table, files, 0, files.levels[0].clone(), config)?;
             if job.is_some() {
                 return Ok(job);
             }
@@ -98,7 +117,7 @@ pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Optio
                     bytes(&overlapping(&files.levels[level + 1], std::slice::from_ref(*segment)))
                 };
                 if let Some(least) = files.levels[level].iter().min_by_key(cost) {
-                    let job = downwards(*table, files, level, vec![least.clone()])?;
+                    let job = downwards(*table, files, level, vec![least.clone()], config)?;
                     if job.is_some() {
                         return Ok(job);
                     }

@@ -4,7 +4,7 @@
 //! lane by lane, single rows one by one.
 
 use crate::run::{END_OPEN, Run, constant_integer};
-use spectradb_kernel::{Column, Type, column::ColumnBuilder};
+use spectradb_kernel::{Column, Type, Value, column::ColumnBuilder};
 use std::ops::Range;
 
 /// Rows of one source, in order.
@@ -42,9 +42,13 @@ fn gather_column<'a>(spans: &[Span], len: usize, of: impl Fn(usize) -> &'a Colum
     if let [only] = spans {
         return first.slice(only.rows.clone());
     }
-    // NaN is not equal to itself: a column of it is copied, no more.
+    // Zeroes of both signs are equal, and are two values all the same, NaN too.
+    let same = |a: &Value, b: &Value| match (a, b) {
+        (Value::Real(a), Value::Real(b)) => a.to_bits() == b.to_bits(),
+        (a, b) => a == b,
+    };
     if let Some(value) = first.as_const()
-        && spans.iter().all(|span| of(span.source).as_const().is_some_and(|other| other == value))
+        && spans.iter().all(|span| of(span.source).as_const().is_some_and(|other| same(other, value)))
     {
         return Column::constant(first.ty(), value.clone(), len);
     }
@@ -88,7 +92,6 @@ pub(crate) fn with_ends(run: Run, ends: Vec<i64>) -> Run {
 mod tests {
     use super::*;
     use crate::run::{constant_instant, integers};
-    use spectradb_kernel::Value;
 
     #[test]
     fn spans_are_copied_in_order() {
