@@ -8,8 +8,6 @@
 //! the log's path; load, encoding keys, hashing and the memtable; scan, the reading of blocks and the operators; reopen,
 //! what is read before the first query.
 
-#![expect(missing_docs, reason = "criterion's macros make items without docs")]
-
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use spectradb::{Config, Database, Durability, Session, Value, kernel};
 use std::{hint::black_box, path::Path, time::Duration};
