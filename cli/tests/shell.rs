@@ -328,3 +328,30 @@ fn eyes_see_no_control_characters() {
     let said = run(&["--mode", "csv", "--no-header", "-c", "SELECT E'\\x1b[31m'"]);
     assert_eq!(said.out, "\u{1b}[31m\r\n", "csv is for programs");
 }
+
+#[cfg(unix)]
+#[test]
+fn deep_statements_run_on_a_small_stack() {
+    let deep = 120;
+    let nested = |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(deep), close.repeat(deep));
+    let statements = [
+        format!("SELECT {}", nested("(", "1", ")")),
+        format!("SELECT {}", nested("(SELECT ", "1", ")")),
+        format!("SELECT a FROM {}", nested("(SELECT * FROM ", "(SELECT 1 AS a) x", ") x")),
+        format!("SELECT {}", nested("CASE WHEN true THEN ", "1", " END")),
+        format!("SELECT {}", nested("coalesce(1, 2 + ", "1", ")")),
+        format!("SELECT count(*) FROM (VALUES (1)) AS t (a) WHERE {}a = 1", "a = 5 OR ".repeat(10_000)),
+        format!("SELECT count(*) FROM (SELECT 1) a0{}", " CROSS JOIN (SELECT 1) a".repeat(200)),
+        format!("SELECT 1 WHERE {}true", "NOT ".repeat(200)),
+    ];
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -s 1024 && exec \"$0\" --mode csv --no-header", env!("CARGO_BIN_EXE_spectradb")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(statements.join(";\n").as_bytes()).unwrap();
+    let said = Said::from(child.wait_with_output().unwrap());
+    assert_eq!(said, fine(&"1\r\n".repeat(statements.len())));
+}

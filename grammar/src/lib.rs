@@ -13,7 +13,7 @@ pub mod plan;
 mod rewrite;
 pub mod span;
 pub mod split;
-mod stack;
+pub mod stack;
 pub mod tokens;
 
 /// Parses, binds, rewrites and checks one statement.

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, Result, code},
     ops::BoxSource,
 };
+use spectradb_grammar::stack;
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     time::{Commit, Date, Timestamp},
@@ -162,7 +163,7 @@ impl Rows {
 
     fn pull(&mut self) -> Result<Option<Batch>> {
         let Some(source) = &mut self.source else { return Ok(None) };
-        match source.next() {
+        match stack::for_text(&self.sql, || source.next()) {
             Ok(Some(batch)) => Ok(Some(batch)),
             Ok(None) => {
                 // The operators hold a snapshot: let it go as soon as the last row was given.

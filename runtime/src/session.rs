@@ -16,7 +16,7 @@ use crate::{
     rows::{Outcome, Rows},
     txn::{Changed, Txn, TxnView},
 };
-use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter};
+use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter, stack};
 use spectradb_kernel::{Column, Period, schema::TableSchema, time::Commit};
 use spectradb_store::{Snapshot, Store, error::CommitError};
 use std::{
@@ -141,7 +141,7 @@ impl Session {
     pub fn prepare(&mut self, sql: &str) -> Result<Prepared> {
         let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
         let snapshot = self.read_snapshot();
-        let plan = bind_statement(&statement, sql, &snapshot, self.execution)?;
+        let plan = stack::for_text(sql, || bind_statement(&statement, sql, &snapshot, self.execution))?;
         Ok(Prepared { sql: sql.into(), statement, plan })
     }
 
@@ -360,7 +360,7 @@ impl Session {
             let snapshot = self.read_snapshot();
             // Asked before the statement runs: a COMMIT that fails leaves no transaction, and must not be run again.
             let autocommit = matches!(self.state, State::Autocommit);
-            match run(self, &snapshot) {
+            match stack::for_text(sql, || run(self, &snapshot)) {
                 Err(error) if error.is_retryable() && autocommit && attempts < AUTOCOMMIT_ATTEMPTS_MAX => {}
                 result => return result.map_err(|error| error.at(None, sql)),
             }
