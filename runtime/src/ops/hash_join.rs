@@ -7,6 +7,9 @@
 //! can still hold the point. Without keys all rows have one key, so a join with nothing but a period is a look-up, too, and
 //! one with nothing but a residual is a nested loop over batches of pairs.
 //!
+//! A left side that turns out to be short is read first: then only those right rows are held whose key it has, and a join of
+//! a few rows with a large table costs a look-up for each row of the table, not an entry.
+//!
 //! Holds: whether a row has a partner is decided after the residual; a pair is never built before its batch is full.
 //! Not here: computing keys and points (`Eval` stages beneath).
 
@@ -16,6 +19,7 @@ use super::{
     rows::{NO_ROW, Rows, RowsBuilder},
 };
 use spectradb_kernel::{Batch, Column, Type, Value, func::logic};
+use std::collections::VecDeque;
 
 /// Which rows without a partner a join keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +60,16 @@ pub struct PeriodColumns {
     pub to: usize,
 }
 
+impl JoinSpec {
+    fn left_keys(&self, batch: &Batch) -> Vec<Column> {
+        self.keys.iter().map(|(left, _)| batch.column(*left)).collect()
+    }
+
+    fn right_keys(&self, batch: &Batch) -> Vec<Column> {
+        self.keys.iter().map(|(_, right)| batch.column(*right)).collect()
+    }
+}
+
 impl JoinKind {
     fn keeps_left(self) -> bool {
         matches!(self, JoinKind::Left | JoinKind::Full)
@@ -66,9 +80,14 @@ impl JoinKind {
     }
 }
 
+/// A left side of no more rows than this is short. The tests' inputs lie on both sides of it.
+const SHORT_ROWS_MAX: usize = if cfg!(test) { 8 } else { 65_536 };
+
 /// Pairs of rows of two inputs.
 pub struct HashJoin {
     left: BoxSource,
+    /// Batches of the left that were read before the right.
+    ahead: VecDeque<Batch>,
     /// Read when the first pair is asked for.
     right: Option<BoxSource>,
     spec: JoinSpec,
@@ -128,6 +147,7 @@ impl HashJoin {
     ) -> HashJoin {
         HashJoin {
             left,
+            ahead: VecDeque::new(),
             right: Some(right),
             spec,
             residual,
@@ -139,6 +159,27 @@ impl HashJoin {
         }
     }
 
+    /// Reads the left ahead, and gives its keys if it is short: no other right row can matter.
+    fn left_keys(&mut self) -> Result<Option<Groups>, ExecError> {
+        if self.spec.keys.is_empty() || self.spec.kind.keeps_right() {
+            return Ok(None);
+        }
+        let mut row_count = 0;
+        while row_count <= SHORT_ROWS_MAX {
+            let Some(batch) = self.left.next()? else {
+                let mut keys = Groups::new(Nulls::Nothing);
+                let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
+                for batch in &self.ahead {
+                    keys.assign(&self.spec.left_keys(batch), batch.len(), &mut numbers, &mut firsts);
+                }
+                return Ok(Some(keys));
+            };
+            row_count += batch.len();
+            self.ahead.push_back(batch);
+        }
+        Ok(None)
+    }
+
     /// Has the right side no row, so that no pair can come of the left?
     fn is_hopeless(&self) -> bool {
         self.built.rows.len() == 0 && !self.spec.kind.keeps_left()
@@ -148,12 +189,13 @@ impl HashJoin {
 impl Source for HashJoin {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
         if let Some(right) = self.right.take() {
-            self.built = Built::read(right, &self.spec)?;
+            let wanted = self.left_keys()?;
+            self.built = Built::read(right, &self.spec, wanted)?;
         }
         while !self.left_ended && !self.is_hopeless() {
             let mut probe = match self.probe.take() {
                 Some(probe) => probe,
-                None => match self.left.next()? {
+                None => match self.ahead.pop_front().map_or_else(|| self.left.next(), |batch| Ok(Some(batch)))? {
                     Some(batch) => Probe::new(batch, &self.spec, &mut self.built.groups),
                     None => {
                         self.left_ended = true;
@@ -204,7 +246,8 @@ impl Built {
         }
     }
 
-    fn read(mut right: BoxSource, spec: &JoinSpec) -> Result<Built, ExecError> {
+    /// Reads the right side; where `wanted` is given, rows with other keys are passed over.
+    fn read(mut right: BoxSource, spec: &JoinSpec, mut wanted: Option<Groups>) -> Result<Built, ExecError> {
         let mut held = spec.right_out.clone();
         if let Some(period) = spec.period {
             // Behind the columns that are given; only the index below looks at them.
@@ -213,12 +256,22 @@ impl Built {
         let mut rows = RowsBuilder::new(held);
         let mut groups = Groups::new(Nulls::Nothing);
         let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
-        while let Some(batch) = right.next()? {
+        // Without a left row there is no pair, and no reason to read.
+        while wanted.as_ref().is_none_or(|wanted| wanted.len() > 0)
+            && let Some(mut batch) = right.next()?
+        {
+            if let Some(wanted) = &mut wanted {
+                let mut found = Vec::with_capacity(batch.len());
+                wanted.find(&spec.right_keys(&batch), batch.len(), &mut found);
+                if found.contains(&NO_GROUP) {
+                    let rows = (0u32..).zip(&found).filter(|(_, group)| **group != NO_GROUP);
+                    batch = batch.select(rows.map(|(row, _)| row).collect());
+                }
+            }
             if spec.keys.is_empty() {
                 numbers.resize(numbers.len() + batch.len(), 0);
             } else {
-                let keys: Vec<Column> = spec.keys.iter().map(|(_, right)| batch.column(*right)).collect();
-                groups.assign(&keys, batch.len(), &mut numbers, &mut firsts);
+                groups.assign(&spec.right_keys(&batch), batch.len(), &mut numbers, &mut firsts);
             }
             rows.push(&batch);
         }
@@ -306,9 +359,8 @@ impl Probe {
     fn new(batch: Batch, spec: &JoinSpec, groups: &mut Groups) -> Probe {
         let len = batch.len();
         let numbers = (!spec.keys.is_empty()).then(|| {
-            let keys: Vec<Column> = spec.keys.iter().map(|(left, _)| batch.column(*left)).collect();
             let mut numbers = Vec::with_capacity(len);
-            groups.find(&keys, len, &mut numbers);
+            groups.find(&spec.left_keys(&batch), len, &mut numbers);
             numbers
         });
         let points = spec.period.map(|period| batch.column(period.point).to_plain());
