@@ -106,7 +106,7 @@ impl Feed {
                     line.push_str(part);
                     let shown = line.trim_start_matches('\u{feff}').trim_start();
                     let begins_with_dot = shown.starts_with('.');
-                    if !begins_with_dot && !(shown.is_empty() && !ends) {
+                    if !begins_with_dot && (ends || !shown.is_empty()) {
                         let line = std::mem::take(line);
                         self.line = None;
                         self.sql(shell, &line)?;

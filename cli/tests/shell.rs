@@ -2,6 +2,8 @@
 //!
 //! Every flag and every dot command once; what goes to stdout, what to stderr, and the exit code.
 
+#![expect(clippy::disallowed_methods, reason = "the test makes the files that the shell is told to read")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
