@@ -15,7 +15,9 @@ use crate::{
 };
 use spectradb_kernel::{
     Type, Value,
+    func::{Fault, cast},
     ty::{NUMERIC_PRECISION_MAX, TypeClass},
+    value::Decimal,
 };
 
 /// The NUMERIC of values whose digits nobody knows: 16 after the point, as PostgreSQL gives quotients.
@@ -124,7 +126,7 @@ impl Binder<'_> {
     /// # Errors
     /// The value cannot become one: 42804 for an assignment, 42846 for a cast.
     pub(super) fn coerce(&mut self, bound: Bound, ty: Type, degree: Degree) -> Result<Expr, Diag> {
-        let bound = match self.settle_open(bound, |_| ty)? {
+        let bound = match self.settle_open(bound, ty)? {
             Ok(expr) => return Ok(expr),
             Err(bound) => bound,
         };
@@ -158,25 +160,26 @@ impl Binder<'_> {
 
     fn settle_open_class(&mut self, bound: Bound, class: TypeClass) -> Result<Result<Expr, Bound>, Diag> {
         if bound.open == Some(Open::Text)
+            && class != TypeClass::Text
             && let ExprKind::Const(Value::Text(text)) = &bound.expr.kind
         {
             return literal::read_class(text, class, bound.expr.span).map(Ok);
         }
         let plain = if class == TypeClass::Numeric { NUMERIC_WIDE } else { class.plain_type() };
-        self.settle_open(bound, |_| plain)
+        self.settle_open(bound, plain)
     }
 
     /// Gives an open expression its type; `Err` hands back what has one already.
-    fn settle_open(&mut self, mut bound: Bound, ty: impl FnOnce(&Expr) -> Type) -> Result<Result<Expr, Bound>, Diag> {
+    fn settle_open(&mut self, mut bound: Bound, ty: Type) -> Result<Result<Expr, Bound>, Diag> {
         let Some(open) = bound.open.take() else { return Ok(Err(bound)) };
-        let ty = ty(&bound.expr);
         match (open, &bound.expr.kind) {
+            (Open::Text, _) if ty == Type::Text => Ok(Ok(bound.expr)),
             (Open::Text, ExprKind::Const(Value::Text(text))) => literal::read(text, ty, bound.expr.span).map(Ok),
             (Open::Param, ExprKind::Param(param)) => {
                 let settled = self.params.settle(*param, ty);
                 bound.expr.ty = settled;
                 // Another use between was first: from here on it is an expression of that type.
-                Ok(if super::super::plan::check::agrees(settled, ty) { Ok(bound.expr) } else { Err(bound) })
+                Ok(if crate::plan::check::agrees(settled, ty) { Ok(bound.expr) } else { Err(bound) })
             }
             (Open::Null | Open::Text | Open::Param, _) => Ok(Ok(Expr::constant(Value::Null, ty, bound.expr.span))),
         }
@@ -184,7 +187,7 @@ impl Binder<'_> {
 
     /// The expression as it is; one that is still open is TEXT.
     pub(super) fn settled(&mut self, bound: Bound) -> Result<Expr, Diag> {
-        match self.settle_open(bound, |_| Type::Text)? {
+        match self.settle_open(bound, Type::Text)? {
             Ok(expr) => Ok(expr),
             Err(bound) => Ok(bound.expr),
         }
@@ -264,7 +267,7 @@ fn natural(bound: &Bound) -> Option<Type> {
 fn natural_numeric(expr: &Expr) -> Type {
     match literal::value(expr) {
         Some(Value::Integer(value)) => {
-            literal::type_of(spectradb_kernel::value::Decimal { units: i128::from(*value), scale: 0 })
+            literal::type_of(Decimal { units: i128::from(*value), scale: 0 })
         }
         _ => Type::Numeric { precision: 19, scale: 0 },
     }
@@ -307,6 +310,9 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
     let from = expr.ty;
     if from == ty || (from.class() == ty.class() && ty.class() != TypeClass::Numeric) {
         return Ok(expr);
+    }
+    if let Some(value) = number(&expr, ty) {
+        return Ok(Expr::constant(value, ty, span));
     }
     let digits = |count: u8| literal::integer(i64::from(count), span);
     let growth = |to: u8, from: u8| literal::integer(i64::from(to) - i64::from(from), span);
@@ -355,6 +361,25 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
         Some(Err(fault)) if degree == Degree::Assignment => Err(Diag::new(fault.sqlstate(), fault.message(), span)),
         // A cast in a query may stand in an arm that is never evaluated: it fails when it is reached.
         Some(Err(_)) | None => Ok(function::call(function, args, ty, span)),
+    }
+}
+
+/// A constant number as a wider number, where that cannot fail: by the kernel's own leaf, without a column around it, for
+/// long lists of VALUES are full of them.
+fn number(expr: &Expr, ty: Type) -> Option<Value> {
+    match (literal::value(expr)?, ty) {
+        (Value::Integer(value), Type::Real) => Some(Value::Real(cast::i64_to_f64(*value))),
+        (Value::Numeric(value), Type::Real) => {
+            Some(Value::Real(cast::numeric_to_f64(value.units, i64::from(value.scale))))
+        }
+        (Value::Numeric(value), Type::Numeric { precision, scale }) => {
+            let growth = i64::from(scale) - i64::from(value.scale);
+            match cast::numeric_to_numeric(value.units, growth, i64::from(precision)) {
+                (units, Fault::Ok) => Some(Value::Numeric(Decimal { units, scale })),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 
