@@ -3,7 +3,7 @@
 //! A thin door over `spectradb::embed`: a database is a session with a few calls more, a result is an iterator of tuples.
 //! The interpreter lock is released while the engine works; each session is used by one thread at a time.
 //!
-//! Rooms: [`convert`] (values in and out), [`errors`] (SQLSTATE classes to exceptions).
+//! Rooms: `convert` (values in and out), `errors` (SQLSTATE classes to exceptions).
 
 mod convert;
 mod errors;
