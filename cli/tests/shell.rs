@@ -343,7 +343,7 @@ fn deep_statements_run_on_a_small_stack() {
         format!("SELECT {}", nested("CASE WHEN true THEN ", "1", " END")),
         format!("SELECT {}", nested("coalesce(1, 2 + ", "1", ")")),
         format!("SELECT count(*) FROM (VALUES (1)) AS t (a) WHERE {}a = 1", "a = 5 OR ".repeat(10_000)),
-        format!("SELECT count(*) FROM (SELECT 1) a0{}", " CROSS JOIN (SELECT 1) a".repeat(200)),
+        format!("SELECT count(*) FROM (SELECT 1) a0{}", " CROSS JOIN (SELECT 1)".repeat(200)),
         format!("SELECT 1 WHERE {}true", "NOT ".repeat(200)),
     ];
     let mut child = Command::new("sh")
