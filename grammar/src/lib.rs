@@ -1,6 +1,6 @@
 //! The language: SQL text to a checked plan. Everything that can be known about a statement without touching data.
 //!
-//! Text is parsed by pest into [`ast`], bound against a [`catalog`] into a typed [`plan`], and rewritten. Never hears of
+//! Text is parsed by pest into [`ast`], bound against a [`catalog`] into a typed [`plan`](mod@plan), and rewritten. Never hears of
 //! files, threads or clocks.
 
 pub mod ast;

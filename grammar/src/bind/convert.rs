@@ -266,9 +266,7 @@ fn natural(bound: &Bound) -> Option<Type> {
 /// The NUMERIC of an INTEGER: a constant needs no more digits than it has.
 fn natural_numeric(expr: &Expr) -> Type {
     match literal::value(expr) {
-        Some(Value::Integer(value)) => {
-            literal::type_of(Decimal { units: i128::from(*value), scale: 0 })
-        }
+        Some(Value::Integer(value)) => literal::type_of(Decimal { units: i128::from(*value), scale: 0 }),
         _ => Type::Numeric { precision: 19, scale: 0 },
     }
 }

@@ -1,6 +1,6 @@
 //! How is a plan carried out at run time?
 //!
-//! [`build`] makes the plan's nodes operators (`crate::ops`) and its expressions stages that walk them over vectors. The
+//! `build` makes the plan's nodes operators (`crate::ops`) and its expressions stages that walk them over vectors. The
 //! other executor is generated code, which drives the same operators with stages of its own; what a call means is in the
 //! kernel's functions, which both call.
 //!
