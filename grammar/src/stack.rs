@@ -35,3 +35,8 @@ pub fn for_text<T>(sql: &str, work: impl FnOnce() -> T) -> T {
     }
     stacker::maybe_grow(STATEMENT_BYTES, STATEMENT_STACK_BYTES, work)
 }
+
+/// Does one more level of a walk that does not know how deep it will go.
+pub(crate) fn deeper<T>(work: impl FnOnce() -> T) -> T {
+    stacker::maybe_grow(2 * LEVEL_BYTES, 16 * LEVEL_BYTES, work)
+}

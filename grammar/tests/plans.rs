@@ -226,3 +226,36 @@ fn definitions() {
         ],
     );
 }
+
+/// Nesting is bounded by the parser; what it lets through must bind on the stack of any thread, and long flat lists must
+/// not nest at all.
+#[test]
+fn deep_and_long_statements_bind() {
+    let catalog = common::catalog();
+    let nested = |before: &str, inner: &str, after: &str, depth: usize| {
+        format!("SELECT {}{inner}{} FROM accounts", before.repeat(depth), after.repeat(depth))
+    };
+    let many = |item: &str, between: &str, count: usize| vec![item; count].join(between);
+    for sql in [
+        nested("(1 + ", "id", ")", 120),
+        nested("abs(", "id", ")", 120),
+        nested("coalesce(balance, ", "1", ")", 60),
+        nested("coalesce(", "balance", ", 1)", 60),
+        nested("coalesce(abs(", "balance", "), balance)", 60),
+        nested("greatest(id, 1 + ", "2", ")", 60),
+        nested("CASE WHEN id > 1 THEN ", "id", " END", 60),
+        nested("(SELECT ", "1", ")", 60),
+        nested("NOT ", "true", "", 120),
+        format!("SELECT id FROM accounts WHERE {}", many("id = 1", " OR ", 2_000)),
+        format!("SELECT id FROM accounts WHERE {}", many("name <> 'x'", " AND ", 2_000)),
+        format!("SELECT id FROM accounts WHERE id IN ({})", many("7", ", ", 5_000)),
+        format!("SELECT {} FROM accounts", many("id", " + ", 200)),
+        format!("SELECT 1 {}", many("", "UNION ALL SELECT 1 ", 100)),
+    ] {
+        match spectradb_grammar::plan(&sql, &catalog) {
+            Ok(_) => {}
+            // The parser may find a text too complex; nobody may find it too deep for the stack.
+            Err(diag) => assert_eq!(diag.code, "54001", "{}: {}", &sql[..60], diag.message),
+        }
+    }
+}

@@ -86,7 +86,7 @@ impl Binder<'_> {
         Ok(Some(match (name, args.len()) {
             ("coalesce", 1..) | ("nvl" | "ifnull", 2) => {
                 let (exprs, _) = self.common(std::mem::take(args), "COALESCE")?;
-                coalesce(exprs, span)
+                self.coalesce(exprs, span)?
             }
             ("nullif", 2) => {
                 let (left, right) = (args[0].clone(), args[1].clone());
@@ -98,6 +98,7 @@ impl Binder<'_> {
                     (None, None) => (Bound::known(self.settled(left)?), right),
                     (Some(_), _) => (left, right),
                 };
+                self.count_copies(&value.expr, 2)?;
                 let same = self.compare("=", value.clone(), other, span, span)?;
                 let null = Expr::constant(Value::Null, value.expr.ty, span);
                 case_of(vec![(same, null)], value.expr, span)
@@ -111,7 +112,7 @@ impl Binder<'_> {
                 let mut parts = Vec::with_capacity(args.len());
                 for arg in std::mem::take(args) {
                     let text = self.coerce(arg, Type::Text, Degree::Assignment)?;
-                    parts.push(if text.nullable { coalesce(vec![text, empty_text(span)], span) } else { text });
+                    parts.push(if text.nullable { self.coalesce(vec![text, empty_text(span)], span)? } else { text });
                 }
                 join_texts(parts, span)
             }
@@ -121,6 +122,11 @@ impl Binder<'_> {
                 let mut texts = Vec::with_capacity(rest.len());
                 for arg in rest {
                     texts.push(self.coerce(arg, Type::Text, Degree::Assignment)?);
+                }
+                let copies = texts.len() * 2;
+                self.count_copies(&separator, copies)?;
+                for text in &texts {
+                    self.count_copies(text, copies)?;
                 }
                 concat_ws(separator, texts, span)
             }
@@ -148,8 +154,26 @@ impl Binder<'_> {
         }))
     }
 
+    /// The first value that is not NULL. What stands behind one that never is NULL is never reached.
+    pub(super) fn coalesce(&mut self, values: Vec<Expr>, span: Span) -> Result<Expr, Diag> {
+        let end = values.iter().position(|value| !value.nullable).map_or(values.len(), |certain| certain + 1);
+        let mut values: Vec<Expr> = values.into_iter().take(end).collect();
+        let last = values.pop().expect("COALESCE has values");
+        if values.is_empty() {
+            return Ok(last);
+        }
+        for value in &values {
+            self.count_copies(value, 2)?;
+        }
+        let arms = values.into_iter().map(|value| (is_not_null(value.clone(), span), value)).collect();
+        Ok(case_of(arms, last, span))
+    }
+
     /// The greatest or least of values that are not NULL: the first that all others that are not NULL yield to.
     fn extreme(&mut self, values: Vec<Expr>, op: &str, span: Span) -> Result<Expr, Diag> {
+        for value in &values {
+            self.count_copies(value, 3 * values.len())?;
+        }
         let mut arms = Vec::with_capacity(values.len());
         for (i, value) in values.iter().enumerate() {
             let mut conditions = Vec::new();
@@ -313,18 +337,6 @@ fn empty_text(span: Span) -> Expr {
 
 pub(super) fn is_not_null(expr: Expr, span: Span) -> Expr {
     function::call_named("$is_not_null", vec![expr], Type::Boolean, span)
-}
-
-/// The first value that is not NULL. What stands behind one that never is NULL is never reached.
-pub(super) fn coalesce(values: Vec<Expr>, span: Span) -> Expr {
-    let end = values.iter().position(|value| !value.nullable).map_or(values.len(), |certain| certain + 1);
-    let mut values: Vec<Expr> = values.into_iter().take(end).collect();
-    let last = values.pop().expect("COALESCE has values");
-    if values.is_empty() {
-        return last;
-    }
-    let arms = values.into_iter().map(|value| (is_not_null(value.clone(), span), value)).collect();
-    case_of(arms, last, span)
 }
 
 /// Texts one after the other.

@@ -16,6 +16,7 @@ use crate::{
     diag::{Diag, code},
     plan::{AggregateCall, Expr, ExprKind, WindowCall},
     span::Span,
+    stack,
 };
 use spectradb_kernel::{Type, Value, func::json, ty::TypeClass};
 
@@ -49,6 +50,10 @@ impl<'s> Ctx<'s> {
 impl Binder<'_> {
     /// Binds an expression.
     pub(super) fn expr(&mut self, expr: &ast::Expr, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        stack::deeper(|| self.expr_within(expr, ctx))
+    }
+
+    fn expr_within(&mut self, expr: &ast::Expr, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
         let span = expr.span;
         Ok(match &expr.kind {
             Ast::Null => Bound { expr: Expr::constant(Value::Null, Type::Text, span), open: Some(Open::Null) },

@@ -70,6 +70,10 @@ impl Binder<'_> {
     }
 
     fn table_ref(&mut self, item: &TableRef, left: Option<&Scope>) -> Result<Source, Diag> {
+        crate::stack::deeper(|| self.table_ref_within(item, left))
+    }
+
+    fn table_ref_within(&mut self, item: &TableRef, left: Option<&Scope>) -> Result<Source, Diag> {
         match item {
             TableRef::Table { name, scopes, alias } => self.table(name, scopes, alias.as_ref(), left),
             TableRef::Subquery { query, alias, span: _ } => {
@@ -182,7 +186,7 @@ impl Binder<'_> {
                     bound(expr)
                 };
                 let (both, _) = self.common(vec![nullable(one), nullable(other)], "JOIN/USING")?;
-                super::call::coalesce(both, name.span)
+                self.coalesce(both, name.span)?
             }
         };
         Ok(Merged { name: name.text.clone(), expr })

@@ -66,6 +66,9 @@ impl Default for BindOptions {
 /// Query blocks of a statement, with what `WITH` names stand for counted at each use.
 const BLOCKS_MAX: u32 = 1_000;
 
+/// Parts of expressions that may be copied. A list of IN copies what is looked for once for each of its items.
+const COPIES_MAX: usize = 400_000;
+
 /// Binds a statement, rewrites its plan if the options say so, and checks it. `sql` is the text that the tree's spans
 /// count in.
 ///
@@ -86,6 +89,7 @@ pub fn statement(
         outer: Vec::new(),
         times: Times::default(),
         block_count: 0,
+        copied_count: 0,
     };
     let mut bound = binder.statement(statement)?;
     let params = binder.params.finish()?;
@@ -121,6 +125,8 @@ struct Binder<'a> {
     /// The scopes on both times that short forms further out have set.
     times: Times,
     block_count: u32,
+    /// Parts of expressions that were copied because a form asks for a value more than once.
+    copied_count: usize,
 }
 
 impl Binder<'_> {
@@ -148,6 +154,18 @@ impl Binder<'_> {
     /// A query's root with the subplans that were bound with it.
     fn query_plan(&mut self, root: Node) -> QueryPlan {
         QueryPlan { root, subplans: std::mem::take(&mut self.subplans) }
+    }
+
+    /// An expression is copied so many times: forms within forms that do so must not grow without bound.
+    fn count_copies(&mut self, expr: &plan::Expr, copies: usize) -> Result<(), Diag> {
+        let mut size = 0usize;
+        expr.walk(&mut |_| size += 1);
+        self.copied_count += size.saturating_mul(copies);
+        if self.copied_count > COPIES_MAX {
+            return Err(Diag::new(code::TOO_COMPLEX, "the statement is too complex", expr.span)
+                .help("compute the repeated part in a subquery in FROM"));
+        }
+        Ok(())
     }
 
     fn count_block(&mut self, span: crate::span::Span) -> Result<(), Diag> {

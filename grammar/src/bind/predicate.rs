@@ -59,6 +59,7 @@ impl Binder<'_> {
                 Bound::known(self.coerce(needle, ty, Degree::Implicit)?)
             }
         };
+        self.count_copies(&needle.expr, items.len())?;
         let mut arms = Vec::with_capacity(items.len());
         for item in items {
             let at = item.span();
@@ -90,6 +91,7 @@ impl Binder<'_> {
                 Bound::known(self.coerce(value, ty, Degree::Implicit)?)
             }
         };
+        self.count_copies(&value.expr, 2)?;
         let above = self.compare(">=", value.clone(), low, span, span)?;
         let below = self.compare("<=", value, high, span, span)?;
         let nullable = above.nullable || below.nullable;
@@ -138,6 +140,9 @@ impl Binder<'_> {
             Some(operand) => Some(self.expr(operand, ctx)?),
             None => None,
         };
+        if let Some(operand) = &operand {
+            self.count_copies(&operand.expr, arms.len())?;
+        }
         let mut conditions = Vec::with_capacity(arms.len());
         let mut values = Vec::with_capacity(arms.len() + 1);
         for (condition, value) in arms {

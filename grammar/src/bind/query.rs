@@ -95,6 +95,10 @@ impl Binder<'_> {
     }
 
     fn set_expr(&mut self, body: &SetExpr, targets: Option<&[Type]>) -> Result<Node, Diag> {
+        crate::stack::deeper(|| self.set_expr_within(body, targets))
+    }
+
+    fn set_expr_within(&mut self, body: &SetExpr, targets: Option<&[Type]>) -> Result<Node, Diag> {
         match body {
             SetExpr::Select(select) => self.select(select, &[], targets),
             SetExpr::Values { rows, span } => self.values(rows, *span),

@@ -216,32 +216,37 @@ fn no_table(scope: &Scope, name: &Name) -> Diag {
 
 /// What PostgreSQL calls the column of an expression without an alias.
 fn output_name(expr: &ast::Expr) -> String {
+    own_name(expr).map_or_else(|| UNNAMED.to_owned(), |(name, _)| name)
+}
+
+/// The name that an expression suggests, and whether it is a weak one: a type's name gives way to that of a cast around it.
+fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
     use ast::ExprKind as Ast;
+    let strong = |name: &str| Some((name.to_owned(), false));
     match &expr.kind {
-        Ast::Path(path) => path.last().expect("a path has names").text.clone(),
-        Ast::Call { name, .. } => name.text.clone(),
-        Ast::Cast { operand, ty } => match output_name(operand) {
-            name if name == UNNAMED => ty.name.clone(),
-            name => name,
+        Ast::Path(path) => strong(&path.last().expect("a path has names").text),
+        Ast::Call { name, .. } => strong(&name.text),
+        Ast::Cast { operand, ty } => match own_name(operand) {
+            Some((name, false)) => Some((name, false)),
+            Some((_, true)) | None => Some((ty.name.clone(), true)),
         },
-        Ast::Typed { ty, .. } => ty.name.clone(),
-        Ast::Case { otherwise, .. } => match otherwise.as_deref().map(output_name) {
-            Some(name) if name != UNNAMED && matches!(otherwise.as_deref().map(|e| &e.kind), Some(Ast::Path(_))) => {
-                name
-            }
-            _ => "case".to_owned(),
+        Ast::Typed { ty, .. } => Some((ty.name.clone(), true)),
+        Ast::Case { otherwise, .. } => match otherwise.as_deref().and_then(own_name) {
+            Some((name, false)) => Some((name, false)),
+            Some((_, true)) | None => Some(("case".to_owned(), true)),
         },
-        Ast::Extract { .. } => "extract".to_owned(),
-        Ast::Exists(_) => "exists".to_owned(),
+        Ast::Extract { .. } => strong("extract"),
+        Ast::Exists(_) => strong("exists"),
         Ast::Subquery(query) => match &query.body {
             ast::SetExpr::Select(select) => match select.items.first() {
-                Some(SelectItem::Expr { alias: Some(alias), .. }) => alias.text.clone(),
-                Some(SelectItem::Expr { expr, alias: None }) => output_name(expr),
-                Some(SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_)) | None => UNNAMED.to_owned(),
+                Some(SelectItem::Expr { alias: Some(alias), .. }) => strong(&alias.text),
+                Some(SelectItem::Expr { expr, alias: None }) => own_name(expr),
+                Some(SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_)) | None => None,
             },
-            ast::SetExpr::Values { .. } | ast::SetExpr::Query(_) | ast::SetExpr::SetOp { .. } => UNNAMED.to_owned(),
+            ast::SetExpr::Values { .. } => strong("column1"),
+            ast::SetExpr::Query(_) | ast::SetExpr::SetOp { .. } => None,
         },
-        Ast::Boolean(_) => "bool".to_owned(),
+        Ast::Boolean(_) => Some(("bool".to_owned(), true)),
         Ast::Null
         | Ast::Number(_)
         | Ast::Text(_)
@@ -254,7 +259,7 @@ fn output_name(expr: &ast::Expr) -> String {
         | Ast::InList { .. }
         | Ast::InQuery { .. }
         | Ast::Between { .. }
-        | Ast::Like { .. } => UNNAMED.to_owned(),
+        | Ast::Like { .. } => None,
     }
 }
 

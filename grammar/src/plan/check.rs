@@ -115,6 +115,10 @@ impl Checker {
     }
 
     fn node(&self, node: &Node) -> Checked {
+        crate::stack::deeper(|| self.node_within(node))
+    }
+
+    fn node_within(&self, node: &Node) -> Checked {
         let mut inputs = Ok(());
         node.for_each_input(&mut |input| {
             if inputs.is_ok() {
@@ -334,6 +338,10 @@ impl Checker {
     }
 
     fn expr(&self, expr: &Expr, input: &[Field]) -> Checked {
+        crate::stack::deeper(|| self.expr_within(expr, input))
+    }
+
+    fn expr_within(&self, expr: &Expr, input: &[Field]) -> Checked {
         match &expr.kind {
             ExprKind::Column(column) => {
                 let Some(field) = input.get(*column) else {

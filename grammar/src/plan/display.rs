@@ -9,7 +9,7 @@ use super::{
     AggregateCall, CompareOp, Context, Expr, ExprKind, JoinKind, KeyAccess, Node, NodeKind, Param, Plan, QueryPlan,
     Scan, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
 };
-use crate::ast::ParamName;
+use crate::{ast::ParamName, stack};
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 use std::fmt::{self, Write as _};
 
@@ -197,7 +197,7 @@ impl Printer<'_> {
             NodeKind::UnionAll { inputs: _ } => "Union all".to_owned(),
         };
         self.line(depth, &text);
-        node.for_each_input(&mut |input| self.node(input, depth + 1));
+        node.for_each_input(&mut |input| stack::deeper(|| self.node(input, depth + 1)));
     }
 
     fn values(&self, rows: &[Vec<Expr>]) -> String {
@@ -365,6 +365,10 @@ impl Printer<'_> {
     }
 
     fn bound_expr(&self, expr: &Expr, names: &[String]) -> (String, Binding) {
+        stack::deeper(|| self.bound_expr_within(expr, names))
+    }
+
+    fn bound_expr_within(&self, expr: &Expr, names: &[String]) -> (String, Binding) {
         let join = |arms: &[Expr], word: &str, binding: Binding, inner: Binding| {
             let arms: Vec<String> = arms.iter().map(|arm| self.within(arm, names, inner)).collect();
             (arms.join(word), binding)

@@ -7,6 +7,7 @@
 
 use super::{AggregateCall, Expr, ExprKind, Join, KeyAccess, KeyBound, Node, NodeKind, Scan, SubplanAsk};
 use super::{SystemScope, ValidScope, WindowCall, WindowFunction};
+use crate::stack;
 use spectradb_kernel::{Type, Value, func::Shape};
 
 impl Expr {
@@ -63,12 +64,12 @@ impl Expr {
     /// Calls `f` on this expression and all its parts, outer ones first.
     pub fn walk<'e>(&'e self, f: &mut dyn FnMut(&'e Expr)) {
         f(self);
-        self.for_each_child(&mut |child| child.walk(f));
+        self.for_each_child(&mut |child| stack::deeper(|| child.walk(f)));
     }
 
     /// Calls `f` on all parts of this expression and then on itself; it may change them.
     pub fn walk_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
-        self.for_each_child_mut(&mut |child| child.walk_mut(f));
+        self.for_each_child_mut(&mut |child| stack::deeper(|| child.walk_mut(f)));
         f(self);
     }
 
@@ -78,7 +79,7 @@ impl Expr {
             return true;
         }
         let mut found = false;
-        self.for_each_child(&mut |child| found = found || child.any(test));
+        self.for_each_child(&mut |child| found = found || stack::deeper(|| child.any(test)));
         found
     }
 

@@ -6,12 +6,13 @@
 use crate::{
     bind::constant,
     plan::{Expr, ExprKind, Node},
+    stack,
 };
 use spectradb_kernel::{Type, Value};
 
 /// Folds all expressions of a node and of those below it.
 pub(super) fn node(node: &mut Node) {
-    node.for_each_input_mut(&mut |input| self::node(input));
+    node.for_each_input_mut(&mut |input| stack::deeper(|| self::node(input)));
     node.for_each_expr_mut(&mut expr);
 }
 

@@ -6,11 +6,12 @@
 
 use super::{can_move, replace};
 use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind, PeriodMatch};
+use crate::stack;
 use spectradb_kernel::Type;
 
 /// Finds keys and periods of all joins.
 pub(super) fn node(node: &mut Node) {
-    node.for_each_input_mut(&mut |input| self::node(input));
+    node.for_each_input_mut(&mut |input| stack::deeper(|| self::node(input)));
     let NodeKind::Join(join) = &mut node.kind else { return };
     let left_width = join.left.fields.len();
     let Some(residual) = join.residual.take() else { return };

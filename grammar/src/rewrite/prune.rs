@@ -52,6 +52,10 @@ fn place(expr: &mut Expr, places: &Places) {
 
 /// Takes away what is not wanted of a node and below it.
 fn prune(node: &mut Node, wanted: &[bool]) -> Places {
+    crate::stack::deeper(|| prune_node(node, wanted))
+}
+
+fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
     match &mut node.kind {
         NodeKind::Scan(scan) => {
             keep(&mut scan.columns, wanted);

@@ -5,6 +5,7 @@
 //! skipped. The filter stays: keys and predicates only narrow what is read.
 
 use crate::plan::{CompareOp, Expr, ExprKind, KeyAccess, KeyBound, Node, NodeKind, Scan, ScanColumn, ScanPredicate};
+use crate::stack;
 use spectradb_kernel::Type;
 
 /// As many exact keys are looked up one by one at most; more of them are one scan with a filter.
@@ -12,7 +13,7 @@ const KEYS_MAX: usize = 4_096;
 
 /// Gives all scans their keys and predicates.
 pub(super) fn node(node: &mut Node) {
-    node.for_each_input_mut(&mut |input| self::node(input));
+    node.for_each_input_mut(&mut |input| stack::deeper(|| self::node(input)));
     let NodeKind::Filter { input, predicate } = &mut node.kind else { return };
     let NodeKind::Scan(scan) = &mut input.kind else { return };
     let conditions: Vec<&Expr> = match &predicate.kind {

@@ -11,7 +11,11 @@ use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind};
 use spectradb_kernel::func::Shape;
 
 /// The node with conditions over its fields put as deep as they can go.
-pub(super) fn node(node: Node, mut conditions: Vec<Expr>) -> Node {
+pub(super) fn node(node: Node, conditions: Vec<Expr>) -> Node {
+    crate::stack::deeper(|| sink(node, conditions))
+}
+
+fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
     let Node { kind, fields } = node;
     match kind {
         NodeKind::Filter { input, predicate } => {

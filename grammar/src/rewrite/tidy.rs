@@ -7,12 +7,13 @@ use super::replace;
 use crate::{
     bind::cardinality,
     plan::{Cardinality, Expr, ExprKind, Node, NodeKind},
+    stack,
 };
 use spectradb_kernel::Value;
 
 /// Tidies a node and all below it.
 pub(super) fn node(node: &mut Node) {
-    node.for_each_input_mut(&mut |input| self::node(input));
+    node.for_each_input_mut(&mut |input| stack::deeper(|| self::node(input)));
     replace(node, tidy);
 }
 
