@@ -222,7 +222,8 @@ fn unsafe_stays_in_its_rooms_and_gives_its_reasons() {
         let allowed = UNSAFE_ROOMS.iter().any(|room| source.path.starts_with(room));
         let lines: Vec<&str> = source.text.lines().collect();
         for (line, code) in source.code() {
-            if !has_word(code, word) {
+            // The word in quotes is a list of Rust's words, not a use of it.
+            if !has_word(code, word) || code.contains(&format!("\"{word}\"")) {
                 continue;
             }
             if !allowed {

@@ -47,7 +47,7 @@ fn bank() -> Result<Database> {
         [("USD", 1.25), ("SEK", 11.5)].map(|(currency, rate)| trade::Rate { currency: currency.into(), rate }),
     )?;
     db.insert_all(
-        [(1, "USD"), (2, "USD"), (3, "XXX")].map(|(no, currency)| trade::Line { no, currency: currency.into() }),
+        [(1, "USD"), (2, "USD"), (3, "XTS")].map(|(no, currency)| trade::Line { no, currency: currency.into() }),
     )?;
     Ok(db)
 }
