@@ -15,6 +15,9 @@ const STORIES: &[&str] = &[
     // NOT of what is false for NULLs is true: the condition keeps the rows without a partner, the join is no inner one.
     "SELECT t1.v FROM a AS t0 RIGHT JOIN p AS t1 ON t0.g = t1.k AND t0.id > 99 \
      WHERE NOT (t0.d IS NOT NULL AND DATE '2020-01-03' < t0.d) ORDER BY 1",
+    // A side of a join of which no column is wanted gave those that its own conditions read.
+    "SELECT t1.v FROM (SELECT t0.id FROM a AS t0 WHERE t0.x / 1 > 0) AS t2 FULL JOIN p AS t1 ON 1 = 2 ORDER BY 1",
+    "SELECT t1.v FROM (SELECT t0.id FROM a AS t0 WHERE t0.x > 0) AS t2 CROSS JOIN p AS t1 ORDER BY 1",
 ];
 
 /// Every query's ways: with rewrites?, rows a batch.

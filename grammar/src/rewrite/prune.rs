@@ -71,15 +71,6 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             keep(exprs, wanted);
             keep(&mut node.fields, wanted);
             let mut below = vec![false; input.fields.len()];
-            if exprs.is_empty() {
-                // Only the number of rows counts: the input's rows are as good.
-                prune(input, &below);
-                replace(node, |node| match node.kind {
-                    NodeKind::Project { input, .. } => *input,
-                    _ => unreachable!("it was a projection a moment ago"),
-                });
-                return vec![None; wanted.len()];
-            }
             exprs.iter().for_each(|expr| want(&mut below, expr));
             let moved = prune(input, &below);
             exprs.iter_mut().for_each(|expr| place(expr, &moved));
@@ -128,6 +119,12 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             group.iter().for_each(|expr| want(&mut below, expr));
             aggregates.iter().filter_map(|call| call.arg.as_ref()).for_each(|arg| want(&mut below, arg));
             let moved = prune(input, &below);
+            // Where only the number of rows counts, the rows below a projection are as good. Elsewhere it stays, as a node
+            // gives just the columns that it says.
+            replace(input, |node| match node.kind {
+                NodeKind::Project { input, exprs } if exprs.is_empty() => *input,
+                kind => Node { kind, ..node },
+            });
             group.iter_mut().for_each(|expr| place(expr, &moved));
             aggregates.iter_mut().filter_map(|call| call.arg.as_mut()).for_each(|arg| place(arg, &moved));
             places(&kept)
