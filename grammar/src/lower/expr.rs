@@ -319,6 +319,18 @@ impl Lower {
                 exprs.reverse();
                 Ok(plain_call(function, word, exprs))
             }
+            Rule::side => {
+                let mut function = "left";
+                let mut args = Vec::new();
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::kw_right => function = "right",
+                        Rule::expr => args.push(self.expr(part)?),
+                        _ => {}
+                    }
+                }
+                Ok(plain_call(function, word, args))
+            }
             rule => unreachable!("{rule:?} is no call"),
         }
     }

@@ -184,7 +184,9 @@ fn words_of(rule: Rule) -> Option<String> {
             "an expression"
         }
         Rule::named_param | Rule::named | Rule::paren | Rule::case | Rule::cast_call | Rule::exists => "an expression",
-        Rule::special_call | Rule::extract | Rule::position | Rule::substring | Rule::trim => "an expression",
+        Rule::special_call | Rule::extract | Rule::position | Rule::substring | Rule::trim | Rule::side => {
+            "an expression"
+        }
         Rule::expr | Rule::bound | Rule::sign | Rule::expr_only | Rule::point => "an expression",
         Rule::kw_null | Rule::kw_true | Rule::kw_false | Rule::kw_current_timestamp | Rule::kw_current_date => {
             "an expression"
