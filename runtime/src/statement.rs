@@ -18,14 +18,14 @@ use crate::{
 };
 use spectradb_grammar::{
     parse,
-    plan::{CheckedPlan, Expr, Field, Node, Plan, QueryPlan, Statement},
+    plan::{CheckedPlan, Expr, Field, Node, NodeKind, Plan, QueryPlan, Statement, SystemScope},
 };
 use spectradb_kernel::{
     Batch, Column, Period, Type, Value,
     schema::TableSchema,
     time::{Commit, Micros, Timestamp},
 };
-use spectradb_store::{NewColumn, NewTable, Snapshot};
+use spectradb_store::{NewColumn, NewTable, Snapshot, StoreError};
 use std::sync::Arc;
 
 impl Session {
@@ -44,7 +44,8 @@ impl Session {
         let tuning = self.execution().tuning;
         match &plan.statement {
             Statement::Query(query) => {
-                let view = self.view_on(snapshot);
+                let settled = self.settled_for(query, snapshot)?;
+                let view = self.view_on(settled.as_ref().unwrap_or(snapshot));
                 let source = Run { params: &params, view: &view, sql, tuning }.open(query)?;
                 Rows::open(output_columns(query), source, sql.clone(), self.failed_flag()).map(Outcome::Rows)
             }
@@ -136,6 +137,19 @@ impl Session {
         }
     }
 
+    /// A snapshot with every commit up to now, where a query asks for the state at an instant: a commit under way may have
+    /// got an instant before it. Inside a transaction the snapshot of BEGIN is what there is.
+    fn settled_for(&self, query: &QueryPlan, snapshot: &Snapshot) -> Result<Option<Snapshot>> {
+        if self.in_transaction() || !asks_instants(query) {
+            return Ok(None);
+        }
+        let settled = self.store().snapshot_settled()?;
+        if settled.catalog().version != snapshot.catalog().version {
+            return Err(StoreError::CatalogChanged.into());
+        }
+        Ok(Some(settled))
+    }
+
     fn no_transaction_for(&self, verb: &str) -> Result<()> {
         if self.in_transaction() {
             let message = format!("{verb} cannot run inside a transaction");
@@ -143,6 +157,24 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// Does a query ask for the state at an instant of system time?
+fn asks_instants(query: &QueryPlan) -> bool {
+    let is_instant = |expr: &Expr| expr.ty == Type::Timestamp;
+    let mut asks = false;
+    let mut look = |node: &Node| {
+        if let NodeKind::Scan(scan) = &node.kind {
+            asks |= match &scan.system {
+                SystemScope::Latest | SystemScope::All => false,
+                SystemScope::AsOf(at) => is_instant(at),
+                SystemScope::Range { from, to, .. } => is_instant(from) || is_instant(to),
+            };
+        }
+    };
+    query.root.walk(&mut look);
+    query.subplans.iter().for_each(|subplan| subplan.walk(&mut look));
+    asks
 }
 
 fn done(verb: &'static str, outcome: Option<(Changed, Option<Commit>)>) -> Outcome {

@@ -26,7 +26,8 @@ pub struct Config {
     pub sstable_block_bytes: usize,
     /// Bits of bloom filter for each key.
     pub bloom_bits_per_key: u32,
-    /// How many shards memtables and levels are split into.
+    /// How many shards memtables and levels are split into. The manifest records which slots of keys belong to which; the
+    /// tree keeps all of them together so far, so that any number answers alike and costs the same.
     pub shard_count: u32,
     /// A log segment file is preallocated with so many bytes.
     pub log_segment_bytes: u64,
