@@ -426,7 +426,7 @@ pub enum ExprKind {
         /// `DISTINCT`?
         distinct: bool,
         /// `OVER`
-        over: Option<WindowSpec>,
+        over: Option<Box<WindowSpec>>,
     },
     /// `[NOT] EXISTS (query)` (the NOT is a unary operator)
     Exists(Box<Query>),

@@ -110,7 +110,7 @@ impl Binder<'_> {
             }
             Ast::Call { name, args, star, distinct, over } => {
                 let call =
-                    super::call::Call { name, args, star: *star, distinct: *distinct, over: over.as_ref(), span };
+                    super::call::Call { name, args, star: *star, distinct: *distinct, over: over.as_deref(), span };
                 self.call(&call, ctx)?
             }
             Ast::Exists(query) => Bound::known(self.exists(query, span, ctx.scope)?),

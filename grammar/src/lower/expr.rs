@@ -203,7 +203,7 @@ impl Lower {
                 Rule::expr => args.push(self.expr(part)?),
                 Rule::star => star = true,
                 Rule::kw_distinct => distinct = true,
-                Rule::over => over = Some(self.over(part)?),
+                Rule::over => over = Some(Box::new(self.over(part)?)),
                 _ => {}
             }
         }
