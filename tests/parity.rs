@@ -23,7 +23,7 @@ const STORIES: &[&str] = &[
 /// Every query's ways: with rewrites?, rows a batch.
 const WAYS: [(bool, usize); 5] = [(true, 8192), (true, 1), (true, 3), (false, 8192), (false, 3)];
 
-const QUERIES: u64 = 300;
+const QUERIES: u64 = 200;
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -122,7 +122,13 @@ impl Writer {
         match kind {
             Kind::Int => {
                 let (a, b, text) = (again(Kind::Int), again(Kind::Int), again(Kind::Text));
-                match self.dice.roll(6) {
+                match self.dice.roll(8) {
+                    4 if depth > 1 => {
+                        let (from, inner) = self.table();
+                        let value = self.expr(&inner, Kind::Int, 1);
+                        format!("(SELECT {}({value}) FROM {from})", self.dice.one(&["count", "sum", "min"]))
+                    }
+                    5 => format!("extract(day FROM {})", self.leaf(scope, Kind::Day)),
                     0 => format!("length({text})"),
                     1 => format!("nullif({a}, {b})"),
                     2 => format!("abs({a})"),
@@ -217,6 +223,8 @@ impl Writer {
         scope.push((format!("{alias}._commit"), Kind::Int));
         if name == "e" {
             scope.push((format!("CAST({alias}.doc.t AS TEXT)"), Kind::Text));
+            scope.push((format!("({alias}.doc.v > 1)"), Kind::Bool));
+            scope.push((format!("({alias}.doc.t = 'x')"), Kind::Bool));
         }
         (format!("{name} {system} {valid} AS {alias}"), scope)
     }
@@ -229,7 +237,12 @@ impl Writer {
                 let alias = format!("t{}", self.aliases);
                 self.aliases += 1;
                 let scope = kinds.iter().enumerate().map(|(i, kind)| (format!("{alias}.c{i}"), *kind)).collect();
-                (format!("({query}) AS {alias}"), scope)
+                let text = match self.dice.roll(3) {
+                    0 => format!("(WITH w AS ({query}) SELECT * FROM w) AS {alias}"),
+                    1 => format!("({query} UNION ALL {query}) AS {alias}"),
+                    _ => format!("({query}) AS {alias}"),
+                };
+                (text, scope)
             }
             _ => self.table(),
         };
