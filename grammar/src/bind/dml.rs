@@ -121,10 +121,6 @@ impl Binder<'_> {
             width_matches(row.len(), targets.len(), insert, at)?;
             let mut bound_row = Vec::with_capacity(row.len());
             for (value, target) in row.iter().zip(targets) {
-                if is_default(value) {
-                    bound_row.push(self.default_of(table, *target, value.span)?);
-                    continue;
-                }
                 let mut ctx = Ctx::plain(&scope, "VALUES");
                 let bound = self.expr(value, &mut ctx)?;
                 bound_row.push(self.assign(bound, table, *target)?);
@@ -190,18 +186,12 @@ impl Binder<'_> {
         self.coerce(bound, ty, Degree::Assignment)
     }
 
-    fn default_of(&mut self, table: &TableSchema, target: Target, span: Span) -> Result<Expr, Diag> {
-        match target {
-            Target::Data(column_idx) => {
-                let column = &table.columns[column_idx];
-                if column.default.is_none() && !column.nullable {
-                    return Err(missing(table, column, span));
-                }
-                self.column_default(column, span)
-            }
-            Target::ValidFrom => Ok(temporal::minus_infinity(span)),
-            Target::ValidTo => Ok(temporal::infinity(span)),
+    fn default_of(&mut self, table: &TableSchema, column_idx: usize, span: Span) -> Result<Expr, Diag> {
+        let column = &table.columns[column_idx];
+        if column.default.is_none() && !column.nullable {
+            return Err(missing(table, column, span));
         }
+        self.column_default(column, span)
     }
 
     /// A column's default, or NULL. Its text was checked when the table was created; its place is where it is used.
@@ -237,12 +227,12 @@ impl Binder<'_> {
             }
             let target = Target::Data(column_idx);
             new[column_idx] = match value {
-                Some(value) if !is_default(value) => {
+                Some(value) => {
                     let mut ctx = Ctx::plain(&scope, "UPDATE");
                     let bound = self.expr(value, &mut ctx)?;
                     self.assign(bound, &table, target)?
                 }
-                Some(_) | None => self.default_of(&table, target, name.span)?,
+                None => self.default_of(&table, column_idx, name.span)?,
             };
         }
         let mut columns = fact_columns(&node, width, update.table.span);
@@ -388,11 +378,6 @@ fn plain_values(query: &ast::Query) -> Option<&[Vec<ast::Expr>]> {
         SetExpr::Values { rows, .. } if is_plain => Some(rows),
         SetExpr::Values { .. } | SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::SetOp { .. } => None,
     }
-}
-
-/// Is it the word DEFAULT?
-fn is_default(expr: &ast::Expr) -> bool {
-    matches!(&expr.kind, ast::ExprKind::Path(path) if path.len() == 1 && path[0].text == "default")
 }
 
 /// The targets of a list of names.

@@ -11,6 +11,9 @@ use spectradb_kernel::Type;
 /// As many exact keys are looked up one by one at most; more of them are one scan with a filter.
 const KEYS_MAX: usize = 4_096;
 
+/// So many values are compared with each other to drop repeated ones.
+const SHORT_MAX: usize = 64;
+
 /// Gives all scans their keys and predicates.
 pub(super) fn node(node: &mut Node) {
     node.for_each_input_mut(&mut |input| stack::deeper(|| self::node(input)));
@@ -101,7 +104,9 @@ fn values<'e>(
         let mut values: Vec<&Expr> = Vec::with_capacity(arms.len());
         for arm in arms {
             let comparison = comparison(arm, scan).filter(|comparison| equal(&comparison))?;
-            if !values.iter().any(|value| value.same(comparison.value)) {
+            // A key that is named twice is looked up once all the same; a short list also reads better without.
+            let is_short = values.len() < SHORT_MAX;
+            if !is_short || !values.iter().any(|value| value.same(comparison.value)) {
                 values.push(comparison.value);
             }
             if values.len() > KEYS_MAX {
