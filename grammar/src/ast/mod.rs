@@ -552,7 +552,6 @@ pub struct ValidPeriod {
 }
 
 /// Which facts an UPDATE or DELETE sees and how much of each it changes.
-#[expect(clippy::large_enum_variant, reason = "there is one for each statement")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Portion {
     /// Facts valid now, their whole period.
