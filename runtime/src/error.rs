@@ -243,6 +243,9 @@ impl From<StoreError> for Error {
                 .with_help(format!("the newest commit is {newest}; current_commit() names it")),
             StoreError::CatalogChanged => Error::new(code::SERIALIZATION_FAILURE, message).with_help("try again"),
             StoreError::UnknownTable { .. } => Error::new(code::UNDEFINED_TABLE, message),
+            StoreError::NotYetCreated { .. } => Error::new(code::UNDEFINED_TABLE, message).with_help(
+                "AS OF a commit's number, written out, also finds a table of that name that was dropped since",
+            ),
             StoreError::Closed => Error::new(code::CLOSED, message),
             _ => Error::new(code::IO_ERROR, message),
         }

@@ -130,7 +130,8 @@ impl Layout {
     }
 
     fn is_header(&self, record: &Record, table: &TableSchema, said: Option<bool>) -> bool {
-        said.unwrap_or_else(|| (0..record.len()).all(|idx| named(record.field(idx), table).is_some()))
+        // One name among the fields makes a header: then a field that is no name is an error, and not a row.
+        said.unwrap_or_else(|| (0..record.len()).any(|idx| named(record.field(idx), table).is_some()))
     }
 
     fn follow_header(&mut self, record: &Record, table: &TableSchema, fixed: bool, path: &str) -> Result<()> {
@@ -162,10 +163,13 @@ impl Layout {
 }
 
 fn named(field: &[u8], table: &TableSchema) -> Option<CopyColumn> {
-    match std::str::from_utf8(field).ok()? {
+    let name = std::str::from_utf8(field).ok()?.trim();
+    // As SQL folds names: a header in capitals names the same columns.
+    let folded = name.to_lowercase();
+    match folded.as_str() {
         "_valid_from" => Some(CopyColumn::ValidFrom),
         "_valid_to" => Some(CopyColumn::ValidTo),
-        name => table.column_idx(name).map(CopyColumn::Data),
+        folded => table.column_idx(name).or_else(|| table.column_idx(folded)).map(CopyColumn::Data),
     }
 }
 

@@ -24,7 +24,12 @@ use spectradb_kernel::{
     time::{Commit, Micros},
     ty::LaneKind,
 };
-use spectradb_store::{Snapshot, error::StoreError, fact::Write, scan::ScanSpec};
+use spectradb_store::{
+    Snapshot,
+    error::StoreError,
+    fact::Write,
+    scan::{ScanSpec, SystemScope},
+};
 use std::sync::Arc;
 
 /// One transaction.
@@ -68,12 +73,26 @@ impl TxnView {
     pub(crate) fn now(&self) -> Micros {
         self.now
     }
+
+    /// A point of system time before a table was made is an error, not an empty answer. After the newest commit there is
+    /// none: a table made since then is there, and empty.
+    fn check_existed(&self, spec: &ScanSpec) -> Result<(), StoreError> {
+        let SystemScope::AsOf(commit) = spec.system else { return Ok(()) };
+        if commit >= self.snapshot.commit() || self.snapshot.catalog_at(commit)?.by_id(spec.table).is_some() {
+            return Ok(());
+        }
+        let name = self.snapshot.catalog().by_id(spec.table).map(|table| table.name.clone());
+        Err(StoreError::NotYetCreated { table: name.unwrap_or_else(|| spec.table.to_string()), commit })
+    }
 }
 
 impl TableReader for TxnView {
     fn scan(&self, spec: ScanSpec, reads: Reads) -> Result<TableScan, StoreError> {
         let changes = match reads {
-            Reads::Committed => None,
+            Reads::Committed => {
+                self.check_existed(&spec)?;
+                None
+            }
             Reads::WithOwnWrites => self.changes.get(&spec.table),
         };
         let Some(changes) = changes else {

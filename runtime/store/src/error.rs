@@ -84,6 +84,14 @@ pub enum StoreError {
         /// The number.
         table: TableId,
     },
+    /// A read names a commit at which the table was not there yet.
+    #[error("table \"{table}\" does not exist as of commit {commit}")]
+    NotYetCreated {
+        /// The table's present name.
+        table: String,
+        /// The commit.
+        commit: Commit,
+    },
     /// The database is closed.
     #[error("the database is closed")]
     Closed,

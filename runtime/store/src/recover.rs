@@ -93,6 +93,7 @@ pub(crate) fn recover(
         }
     }
     let end = *scan.end();
+    check_segments(&**disk, &generations, &identity, &end)?;
 
     // From here on the disk is written.
     let segment = match first {
@@ -201,6 +202,41 @@ fn check_known_link(state: &ManifestState, found: &Found) -> Result<()> {
             offset: found.end.offset,
             what: "the log is not the one that the manifest knows".to_owned(),
         });
+    }
+    Ok(())
+}
+
+/// Is every log segment up to the end there with its first frame, of this database, and the last one as long as the log?
+///
+/// Replay reads from the checkpoint on; what lies before it is not read when a database is opened, but a segment that was
+/// cut to nothing or put in another's place must not pass.
+fn check_segments(disk: &dyn Disk, generations: &[u64], identity: &Identity, end: &LogEnd) -> Result<()> {
+    for generation in generations.iter().copied().filter(|generation| *generation <= end.generation) {
+        let name = segment_name(generation);
+        let corrupt =
+            |offset: u64, what: &str| StoreError::Corrupt { file: name.clone(), offset, what: what.to_owned() };
+        let file = disk.open(&name)?;
+        let len = file.len()?;
+        if generation == end.generation {
+            if len < end.offset {
+                return Err(corrupt(len, "the file ends before the log does"));
+            }
+            if end.offset == 0 {
+                continue;
+            }
+        }
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        if len < bytes.len() as u64 {
+            return Err(corrupt(len, "the file ends before its first frame"));
+        }
+        file.read_at(&mut bytes, 0)?;
+        match FrameHeader::read(&bytes) {
+            None => return Err(corrupt(0, "the first frame is not whole")),
+            Some(header) if header.is_foreign(identity) => {
+                return Err(corrupt(0, "the file is another database's"));
+            }
+            Some(_) => {}
+        }
     }
     Ok(())
 }

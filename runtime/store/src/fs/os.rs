@@ -122,7 +122,7 @@ impl Disk for OsDisk {
         let lock = self.file(name, "lock", &options)?;
         match lock.file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: lock.holder() }),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: lock.settled_holder() }),
             Err(TryLockError::Error(source)) => return Err(refused("lock", name, source)),
         }
         let holder = format!("{}\n", std::process::id());
@@ -133,14 +133,28 @@ impl Disk for OsDisk {
 }
 
 impl OsFile {
+    /// Who holds the lock. A holder that has just got it may not have written its number yet: it is given a moment.
+    fn settled_holder(&self) -> String {
+        let patience = std::time::Duration::from_millis(5);
+        (0..20)
+            .find_map(|_| {
+                let holder = self.holder();
+                if holder.is_none() {
+                    std::thread::sleep(patience);
+                }
+                holder
+            })
+            .unwrap_or_else(|| "another process".to_owned())
+    }
+
     /// Who holds the lock, as the file says.
-    fn holder(&self) -> String {
+    fn holder(&self) -> Option<String> {
         let mut text = vec![0; self.len().map_or(0, |len| len.min(32) as usize)];
         let read = self.read_at(&mut text, 0);
         let pid = String::from_utf8_lossy(&text).trim().parse::<u32>();
         match (read, pid) {
-            (Ok(()), Ok(pid)) => format!("process {pid}"),
-            _ => "another process".to_owned(),
+            (Ok(()), Ok(pid)) => Some(format!("process {pid}")),
+            _ => None,
         }
     }
 }
