@@ -293,7 +293,7 @@ impl<'p> Body<'p> {
                     let fault = self.name("f");
                     out.extend(quote! {
                         let #fault = if #counted { #called } else { #v1::Fault::Ok };
-                        faults.raise(#fault, #counted, || #report);
+                        #v1::Faults::raise(faults, #fault, #counted, || #report);
                     });
                 }
                 Shape::Partial => {
@@ -317,7 +317,7 @@ impl<'p> Body<'p> {
                 let fault = self.name("f");
                 out.extend(quote! {
                     let (#value, #fault) = #path(#(#values),*);
-                    faults.raise(#fault, #counted, || #report);
+                    #v1::Faults::raise(faults, #fault, #counted, || #report);
                 });
                 Datum { value: quote!(#value), has }
             }

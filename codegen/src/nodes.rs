@@ -441,8 +441,7 @@ impl Printer<'_> {
         let mut specs = Vec::new();
         for call in calls {
             let partition = columns(&call.partition.iter().collect::<Vec<_>>(), &mut input);
-            let partition = partition.iter().map(|(idx, _)| Literal::usize_unsuffixed(*idx));
-            let partition = quote!(::std::vec![#(#partition),*]);
+            let partition = self.given(partition);
             let order = self.sort_columns(&call.order, &mut input);
             let mut column = |expr: &Expr| columns(&[expr], &mut input)[0];
             let function = match &call.function {
