@@ -109,7 +109,8 @@ impl SumInteger {
     /// Adds a value that counts.
     #[inline(always)]
     pub fn add(&mut self, value: i64, counts: bool) {
-        let value = if counts { value } else { 0 };
+        // A mask, not a choice: the compiler must not make a branch of it that the data decides.
+        let value = value & -i64::from(counts);
         self.low += value as u64 & 0xffff_ffff;
         self.high += value >> 32;
         self.count += u64::from(counts);
@@ -169,7 +170,9 @@ impl SumReal {
     /// Adds a value that counts.
     #[inline(always)]
     pub fn add(&mut self, value: f64, counts: bool) {
-        let value = if counts { value } else { -0.0 };
+        // A mask, not a choice: the compiler must not make a branch of it that the data decides.
+        let mask = u64::from(counts).wrapping_neg();
+        let value = f64::from_bits((value.to_bits() & mask) | ((-0.0f64).to_bits() & !mask));
         self.sum += value;
         self.count += u64::from(counts);
         self.all_finite &= value.is_finite();
