@@ -357,3 +357,13 @@ fn deep_statements_run_on_a_small_stack() {
     let said = Said::from(child.wait_with_output().unwrap());
     assert_eq!(said, fine(&"1\r\n".repeat(statements.len())));
 }
+
+#[test]
+fn ten_megabytes_in_one_insert() {
+    let rows: Vec<String> = (0..10_000).map(|id| format!("({id}, '{}')", "it''s long; ".repeat(85))).collect();
+    let insert =
+        format!("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT);\nINSERT INTO t VALUES {};\n", rows.join(",\n"));
+    assert!(insert.len() > 10_000_000);
+    let query = "SELECT count(*), sum(length(b)) FROM t;";
+    assert_eq!(piped(&["--mode", "csv", "--no-header"], (insert + query).as_bytes()), fine("10000,9350000\r\n"));
+}
