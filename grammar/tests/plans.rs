@@ -58,7 +58,7 @@ fn expressions() {
             "SELECT upper(name), lower(name), length(name), substr(name, 1, 2), trim(name), replace(name, 'a', 'b') FROM accounts",
             "SELECT CAST('12' AS INTEGER), '12'::numeric(5,2), '2020-01-01'::date, 1::text, 1.5::integer, DATE '2020-01-01', TIMESTAMP '2020-01-01 10:00:00', 'true'::bool, balance::numeric, id::varchar(2) FROM accounts",
             "SELECT balance IS NULL, (id > 1) IS TRUE, id IS DISTINCT FROM 2.5, NULL IS NULL, NOT (id = 1) FROM accounts",
-            "SELECT -9223372036854775808, 9223372036854775808, 0.000001, 123456789012345678901234567890123456789012345.5",
+            "SELECT -9223372036854775808, 9223372036854775808, 0.000001, 1234567890123456789012345678901234567890.5e5",
             "SELECT price FROM prices WHERE shop = 1 AND item IN ('x', 'y', 'x')",
             "SELECT price FROM prices WHERE shop = 1 AND item > 'a' AND item <= 'k' AND price < 5",
             "SELECT price FROM prices WHERE shop IN (1, 2) AND item = 'x' LIMIT 1",

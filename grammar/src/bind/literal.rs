@@ -31,7 +31,14 @@ pub(super) fn number(text: &str, span: Span) -> Result<Expr, Diag> {
     if let Some(decimal) = decimal(text) {
         return Ok(Expr::constant(Value::Numeric(decimal), type_of(decimal), span));
     }
+    // An exact number never becomes a REAL unasked: that would lose digits in silence.
+    let is_exact = !text.contains(['e', 'E']);
     match text.parse::<f64>() {
+        Ok(_) if is_exact => {
+            let message = format!("the number {} has more digits than a numeric holds", shortened(text));
+            Err(Diag::new(code::OUT_OF_RANGE, message, span)
+                .help("a numeric holds 38 digits; written with an exponent the number is a real"))
+        }
         Ok(real) if real.is_finite() => Ok(Expr::constant(Value::Real(real), Type::Real, span)),
         Ok(_) => Err(Diag::new(code::OUT_OF_RANGE, format!("the number {} is out of range", shortened(text)), span)),
         Err(_) => Err(Diag::new(code::SYNTAX, format!("{} is not a number", shortened(text)), span)),
