@@ -6,8 +6,6 @@
 //! A change in a number means: get, the lookup path and the reading of a row; load, turning structs into columns, and the
 //! memtable; the scans, the generated loop or the reading of blocks (the interpreter's scan in `engine` reads the same).
 
-#![expect(missing_docs, reason = "criterion's macros make items without docs")]
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use spectradb::{Config, Database, Durability, Table, spectra_sql};
 use std::{hint::black_box, time::Duration};
