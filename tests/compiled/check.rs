@@ -20,7 +20,7 @@ pub(crate) fn rows<R: Debug>(rows: Result<spectradb::TypedRows<R>>) -> Result<Ve
 }
 
 pub(crate) fn at_most_one<R: Debug>(row: Result<Option<R>>) -> Result<Vec<String>> {
-    Ok(row?.iter().map(|row| format!("{row:?}")).collect())
+    row?.map_or(Ok(Vec::new()), |row| one(Ok(row)))
 }
 
 pub(crate) fn one<R: Debug>(row: Result<R>) -> Result<Vec<String>> {
