@@ -215,6 +215,11 @@ fn implementation(ident: &Ident, table: &TableSchema, fields: &[TableField], kra
             const COLUMNS: &'static [#v1::ColumnShape] = #shape;
             const KEY: &'static [usize] = &[#(#key),*];
 
+            fn checked() -> &'static #v1::Checked {
+                static CHECKED: #v1::Checked = #v1::Checked::new();
+                &CHECKED
+            }
+
             fn key_values(key: Self::Key<'_>) -> ::std::vec::Vec<#v1::Value> {
                 ::std::vec![#(#v1::Value::from(#key_values)),*]
             }

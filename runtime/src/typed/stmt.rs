@@ -72,7 +72,7 @@ impl Checked {
     }
 
     /// The numbers of the tables, compared if this catalogue was not seen last.
-    fn tables(&self, shapes: &'static [TableShape], catalog: &Arc<Catalog>) -> Result<Vec<TableId>> {
+    pub(super) fn tables(&self, shapes: &[TableShape], catalog: &Arc<Catalog>) -> Result<Vec<TableId>> {
         {
             // The weak pointer keeps the address from being used again, so equal addresses are one catalogue.
             let seen = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -8,7 +8,7 @@
 use super::{
     cursor::TypedRows,
     shape::{ColumnShape, TableShape},
-    stmt::{Cx, View},
+    stmt::{Checked, Cx, View},
 };
 use crate::{
     Database, Session,
@@ -67,6 +67,9 @@ pub trait Table: Sized {
     /// Positions of the key's columns.
     const KEY: &'static [usize];
 
+    /// Where it is noted that the table was compared with the database's.
+    #[doc(hidden)]
+    fn checked() -> &'static Checked;
     /// The key's values.
     fn key_values(key: Self::Key<'_>) -> Vec<Value>;
     /// Rows as columns.
@@ -256,8 +259,7 @@ impl Session {
     /// As [`Session::get`]; 22023 for a point in the future.
     pub fn get_at<T: Table>(&self, key: T::Key<'_>, at: At) -> Result<Option<T>> {
         let View { txn: view, .. } = view_of(self)?;
-        let table = shape::<T>().find(view.snapshot().catalog())?;
-        let tables = [table.id];
+        let tables = T::checked().tables(&[shape::<T>()], view.snapshot().catalog())?;
         let cx = Cx::new(&view, &tables);
         let opened = || {
             let types: Vec<Type> = T::KEY.iter().map(|idx| T::COLUMNS[*idx].ty).collect();
