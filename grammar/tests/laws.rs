@@ -201,7 +201,11 @@ proptest! {
     #[test]
     fn spans_cover_whole_tokens(expr in expr(), before in prop::sample::select(vec!["", " ", "/* é */\n", "-- x\n  "])) {
         let sql = format!("{before}SELECT {expr} AS x , {expr} FROM t WHERE {expr}  AS OF 1 ; ");
-        let parsed = statement(&sql).unwrap();
+        // Comparisons without parentheses between them are refused, as in PostgreSQL; pieces may come to stand like that.
+        let parsed = match statement(&sql) {
+            Err(diag) if diag.message == "comparisons cannot be chained" => return Ok(()),
+            parsed => parsed.unwrap(),
+        };
         let bounds: Vec<_> = tokens(&sql).filter(|token| token.kind != TokenKind::Comment).collect();
         for (start, end) in spans(&format!("{parsed:?}")) {
             prop_assert!(bounds.iter().any(|token| token.start == start), "{} of {}", start, sql);
