@@ -114,3 +114,355 @@ mod compiled_random {
         check.finish();
     }
 }
+
+mod slt_documents_fields {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_documents_fields_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/documents/fields.slt");
+        check.statement(r####"CREATE TABLE d (pk TEXT PRIMARY KEY)"####);
+        check.statement(r####"INSERT INTO d (pk, doc) VALUES ('a', '{"n":1,"s":"x","deep":{"b":true,"list":[1,2]},"nothing":null}'), ('b', '{"n":2.5,"s":"y"}'), ('c', '{"n":"3"}')"####);
+        check.query(r####"SELECT pk, doc.s FROM d ORDER BY pk"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT pk, doc.s FROM d ORDER BY pk"####)));
+        check.query(r####"SELECT pk FROM d WHERE doc.n > 1 ORDER BY pk"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT pk FROM d WHERE doc.n > 1 ORDER BY pk"####)));
+        check.query(r####"SELECT pk FROM d WHERE doc.s = 'x'"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT pk FROM d WHERE doc.s = 'x'"####)));
+        check.query(r####"SELECT pk FROM d WHERE d.doc.deep.b = true"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT pk FROM d WHERE d.doc.deep.b = true"####)));
+        check.query(r####"SELECT doc.deep FROM d WHERE pk = 'a'"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT doc.deep FROM d WHERE pk = 'a'"####)));
+        check.query(r####"SELECT count(*) FROM d WHERE doc.missing IS NULL"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM d WHERE doc.missing IS NULL"####)));
+        check.query(r####"SELECT doc.s, count(*) FROM d GROUP BY doc.s ORDER BY doc.s"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT doc.s, count(*) FROM d GROUP BY doc.s ORDER BY doc.s"####)));
+        check.statement(r####"INSERT INTO d (pk, doc) VALUES ('e', '{"n":')"####);
+        check.finish();
+    }
+}
+
+mod slt_functions_dates {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_functions_dates_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/functions/dates.slt");
+        check.query(r####"SELECT extract(year FROM DATE '2024-02-29'), extract(month FROM DATE '2024-02-29'), extract(day FROM DATE '2024-02-29'), extract(hour FROM TIMESTAMP '2024-02-29 13:45:00')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT extract(year FROM DATE '2024-02-29'), extract(month FROM DATE '2024-02-29'), extract(day FROM DATE '2024-02-29'), extract(hour FROM TIMESTAMP '2024-02-29 13:45:00')"####)));
+        check.query(r####"SELECT date_trunc('month', TIMESTAMP '2024-02-29 13:45:00') = TIMESTAMP '2024-02-01 00:00:00'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT date_trunc('month', TIMESTAMP '2024-02-29 13:45:00') = TIMESTAMP '2024-02-01 00:00:00'"####)));
+        check.query(r####"SELECT date_trunc('hour', TIMESTAMP '2024-02-29 13:45:00') = TIMESTAMP '2024-02-29 13:00:00'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT date_trunc('hour', TIMESTAMP '2024-02-29 13:45:00') = TIMESTAMP '2024-02-29 13:00:00'"####)));
+        check.query(r####"SELECT CAST(TIMESTAMP '2024-02-29 13:45:00' AS DATE)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(TIMESTAMP '2024-02-29 13:45:00' AS DATE)"####)));
+        check.query(r####"SELECT CAST('1999-01-04' AS DATE)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST('1999-01-04' AS DATE)"####)));
+        check.statement(r####"SELECT CAST('2023-02-29' AS DATE)"####);
+        check.statement(r####"SELECT CAST('soon' AS DATE)"####);
+        check.query(r####"SELECT DATE '2024-03-01' > DATE '2024-02-29', DATE '2024-01-01' < TIMESTAMP '2024-01-01 00:00:01'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT DATE '2024-03-01' > DATE '2024-02-29', DATE '2024-01-01' < TIMESTAMP '2024-01-01 00:00:01'"####)));
+        check.query(r####"SELECT now() = now()"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT now() = now()"####)));
+        check.finish();
+    }
+}
+
+mod slt_functions_nulls {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_functions_nulls_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_functions_nulls_1.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/functions/nulls.slt");
+        check.query(r####"SELECT coalesce(NULL, NULL, 3), coalesce(1, 2), coalesce(NULL, 5)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT coalesce(NULL, NULL, 3), coalesce(1, 2), coalesce(NULL, 5)"####)));
+        check.query(r####"SELECT nullif(1, 1), nullif(1, 2)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT nullif(1, 1), nullif(1, 2)"####)));
+        check.query(r####"SELECT NULL = NULL, NULL IS NULL, 1 IS NOT NULL, NULL <> 1"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT NULL = NULL, NULL IS NULL, 1 IS NOT NULL, NULL <> 1"####)));
+        check.query(r####"SELECT (NULL = 1) AND false, (NULL = 1) OR true, (NULL = 1) AND true, NOT (NULL = 1)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT (NULL = 1) AND false, (NULL = 1) OR true, (NULL = 1) AND true, NOT (NULL = 1)"####)));
+        check.query(r####"SELECT upper(NULL), abs(NULL + 1)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT upper(NULL), abs(NULL + 1)"####)));
+        check.query(r####"SELECT 1 IN (1, NULL), 2 IN (1, NULL), 2 NOT IN (1, NULL)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 1 IN (1, NULL), 2 IN (1, NULL), 2 NOT IN (1, NULL)"####)));
+        check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)"####);
+        check.statement(r####"INSERT INTO t VALUES (1, 10), (2, NULL), (3, 30)"####);
+        check.query(r####"SELECT id FROM t WHERE a > 5 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT id FROM t WHERE a > 5 ORDER BY id"####)));
+        check.query(r####"SELECT id FROM t WHERE NOT (a > 15) ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT id FROM t WHERE NOT (a > 15) ORDER BY id"####)));
+        check.query(r####"SELECT count(*), count(a) FROM t"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*), count(a) FROM t"####)));
+        check.query(r####"SELECT a FROM t ORDER BY a"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT a FROM t ORDER BY a"####)));
+        check.query(r####"SELECT a FROM t ORDER BY a DESC"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT a FROM t ORDER BY a DESC"####)));
+        check.query(r####"SELECT a FROM t ORDER BY a NULLS FIRST"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT a FROM t ORDER BY a NULLS FIRST"####)));
+        check.query(r####"SELECT a FROM t ORDER BY a DESC NULLS LAST"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT a FROM t ORDER BY a DESC NULLS LAST"####)));
+        check.finish();
+    }
+}
+
+mod slt_functions_numbers {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_functions_numbers_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/functions/numbers.slt");
+        check.query(r####"SELECT abs(-7), abs(-2.5), abs(CAST(-2.5 AS NUMERIC(5,2)))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT abs(-7), abs(-2.5), abs(CAST(-2.5 AS NUMERIC(5,2)))"####)));
+        check.query(r####"SELECT round(CAST(2.345 AS NUMERIC(10,3)), 2)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT round(CAST(2.345 AS NUMERIC(10,3)), 2)"####)));
+        check.query(r####"SELECT round(CAST(-2.345 AS NUMERIC(10,3)), 2)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT round(CAST(-2.345 AS NUMERIC(10,3)), 2)"####)));
+        check.query(r####"SELECT CAST(round(CAST(2.5 AS NUMERIC(10,3))) AS INTEGER)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(round(CAST(2.5 AS NUMERIC(10,3))) AS INTEGER)"####)));
+        check.query(r####"SELECT CAST(floor(-1.5) AS INTEGER), CAST(ceil(-1.5) AS INTEGER)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(floor(-1.5) AS INTEGER), CAST(ceil(-1.5) AS INTEGER)"####)));
+        check.query(r####"SELECT CAST(floor(CAST(1.5 AS REAL)) AS INTEGER), CAST(ceil(CAST(1.5 AS REAL)) AS INTEGER)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(floor(CAST(1.5 AS REAL)) AS INTEGER), CAST(ceil(CAST(1.5 AS REAL)) AS INTEGER)"####)));
+        check.query(r####"SELECT 7 / 2, -7 / 2, 7 % 3"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 7 / 2, -7 / 2, 7 % 3"####)));
+        check.statement(r####"SELECT 1 / 0"####);
+        check.statement(r####"SELECT 9223372036854775807 + 1"####);
+        check.statement(r####"SELECT abs(-9223372036854775807 - 1)"####);
+        check.query(r####"SELECT 2 + 3 * 4 - 10 / 5"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 2 + 3 * 4 - 10 / 5"####)));
+        check.query(r####"SELECT (2 + 3) * 4"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT (2 + 3) * 4"####)));
+        check.query(r####"SELECT - - 3"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT - - 3"####)));
+        check.finish();
+    }
+}
+
+mod slt_functions_text {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_functions_text_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/functions/text.slt");
+        check.query(r####"SELECT upper('straße'), lower('ÄÖÜ')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT upper('straße'), lower('ÄÖÜ')"####)));
+        check.query(r####"SELECT length(''), length('abc'), length('żółw')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT length(''), length('abc'), length('żółw')"####)));
+        check.query(r####"SELECT substr('bitemporal', 3)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT substr('bitemporal', 3)"####)));
+        check.query(r####"SELECT substr('bitemporal', 3, 5)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT substr('bitemporal', 3, 5)"####)));
+        check.query(r####"SELECT substr('żółw', 2, 2)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT substr('żółw', 2, 2)"####)));
+        check.query(r####"SELECT substr('abc', -1, 3)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT substr('abc', -1, 3)"####)));
+        check.query(r####"SELECT '[' || trim('  a b  ') || ']'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT '[' || trim('  a b  ') || ']'"####)));
+        check.query(r####"SELECT replace('a-b-c', '-', '+')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT replace('a-b-c', '-', '+')"####)));
+        check.query(r####"SELECT concat('a', 1, NULL, 'b')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT concat('a', 1, NULL, 'b')"####)));
+        check.query(r####"SELECT 'a' || NULL"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'a' || NULL"####)));
+        check.query(r####"SELECT 'commit ' || 7"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'commit ' || 7"####)));
+        check.query(r####"SELECT 'spectra' LIKE 's%a', 'spectra' LIKE 'sp_ctra', 'spectra' LIKE 'SP%', '50%' LIKE '50\%'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'spectra' LIKE 's%a', 'spectra' LIKE 'sp_ctra', 'spectra' LIKE 'SP%', '50%' LIKE '50\%'"####)));
+        check.query(r####"SELECT 'a' NOT LIKE 'b%'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'a' NOT LIKE 'b%'"####)));
+        check.query(r####"SELECT 'it''s'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'it''s'"####)));
+        check.finish();
+    }
+}
+
+mod slt_groups_aggregates {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_groups_aggregates_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/groups/aggregates.slt");
+        check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, kind TEXT, n INTEGER, price NUMERIC(10,2))"####);
+        check.query(r####"SELECT count(*), count(n), sum(n), min(n) FROM t"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), count(n), sum(n), min(n) FROM t"####)));
+        check.query(r####"SELECT kind, count(*) FROM t GROUP BY kind"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT kind, count(*) FROM t GROUP BY kind"####)));
+        check.statement(r####"INSERT INTO t VALUES (1, 'a', 1, 0.10), (2, 'a', 2, 0.20), (3, 'b', 2, 99999999.99), (4, 'b', NULL, 0.01), (5, NULL, 7, NULL)"####);
+        check.query(r####"SELECT kind, count(*), count(n), sum(n), sum(price) FROM t GROUP BY kind ORDER BY kind"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT kind, count(*), count(n), sum(n), sum(price) FROM t GROUP BY kind ORDER BY kind"####)));
+        check.query(r####"SELECT min(n), max(n), max(kind) FROM t"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT min(n), max(n), max(kind) FROM t"####)));
+        check.query(r####"SELECT count(DISTINCT n), count(DISTINCT kind) FROM t"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(DISTINCT n), count(DISTINCT kind) FROM t"####)));
+        check.query(r####"SELECT kind, sum(n) FROM t GROUP BY kind HAVING sum(n) > 2 ORDER BY 2"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT kind, sum(n) FROM t GROUP BY kind HAVING sum(n) > 2 ORDER BY 2"####)));
+        check.query(r####"SELECT n % 2, count(*) FROM t WHERE n IS NOT NULL GROUP BY n % 2 ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT n % 2, count(*) FROM t WHERE n IS NOT NULL GROUP BY n % 2 ORDER BY 1"####)));
+        check.query(r####"SELECT n * 2 + 1, count(*) FROM t GROUP BY n ORDER BY n"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT n * 2 + 1, count(*) FROM t GROUP BY n ORDER BY n"####)));
+        check.query(r####"SELECT avg(n) = 3 FROM t"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT avg(n) = 3 FROM t"####)));
+        check.query(r####"SELECT sum(n) FROM t HAVING count(*) > 100"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT sum(n) FROM t HAVING count(*) > 100"####)));
+        check.statement(r####"SELECT kind, n FROM t GROUP BY kind"####);
+        check.statement(r####"SELECT id FROM t WHERE sum(n) > 1"####);
+        check.query(r####"SELECT bool_and(n > 0), every(n > 1), bool_or(n > 5) FROM t"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT bool_and(n > 0), every(n > 1), bool_or(n > 5) FROM t"####)));
+        check.finish();
+    }
+}
+
+mod slt_joins_kinds {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_joins_kinds_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/joins/kinds.slt");
+        check.statement(r####"CREATE TABLE l (id INTEGER PRIMARY KEY, k INTEGER)"####);
+        check.statement(r####"CREATE TABLE r (id INTEGER PRIMARY KEY, k INTEGER, name TEXT)"####);
+        check.statement(r####"INSERT INTO l VALUES (1, 10), (2, 20), (3, 30), (4, NULL)"####);
+        check.statement(r####"INSERT INTO r VALUES (1, 10, 'ten'), (2, 10, 'dix'), (3, 40, 'forty'), (4, NULL, 'null')"####);
+        check.query(r####"SELECT l.id, r.name FROM l JOIN r ON l.k = r.k ORDER BY l.id, r.name"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT l.id, r.name FROM l JOIN r ON l.k = r.k ORDER BY l.id, r.name"####)));
+        check.query(r####"SELECT l.id, r.name FROM l LEFT JOIN r ON l.k = r.k ORDER BY l.id, r.name"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT l.id, r.name FROM l LEFT JOIN r ON l.k = r.k ORDER BY l.id, r.name"####)));
+        check.query(r####"SELECT l.id, r.name FROM l RIGHT JOIN r ON l.k = r.k ORDER BY r.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT l.id, r.name FROM l RIGHT JOIN r ON l.k = r.k ORDER BY r.id"####)));
+        check.query(r####"SELECT l.id, r.name FROM l FULL JOIN r ON l.k = r.k ORDER BY l.id NULLS LAST, r.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT l.id, r.name FROM l FULL JOIN r ON l.k = r.k ORDER BY l.id NULLS LAST, r.id"####)));
+        check.query(r####"SELECT count(*) FROM l CROSS JOIN r"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM l CROSS JOIN r"####)));
+        check.query(r####"SELECT count(*) FROM l, r WHERE l.k = r.k"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM l, r WHERE l.k = r.k"####)));
+        check.query(r####"SELECT l.id, r.id FROM l JOIN r ON l.k < r.k ORDER BY l.id, r.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT l.id, r.id FROM l JOIN r ON l.k < r.k ORDER BY l.id, r.id"####)));
+        check.query(r####"SELECT l.id, r.name FROM l LEFT JOIN r ON l.k = r.k AND r.name = 'ten' AND l.id < 3 ORDER BY l.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT l.id, r.name FROM l LEFT JOIN r ON l.k = r.k AND r.name = 'ten' AND l.id < 3 ORDER BY l.id"####)));
+        check.query(r####"SELECT l.id, r.name FROM l LEFT JOIN r ON l.k = r.k WHERE r.name = 'ten'"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT l.id, r.name FROM l LEFT JOIN r ON l.k = r.k WHERE r.name = 'ten'"####)));
+        check.query(r####"SELECT a.id FROM l a JOIN l b ON a.id = b.id + 1 ORDER BY a.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.id FROM l a JOIN l b ON a.id = b.id + 1 ORDER BY a.id"####)));
+        check.query(r####"SELECT a.id, b.id, r.name FROM l a JOIN l b ON a.id = b.id JOIN r ON r.k = b.k ORDER BY r.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.id, b.id, r.name FROM l a JOIN l b ON a.id = b.id JOIN r ON r.k = b.k ORDER BY r.id"####)));
+        check.statement(r####"SELECT id FROM l JOIN r ON l.k = r.k"####);
+        check.finish();
+    }
+}
+
+mod slt_select_clauses {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_select_clauses_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/select/clauses.slt");
+        check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, kind TEXT, n INTEGER)"####);
+        check.statement(r####"INSERT INTO t VALUES (1, 'b', 30), (2, 'a', 20), (3, 'b', 10), (4, 'c', 20), (5, 'a', NULL)"####);
+        check.query(r####"SELECT id, kind FROM t WHERE n = 20 OR kind = 'b' ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, kind FROM t WHERE n = 20 OR kind = 'b' ORDER BY id"####)));
+        check.query(r####"SELECT id FROM t WHERE n BETWEEN 10 AND 20 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE n BETWEEN 10 AND 20 ORDER BY id"####)));
+        check.query(r####"SELECT id FROM t WHERE n NOT BETWEEN 15 AND 25 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE n NOT BETWEEN 15 AND 25 ORDER BY id"####)));
+        check.query(r####"SELECT id FROM t WHERE kind IN ('a', 'c') AND id NOT IN (5) ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE kind IN ('a', 'c') AND id NOT IN (5) ORDER BY id"####)));
+        check.query(r####"SELECT DISTINCT kind FROM t ORDER BY kind"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT DISTINCT kind FROM t ORDER BY kind"####)));
+        check.query(r####"SELECT kind, id FROM t ORDER BY 1, 2 DESC"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT kind, id FROM t ORDER BY 1, 2 DESC"####)));
+        check.query(r####"SELECT id FROM t ORDER BY n * -1 NULLS FIRST, id LIMIT 3"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t ORDER BY n * -1 NULLS FIRST, id LIMIT 3"####)));
+        check.query(r####"SELECT id FROM t ORDER BY id LIMIT 2 OFFSET 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t ORDER BY id LIMIT 2 OFFSET 1"####)));
+        check.query(r####"SELECT id FROM t ORDER BY id OFFSET 4"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t ORDER BY id OFFSET 4"####)));
+        check.query(r####"SELECT id FROM t LIMIT 0"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t LIMIT 0"####)));
+        check.query(r####"SELECT id, CASE WHEN n >= 30 THEN 'high' WHEN n >= 20 THEN 'middle' ELSE 'low' END AS grade FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, CASE WHEN n >= 30 THEN 'high' WHEN n >= 20 THEN 'middle' ELSE 'low' END AS grade FROM t ORDER BY id"####)));
+        check.query(r####"SELECT id, CASE kind WHEN 'a' THEN 'first' WHEN 'b' THEN 'second' END FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, CASE kind WHEN 'a' THEN 'first' WHEN 'b' THEN 'second' END FROM t ORDER BY id"####)));
+        check.query(r####"SELECT CASE WHEN n IS NULL THEN 0 ELSE 100 / n END FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT CASE WHEN n IS NULL THEN 0 ELSE 100 / n END FROM t ORDER BY id"####)));
+        check.query(r####"SELECT id FROM t WHERE n <> 0 AND 60 / n = 3 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE n <> 0 AND 60 / n = 3 ORDER BY id"####)));
+        check.query(r####"SELECT ID AS "Number One" FROM T WHERE Id = 1"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT ID AS "Number One" FROM T WHERE Id = 1"####)));
+        check.query(r####"SELECT true OR false AND false"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT true OR false AND false"####)));
+        check.query(r####"SELECT NOT false AND false"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT NOT false AND false"####)));
+        check.query(r####"SELECT 1"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 1"####)));
+        check.finish();
+    }
+}
+
+mod slt_subqueries_all {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_subqueries_all_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/subqueries/all.slt");
+        check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)"####);
+        check.statement(r####"INSERT INTO t VALUES (1, 10), (2, 20), (3, 30), (4, NULL)"####);
+        check.query(r####"SELECT id FROM t WHERE n = (SELECT max(n) FROM t)"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE n = (SELECT max(n) FROM t)"####)));
+        check.query(r####"SELECT id FROM t WHERE n IN (SELECT n FROM t WHERE id < 3) ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE n IN (SELECT n FROM t WHERE id < 3) ORDER BY id"####)));
+        check.query(r####"SELECT id FROM t WHERE n NOT IN (SELECT n FROM t WHERE id > 2)"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE n NOT IN (SELECT n FROM t WHERE id > 2)"####)));
+        check.query(r####"SELECT count(*) FROM t WHERE EXISTS (SELECT 1 FROM t WHERE n = 20)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM t WHERE EXISTS (SELECT 1 FROM t WHERE n = 20)"####)));
+        check.query(r####"SELECT count(*) FROM t WHERE NOT EXISTS (SELECT 1 FROM t WHERE n = 21)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM t WHERE NOT EXISTS (SELECT 1 FROM t WHERE n = 21)"####)));
+        check.query(r####"SELECT (SELECT n FROM t WHERE id = 99)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT (SELECT n FROM t WHERE id = 99)"####)));
+        check.statement(r####"SELECT (SELECT n FROM t)"####);
+        check.query(r####"SELECT s.id, s.double FROM (SELECT id, n * 2 AS double FROM t) AS s WHERE s.double > 30 ORDER BY s.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT s.id, s.double FROM (SELECT id, n * 2 AS double FROM t) AS s WHERE s.double > 30 ORDER BY s.id"####)));
+        check.query(r####"WITH big AS (SELECT id, n FROM t WHERE n > 10), bigger AS (SELECT id FROM big WHERE n > 20) SELECT (SELECT count(*) FROM big), (SELECT count(*) FROM bigger)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"WITH big AS (SELECT id, n FROM t WHERE n > 10), bigger AS (SELECT id FROM big WHERE n > 20) SELECT (SELECT count(*) FROM big), (SELECT count(*) FROM bigger)"####)));
+        check.query(r####"SELECT n FROM t WHERE id < 3 UNION ALL SELECT n FROM t WHERE id < 2 ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT n FROM t WHERE id < 3 UNION ALL SELECT n FROM t WHERE id < 2 ORDER BY 1"####)));
+        check.query(r####"SELECT n FROM t WHERE id < 3 UNION SELECT n FROM t WHERE id < 2 ORDER BY n"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT n FROM t WHERE id < 3 UNION SELECT n FROM t WHERE id < 2 ORDER BY n"####)));
+        check.statement(r####"SELECT id, n FROM t UNION SELECT id FROM t"####);
+        check.finish();
+    }
+}
+
+mod slt_temporal_periods {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_temporal_periods_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_temporal_periods_1.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/temporal/periods.slt");
+        check.statement(r####"CREATE TABLE p (item TEXT PRIMARY KEY, price INTEGER)"####);
+        check.statement(r####"INSERT INTO p VALUES ('tea', 3) VALID FROM DATE '2001-01-01' TO DATE '2002-01-01'"####);
+        check.statement(r####"INSERT INTO p VALUES ('tea', 4) VALID FROM DATE '2002-01-01'"####);
+        check.statement(r####"INSERT INTO p VALUES ('cup', 9)"####);
+        check.statement(r####"INSERT INTO p VALUES ('ice', 1) VALID FROM '-infinity' TO DATE '2001-06-01'"####);
+        check.query(r####"SELECT item, price FROM p ORDER BY item"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT item, price FROM p ORDER BY item"####)));
+        check.query(r####"SELECT item, price FROM p VALID AT DATE '2001-03-01' ORDER BY item"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT item, price FROM p VALID AT DATE '2001-03-01' ORDER BY item"####)));
+        check.query(r####"SELECT item, price FROM p VALID AT DATE '2002-01-01' ORDER BY item"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT item, price FROM p VALID AT DATE '2002-01-01' ORDER BY item"####)));
+        check.query(r####"SELECT count(*) FROM p VALID AT DATE '2001-06-01'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM p VALID AT DATE '2001-06-01'"####)));
+        check.query(r####"SELECT price FROM p WHERE item = 'tea' VALID AT TIMESTAMP '2001-12-31 23:59:59.999999'"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT price FROM p WHERE item = 'tea' VALID AT TIMESTAMP '2001-12-31 23:59:59.999999'"####)));
+        check.query(r####"SELECT item, price FROM p FOR VALID_TIME ALL ORDER BY item, _valid_from"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT item, price FROM p FOR VALID_TIME ALL ORDER BY item, _valid_from"####)));
+        check.query(r####"SELECT item, price FROM p FOR VALID_TIME FROM DATE '2001-05-01' TO DATE '2002-01-01' WHERE item <> 'cup' ORDER BY item, _valid_from"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT item, price FROM p FOR VALID_TIME FROM DATE '2001-05-01' TO DATE '2002-01-01' WHERE item <> 'cup' ORDER BY item, _valid_from"####)));
+        check.query(r####"SELECT item, price FROM p FOR VALID_TIME BETWEEN DATE '2001-05-01' AND DATE '2002-01-01' WHERE item <> 'cup' ORDER BY item, _valid_from"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT item, price FROM p FOR VALID_TIME BETWEEN DATE '2001-05-01' AND DATE '2002-01-01' WHERE item <> 'cup' ORDER BY item, _valid_from"####)));
+        check.query(r####"SELECT _valid_from = DATE '2001-01-01', _valid_to = DATE '2002-01-01', _valid_from < '-infinity', _valid_to < 'infinity' FROM p FOR VALID_TIME ALL WHERE price = 3"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT _valid_from = DATE '2001-01-01', _valid_to = DATE '2002-01-01', _valid_from < '-infinity', _valid_to < 'infinity' FROM p FOR VALID_TIME ALL WHERE price = 3"####)));
+        check.query(r####"SELECT _valid_from, _valid_to FROM p WHERE item = 'cup'"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT _valid_from, _valid_to FROM p WHERE item = 'cup'"####)));
+        check.query(r####"SELECT a.price, b.price FROM p FOR VALID_TIME AS OF DATE '2001-01-01' a JOIN p b ON a.item = b.item WHERE a.item = 'tea' VALID AT DATE '2003-01-01'"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.price, b.price FROM p FOR VALID_TIME AS OF DATE '2001-01-01' a JOIN p b ON a.item = b.item WHERE a.item = 'tea' VALID AT DATE '2003-01-01'"####)));
+        check.statement(r####"CREATE TABLE sales (id INTEGER PRIMARY KEY, item TEXT, day DATE)"####);
+        check.statement(r####"INSERT INTO sales VALUES (1, 'tea', DATE '2001-07-01'), (2, 'tea', DATE '2002-07-01'), (3, 'ice', DATE '2001-07-01'), (4, 'cup', NULL)"####);
+        check.query(r####"SELECT s.id, p.price FROM sales s JOIN p FOR VALID_TIME AS OF s.day ON p.item = s.item ORDER BY s.id"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT s.id, p.price FROM sales s JOIN p FOR VALID_TIME AS OF s.day ON p.item = s.item ORDER BY s.id"####)));
+        check.query(r####"SELECT s.id, p.price FROM sales s LEFT JOIN p FOR VALID_TIME AS OF s.day ON p.item = s.item ORDER BY s.id"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT s.id, p.price FROM sales s LEFT JOIN p FOR VALID_TIME AS OF s.day ON p.item = s.item ORDER BY s.id"####)));
+        check.query(r####"SELECT s.id, p.price FROM sales s JOIN p FOR VALID_TIME ALL ON p.item = s.item AND p._valid_from <= s.day AND s.day < p._valid_to ORDER BY s.id"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT s.id, p.price FROM sales s JOIN p FOR VALID_TIME ALL ON p.item = s.item AND p._valid_from <= s.day AND s.day < p._valid_to ORDER BY s.id"####)));
+        check.statement(r####"INSERT INTO p VALUES ('tea', 5) VALID FROM DATE '2002-01-01' TO DATE '2002-01-01'"####);
+        check.statement(r####"INSERT INTO p VALUES ('tea', 5) VALID FROM DATE '2003-01-01' TO DATE '2002-01-01'"####);
+        check.finish();
+    }
+}
+
+mod slt_temporal_system_time {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_temporal_system_time_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_temporal_system_time_1.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/temporal/system_time.slt");
+        check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)"####);
+        check.query(r####"SELECT current_commit()"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT current_commit()"####)));
+        check.statement(r####"INSERT INTO t VALUES (1, 'a')"####);
+        check.statement(r####"INSERT INTO t VALUES (2, 'b')"####);
+        check.statement(r####"UPDATE t SET v = 'A' WHERE id = 1"####);
+        check.statement(r####"DELETE FROM t WHERE id = 2"####);
+        check.query(r####"SELECT id, v FROM t AS OF 1 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v FROM t AS OF 1 ORDER BY id"####)));
+        check.query(r####"SELECT id, v FROM t AS OF 2 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v FROM t AS OF 2 ORDER BY id"####)));
+        check.query(r####"SELECT id, v FROM t AS OF 3 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v FROM t AS OF 3 ORDER BY id"####)));
+        check.query(r####"SELECT id, v FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v FROM t ORDER BY id"####)));
+        check.query(r####"SELECT id, v FROM t FOR SYSTEM_TIME AS OF 2 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v FROM t FOR SYSTEM_TIME AS OF 2 ORDER BY id"####)));
+        check.query(r####"SELECT id, v FROM t AS OF current_commit() - 2 ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v FROM t AS OF current_commit() - 2 ORDER BY id"####)));
+        check.statement(r####"SELECT id FROM t AS OF 5"####);
+        check.query(r####"SELECT id, v, _commit FROM t FOR SYSTEM_TIME ALL ORDER BY id, _commit"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v, _commit FROM t FOR SYSTEM_TIME ALL ORDER BY id, _commit"####)));
+        check.query(r####"SELECT id, v FROM t FOR SYSTEM_TIME FROM 1 TO 3 ORDER BY id, v"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, v FROM t FOR SYSTEM_TIME FROM 1 TO 3 ORDER BY id, v"####)));
+        check.query(r####"SELECT old.v, new.v FROM t FOR SYSTEM_TIME AS OF 1 old JOIN t new ON old.id = new.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT old.v, new.v FROM t FOR SYSTEM_TIME AS OF 1 old JOIN t new ON old.id = new.id"####)));
+        check.query(r####"SELECT (SELECT count(*) FROM t) FROM t WHERE id = 1 AS OF 2"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT (SELECT count(*) FROM t) FROM t WHERE id = 1 AS OF 2"####)));
+        check.query(r####"SELECT v FROM t WHERE id = 1 UNION ALL SELECT v FROM t WHERE id = 2 ORDER BY 1 AS OF 2"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT v FROM t WHERE id = 1 UNION ALL SELECT v FROM t WHERE id = 2 ORDER BY 1 AS OF 2"####)));
+        check.query(r####"SELECT a._system_to = b._system_from FROM t FOR SYSTEM_TIME ALL a JOIN t FOR SYSTEM_TIME ALL b ON a.id = b.id AND a.v = 'a' AND b.v = 'A'"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a._system_to = b._system_from FROM t FOR SYSTEM_TIME ALL a JOIN t FOR SYSTEM_TIME ALL b ON a.id = b.id AND a.v = 'a' AND b.v = 'A'"####)));
+        check.query(r####"SELECT _system_to FROM t"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT _system_to FROM t"####)));
+        check.query(r####"SELECT * FROM t"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT * FROM t"####)));
+        check.statement(r####"DROP TABLE t"####);
+        check.statement(r####"SELECT v FROM t"####);
+        check.statement(r####"SELECT v FROM t AS OF 1"####);
+        check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)"####);
+        check.query(r####"SELECT count(*) FROM t"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*) FROM t"####)));
+        check.finish();
+    }
+}
+
+mod slt_types_casts {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_types_casts_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/types/casts.slt");
+        check.query(r####"SELECT CAST('42' AS INTEGER), '42'::INTEGER, 42::TEXT"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST('42' AS INTEGER), '42'::INTEGER, 42::TEXT"####)));
+        check.query(r####"SELECT CAST('12.345' AS NUMERIC(10,2))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST('12.345' AS NUMERIC(10,2))"####)));
+        check.query(r####"SELECT CAST(1 AS NUMERIC(5,2))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(1 AS NUMERIC(5,2))"####)));
+        check.query(r####"SELECT CAST('true' AS BOOLEAN), 'f'::BOOLEAN"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST('true' AS BOOLEAN), 'f'::BOOLEAN"####)));
+        check.statement(r####"SELECT CAST('12x' AS INTEGER)"####);
+        check.statement(r####"SELECT CAST(1000 AS NUMERIC(5,3))"####);
+        check.statement(r####"SELECT CAST('maybe' AS BOOLEAN)"####);
+        check.query(r####"SELECT -'3'::INTEGER * 2"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT -'3'::INTEGER * 2"####)));
+        check.query(r####"SELECT CAST(0.1 AS NUMERIC(5,2)) + CAST(0.2 AS NUMERIC(5,2)) = CAST(0.3 AS NUMERIC(5,2))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(0.1 AS NUMERIC(5,2)) + CAST(0.2 AS NUMERIC(5,2)) = CAST(0.3 AS NUMERIC(5,2))"####)));
+        check.query(r####"SELECT CAST(0.1 AS REAL) + CAST(0.2 AS REAL) = CAST(0.3 AS REAL)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(0.1 AS REAL) + CAST(0.2 AS REAL) = CAST(0.3 AS REAL)"####)));
+        check.query(r####"SELECT CAST(1.10 AS NUMERIC(6,2)) * CAST(1.10 AS NUMERIC(6,2))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(1.10 AS NUMERIC(6,2)) * CAST(1.10 AS NUMERIC(6,2))"####)));
+        check.finish();
+    }
+}
+
+mod slt_windows_ranking {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_windows_ranking_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/windows/ranking.slt");
+        check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, kind TEXT, n INTEGER)"####);
+        check.statement(r####"INSERT INTO t VALUES (1, 'a', 10), (2, 'a', 10), (3, 'a', 20), (4, 'b', 5), (5, 'b', 7)"####);
+        check.query(r####"SELECT id, row_number() OVER (PARTITION BY kind ORDER BY n, id), rank() OVER (PARTITION BY kind ORDER BY n), dense_rank() OVER (PARTITION BY kind ORDER BY n) FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, row_number() OVER (PARTITION BY kind ORDER BY n, id), rank() OVER (PARTITION BY kind ORDER BY n), dense_rank() OVER (PARTITION BY kind ORDER BY n) FROM t ORDER BY id"####)));
+        check.query(r####"SELECT id, lag(n) OVER (PARTITION BY kind ORDER BY id), lead(n) OVER (PARTITION BY kind ORDER BY id) FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, lag(n) OVER (PARTITION BY kind ORDER BY id), lead(n) OVER (PARTITION BY kind ORDER BY id) FROM t ORDER BY id"####)));
+        check.query(r####"SELECT id, lag(n, 2, -1) OVER (ORDER BY id) FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, lag(n, 2, -1) OVER (ORDER BY id) FROM t ORDER BY id"####)));
+        check.query(r####"SELECT id, row_number() OVER (ORDER BY id DESC) FROM t WHERE kind = 'a' ORDER BY id LIMIT 1"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT id, row_number() OVER (ORDER BY id DESC) FROM t WHERE kind = 'a' ORDER BY id LIMIT 1"####)));
+        check.query(r####"SELECT kind, sum(n), rank() OVER (ORDER BY sum(n) DESC) FROM t GROUP BY kind ORDER BY kind"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT kind, sum(n), rank() OVER (ORDER BY sum(n) DESC) FROM t GROUP BY kind ORDER BY kind"####)));
+        check.finish();
+    }
+}

@@ -1,0 +1,1 @@
+CREATE TABLE p (item TEXT PRIMARY KEY, price INTEGER);
