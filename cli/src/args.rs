@@ -66,7 +66,7 @@ struct Raw {
     /// Bits of bloom filter for each key.
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(0..=64))]
     bloom_bits_per_key: Option<u32>,
-    /// How many shards memtables and levels are split into.
+    /// How many shards a new database is split into; an existing one is refused if it has another number. [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     shard_count: Option<u32>,
 }
@@ -113,9 +113,7 @@ fn config(raw: &Raw) -> Config {
     if let Some(flag) = raw.bloom_bits_per_key {
         config.bloom_bits_per_key = flag;
     }
-    if let Some(flag) = raw.shard_count {
-        config.shard_count = flag;
-    }
+    config.shard_count = raw.shard_count.or(config.shard_count);
     config
 }
 
@@ -139,6 +137,6 @@ mod tests {
         let config = config(&raw.unwrap_or_else(|error| panic!("{error}")));
         assert_eq!(config.durability, Durability::EveryRecords(8));
         assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
-        assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, 4));
+        assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, Some(4)));
     }
 }

@@ -181,8 +181,25 @@ fn tuning_flags_are_taken() {
         let count = run(&[flag, text(&path), "--mode", "csv", "-c", "SELECT count(*), max(b) FROM t"]);
         assert_eq!(count, fine("count,max\r\n2000,a text of some length for row 999\r\n"), "{flag}");
     }
-    assert_eq!(run(&["--shard-count", "0"]).code, Some(2));
     assert_eq!(run(&["--memtable-max-bytes", "many"]).code, Some(2));
+}
+
+/// A database is split when it is made; later the flag may be left away, and another number is refused.
+#[test]
+fn the_number_of_shards_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let make = "CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT); INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, 'z')";
+    assert_eq!(run(&[text(&path), "--shard-count", "8", "-c", make]), fine(""));
+    let sql = "UPDATE t SET b = 'w' WHERE a = 2; SELECT a, b FROM t ORDER BY a";
+    let read = fine("a,b\r\n1,x\r\n2,w\r\n3,z\r\n");
+    assert_eq!(run(&[text(&path), "--mode", "csv", "-c", sql]), read);
+    assert_eq!(run(&[text(&path), "--mode", "csv", "--shard-count", "8", "-c", sql]), read);
+    let refused = run(&[text(&path), "--shard-count", "3", "-c", sql]);
+    let message = "error[22023]: the database has 8 shards and cannot be opened with 3";
+    assert!(refused.code == Some(1) && refused.err.starts_with(message), "{refused:?}");
+    assert_eq!(run(&["--shard-count", "0"]).code, Some(2));
+    assert_eq!(run(&["--shard-count", "4097"]).code, Some(2));
 }
 
 #[test]

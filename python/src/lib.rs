@@ -307,7 +307,7 @@ fn open(
     config.memtable_bytes_max = memtable_max_bytes.unwrap_or(config.memtable_bytes_max);
     config.sstable_block_bytes = sstable_block_bytes.unwrap_or(config.sstable_block_bytes);
     config.bloom_bits_per_key = bloom_bits_per_key.unwrap_or(config.bloom_bits_per_key);
-    config.shard_count = shard_count.unwrap_or(config.shard_count);
+    config.shard_count = shard_count.or(config.shard_count);
     let path = path.unwrap_or_else(|| PathBuf::from(":memory:"));
     let database = py.detach(|| embed::Database::open_with(path, config)).map_err(|error| raise(py, &error))?;
     let session = Session { session: Mutex::new(database.session()) };

@@ -235,6 +235,9 @@ impl From<StoreError> for Error {
             }
             StoreError::Locked { .. } => Error::new(code::LOCKED, message)
                 .with_help("close the other process, or use one Database and its sessions"),
+            StoreError::ShardCount { .. } => Error::new(code::INVALID_PARAMETER, message)
+                .with_help("leave the setting away, or copy the tables into a new database"),
+            StoreError::ShardCountRange { .. } => Error::new(code::INVALID_PARAMETER, message),
             StoreError::WritesRefused { .. } => Error::new(code::WRITES_REFUSED, message)
                 .with_help("reads still work; close and open the database again"),
             StoreError::OutcomeUnknown { .. } => Error::new(code::OUTCOME_UNKNOWN, message)

@@ -13,6 +13,9 @@ pub enum Durability {
     None,
 }
 
+/// The shards of a new database whose settings name no number: the fastest in every measurement (`perf.md`).
+pub const SHARD_COUNT_DEFAULT: u32 = 1;
+
 /// The store's settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -26,9 +29,10 @@ pub struct Config {
     pub sstable_block_bytes: usize,
     /// Bits of bloom filter for each key.
     pub bloom_bits_per_key: u32,
-    /// How many shards memtables and levels are split into. The manifest records which slots of keys belong to which; the
-    /// tree keeps all of them together so far, so that any number answers alike and costs the same.
-    pub shard_count: u32,
+    /// How many shards memtables and levels are split into, 1 to 4,096. `None` is the database's own number, and
+    /// [`SHARD_COUNT_DEFAULT`] for a new one. A database keeps the number it was made with: opening it with another is
+    /// [`crate::StoreError::ShardCount`].
+    pub shard_count: Option<u32>,
     /// A log segment file is preallocated with so many bytes.
     pub log_segment_bytes: u64,
     /// Segments in level 0 that start a compaction.
@@ -48,7 +52,7 @@ impl Default for Config {
             frozen_count_max: 2,
             sstable_block_bytes: 256 << 10,
             bloom_bits_per_key: 10,
-            shard_count: 1,
+            shard_count: None,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,
             log_keep_all: true,

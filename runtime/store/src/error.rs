@@ -55,6 +55,22 @@ pub enum StoreError {
         /// `process 4711` where the lock says, `another process` where not.
         holder: String,
     },
+    /// A database was opened with another number of shards than it was made with.
+    #[error("the database has {database} shards and cannot be opened with {asked}")]
+    ShardCount {
+        /// What it was made with.
+        database: u32,
+        /// What the settings ask for.
+        asked: u32,
+    },
+    /// The settings of a new database ask for a number of shards that there cannot be.
+    #[error("a database cannot have {asked} shards; it has 1 to {most}")]
+    ShardCountRange {
+        /// What the settings ask for.
+        asked: u32,
+        /// The most there can be.
+        most: u32,
+    },
     /// A sync failed earlier; what it should have made durable may be lost, so nothing more is written.
     #[error("writes are refused since a sync failed: {cause}")]
     WritesRefused {

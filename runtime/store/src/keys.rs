@@ -8,6 +8,7 @@
 //! Not here: the codec (`spectradb_kernel::key`).
 
 use crate::{
+    manifest::SLOT_COUNT,
     run::{Run, i64_at},
     visible::Wanted,
 };
@@ -23,6 +24,14 @@ use xxhash_rust::xxh64::xxh64;
 /// The hash of a key, in filters on disk and in the memtable's index.
 pub(crate) fn hash_of(key: &[u8]) -> u64 {
     xxh64(key, 0)
+}
+
+/// The slot of a key of this hash: one of [`SLOT_COUNT`], for ever. The hash is mixed once more, so that the keys of one
+/// slot are still spread over filters and indexes, which look at some of its bits.
+pub(crate) fn slot_of(hash: u64) -> usize {
+    // The product's highest bits depend on all bits of the hash; the factor is 2^64 divided by the golden ratio.
+    const _: () = assert!(SLOT_COUNT == 1 << 12, "twelve bits name a slot");
+    (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - 12)) as usize
 }
 
 /// A key to look for.

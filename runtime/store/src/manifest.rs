@@ -79,9 +79,8 @@ impl KnownEnd {
 }
 
 impl ManifestState {
-    /// The manifest of a database without a record.
+    /// The manifest of a database without a record. There are at most as many shards as slots.
     pub(crate) fn empty(shard_count: u32) -> ManifestState {
-        let shard_count = shard_count.clamp(1, SLOT_COUNT as u32);
         let shard = |slot: usize| u16::try_from(slot as u32 % shard_count).expect("fewer shards than slots");
         ManifestState {
             tree: TreeState::default(),

@@ -10,7 +10,7 @@
 use crate::{
     catalog::{CatalogVersion, Catalogs},
     commit::Visible,
-    config::Config,
+    config::{Config, SHARD_COUNT_DEFAULT},
     error::{Result, StoreError},
     format::{
         Identity,
@@ -20,9 +20,9 @@ use crate::{
     },
     fs::{Disk, File},
     log::{Health, LogEnd, Segment, Segments, make_segment, segment_capacity, segment_generation, segment_name},
-    manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState},
+    manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState, SLOT_COUNT},
     replay::{Found, LogScan, RecordBody},
-    tree::{Applied, Tree},
+    tree::{Applied, Shards, Tree},
 };
 use std::sync::Arc;
 
@@ -57,11 +57,17 @@ pub(crate) fn recover(
 ) -> Result<Recovered> {
     let names = disk.list()?;
     let (identity, state) = match manifest::read(&**disk)? {
-        Some((identity, state)) => (Identity { epoch: identity.epoch + 1, ..identity }, state),
+        Some((identity, state)) => {
+            let database = state.shard_count;
+            if let Some(asked) = config.shard_count.filter(|asked| *asked != database) {
+                return Err(StoreError::ShardCount { database, asked });
+            }
+            (Identity { epoch: identity.epoch + 1, ..identity }, state)
+        }
         None => {
             check_nothing_is_there(&**disk, &names)?;
             let identity = Identity { database: new_database()?, timeline: 1, epoch: 1 };
-            (identity, ManifestState::empty(config.shard_count))
+            (identity, ManifestState::empty(new_shard_count(config)?))
         }
     };
     let is_new = identity.epoch == 1;
@@ -78,7 +84,8 @@ pub(crate) fn recover(
     }
 
     let catalogs = Arc::new(read_catalogs(&**disk, &identity, &state)?);
-    let tree = Tree::open(disk.clone(), state.tree.clone(), identity, config)?;
+    let shards = Shards::new(state.shard_count, &state.slots);
+    let tree = Tree::open(disk.clone(), state.tree.clone(), shards, identity, config)?;
     let mut scan =
         LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known);
     let mut freezes = Vec::new();
@@ -107,6 +114,15 @@ pub(crate) fn recover(
     let visible =
         Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog: catalogs.newest() };
     Ok(Recovered { identity, manifest, catalogs, tree, segments, segment, end, visible, freezes, replayed })
+}
+
+/// How many shards a new database gets.
+fn new_shard_count(config: &Config) -> Result<u32> {
+    let (asked, most) = (config.shard_count.unwrap_or(SHARD_COUNT_DEFAULT), SLOT_COUNT as u32);
+    match (1..=most).contains(&asked) {
+        true => Ok(asked),
+        false => Err(StoreError::ShardCountRange { asked, most }),
+    }
 }
 
 /// A folder without a manifest is a new database unless other files say that there was one.

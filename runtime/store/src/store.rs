@@ -111,6 +111,8 @@ pub struct StoreStats {
     pub durable_record: u64,
     /// The segments of the log that are kept.
     pub log_segment_count: u64,
+    /// How many shards the database has.
+    pub shard_count: u32,
     /// Segments of facts.
     pub segment_count: usize,
     /// Bytes of all segments of facts.
@@ -153,7 +155,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`] when someone has it open; [`StoreError::Corrupt`], [`StoreError::Missing`] and
-    /// [`StoreError::FormatVersion`] when the files are not whole or not for this program; [`StoreError::Io`].
+    /// [`StoreError::FormatVersion`] when the files are not whole or not for this program; [`StoreError::ShardCount`] when
+    /// the settings name another number of shards; [`StoreError::Io`].
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, config: Config) -> Result<Store> {
         let lock = disk.lock(LOCK_NAME)?;
         let health = Arc::new(Health::default());
@@ -356,6 +359,7 @@ impl Store {
             record: visible.record,
             durable_record: self.handle.inner.log.durable(),
             log_segment_count: manifest.log_last - manifest.log_first + 1,
+            shard_count: manifest.shard_count,
             segment_count: manifest.tree.segments.len(),
             segment_bytes: manifest.tree.segments.iter().map(|segment| segment.bytes).sum(),
             notes_count: manifest.tree.notes.len(),

@@ -172,6 +172,13 @@ fn power_failures_without_synced_commits_leave_no_gap() {
     crash_at_every_sync(&Config { durability: Durability::EveryRecords(3), ..config() });
 }
 
+/// A commit that touches several shards is there whole or not at all.
+#[test]
+fn power_failures_part_no_shards_of_a_commit() {
+    crash_at_every_sync(&Config { shard_count: Some(3), ..config() });
+    crash_at_every_sync(&Config { shard_count: Some(8), ..config() });
+}
+
 fn crash_at_every_sync(config: &Config) {
     for sync in 1..=healthy(config).syncs() {
         for fault in [Fault::PowerBeforeSync(sync), Fault::PowerAfterSync(sync)] {

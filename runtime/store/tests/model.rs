@@ -209,15 +209,21 @@ fn check(store: &Store, table: &TableSchema, model: &Model, dice: &mut Dice, sto
     }
 }
 
-fn live(seed: u64, steps: usize) {
-    let config = Config { memtable_bytes_max: 6 << 10, level0_segments_max: 2, log_segment_bytes: 8 << 10, ..small() };
+fn live(seed: u64, shard_count: u32, steps: usize) {
+    let config = Config {
+        memtable_bytes_max: 6 << 10,
+        level0_segments_max: 2,
+        log_segment_bytes: 8 << 10,
+        shard_count: Some(shard_count),
+        ..small()
+    };
     let mut dice = Dice(seed);
     let mut disk = SimDisk::new(seed);
     let mut store = open(&disk, &config).expect("a new database");
     let table = store.create_table(new_table("t"), 0).expect("the name is free");
     let mut model = Model::default();
     for step in 0..steps {
-        let story = format!("seed {seed}, step {step}");
+        let story = format!("seed {seed}, {shard_count} shards, step {step}");
         let mut unknown = None;
         match dice.roll(60) {
             0 => {
@@ -278,7 +284,7 @@ fn live(seed: u64, steps: usize) {
 
 #[test]
 fn the_store_answers_as_a_list_of_facts_does() {
-    for seed in 1..=5 {
-        live(seed, 400);
+    for (seed, shard_count) in (1..=6).zip([1, 3, 8].into_iter().cycle()) {
+        live(seed, shard_count, 400);
     }
 }

@@ -125,6 +125,34 @@ fn the_catalogue_has_versions_and_never_reuses_numbers() {
     assert_eq!(names_as_of(&snapshot, &first, 1).len(), 1, "a dropped table's past stays");
 }
 
+/// Facts are where the map says that the database was made with: another map would look for them elsewhere.
+#[test]
+fn a_database_keeps_the_number_of_shards_it_was_made_with() {
+    let disk = MemDisk::new();
+    let with = |shard_count: Option<u32>| Config { shard_count, ..small() };
+    for asked in [0, 4097] {
+        let refused = open(&disk, &with(Some(asked))).map(drop);
+        assert!(matches!(refused, Err(StoreError::ShardCountRange { most: 4096, .. })), "{refused:?}");
+    }
+    let store = open(&disk, &with(Some(3))).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let rows: Vec<(i64, String)> = (0..500).map(|id| (id, format!("n{id}"))).collect();
+    let rows: Vec<(i64, &str)> = rows.iter().map(|(id, name)| (*id, name.as_str())).collect();
+    store.commit(upsert(&store.snapshot(), &table, &rows)).expect("no conflict");
+    store.flush().expect("nothing fails");
+    store.close().expect("nothing fails");
+    drop(store);
+    let refused = open(&disk, &with(Some(1))).map(drop);
+    assert!(matches!(refused, Err(StoreError::ShardCount { database: 3, asked: 1 })), "{refused:?}");
+    for same in [None, Some(3)] {
+        let store = open(&disk, &with(same)).expect("its own number");
+        assert_eq!(store.stats().shard_count, 3);
+        assert_eq!(names(&store, &table).len(), 500);
+        store.commit(upsert(&store.snapshot(), &table, &rows[..3])).expect("every key is found");
+        assert_eq!(names(&store, &table).len(), 500);
+    }
+}
+
 /// Segments of the log go once their facts are in SSTables, if the settings say so; replay then begins later.
 #[test]
 fn a_log_that_is_not_kept_is_retired_behind_the_checkpoint() {

@@ -4,6 +4,7 @@
 //! what any other cursor has. Where segments hardly overlap, spans are long and are copied lane by lane. Sinks collect
 //! spans until there is a block, and blocks until there is a segment.
 
+use super::pick::Job;
 use crate::{
     error::Result,
     keys::{encode_row, partition_point},
@@ -117,10 +118,11 @@ impl<'a> Merger<'a> {
     }
 }
 
-/// Collects facts in order into segments of about a memtable's size.
+/// Collects facts in order into segments of about the size of a shard's part of a memtable.
 pub(super) struct CurrentSink<'a> {
     tree: &'a Tree,
     shape: &'a Arc<Shape>,
+    shard: u16,
     level: u8,
     kind: SegmentKind,
     sources: Vec<&'a Run>,
@@ -131,13 +133,14 @@ pub(super) struct CurrentSink<'a> {
 }
 
 impl<'a> CurrentSink<'a> {
-    pub(super) fn new(tree: &'a Tree, shape: &'a Arc<Shape>, level: u8, kind: SegmentKind) -> CurrentSink<'a> {
+    pub(super) fn new(tree: &'a Tree, shape: &'a Arc<Shape>, job: &Job) -> CurrentSink<'a> {
         let spans = Spans::default();
         CurrentSink {
             tree,
             shape,
-            level,
-            kind,
+            shard: job.place.shard,
+            level: job.level,
+            kind: job.kind,
             sources: Vec::new(),
             spans,
             per_block: 0,
@@ -175,10 +178,10 @@ impl<'a> CurrentSink<'a> {
         self.sources.clear();
         let mut builder = match self.builder.take() {
             Some(builder) => builder,
-            None => self.tree.builder(self.shape, self.level, self.kind)?,
+            None => self.tree.builder(self.shape, self.shard, self.level, self.kind)?,
         };
         builder.add(&run)?;
-        let full = self.kind == SegmentKind::Current && builder.bytes() >= self.tree.config().memtable_bytes_max as u64;
+        let full = self.kind == SegmentKind::Current && builder.bytes() >= self.tree.shard_bytes();
         if full {
             self.done.push(self.tree.open_built(builder)?);
         } else {
@@ -213,12 +216,12 @@ impl<'a> HistorySink<'a> {
         self.rows.push((end, number as u32, row as u32));
     }
 
-    pub(super) fn finish(mut self, tree: &Tree, shape: &Arc<Shape>) -> Result<Option<Arc<Segment>>> {
+    pub(super) fn finish(mut self, tree: &Tree, shape: &Arc<Shape>, shard: u16) -> Result<Option<Arc<Segment>>> {
         let Some((_, number, _)) = self.rows.first() else { return Ok(None) };
         let first = self.runs[*number as usize];
         let per_block = block_rows(first.memory_bytes() / first.len.max(1), tree.config().sstable_block_bytes);
         self.rows.sort_by_key(|(end, ..)| *end);
-        let mut builder = tree.builder(shape, 0, SegmentKind::History)?;
+        let mut builder = tree.builder(shape, shard, 0, SegmentKind::History)?;
         for block in self.rows.chunks(per_block) {
             let mut spans = Spans::default();
             for (_, number, row) in block {

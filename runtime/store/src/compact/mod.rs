@@ -31,7 +31,7 @@ impl Tree {
     pub(crate) fn compact_one(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
         let _compacting = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
         let version = self.view().version;
-        match pick(&version, self.config(), self.cut())? {
+        match pick(&version, self.config(), self.shard_bytes(), self.cut())? {
             Some(job) => self.compact(job, edit).map(|()| true),
             None => Ok(false),
         }
@@ -44,10 +44,10 @@ impl Tree {
     pub(crate) fn compact_all(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
         while self.compact_one(edit)? {}
         let _compacting = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
-        let tables: Vec<_> = self.view().version.tables.keys().copied().collect();
-        for table in tables {
+        let places: Vec<_> = self.view().version.tables.keys().copied().collect();
+        for place in places {
             for kind in [SegmentKind::Current, SegmentKind::History] {
-                if let Some(job) = pick_all(&self.view().version, table, kind)? {
+                if let Some(job) = pick_all(&self.view().version, place, kind)? {
                     self.compact(job, edit)?;
                 }
             }
@@ -81,7 +81,7 @@ impl Tree {
         };
         let shape = job.inputs[0].index()?.shape.clone();
         let mut merger = Merger::new(&job.inputs, order)?;
-        let mut current = CurrentSink::new(self, &shape, job.level, job.kind);
+        let mut current = CurrentSink::new(self, &shape, job);
         let mut history = HistorySink::default();
         while let Some(span) = merger.next_span()? {
             let known = match job.kind {
@@ -101,7 +101,7 @@ impl Tree {
             }
         }
         let mut outputs = current.finish()?;
-        outputs.extend(history.finish(self, &shape)?);
+        outputs.extend(history.finish(self, &shape, job.place.shard)?);
         Ok(outputs)
     }
 
@@ -147,10 +147,10 @@ impl Tree {
             self.address_anew(&old, job, &outputs, &removed, (cut, durable))?;
         }
         let mut tables = old.tables.clone();
-        let table = Arc::make_mut(tables.entry(job.table).or_default());
+        let table = Arc::make_mut(tables.entry(job.place).or_default());
         table.remove(&removed);
         outputs.iter().zip(&metas).for_each(|(output, meta)| table.add(output.clone(), meta));
-        self.install(Version { active: old.active.clone(), frozen: old.frozen.clone(), tables });
+        self.install(Version { tables, ..Version::clone(&old) });
         if !job.moves {
             job.inputs.iter().for_each(|input| input.doom());
         }

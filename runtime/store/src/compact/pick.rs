@@ -12,15 +12,14 @@ use crate::{
     config::Config,
     error::Result,
     sst::Segment,
-    tree::{SegmentKind, TableFiles, Version},
+    tree::{SegmentKind, TableFiles, TableShard, Version},
 };
-use spectradb_kernel::schema::TableId;
 use std::sync::Arc;
 
 /// A level may be so many times as big as the one above.
 const LEVEL_GROWTH: u64 = 10;
 
-/// Level 1 may be so many memtables big.
+/// Level 1 of a shard may be so many times its part of a memtable big.
 const LEVEL1_MEMTABLES: u64 = 4;
 
 /// Larger history segments are not merged by themselves: their directories are sorted in memory.
@@ -35,7 +34,7 @@ const SMALL_ONE_IN: u64 = 8;
 /// A compaction to do.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) table: TableId,
+    pub(super) place: TableShard,
     pub(super) kind: SegmentKind,
     pub(super) inputs: Vec<Arc<Segment>>,
     /// Where the current facts go.
@@ -74,14 +73,14 @@ fn one_shape(segments: &[Arc<Segment>]) -> Result<bool> {
 }
 
 fn downwards(
-    table: TableId,
+    place: TableShard,
     files: &TableFiles,
     level: usize,
     mut inputs: Vec<Arc<Segment>>,
-    config: &Config,
+    shard_bytes: u64,
 ) -> Result<Option<Job>> {
     let below = &files.levels[level + 1];
-    let small = |segment: &Arc<Segment>| segment.meta.bytes < config.memtable_bytes_max as u64 / SMALL_ONE_IN;
+    let small = |segment: &Arc<Segment>| segment.meta.bytes < shard_bytes / SMALL_ONE_IN;
     let moves = overlapping(below, &inputs).is_empty() && disjoint(&inputs) && !inputs.iter().any(small);
     if !moves {
         if inputs.iter().any(small) {
@@ -95,21 +94,22 @@ fn downwards(
     if !one_shape(&inputs)? {
         return Ok(None);
     }
-    Ok(Some(Job { table, kind: SegmentKind::Current, inputs, level: level as u8 + 1, moves }))
+    Ok(Some(Job { place, kind: SegmentKind::Current, inputs, level: level as u8 + 1, moves }))
 }
 
-/// The compaction that is most due. What ended at or before `cut` can go to history.
-pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Option<Job>> {
-    for (table, files) in &version.tables {
+/// The compaction that is most due. What ended at or before `cut` can go to history; a shard's part of a memtable is
+/// `shard_bytes` big.
+pub(super) fn pick(version: &Version, config: &Config, shard_bytes: u64, cut: i64) -> Result<Option<Job>> {
+    for (place, files) in &version.tables {
         if files.levels[0].len() >= config.level0_segments_max.max(1) {
-            let job = downwards(*table, files, 0, files.levels[0].clone(), config)?;
+            let job = downwards(*place, files, 0, files.levels[0].clone(), shard_bytes)?;
             if job.is_some() {
                 return Ok(job);
             }
         }
     }
-    for (table, files) in &version.tables {
-        let mut budget = config.memtable_bytes_max as u64 * LEVEL1_MEMTABLES;
+    for (place, files) in &version.tables {
+        let mut budget = shard_bytes.saturating_mul(LEVEL1_MEMTABLES);
         for level in 1..files.levels.len() - 1 {
             if bytes(&files.levels[level]) > budget {
                 // The one that costs least: the less it overlaps below, the better.
@@ -117,7 +117,7 @@ pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Optio
                     bytes(&overlapping(&files.levels[level + 1], std::slice::from_ref(*segment)))
                 };
                 if let Some(least) = files.levels[level].iter().min_by_key(cost) {
-                    let job = downwards(*table, files, level, vec![least.clone()], config)?;
+                    let job = downwards(*place, files, level, vec![least.clone()], shard_bytes)?;
                     if job.is_some() {
                         return Ok(job);
                     }
@@ -134,7 +134,7 @@ pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Optio
             if let Some(segment) = segments.iter().find(ended) {
                 let inputs = vec![segment.clone()];
                 return Ok(Some(Job {
-                    table: *table,
+                    place: *place,
                     kind: SegmentKind::Current,
                     inputs,
                     level: level as u8,
@@ -147,7 +147,7 @@ pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Optio
             let alike = files.history.iter().filter(|other| tier(other) == tier(segment));
             let inputs: Vec<Arc<Segment>> = alike.cloned().collect();
             if inputs.len() >= config.level0_segments_max.max(2) && one_shape(&inputs)? {
-                return Ok(Some(Job { table: *table, kind: SegmentKind::History, inputs, level: 0, moves: false }));
+                return Ok(Some(Job { place: *place, kind: SegmentKind::History, inputs, level: 0, moves: false }));
             }
         }
     }
@@ -155,8 +155,8 @@ pub(super) fn pick(version: &Version, config: &Config, cut: i64) -> Result<Optio
 }
 
 /// The compaction of all a table has of one kind; none when there is nothing to gain.
-pub(super) fn pick_all(version: &Version, table: TableId, kind: SegmentKind) -> Result<Option<Job>> {
-    let Some(files) = version.tables.get(&table) else { return Ok(None) };
+pub(super) fn pick_all(version: &Version, place: TableShard, kind: SegmentKind) -> Result<Option<Job>> {
+    let Some(files) = version.tables.get(&place) else { return Ok(None) };
     let (inputs, level) = match kind {
         SegmentKind::Current => {
             let used: Vec<usize> = (0..files.levels.len()).filter(|level| !files.levels[*level].is_empty()).collect();
@@ -173,5 +173,5 @@ pub(super) fn pick_all(version: &Version, table: TableId, kind: SegmentKind) -> 
     if inputs.is_empty() || !one_shape(&inputs)? {
         return Ok(None);
     }
-    Ok(Some(Job { table, kind, inputs, level, moves: false }))
+    Ok(Some(Job { place, kind, inputs, level, moves: false }))
 }

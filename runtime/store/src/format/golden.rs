@@ -182,6 +182,7 @@ fn a_manifest() {
     state.tree.segments.push(SegmentMeta {
         file: 1,
         table: TableId(1),
+        shard: 1,
         level: 0,
         kind: SegmentKind::Current,
         rows: 2,

@@ -57,6 +57,7 @@ struct LogEndV1 {
 struct SegmentV1 {
     file: u64,
     table: u32,
+    shard: u16,
     level: u8,
     /// 1 current, 2 history.
     kind: u8,
@@ -126,6 +127,7 @@ impl ManifestV1 {
         let checkpoint = LogEnd::from(self.checkpoint);
         let slots_fit = self.slots.len() == SLOT_COUNT
             && self.slots.iter().all(|shard| u32::from(*shard) < self.shard_count)
+            && self.segments.iter().all(|segment| u32::from(segment.shard) < self.shard_count)
             && self.log_first <= self.log_last;
         let segments = self.segments.into_iter().map(SegmentV1::into_meta).collect::<Option<Vec<_>>>()?;
         let tree = TreeState {
@@ -171,6 +173,7 @@ impl From<&SegmentMeta> for SegmentV1 {
         SegmentV1 {
             file: meta.file,
             table: meta.table.0,
+            shard: meta.shard,
             level: meta.level,
             kind: match meta.kind {
                 SegmentKind::Current => 1,
@@ -195,6 +198,7 @@ impl SegmentV1 {
         Some(SegmentMeta {
             file: self.file,
             table: TableId(self.table),
+            shard: self.shard,
             level: self.level,
             kind: match self.kind {
                 1 => SegmentKind::Current,

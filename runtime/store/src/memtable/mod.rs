@@ -13,7 +13,7 @@ mod table;
 pub(crate) use chunk::Chunk;
 pub(crate) use table::{MemRow, TableMem};
 
-use crate::shape::Shape;
+use crate::{shape::Shape, tree::TableShard};
 use spectradb_kernel::schema::TableId;
 use std::{
     collections::BTreeMap,
@@ -26,7 +26,7 @@ use std::{
 /// The newest facts of all tables.
 #[derive(Debug, Default)]
 pub(crate) struct MemTable {
-    tables: RwLock<BTreeMap<TableId, Arc<TableMem>>>,
+    tables: RwLock<BTreeMap<TableShard, Arc<TableMem>>>,
     bytes: AtomicUsize,
     notes: Mutex<Vec<SegmentNote>>,
 }
@@ -43,24 +43,30 @@ pub(crate) struct SegmentNote {
 }
 
 impl MemTable {
-    /// The facts of a table, if it has any here.
-    pub(crate) fn table(&self, table: TableId) -> Option<Arc<TableMem>> {
-        self.tables.read().unwrap_or_else(PoisonError::into_inner).get(&table).cloned()
+    /// The facts of a table in one shard, if it has any here.
+    pub(crate) fn table(&self, place: TableShard) -> Option<Arc<TableMem>> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned()
     }
 
-    /// The facts of a table, to add to them.
-    pub(crate) fn table_for(&self, shape: &Arc<Shape>) -> Arc<TableMem> {
-        if let Some(found) = self.table(shape.table) {
+    /// The facts of a table, shard by shard.
+    pub(crate) fn shards_of(&self, table: TableId) -> Vec<Arc<TableMem>> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.range(TableShard::all_of(table)).map(|(_, table)| table.clone()).collect()
+    }
+
+    /// The facts of a table in one shard, to add to them.
+    pub(crate) fn table_for(&self, place: TableShard, shape: &Arc<Shape>) -> Arc<TableMem> {
+        if let Some(found) = self.table(place) {
             return found;
         }
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        tables.entry(shape.table).or_insert_with(|| Arc::new(TableMem::new(shape))).clone()
+        tables.entry(place).or_insert_with(|| Arc::new(TableMem::new(shape))).clone()
     }
 
-    /// Every table with facts here.
-    pub(crate) fn tables(&self) -> Vec<(TableId, Arc<TableMem>)> {
+    /// Every table and shard with facts here.
+    pub(crate) fn tables(&self) -> Vec<(TableShard, Arc<TableMem>)> {
         let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.iter().map(|(id, table)| (*id, table.clone())).collect()
+        tables.iter().map(|(place, table)| (*place, table.clone())).collect()
     }
 
     /// The notes on facts in segments.

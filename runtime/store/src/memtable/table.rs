@@ -338,17 +338,35 @@ impl TableMem {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds the facts of a batch; answers about how many bytes they take.
-    pub(crate) fn insert(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {
-        let rows = batch.periods.len();
-        if rows < BULK_ROWS_MIN {
-            self.insert_few(shape, batch, commit)
-        } else {
-            self.insert_bulk(shape, batch, commit)
+    /// Adds facts of a batch, all of them or some rows; answers about how many bytes they take.
+    pub(crate) fn insert(&self, shape: &Arc<Shape>, batch: &FactBatch, rows: Option<&[u32]>, commit: Commit) -> usize {
+        match rows {
+            None if batch.periods.len() < BULK_ROWS_MIN => {
+                self.insert_few(shape, batch, 0..batch.periods.len(), commit)
+            }
+            None => self.insert_bulk(shape, batch, commit),
+            Some(rows) if rows.len() < BULK_ROWS_MIN => {
+                self.insert_few(shape, batch, rows.iter().map(|row| *row as usize), commit)
+            }
+            Some(rows) => {
+                let some = FactBatch {
+                    columns: batch.columns.iter().map(|column| column.take(rows)).collect(),
+                    periods: rows.iter().map(|row| batch.periods[*row as usize]).collect(),
+                    origins: rows.iter().map(|row| batch.origins[*row as usize]).collect(),
+                    ..*batch
+                };
+                self.insert_bulk(shape, &some, commit)
+            }
         }
     }
 
-    fn insert_few(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {
+    fn insert_few(
+        &self,
+        shape: &Arc<Shape>,
+        batch: &FactBatch,
+        rows: impl Iterator<Item = usize>,
+        commit: Commit,
+    ) -> usize {
         let mut bytes = 0;
         let mut state = self.write();
         state.tail_copy = None;
@@ -356,7 +374,7 @@ impl TableMem {
             state.seal_tail();
             state.tail = Tail::new(shape.clone());
         }
-        for row in 0..batch.periods.len() {
+        for row in rows {
             if !state.tail.has_room() {
                 state.seal_tail();
             }

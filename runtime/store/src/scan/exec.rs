@@ -66,16 +66,15 @@ impl Scan {
         let mut sources = VecDeque::new();
         if !matches!(spec.keys, KeyRange::Exact(_)) {
             for memtable in snapshot.view().version.memtables() {
-                if let Some(table) = memtable.table(spec.table) {
+                for table in memtable.shards_of(spec.table) {
                     sources.extend(table.chunks().into_iter().map(Source::Chunk));
                 }
             }
-            if let Some(files) = snapshot.view().version.tables.get(&spec.table) {
-                let needed = |segment: &&Arc<Segment>| {
-                    segment.meets(&wanted) && bounds.meets(&segment.meta.key_min, &segment.meta.key_max)
-                };
-                sources.extend(files.segments().filter(needed).map(|segment| Source::Segment(segment.clone(), 0)));
-            }
+            let needed = |segment: &&Arc<Segment>| {
+                segment.meets(&wanted) && bounds.meets(&segment.meta.key_min, &segment.meta.key_max)
+            };
+            let segments = snapshot.view().version.segments_of(spec.table).filter(needed);
+            sources.extend(segments.map(|segment| Source::Segment(segment.clone(), 0)));
         }
         let instants = Instants::default();
         Ok(Scan { snapshot, spec, schema, wanted, bounds, keys_done: 0, sources, ready: VecDeque::new(), instants })

@@ -62,6 +62,7 @@ pub(crate) struct Builder {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewSegment {
     pub(crate) file: FileId,
+    pub(crate) shard: u16,
     pub(crate) level: u8,
     pub(crate) kind: SegmentKind,
     pub(crate) bits_per_key: u32,
@@ -79,6 +80,7 @@ impl Builder {
         let meta = SegmentMeta {
             file: new.file,
             table: shape.table,
+            shard: new.shard,
             level: new.level,
             kind: new.kind,
             rows: 0,

@@ -83,7 +83,7 @@ fn run(rows: std::ops::Range<i64>, kind: SegmentKind) -> Run {
 
 fn write(disk: &Arc<dyn Disk>, kind: SegmentKind, rows: i64, block_rows: usize) -> Result<SegmentMeta> {
     let mut builder =
-        Builder::create(disk, IDENTITY, &shape(), NewSegment { file: 12, level: 0, kind, bits_per_key: 10 })?;
+        Builder::create(disk, IDENTITY, &shape(), NewSegment { file: 12, shard: 0, level: 0, kind, bits_per_key: 10 })?;
     for start in (0..rows).step_by(block_rows) {
         builder.add(&run(start..rows.min(start + block_rows as i64), kind))?;
     }

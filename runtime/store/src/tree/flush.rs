@@ -8,7 +8,7 @@
 //! leaves files that nobody names; the next open removes them.
 //! Not here: when to freeze and who calls (the engine).
 
-use super::{Edit, NotesMeta, SegmentKind, Tree, Version, files::TableFiles, notes_name};
+use super::{Edit, NotesMeta, SegmentKind, TableShard, Tree, Version, files::TableFiles, notes_name};
 use crate::{
     error::Result,
     format::notes_v1,
@@ -92,8 +92,8 @@ impl Tree {
         let Some(frozen) = self.version.load().frozen.first().cloned() else { return Ok(false) };
         let upto = lane_of_commit(frozen.upto.commit);
         let mut segments = Vec::new();
-        for (_, table) in frozen.memtable.tables() {
-            self.write_table(&table.chunks(), upto, &mut segments)?;
+        for (place, table) in frozen.memtable.tables() {
+            self.write_table(place, &table.chunks(), upto, &mut segments)?;
         }
         let mut files = self.files();
         let mut change = Edit { checkpoint: Some(frozen.upto), ..Edit::default() };
@@ -109,14 +109,15 @@ impl Tree {
         let old = self.version.load_full();
         let mut tables = old.tables.clone();
         for segment in &segments {
-            let files: &mut Arc<TableFiles> = tables.entry(segment.meta.table).or_default();
+            let files: &mut Arc<TableFiles> = tables.entry(segment.meta.place()).or_default();
             Arc::make_mut(files).add(segment.clone(), &segment.meta);
         }
-        let version = Version { active: old.active.clone(), frozen: old.frozen[1..].to_vec(), tables };
-        for (_, mem) in frozen.memtable.tables() {
+        let version = Version { frozen: old.frozen[1..].to_vec(), tables, ..Version::clone(&old) };
+        for (place, mem) in frozen.memtable.tables() {
+            let mine: Vec<_> = segments.iter().filter(|segment| segment.meta.place() == place).cloned().collect();
             for chunk in mem.chunks() {
                 for (row, end) in chunk.ends.known().noted().into_iter().filter(|(_, end)| *end > upto) {
-                    let Some((segment, row)) = locate(&segments, &chunk.run, &chunk.shape, row as usize)? else {
+                    let Some((segment, row)) = locate(&mine, &chunk.run, &chunk.shape, row as usize)? else {
                         debug_assert!(false, "a fact that ended later is in the new segments");
                         continue;
                     };
@@ -148,7 +149,13 @@ impl Tree {
     }
 
     /// Writes the facts of a table: those that ended by `upto` apart from the rest, and each schema version apart.
-    fn write_table(&self, chunks: &[Arc<Chunk>], upto: i64, segments: &mut Vec<Arc<Segment>>) -> Result<()> {
+    fn write_table(
+        &self,
+        place: TableShard,
+        chunks: &[Arc<Chunk>],
+        upto: i64,
+        segments: &mut Vec<Arc<Segment>>,
+    ) -> Result<()> {
         let mut versions: BTreeMap<u32, Vec<&Chunk>> = BTreeMap::new();
         for chunk in chunks {
             versions.entry(chunk.shape.version).or_default().push(chunk);
@@ -176,19 +183,25 @@ impl Tree {
                 }
                 if !sorter.rows.is_empty() {
                     sorter.sort();
-                    segments.push(self.write_sorted(chunks, &sorter.rows, kind)?);
+                    segments.push(self.write_sorted(place, chunks, &sorter.rows, kind)?);
                 }
             }
         }
         Ok(())
     }
 
-    fn write_sorted(&self, chunks: &[&Chunk], rows: &[Sorted], kind: SegmentKind) -> Result<Arc<Segment>> {
+    fn write_sorted(
+        &self,
+        place: TableShard,
+        chunks: &[&Chunk],
+        rows: &[Sorted],
+        kind: SegmentKind,
+    ) -> Result<Arc<Segment>> {
         let runs: Vec<&Run> = chunks.iter().map(|chunk| &chunk.run).collect();
         let bytes: usize = runs.iter().map(|run| run.memory_bytes()).sum();
         let all: usize = runs.iter().map(|run| run.len).sum();
         let per_block = block_rows(bytes / all.max(1), self.config.sstable_block_bytes);
-        let mut builder = self.builder(&chunks[0].shape, 0, kind)?;
+        let mut builder = self.builder(&chunks[0].shape, place.shard, 0, kind)?;
         for block in rows.chunks(per_block) {
             let mut spans = Spans::default();
             block.iter().for_each(|row| spans.push(row.chunk as usize, row.row as usize..row.row as usize + 1));
@@ -202,10 +215,10 @@ impl Tree {
     }
 
     /// A new segment of this tree.
-    pub(crate) fn builder(&self, shape: &Arc<Shape>, level: u8, kind: SegmentKind) -> Result<Builder> {
+    pub(crate) fn builder(&self, shape: &Arc<Shape>, shard: u16, level: u8, kind: SegmentKind) -> Result<Builder> {
         let file = self.next_file.fetch_add(1, Relaxed);
         let bits_per_key = self.config.bloom_bits_per_key;
-        Builder::create(&self.disk, self.identity, shape, NewSegment { file, level, kind, bits_per_key })
+        Builder::create(&self.disk, self.identity, shape, NewSegment { file, shard, level, kind, bits_per_key })
     }
 
     /// Ends a new segment and opens it for reading.
@@ -215,7 +228,7 @@ impl Tree {
     }
 }
 
-/// Where the fact that is a row of a run lies among new current segments.
+/// Where the fact that is a row of a run lies among new current segments of its shard.
 pub(crate) fn locate<'s>(
     segments: &'s [Arc<Segment>],
     run: &Run,
@@ -227,8 +240,7 @@ pub(crate) fn locate<'s>(
     let probe = Probe::new(&key, &mut shape.key_types());
     let (from, commit) = (i64_at(&run.valid_from, row), i64_at(&run.commit, row));
     let wanted = Wanted::current(ValidScope::At(from));
-    let mine = |segment: &&Arc<Segment>| segment.meta.table == shape.table && segment.meta.kind == SegmentKind::Current;
-    for segment in segments.iter().filter(mine) {
+    for segment in segments.iter().filter(|segment| segment.meta.kind == SegmentKind::Current) {
         let mut place = None;
         let walked = segment.visit(&probe, &wanted, &mut |found| {
             if i64_at(&found.run.valid_from, found.row) == from && i64_at(&found.run.commit, found.row) == commit {

@@ -9,6 +9,7 @@
 
 mod files;
 mod flush;
+mod shards;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use crate::{
 use arc_swap::ArcSwap;
 pub(crate) use files::TableFiles;
 pub(crate) use flush::{locate, memtable_of};
+pub(crate) use shards::{Shards, TableShard};
 use spectradb_kernel::{
     Column, Period, Type, Value,
     schema::{ColumnId, TableId},
@@ -89,6 +91,8 @@ pub(crate) struct Applied<'a> {
 pub(crate) struct Tree {
     disk: Arc<dyn Disk>,
     config: Config,
+    /// A shard's part of a full memtable.
+    shard_bytes: u64,
     identity: Identity,
     version: ArcSwap<Version>,
     /// Held while a commit is applied, and while files take the place of memtables or of other files.
@@ -115,7 +119,8 @@ pub(crate) struct Version {
     pub(crate) active: Arc<MemTable>,
     /// Oldest first.
     pub(crate) frozen: Vec<Frozen>,
-    pub(crate) tables: BTreeMap<TableId, Arc<TableFiles>>,
+    pub(crate) tables: BTreeMap<TableShard, Arc<TableFiles>>,
+    pub(crate) shards: Arc<Shards>,
 }
 
 /// A memtable that waits to be flushed, and up to where it goes.
@@ -196,6 +201,11 @@ impl Version {
     pub(crate) fn memtables(&self) -> impl Iterator<Item = &Arc<MemTable>> {
         std::iter::once(&self.active).chain(self.frozen.iter().rev().map(|frozen| &frozen.memtable))
     }
+
+    /// The segments of a table in all shards.
+    pub(crate) fn segments_of(&self, table: TableId) -> impl Iterator<Item = &Arc<Segment>> {
+        self.tables.range(TableShard::all_of(table)).flat_map(|(_, files)| files.segments())
+    }
 }
 
 impl TreeView {
@@ -207,13 +217,14 @@ impl TreeView {
         wanted: &Wanted,
         found: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
     ) -> Result<()> {
+        let place = self.version.shards.place(table, probe.hash);
         for memtable in self.version.memtables() {
-            let Some(table) = memtable.table(table) else { continue };
+            let Some(table) = memtable.table(place) else { continue };
             if table.visit(probe, wanted, &mut |row| found(Found::Mem(row))).is_break() {
                 return Ok(());
             }
         }
-        if let Some(files) = self.version.tables.get(&table) {
+        if let Some(files) = self.version.tables.get(&place) {
             // A break only says that the visitor has what it came for.
             let (ControlFlow::Continue(()) | ControlFlow::Break(())) =
                 files.visit(probe, wanted, &mut |_, row| found(Found::Block(row)))?;
@@ -223,10 +234,11 @@ impl TreeView {
 
     /// The shape of some fact of a table; `None` when it has none. All shapes of a table have the same key.
     pub(crate) fn shape_of(&self, table: TableId) -> Result<Option<Arc<Shape>>> {
-        if let Some(shape) = self.version.memtables().find_map(|memtable| Some(memtable.table(table)?.shape())) {
-            return Ok(Some(shape));
+        let mut shards = self.version.memtables().flat_map(|memtable| memtable.shards_of(table));
+        if let Some(mem) = shards.next() {
+            return Ok(Some(mem.shape()));
         }
-        match self.version.tables.get(&table).and_then(|files| files.segments().next()) {
+        match self.version.segments_of(table).next() {
             Some(segment) => Ok(Some(segment.index()?.shape.clone())),
             None => Ok(None),
         }
@@ -234,9 +246,9 @@ impl TreeView {
 
     /// The largest key of any fact of a table.
     pub(crate) fn key_max(&self, table: TableId) -> Option<Vec<u8>> {
-        let mem = self.version.memtables().filter_map(|memtable| memtable.table(table)?.key_max()).max();
-        let files = self.version.tables.get(&table);
-        let file = files.and_then(|files| files.segments().map(|segment| &segment.meta.key_max).max());
+        let shards = self.version.memtables().flat_map(|memtable| memtable.shards_of(table));
+        let mem = shards.filter_map(|table| table.key_max()).max();
+        let file = self.version.segments_of(table).map(|segment| &segment.meta.key_max).max();
         match mem {
             Some(mem) if file.is_none_or(|file| *file <= mem) => Some(mem),
             _ => file.cloned(),
@@ -252,6 +264,7 @@ impl Tree {
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         state: TreeState,
+        shards: Shards,
         identity: Identity,
         config: &Config,
     ) -> Result<Arc<Tree>> {
@@ -265,12 +278,12 @@ impl Tree {
                 disk.remove(&name)?;
             }
         }
-        let mut tables: BTreeMap<TableId, Arc<TableFiles>> = BTreeMap::new();
+        let mut tables: BTreeMap<TableShard, Arc<TableFiles>> = BTreeMap::new();
         let mut by_file = HashMap::new();
         for meta in &state.segments {
             let segment = Arc::new(Segment::open(&disk, identity, meta.clone())?);
             by_file.insert(meta.file, segment.clone());
-            Arc::make_mut(tables.entry(meta.table).or_default()).add(segment, meta);
+            Arc::make_mut(tables.entry(meta.place()).or_default()).add(segment, meta);
         }
         for meta in &state.notes {
             let name = notes_name(meta.file);
@@ -281,10 +294,12 @@ impl Tree {
                 }
             }
         }
-        let version = Version { active: Arc::default(), frozen: Vec::new(), tables };
+        let shard_count = u64::from(shards.count());
+        let version = Version { active: Arc::default(), frozen: Vec::new(), tables, shards: Arc::new(shards) };
         Ok(Arc::new(Tree {
             disk,
             config: config.clone(),
+            shard_bytes: (config.memtable_bytes_max as u64 / shard_count).max(1),
             identity,
             version: ArcSwap::from_pointee(version),
             writer: Mutex::new(()),
@@ -297,6 +312,11 @@ impl Tree {
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// A shard's part of a full memtable.
+    pub(crate) fn shard_bytes(&self) -> u64 {
+        self.shard_bytes
     }
 
     pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
@@ -349,8 +369,10 @@ impl Tree {
         }
         for batch in applied.write.facts.iter().filter(|batch| !batch.periods.is_empty()) {
             let shape = shape_of(batch.table)?;
-            let bytes = active.table_for(&shape).insert(&shape, batch, applied.commit);
-            active.took(bytes);
+            for (place, rows) in view.version.shards.split(&shape, batch) {
+                let table = active.table_for(place, &shape);
+                active.took(table.insert(&shape, batch, rows.as_deref(), applied.commit));
+            }
         }
         let commit = FactBatch {
             table: COMMITS,
@@ -366,22 +388,24 @@ impl Tree {
             periods: vec![Period::ALWAYS],
             origins: vec![0],
         };
-        let bytes = active.table_for(&COMMITS_SHAPE).insert(&COMMITS_SHAPE, &commit, applied.commit);
-        active.took(bytes);
+        let place = TableShard { table: COMMITS, shard: 0 };
+        let table = active.table_for(place, &COMMITS_SHAPE);
+        active.took(table.insert(&COMMITS_SHAPE, &commit, None, applied.commit));
         Ok(())
     }
 
     /// Notes the end of a fact, wherever it is; answers whether it was found.
     fn end(&self, view: &TreeView, shape: &Shape, id: &FactId, commit: Commit) -> Result<bool> {
         let probe = Probe::new(&id.key, &mut shape.key_types());
+        let place = view.version.shards.place(shape.table, probe.hash);
         for memtable in view.version.memtables() {
-            if let Some(table) = memtable.table(shape.table)
+            if let Some(table) = memtable.table(place)
                 && table.end(&probe, id, commit)
             {
                 return Ok(true);
             }
         }
-        let Some(files) = view.version.tables.get(&shape.table) else { return Ok(false) };
+        let Some(files) = view.version.tables.get(&place) else { return Ok(false) };
         let written = lane_of_commit(id.commit);
         let mut place = None;
         let walked = files.visit(&probe, &Wanted::current(ValidScope::At(id.valid_from)), &mut |segment, row| {
@@ -464,8 +488,7 @@ impl Tree {
         }
         let mut frozen = old.frozen.clone();
         frozen.push(Frozen { memtable: old.active.clone(), upto: Checkpoint { commit, record } });
-        let tables = old.tables.clone();
-        self.version.store(Arc::new(Version { active: Arc::default(), frozen, tables }));
+        self.install(Version { active: Arc::default(), frozen, ..Version::clone(&old) });
     }
 
     /// How many memtables wait to be flushed?

@@ -3,6 +3,7 @@
 //! The manifest keeps a [`TreeState`]; every flush and every compaction changes it by one [`Edit`]. These are plain
 //! values: the manifest's own format has types of its own.
 
+use super::TableShard;
 use spectradb_kernel::{
     schema::TableId,
     time::{Commit, Micros},
@@ -27,6 +28,8 @@ pub(crate) struct SegmentMeta {
     pub(crate) file: FileId,
     /// The table of all its facts.
     pub(crate) table: TableId,
+    /// The shard of all its facts.
+    pub(crate) shard: u16,
     /// Its level: 0 for what a flush wrote, 7 at most.
     pub(crate) level: u8,
     /// What lies in it.
@@ -105,6 +108,13 @@ pub(crate) struct Edit {
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The next file's number.
     pub(crate) next_file: FileId,
+}
+
+impl SegmentMeta {
+    /// Where its facts belong.
+    pub(crate) fn place(&self) -> TableShard {
+        TableShard { table: self.table, shard: self.shard }
+    }
 }
 
 impl TreeState {

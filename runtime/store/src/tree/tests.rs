@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     catalog::Catalogs,
     fact::{Overlap, Superseded},
+    manifest::{ManifestState, SLOT_COUNT},
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope},
     snapshot::Snapshot,
 };
@@ -78,6 +79,7 @@ type Change = (Vec<Value>, Period, Option<Option<f64>>);
 struct World {
     disk: Arc<dyn Disk>,
     config: Config,
+    shards: Shards,
     state: Arc<Mutex<TreeState>>,
     /// What the log would keep.
     log: Vec<Write>,
@@ -89,13 +91,17 @@ struct World {
 }
 
 impl World {
-    fn new(key_types: &[Type], disk: Arc<dyn Disk>) -> World {
+    fn new(key_types: &[Type], shard_count: u32) -> World {
+        let disk: Arc<dyn Disk> = Arc::new(crate::fs::MemDisk::new());
+        let shards = Shards::new(shard_count, &ManifestState::empty(shard_count).slots);
         let config =
             Config { sstable_block_bytes: 2048, level0_segments_max: 3, memtable_bytes_max: 2000, ..Config::default() };
-        let tree = Tree::open(disk.clone(), TreeState::default(), identity(), &config).expect("an empty tree opens");
+        let tree = Tree::open(disk.clone(), TreeState::default(), shards.clone(), identity(), &config);
+        let tree = tree.expect("an empty tree opens");
         World {
             disk,
             config,
+            shards,
             state: Arc::default(),
             log: Vec::new(),
             tree,
@@ -135,7 +141,8 @@ impl World {
     fn reopen(&mut self) {
         let state = self.state.lock().expect("no test panics here").clone();
         let checkpoint = state.checkpoint;
-        self.tree = Tree::open(self.disk.clone(), state, identity(), &self.config).expect("opens");
+        let tree = Tree::open(self.disk.clone(), state, self.shards.clone(), identity(), &self.config);
+        self.tree = tree.expect("opens");
         for (at, write) in self.log.iter().enumerate().skip(checkpoint.record as usize) {
             let commit = at as Commit + 1;
             let applied =
@@ -428,12 +435,12 @@ fn random_changes(types: &[Type], dice: &mut Dice) -> Vec<Change> {
 fn random_histories_answer_like_a_list_of_facts() {
     let kinds: [&[Type]; 4] =
         [&[Type::Integer], &[Type::Text], &[Type::Integer, Type::Text], &[Type::Real, Type::Integer]];
-    for seed in 0..6 {
+    for (seed, shard_count) in (0..8).zip([1, 3, 8].into_iter().cycle()) {
         let types = kinds[seed as usize % kinds.len()];
         let mut dice = Dice::new(seed);
-        let mut world = World::new(types, Arc::new(crate::fs::MemDisk::new()));
+        let mut world = World::new(types, shard_count);
         let mut old: Vec<Snapshot> = Vec::new();
-        println!("seed {seed}");
+        println!("seed {seed}, {shard_count} shards");
         for step in 0..100 {
             let changes = random_changes(types, &mut dice);
             world.transact(&changes);
@@ -463,11 +470,11 @@ fn random_histories_answer_like_a_list_of_facts() {
 #[test]
 fn facts_that_end_during_a_compaction_stay_ended() {
     use std::sync::atomic::{AtomicBool, Ordering};
-    for seed in 100..102 {
-        println!("seed {seed}");
+    for (seed, shard_count) in [(100, 1), (101, 3)] {
+        println!("seed {seed}, {shard_count} shards");
         let mut dice = Dice::new(seed);
         let types = [Type::Integer];
-        let mut world = World::new(&types, Arc::new(crate::fs::MemDisk::new()));
+        let mut world = World::new(&types, shard_count);
         for _ in 0..30 {
             world.transact(&random_changes(&types, &mut dice));
         }
@@ -513,4 +520,46 @@ fn facts_that_end_during_a_compaction_stay_ended() {
         assert!(state.notes.is_empty(), "all notes were absorbed: {:?}", state.notes);
         world.check(&world.snapshot(), &mut dice);
     }
+}
+
+/// Every fact is where its key's slot says, in memory and in segments, and no shard is left out.
+#[test]
+fn a_fact_lies_in_the_shard_of_its_key() {
+    let shard_count = 3;
+    let mut world = World::new(&[Type::Integer], shard_count);
+    let put = |key: i64| (vec![Value::Integer(key)], Period::ALWAYS, Some(Some(1.0)));
+    // Few rows are added one by one, many as chunks, and one row needs no split.
+    for keys in [0..200, 200..5_000, 5_000..5_001] {
+        let changes: Vec<Change> = keys.map(put).collect();
+        world.transact(&changes);
+    }
+    let slot_shard = |key: i64| {
+        let hash = crate::keys::hash_of(&key::i64_bytes(key));
+        world.shards.place(TABLE, hash).shard
+    };
+    let by_shard = |shard: u16| (0..5_001).filter(|key| slot_shard(*key) == shard).count();
+    for shard in 0..shard_count as u16 {
+        let table = world.tree.view().version.active.table(TableShard { table: TABLE, shard }).expect("it has facts");
+        assert_eq!(table.chunks().iter().map(|chunk| chunk.run.len).sum::<usize>(), by_shard(shard));
+        assert!(by_shard(shard) > 1_500, "shards are of about one size");
+    }
+    world.freeze();
+    world.flush();
+    let state = world.state.lock().expect("no test panics here").clone();
+    for segment in state.segments.iter().filter(|segment| segment.table == TABLE) {
+        assert_eq!(segment.rows as usize, by_shard(segment.shard));
+    }
+    assert_eq!(state.segments.iter().filter(|segment| segment.table == TABLE).count(), shard_count as usize);
+    let commits: Vec<_> = state.segments.iter().filter(|segment| segment.table == COMMITS).collect();
+    assert!(matches!(commits.as_slice(), [only] if only.shard == 0), "{commits:?}");
+}
+
+/// The slot of a key is a law of the format: a changed hash would look for keys where they are not.
+#[test]
+fn the_slots_of_keys_do_not_change() {
+    let slot = |key: i64| crate::keys::slot_of(crate::keys::hash_of(&key::i64_bytes(key)));
+    assert_eq!([slot(0), slot(1), slot(-1), slot(i64::MAX), slot(4711)], [535, 35, 3105, 1466, 2472]);
+    let mut used = vec![0; SLOT_COUNT];
+    (0..1 << 16).for_each(|key| used[slot(key)] += 1);
+    assert!(used.iter().all(|count| (1..60).contains(count)), "keys are spread over all slots");
 }
