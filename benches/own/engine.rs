@@ -30,8 +30,11 @@ fn columns(from: i64, to: i64) -> Vec<kernel::Column> {
     vec![kernel::Column::from_i64s(kernel::Type::Integer, ids), kernel::Column::from_f64s(amounts), notes.finish()]
 }
 
+/// `SPECTRADB_BENCH_SHARDS` splits the loaded table into so many shards.
 fn loaded(path: &Path) -> Database {
-    let db = Database::open_with(path, Config { durability: Durability::None, ..Config::default() }).expect("opens");
+    let shard_count = std::env::var("SPECTRADB_BENCH_SHARDS").ok().and_then(|text| text.parse().ok());
+    let config = Config { durability: Durability::None, shard_count, ..Config::default() };
+    let db = Database::open_with(path, config).expect("opens");
     db.sql(TABLE).expect("a new table");
     load(&mut db.session());
     db
