@@ -1,0 +1,68 @@
+//! SpectraDB, through its typed tables.
+
+use crate::engine::{Engine, Found, Row, Sync};
+use spectradb::{Config, Database, Durability, Table};
+use std::path::Path;
+
+/// Rows a commit of a load.
+const LOT: usize = 100_000;
+
+#[derive(Table, Clone)]
+#[table(name = "t")]
+struct T {
+    #[key]
+    id: i64,
+    amount: f64,
+    note: String,
+}
+
+impl From<Row> for T {
+    fn from(row: Row) -> T {
+        T { id: row.id, amount: row.amount, note: row.note }
+    }
+}
+
+struct Ours {
+    db: Database,
+}
+
+/// Opens the engine.
+pub fn open(path: &Path, sync: Sync) -> Box<dyn Engine> {
+    let durability = match sync {
+        Sync::Durable => Durability::Synced,
+        Sync::Lazy => Durability::None,
+    };
+    let db = Database::open_with(path, Config { durability, ..Config::default() }).expect("opens");
+    db.create::<T>().expect("a table");
+    Box::new(Ours { db })
+}
+
+impl Engine for Ours {
+    fn load(&self, rows: &mut dyn Iterator<Item = Row>) {
+        loop {
+            let lot: Vec<T> = (&mut *rows).take(LOT).map(T::from).collect();
+            if lot.is_empty() {
+                break;
+            }
+            self.db.insert_all(lot).expect("the keys are new");
+        }
+        self.db.store().flush().expect("the disk holds it");
+    }
+
+    fn put(&self, rows: &[Row]) {
+        self.db.insert_all(rows.iter().cloned().map(T::from)).expect("the keys are new");
+    }
+
+    fn read(&self, keys: &[i64]) -> Found {
+        let mut found = Found::default();
+        let session = self.db.session();
+        for key in keys {
+            let row = session.get::<T>(*key).expect("it reads");
+            found.add(row.map(|row| {
+                assert!(row.note.len() > 20, "the text is there");
+                row.amount
+            }));
+        }
+        found
+    }
+}
