@@ -63,6 +63,9 @@ struct Raw {
     /// How many bytes a block of an SSTable aims at.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     sstable_block_bytes: Option<u64>,
+    /// How many bytes of memory the checked blocks of SSTables may take.
+    #[arg(long, value_name = "BYTES")]
+    block_cache_max_bytes: Option<u64>,
     /// Bits of bloom filter for each key.
     #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(0..=64))]
     bloom_bits_per_key: Option<u32>,
@@ -110,6 +113,9 @@ fn config(raw: &Raw) -> Config {
     if let Some(flag) = raw.sstable_block_bytes {
         config.sstable_block_bytes = bytes(flag);
     }
+    if let Some(flag) = raw.block_cache_max_bytes {
+        config.block_cache_bytes_max = bytes(flag);
+    }
     if let Some(flag) = raw.bloom_bits_per_key {
         config.bloom_bits_per_key = flag;
     }
@@ -131,12 +137,14 @@ mod tests {
             "8",
             "--memtable-max-bytes=1048576",
             "--sstable-block-bytes=4096",
+            "--block-cache-max-bytes=1000",
             "--bloom-bits-per-key=12",
             "--shard-count=4",
         ]);
         let config = config(&raw.unwrap_or_else(|error| panic!("{error}")));
         assert_eq!(config.durability, Durability::EveryRecords(8));
         assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
+        assert_eq!(config.block_cache_bytes_max, 1000);
         assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, Some(4)));
     }
 }

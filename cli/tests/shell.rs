@@ -172,6 +172,7 @@ fn tuning_flags_are_taken() {
         ("d", "--sstable-block-bytes=4096"),
         ("e", "--bloom-bits-per-key=4"),
         ("f", "--shard-count=2"),
+        ("g", "--block-cache-max-bytes=0"),
     ] {
         let path = folder.path().join(name);
         let rows: Vec<String> = (0..2_000).map(|id| format!("({id}, 'a text of some length for row {id}')")).collect();
@@ -218,6 +219,7 @@ fn version_and_help() {
         "--wal-fsync-every-n-records",
         "--memtable-max-bytes",
         "--sstable-block-bytes",
+        "--block-cache-max-bytes",
         "--bloom-bits-per-key",
         "--shard-count",
     ] {

@@ -13,7 +13,8 @@ pub enum Durability {
     None,
 }
 
-/// The shards of a new database whose settings name no number: the fastest in every measurement (`perf.md`).
+/// The shards of a new database whose settings name no number: point reads are fastest with one, and more gain nothing on
+/// the machines measured (`perf.md`).
 pub const SHARD_COUNT_DEFAULT: u32 = 1;
 
 /// The store's settings.
@@ -29,6 +30,9 @@ pub struct Config {
     pub sstable_block_bytes: usize,
     /// Bits of bloom filter for each key.
     pub bloom_bits_per_key: u32,
+    /// Checked blocks of segments are kept in about so many bytes of memory; the files' own bytes are not counted, they are
+    /// mapped.
+    pub block_cache_bytes_max: usize,
     /// How many shards memtables and levels are split into, 1 to 4,096. `None` is the database's own number, and
     /// [`SHARD_COUNT_DEFAULT`] for a new one. A database keeps the number it was made with: opening it with another is
     /// [`crate::StoreError::ShardCount`].
@@ -52,6 +56,7 @@ impl Default for Config {
             frozen_count_max: 2,
             sstable_block_bytes: 256 << 10,
             bloom_bits_per_key: 10,
+            block_cache_bytes_max: 64 << 20,
             shard_count: None,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,

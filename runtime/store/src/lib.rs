@@ -41,4 +41,5 @@ pub use fs::{Disk, MemDisk, OsDisk, SimDisk};
 pub use replay::{Record, RecordBody};
 pub use scan::Scan;
 pub use snapshot::Snapshot;
+pub use sst::CacheStats;
 pub use store::{Replay, Store, StoreStats};

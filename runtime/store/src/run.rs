@@ -219,6 +219,12 @@ impl Run {
         Run { len: commit.len(), columns, valid_from, valid_to, commit, origin, system_to, bounds }
     }
 
+    /// About how many bytes it takes beside the file's own that it shares.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let dictionaries = self.columns.iter().filter(|column| matches!(column.data(), Data::Dictionary { .. }));
+        size_of::<Run>() + (self.columns.len() + dictionaries.count()) * size_of::<Column>()
+    }
+
     /// About how many bytes it takes.
     pub(crate) fn memory_bytes(&self) -> usize {
         let lanes = [&self.valid_from, &self.valid_to, &self.commit, &self.origin, &self.system_to];

@@ -215,6 +215,8 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
         level0_segments_max: 2,
         log_segment_bytes: 8 << 10,
         shard_count: Some(shard_count),
+        // Some of the histories are read with a cache that keeps nothing, or little.
+        block_cache_bytes_max: [0, 20_000, usize::MAX][seed as usize % 3],
         ..small()
     };
     let mut dice = Dice(seed);

@@ -2,6 +2,7 @@
 
 mod support;
 
+use spectradb_kernel::{Period, key::i64_bytes};
 use spectradb_store::{CommitError, Config, MemDisk, RecordBody, StoreError, fact::Write};
 use support::{facts, names, names_as_of, new_table, open, small, upsert};
 
@@ -151,6 +152,29 @@ fn a_database_keeps_the_number_of_shards_it_was_made_with() {
         store.commit(upsert(&store.snapshot(), &table, &rows[..3])).expect("every key is found");
         assert_eq!(names(&store, &table).len(), 500);
     }
+}
+
+/// What is read again is not checked again, and what is kept stays within the budget.
+#[test]
+fn checked_blocks_are_kept_within_the_budget() {
+    let budget = 8_000;
+    let config = Config { sstable_block_bytes: 512, block_cache_bytes_max: budget, ..small() };
+    let store = open(&MemDisk::new(), &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let rows: Vec<(i64, String)> = (0..2_000).map(|id| (id, format!("n{id}"))).collect();
+    let rows: Vec<(i64, &str)> = rows.iter().map(|(id, name)| (*id, name.as_str())).collect();
+    store.commit(upsert(&store.snapshot(), &table, &rows)).expect("no conflict");
+    store.flush().expect("nothing fails");
+    assert_eq!(store.stats().block_cache.misses, 0, "nobody has read a block");
+    assert_eq!(names(&store, &table).len(), 2_000);
+    let first = store.stats();
+    assert!(first.block_cache.misses > 20 && first.block_cache.evictions > 0, "{first:?}");
+    assert!(first.block_cache.bytes <= budget && first.block_cache.blocks > 0 && first.index_bytes > 0, "{first:?}");
+    for _ in 0..10 {
+        store.snapshot().overlapping(table.id, &[i64_bytes(7).to_vec()], &[Period::ALWAYS]).expect("it reads");
+    }
+    let again = store.stats().block_cache;
+    assert_eq!((again.hits - first.block_cache.hits, again.misses - first.block_cache.misses), (9, 1));
 }
 
 /// Segments of the log go once their facts are in SSTables, if the settings say so; replay then begins later.

@@ -45,14 +45,25 @@ struct Cursor<'a> {
     shape: &'a Shape,
     blocks: &'a [Block],
     block: usize,
+    /// The facts of that block, once they are needed: one check a block, whatever else the cache gives up meanwhile.
+    run: Option<Arc<Run>>,
     row: usize,
+}
+
+impl Cursor<'_> {
+    fn run(&mut self) -> Result<Arc<Run>> {
+        match &self.run {
+            Some(run) => Ok(run.clone()),
+            None => Ok(self.run.insert(self.segment.run(&self.blocks[self.block])?.share()).clone()),
+        }
+    }
 }
 
 /// Facts of one block that follow each other in the order of all.
 #[derive(Debug)]
 pub(super) struct MergedSpan<'a> {
     pub(super) block: &'a Block,
-    pub(super) run: &'a Run,
+    pub(super) run: Arc<Run>,
     pub(super) rows: Range<usize>,
 }
 
@@ -71,7 +82,14 @@ impl<'a> Merger<'a> {
         let mut merger = Merger { order, cursors: Vec::new(), next: BinaryHeap::new() };
         for (at, segment) in segments.iter().enumerate() {
             let index = segment.index()?;
-            merger.cursors.push(Cursor { segment, shape: &index.shape, blocks: &index.blocks, block: 0, row: 0 });
+            merger.cursors.push(Cursor {
+                segment,
+                shape: &index.shape,
+                blocks: &index.blocks,
+                block: 0,
+                run: None,
+                row: 0,
+            });
             merger.queue(at)?;
         }
         Ok(merger)
@@ -79,9 +97,9 @@ impl<'a> Merger<'a> {
 
     /// Puts a cursor's next fact in the queue.
     fn queue(&mut self, at: usize) -> Result<()> {
-        let cursor = &self.cursors[at];
-        if let Some(block) = cursor.blocks.get(cursor.block) {
-            let bytes = order_of(self.order, cursor.segment.run(block)?, cursor.shape, cursor.row);
+        let cursor = &mut self.cursors[at];
+        if cursor.block < cursor.blocks.len() {
+            let bytes = order_of(self.order, &*cursor.run()?, cursor.shape, cursor.row);
             self.next.push(Reverse((bytes, at)));
         }
         Ok(())
@@ -92,13 +110,13 @@ impl<'a> Merger<'a> {
         let Some(Reverse((_, at))) = self.next.pop() else { return Ok(None) };
         let cursor = &mut self.cursors[at];
         let block = &cursor.blocks[cursor.block];
-        let run = cursor.segment.run(block)?;
+        let run = cursor.run()?;
         let start = cursor.row;
         let rest = run.len - start;
         let taken = match self.next.peek() {
             None => rest,
             Some(Reverse((limit, _))) => {
-                let before = |row: usize| order_of(self.order, run, cursor.shape, start + row) <= *limit;
+                let before = |row: usize| order_of(self.order, &run, cursor.shape, start + row) <= *limit;
                 // Doubling steps first: where segments interleave, the end is near.
                 let mut step = 1;
                 while step < rest && before(step) {
@@ -111,6 +129,7 @@ impl<'a> Merger<'a> {
         cursor.row += taken;
         if cursor.row == run.len {
             cursor.block += 1;
+            cursor.run = None;
             cursor.row = 0;
         }
         self.queue(at)?;
@@ -125,7 +144,7 @@ pub(super) struct CurrentSink<'a> {
     shard: u16,
     level: u8,
     kind: SegmentKind,
-    sources: Vec<&'a Run>,
+    sources: Vec<Arc<Run>>,
     spans: Spans,
     per_block: usize,
     builder: Option<Builder>,
@@ -149,16 +168,16 @@ impl<'a> CurrentSink<'a> {
         }
     }
 
-    pub(super) fn push(&mut self, run: &'a Run, mut rows: Range<usize>) -> Result<()> {
+    pub(super) fn push(&mut self, run: &Arc<Run>, mut rows: Range<usize>) -> Result<()> {
         while !rows.is_empty() {
             if self.spans.rows == 0 {
                 self.per_block =
                     block_rows(run.memory_bytes() / run.len.max(1), self.tree.config().sstable_block_bytes);
             }
             let taken = rows.len().min(self.per_block - self.spans.rows);
-            let known = self.sources.iter().rposition(|source| std::ptr::eq(*source, run));
+            let known = self.sources.iter().rposition(|source| Arc::ptr_eq(source, run));
             let source = known.unwrap_or_else(|| {
-                self.sources.push(run);
+                self.sources.push(run.clone());
                 self.sources.len() - 1
             });
             self.spans.push(source, rows.start..rows.start + taken);
@@ -174,7 +193,8 @@ impl<'a> CurrentSink<'a> {
         if self.spans.rows == 0 {
             return Ok(());
         }
-        let run = gather(&self.sources, &std::mem::take(&mut self.spans));
+        let sources: Vec<&Run> = self.sources.iter().map(Arc::as_ref).collect();
+        let run = gather(&sources, &std::mem::take(&mut self.spans));
         self.sources.clear();
         let mut builder = match self.builder.take() {
             Some(builder) => builder,
@@ -201,16 +221,16 @@ impl<'a> CurrentSink<'a> {
 
 /// Collects ended facts, which come in the order of keys, and sorts them by their end.
 #[derive(Debug, Default)]
-pub(super) struct HistorySink<'a> {
-    runs: Vec<&'a Run>,
+pub(super) struct HistorySink {
+    runs: Vec<Arc<Run>>,
     numbers: HashMap<*const Run, usize>,
     rows: Vec<(i64, u32, u32)>,
 }
 
-impl<'a> HistorySink<'a> {
-    pub(super) fn push(&mut self, run: &'a Run, row: usize, end: i64) {
-        let number = *self.numbers.entry(std::ptr::from_ref(run)).or_insert_with(|| {
-            self.runs.push(run);
+impl HistorySink {
+    pub(super) fn push(&mut self, run: &Arc<Run>, row: usize, end: i64) {
+        let number = *self.numbers.entry(Arc::as_ptr(run)).or_insert_with(|| {
+            self.runs.push(run.clone());
             self.runs.len() - 1
         });
         self.rows.push((end, number as u32, row as u32));
@@ -218,7 +238,8 @@ impl<'a> HistorySink<'a> {
 
     pub(super) fn finish(mut self, tree: &Tree, shape: &Arc<Shape>, shard: u16) -> Result<Option<Arc<Segment>>> {
         let Some((_, number, _)) = self.rows.first() else { return Ok(None) };
-        let first = self.runs[*number as usize];
+        let runs: Vec<&Run> = self.runs.iter().map(Arc::as_ref).collect();
+        let first = runs[*number as usize];
         let per_block = block_rows(first.memory_bytes() / first.len.max(1), tree.config().sstable_block_bytes);
         self.rows.sort_by_key(|(end, ..)| *end);
         let mut builder = tree.builder(shape, shard, 0, SegmentKind::History)?;
@@ -227,7 +248,7 @@ impl<'a> HistorySink<'a> {
             for (_, number, row) in block {
                 spans.push(*number as usize, *row as usize..*row as usize + 1);
             }
-            builder.add(&with_ends(gather(&self.runs, &spans), block.iter().map(|(end, ..)| *end).collect()))?;
+            builder.add(&with_ends(gather(&runs, &spans), block.iter().map(|(end, ..)| *end).collect()))?;
         }
         tree.open_built(builder).map(Some)
     }

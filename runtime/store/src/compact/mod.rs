@@ -90,13 +90,13 @@ impl Tree {
                 SegmentKind::History => Known::Nothing,
             };
             if matches!(known, Known::Nothing) {
-                current.push(span.run, span.rows)?;
+                current.push(&span.run, span.rows)?;
                 continue;
             }
             for row in span.rows {
                 match known.end_of(row) {
-                    end if end <= cut => history.push(span.run, row, end),
-                    _ => current.push(span.run, row..row + 1)?,
+                    end if end <= cut => history.push(&span.run, row, end),
+                    _ => current.push(&span.run, row..row + 1)?,
                 }
             }
         }
@@ -123,7 +123,7 @@ impl Tree {
         for input in job.inputs.iter().filter(|_| !job.moves) {
             for (row, end) in input.notes().into_iter().filter(|(_, end)| *end > cut && *end <= durable) {
                 let (block, row) = input.place(row)?;
-                if let Some((segment, row)) = locate(&outputs, input.run(block)?, &input.index()?.shape, row)? {
+                if let Some((segment, row)) = locate(&outputs, &*input.run(block)?, &input.index()?.shape, row)? {
                     late.push((segment.meta.file, row, end));
                 }
             }
@@ -176,7 +176,7 @@ impl Tree {
         for input in &job.inputs {
             for (row, end) in input.notes().into_iter().filter(|(_, end)| *end > cut) {
                 let (block, row) = input.place(row)?;
-                let Some((segment, row)) = locate(outputs, input.run(block)?, &input.index()?.shape, row)? else {
+                let Some((segment, row)) = locate(outputs, &*input.run(block)?, &input.index()?.shape, row)? else {
                     debug_assert!(false, "a fact that ended after the cut is in the outputs");
                     continue;
                 };

@@ -201,9 +201,9 @@ impl Scan {
                 let run = segment.run(block)?;
                 let mask = match self.bounds.covers(&block.key_min, &block.key_max) {
                     true => None,
-                    false => self.bounds.mask(run, &index.shape.key),
+                    false => self.bounds.mask(&run, &index.shape.key),
                 };
-                let batch = self.read(run, &index.shape, &block.ends.known(), mask)?;
+                let batch = self.read(&run, &index.shape, &block.ends.known(), mask)?;
                 if at + 1 < index.blocks.len() {
                     self.sources.push_front(Source::Segment(segment.clone(), at + 1));
                 }

@@ -5,6 +5,7 @@
 
 mod block;
 mod builder;
+mod cache;
 mod filter;
 mod gather;
 mod reader;
@@ -13,5 +14,7 @@ mod stats;
 mod tests;
 
 pub(crate) use builder::{Builder, NewSegment, block_rows};
+pub(crate) use cache::BlockCache;
+pub use cache::CacheStats;
 pub(crate) use gather::{Spans, gather, with_ends};
 pub(crate) use reader::{Block, BlockRow, Segment};

@@ -3,12 +3,17 @@
 //! In place: the file is mapped, and a block's columns are slices of the map. Nothing is trusted before its checksum,
 //! its structure and its meaning were checked, and nothing is checked twice: header and footer when the file is opened,
 //! index and filter when the first reader needs them, each block when the first reader touches it. What passed is kept
-//! as columns and costs the next reader nothing.
+//! as columns, as far as the budget goes, and costs the next reader nothing.
 //!
 //! Holds: any damage is [`StoreError::Corrupt`] with file and offset for the reader who touches it, and stays one.
 //! Not here: which segments a reader asks (`tree`), the walk over blocks (`scan`).
 
-use super::{block::decode, filter::Filter, stats::Zone};
+use super::{
+    block::decode,
+    cache::{BlockCache, Kept, Slot},
+    filter::Filter,
+    stats::Zone,
+};
 use crate::{
     error::{Result, StoreError},
     format::{
@@ -47,6 +52,7 @@ pub(crate) struct Segment {
     pub(crate) meta: SegmentMeta,
     name: String,
     disk: Arc<dyn Disk>,
+    cache: Arc<BlockCache>,
     map: Bytes,
     footer: Footer,
     bounds: Bounds,
@@ -79,7 +85,7 @@ pub(crate) struct Block {
     /// The ends noted since it was written.
     pub(crate) ends: Ends,
     place: PartRef,
-    run: OnceLock<Run>,
+    slot: Arc<Slot>,
 }
 
 /// A fact of a segment.
@@ -103,7 +109,12 @@ impl Segment {
     ///
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::Corrupt`] when the file is not what the manifest says, [`StoreError::Io`].
-    pub(crate) fn open(disk: &Arc<dyn Disk>, identity: Identity, meta: SegmentMeta) -> Result<Segment> {
+    pub(crate) fn open(
+        disk: &Arc<dyn Disk>,
+        cache: &Arc<BlockCache>,
+        identity: Identity,
+        meta: SegmentMeta,
+    ) -> Result<Segment> {
         let name = segment_name(meta.file);
         let map = disk.map(&name)?;
         let corrupt =
@@ -149,6 +160,7 @@ impl Segment {
             meta,
             name,
             disk: disk.clone(),
+            cache: cache.clone(),
             map,
             footer,
             bounds,
@@ -247,7 +259,7 @@ impl Segment {
                     bytes: block.bytes.to_native().into(),
                     crc: block.crc.to_native().into(),
                 },
-                run: OnceLock::new(),
+                slot: self.cache.slot(),
             });
         }
         if rows != self.meta.rows {
@@ -261,20 +273,17 @@ impl Segment {
     }
 
     /// The facts of a block.
-    pub(crate) fn run<'s>(&'s self, block: &'s Block) -> Result<&'s Run> {
-        match block.run.get() {
-            Some(run) => Ok(run),
-            None => {
-                let index = self.index()?;
-                let payload = self.part(&block.place, part::BLOCK)?;
-                let at = block.place.offset.get();
-                let run = decode(&payload, &index.shape).map_err(|what| self.corrupt(at, what))?;
-                if run.len != block.rows as usize || run.bounds != block.bounds {
-                    return Err(self.corrupt(at, "a block is not what the index says"));
-                }
-                Ok(block.run.get_or_init(|| run))
+    pub(crate) fn run(&self, block: &Block) -> Result<Kept> {
+        block.slot.get(|| {
+            let index = self.index()?;
+            let payload = self.part(&block.place, part::BLOCK)?;
+            let at = block.place.offset.get();
+            let run = decode(&payload, &index.shape).map_err(|what| self.corrupt(at, what))?;
+            if run.len != block.rows as usize || run.bounds != block.bounds {
+                return Err(self.corrupt(at, "a block is not what the index says"));
             }
-        }
+            Ok(run)
+        })
     }
 
     fn filter(&self) -> Result<&Filter> {
@@ -312,11 +321,11 @@ impl Segment {
     }
 
     /// Visits the wanted facts of a key.
-    pub(crate) fn visit<'s>(
-        &'s self,
+    pub(crate) fn visit(
+        &self,
         probe: &Probe<'_>,
         wanted: &Wanted,
-        found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
+        found: &mut dyn FnMut(BlockRow<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         let outside = probe.bytes < self.meta.key_min.as_slice() || probe.bytes > self.meta.key_max.as_slice();
         if outside || !self.meets(wanted) {
@@ -329,11 +338,11 @@ impl Segment {
         }
     }
 
-    fn visit_current<'s>(
-        &'s self,
+    fn visit_current(
+        &self,
         probe: &Probe<'_>,
         wanted: &Wanted,
-        found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
+        found: &mut dyn FnMut(BlockRow<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         let index = self.index()?;
         // The index is at hand where the filter is a walk through memory: the filter is asked when the index says maybe,
@@ -359,9 +368,10 @@ impl Segment {
                 continue;
             }
             let run = self.run(block)?;
-            let walked = probe.visit_sorted(run, &index.shape.key, wanted, &|row| block.ends.end_of(row), &mut |row| {
-                found(BlockRow { shape: &index.shape, block, run, row })
-            });
+            let walked =
+                probe.visit_sorted(&run, &index.shape.key, wanted, &|row| block.ends.end_of(row), &mut |row| {
+                    found(BlockRow { shape: &index.shape, block, run: &run, row })
+                });
             if walked.is_break() {
                 return Ok(walked);
             }
@@ -369,11 +379,11 @@ impl Segment {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn visit_history<'s>(
-        &'s self,
+    fn visit_history(
+        &self,
         probe: &Probe<'_>,
         wanted: &Wanted,
-        found: &mut dyn FnMut(BlockRow<'s>) -> ControlFlow<()>,
+        found: &mut dyn FnMut(BlockRow<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         let index = self.index()?;
         let rows = self.directory()?.as_slice();
@@ -382,7 +392,7 @@ impl Segment {
         let first = partition_point(rows.len(), |at| {
             let compared = self
                 .place(u64::from(rows[at]))
-                .and_then(|(block, row)| Ok(probe.compare_row(self.run(block)?, &index.shape.key, row)));
+                .and_then(|(block, row)| Ok(probe.compare_row(&*self.run(block)?, &index.shape.key, row)));
             compared.map_err(|error| failed = Some(error)) == Ok(Ordering::Less)
         });
         if let Some(error) = failed {
@@ -391,13 +401,13 @@ impl Segment {
         for row in &rows[first..] {
             let (block, row) = self.place(u64::from(*row))?;
             let run = self.run(block)?;
-            if probe.compare_row(run, &index.shape.key, row) != Ordering::Equal
+            if probe.compare_row(&run, &index.shape.key, row) != Ordering::Equal
                 || i64_at(&run.valid_from, row) > wanted.from_max
             {
                 break;
             }
-            if wanted.holds_row(run, row, block.ends.end_of(row)) {
-                let walked = found(BlockRow { shape: &index.shape, block, run, row });
+            if wanted.holds_row(&run, row, block.ends.end_of(row)) {
+                let walked = found(BlockRow { shape: &index.shape, block, run: &run, row });
                 if walked.is_break() {
                     return Ok(walked);
                 }
@@ -439,6 +449,15 @@ impl Segment {
             block.ends.known().noted().into_iter().map(move |(row, end)| (first_row + u64::from(row), end))
         };
         index.blocks.iter().flat_map(noted).collect()
+    }
+
+    /// About how many bytes of memory the index takes; 0 while nobody needed it.
+    pub(crate) fn index_bytes(&self) -> usize {
+        let of = |block: &Block| {
+            let zones = block.zones.len() * size_of::<Zone>();
+            size_of::<Block>() + size_of::<Slot>() + block.key_min.len() + block.key_max.len() + zones
+        };
+        self.index.get().map_or(0, |index| index.blocks.iter().map(of).sum())
     }
 
     /// Removes the file when the last reader lets go of it.

@@ -92,7 +92,7 @@ fn write(disk: &Arc<dyn Disk>, kind: SegmentKind, rows: i64, block_rows: usize) 
 
 /// All facts, as text, read block by block and then key by key.
 fn read(disk: &Arc<dyn Disk>, meta: &SegmentMeta) -> Result<Vec<String>> {
-    let segment = Segment::open(disk, IDENTITY, meta.clone())?;
+    let segment = Segment::open(disk, &BlockCache::new(usize::MAX), IDENTITY, meta.clone())?;
     let index = segment.index()?;
     let mut facts = Vec::new();
     let line = |run: &Run, row: usize| {
@@ -103,14 +103,14 @@ fn read(disk: &Arc<dyn Disk>, meta: &SegmentMeta) -> Result<Vec<String>> {
     for block in &index.blocks {
         let run = segment.run(block)?;
         for row in 0..run.len {
-            facts.push(line(run, row));
+            facts.push(line(&run, row));
             let mut key = Vec::new();
             encode_row(&run.columns, &index.shape.key, row, &mut key);
             let probe = Probe::new(&key, &mut index.shape.key_types());
             let wanted = Wanted::new(5000, SystemScope::All, ValidScope::All);
             let mut found = 0;
             let walked = segment.visit(&probe, &wanted, &mut |hit| {
-                assert_eq!(line(hit.run, hit.row), line(run, row), "keys are distinct");
+                assert_eq!(line(hit.run, hit.row), line(&run, row), "keys are distinct");
                 found += 1;
                 ControlFlow::Continue(())
             })?;

@@ -70,7 +70,7 @@ impl TableFiles {
         &'s self,
         probe: &Probe<'_>,
         wanted: &Wanted,
-        found: &mut dyn FnMut(&'s Arc<Segment>, BlockRow<'s>) -> ControlFlow<()>,
+        found: &mut dyn FnMut(&'s Arc<Segment>, BlockRow<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         for segment in &self.levels[0] {
             if segment.visit(probe, wanted, &mut |row| found(segment, row))?.is_break() {

@@ -224,7 +224,7 @@ impl Tree {
     /// Ends a new segment and opens it for reading.
     pub(crate) fn open_built(&self, builder: Builder) -> Result<Arc<Segment>> {
         let meta = builder.finish()?;
-        Ok(Arc::new(Segment::open(&self.disk, self.identity, meta)?))
+        Ok(Arc::new(Segment::open(&self.disk, &self.cache, self.identity, meta)?))
     }
 }
 

@@ -30,7 +30,7 @@ use crate::{
     run::{i64_at, lane_of_commit},
     scan::ValidScope,
     shape::Shape,
-    sst::{BlockRow, Segment},
+    sst::{BlockCache, BlockRow, Segment},
     visible::Wanted,
 };
 use arc_swap::ArcSwap;
@@ -94,6 +94,8 @@ pub(crate) struct Tree {
     /// A shard's part of a full memtable.
     shard_bytes: u64,
     identity: Identity,
+    /// The checked blocks of all segments.
+    pub(crate) cache: Arc<BlockCache>,
     version: ArcSwap<Version>,
     /// Held while a commit is applied, and while files take the place of memtables or of other files.
     writer: Mutex<()>,
@@ -279,9 +281,10 @@ impl Tree {
             }
         }
         let mut tables: BTreeMap<TableShard, Arc<TableFiles>> = BTreeMap::new();
+        let cache = BlockCache::new(config.block_cache_bytes_max);
         let mut by_file = HashMap::new();
         for meta in &state.segments {
-            let segment = Arc::new(Segment::open(&disk, identity, meta.clone())?);
+            let segment = Arc::new(Segment::open(&disk, &cache, identity, meta.clone())?);
             by_file.insert(meta.file, segment.clone());
             Arc::make_mut(tables.entry(meta.place()).or_default()).add(segment, meta);
         }
@@ -301,6 +304,7 @@ impl Tree {
             config: config.clone(),
             shard_bytes: (config.memtable_bytes_max as u64 / shard_count).max(1),
             identity,
+            cache,
             version: ArcSwap::from_pointee(version),
             writer: Mutex::new(()),
             flushing: Mutex::new(()),
@@ -489,6 +493,12 @@ impl Tree {
         let mut frozen = old.frozen.clone();
         frozen.push(Frozen { memtable: old.active.clone(), upto: Checkpoint { commit, record } });
         self.install(Version { active: Arc::default(), frozen, ..Version::clone(&old) });
+    }
+
+    /// About how many bytes of memory the indexes of segments take.
+    pub(crate) fn index_bytes(&self) -> usize {
+        let version = self.version.load();
+        version.tables.values().flat_map(|files| files.segments()).map(|segment| segment.index_bytes()).sum()
     }
 
     /// How many memtables wait to be flushed?
