@@ -7,9 +7,9 @@
 //! SQLite keeps a table of the present and one of the history, with the commits between which each version held; LMDB keeps all
 //! versions under (key, commit), newest first. Both are what is usually built where time travel is wanted.
 
-use crate::{Random, median, table::Table};
+use crate::{Random, engine::Sync, median, peers::lmdb::environment, table::Table};
 use cpu_time::ThreadTime;
-use heed::{EnvFlags, EnvOpenOptions, types::Bytes};
+use heed::types::Bytes;
 use rusqlite::{Connection, params};
 use spectradb::{Config, Database, Durability, Value, kernel};
 use std::{path::Path, time::Instant};
@@ -226,13 +226,7 @@ fn versioned(key: i64, commit: i64) -> [u8; 16] {
 }
 
 fn lmdb(path: &Path, plan: Plan) -> Lmdb {
-    std::fs::create_dir_all(path).expect("a folder");
-    let mut options = EnvOpenOptions::new();
-    options.map_size(16 << 30);
-    // SAFETY: the flag only gives up durability; nobody else opens this folder.
-    unsafe { options.flags(EnvFlags::NO_SYNC) };
-    // SAFETY: nobody else changes the files of this folder while they are mapped.
-    let env = unsafe { options.open(path) }.expect("opens");
+    let env = environment(path, Sync::Lazy);
     let mut txn = env.write_txn().expect("a transaction");
     let table: heed::Database<Bytes, Bytes> = env.create_database(&mut txn, None).expect("a table");
     for key in 0..plan.keys {

@@ -15,17 +15,24 @@ struct Lmdb {
     table: Table,
 }
 
-/// Opens the engine.
-pub fn open(path: &Path, sync: Sync) -> Box<dyn Engine> {
+/// Opens LMDB over a folder that is made if it is not there.
+pub fn environment(path: &Path, sync: Sync) -> Env {
     std::fs::create_dir_all(path).expect("a folder");
     let mut options = EnvOpenOptions::new();
     options.map_size(16 << 30).max_readers(16);
     if sync == Sync::Lazy {
-        // SAFETY: the flags only give up durability; nobody else opens this folder.
+        // WHY: heed has no other way to set a flag.
+        // SAFETY: the flag only gives up durability, and nobody else opens this folder.
         unsafe { options.flags(EnvFlags::NO_SYNC) };
     }
-    // SAFETY: nobody else changes the files of this folder while they are mapped.
-    let env = unsafe { options.open(path) }.expect("opens");
+    // WHY: heed maps the file, and has no other way to open it.
+    // SAFETY: the folder is temporary and this program's own, so nobody changes the file while it is mapped.
+    unsafe { options.open(path) }.expect("opens")
+}
+
+/// Opens the engine.
+pub fn open(path: &Path, sync: Sync) -> Box<dyn Engine> {
+    let env = environment(path, sync);
     let mut txn = env.write_txn().expect("a transaction");
     let table: Table = env.create_database(&mut txn, None).expect("a table");
     txn.commit().expect("it commits");
