@@ -74,8 +74,9 @@ pub(crate) fn canonical_f64(value: f64) -> f64 {
     }
 }
 
+/// Bytes whose order is that of reals: NaN is the greatest, and -0.0 is 0.0.
 #[inline]
-fn f64_bytes(value: f64) -> [u8; 8] {
+pub fn f64_bytes(value: f64) -> [u8; 8] {
     let bits = if value.is_nan() { f64::NAN.to_bits() & !SIGN } else { canonical_f64(value).to_bits() };
     (if bits & SIGN == 0 { bits | SIGN } else { !bits }).to_be_bytes()
 }

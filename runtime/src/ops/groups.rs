@@ -51,12 +51,25 @@ enum Keys {
     Several { columns: Vec<Groups>, pairs: Vec<Groups> },
 }
 
-/// Numbers by integer.
-#[derive(Default)]
-struct IntTable {
-    hasher: DefaultHashBuilder,
-    table: HashTable<(i64, u32)>,
+/// Numbers by integer: an array where the keys lie close together, as generated keys do, a hash table otherwise.
+enum IntTable {
+    /// `numbers[key - base]`, [`NO_GROUP`] for keys not seen.
+    Dense {
+        base: i64,
+        numbers: Vec<u32>,
+        known: usize,
+    },
+    Hashed {
+        hasher: DefaultHashBuilder,
+        table: HashTable<(i64, u32)>,
+    },
 }
+
+/// An array of numbers may always be so long ...
+const DENSE_LEN_MIN: usize = 1 << 16;
+
+/// ... and so many times as long as there are keys in it.
+const DENSE_LEN_PER_KEY: usize = 8;
 
 /// Numbers by string: the strings one after another in the order of their numbers, cut by `ends`.
 #[derive(Default)]
@@ -91,21 +104,88 @@ impl Out<'_> {
     }
 }
 
+impl Default for IntTable {
+    fn default() -> IntTable {
+        IntTable::Dense { base: 0, numbers: Vec::new(), known: 0 }
+    }
+}
+
 impl IntTable {
+    /// Where a key lies in an array that begins at `base`.
+    #[inline]
+    fn place(base: i64, key: i64) -> usize {
+        // Keys below the base wrap around to places that no array has.
+        usize::try_from(key.wrapping_sub(base).cast_unsigned()).unwrap_or(usize::MAX)
+    }
+
     /// The number of a key; `next` where it is new and may be added.
     #[inline]
     fn number(&mut self, key: i64, next: u32, grows: bool) -> u32 {
-        let hash = self.hasher.hash_one(key);
-        if !grows {
-            return self.table.find(hash, |(other, _)| *other == key).map_or(NO_GROUP, |(_, group)| *group);
-        }
-        match self.table.entry(hash, |(other, _)| *other == key, |(other, _)| self.hasher.hash_one(*other)) {
-            Entry::Occupied(entry) => entry.get().1,
-            Entry::Vacant(entry) => {
-                entry.insert((key, next));
-                next
+        match self {
+            IntTable::Dense { base, numbers, known } => {
+                if let Some(number) = numbers.get_mut(IntTable::place(*base, key)) {
+                    if *number == NO_GROUP && grows {
+                        *number = next;
+                        *known += 1;
+                    }
+                    return *number;
+                }
+                if !grows {
+                    return NO_GROUP;
+                }
+                self.make_room(key);
+                self.number(key, next, grows)
+            }
+            IntTable::Hashed { hasher, table } => {
+                let hash = hasher.hash_one(key);
+                if !grows {
+                    return table.find(hash, |(other, _)| *other == key).map_or(NO_GROUP, |(_, group)| *group);
+                }
+                match table.entry(hash, |(other, _)| *other == key, |(other, _)| hasher.hash_one(*other)) {
+                    Entry::Occupied(entry) => entry.get().1,
+                    Entry::Vacant(entry) => {
+                        entry.insert((key, next));
+                        next
+                    }
+                }
             }
         }
+    }
+
+    /// Lets the array reach a key, or gives it up for a hash table when it would be mostly empty.
+    #[cold]
+    fn make_room(&mut self, key: i64) {
+        let IntTable::Dense { base, numbers, known } = self else { return };
+        let limit = DENSE_LEN_MIN.max(known.saturating_mul(DENSE_LEN_PER_KEY)) as i128;
+        let (low, high) = match numbers.is_empty() {
+            true => (i128::from(key), i128::from(key)),
+            false => {
+                let begin = i128::from(*base);
+                (begin.min(i128::from(key)), (begin + numbers.len() as i128 - 1).max(i128::from(key)))
+            }
+        };
+        let needed = high - low + 1;
+        if needed <= limit {
+            // Twice what is needed, towards the side on which the key lies, so that ascending keys do not copy each time.
+            let len = (needed * 2).min(limit);
+            let begin = if key < *base && !numbers.is_empty() { high + 1 - len } else { low };
+            if let Ok(begin) = i64::try_from(begin) {
+                let mut longer = vec![NO_GROUP; len as usize];
+                let at = IntTable::place(begin, *base);
+                if !numbers.is_empty() {
+                    longer[at..at + numbers.len()].copy_from_slice(numbers);
+                }
+                (*base, *numbers) = (begin, longer);
+                return;
+            }
+        }
+        let hasher = DefaultHashBuilder::default();
+        let mut table = HashTable::with_capacity(known.saturating_mul(2));
+        for (place, number) in numbers.iter().enumerate().filter(|(_, number)| **number != NO_GROUP) {
+            let key = base.wrapping_add(place as i64);
+            table.insert_unique(hasher.hash_one(key), (key, *number), |(other, _)| hasher.hash_one(*other));
+        }
+        *self = IntTable::Hashed { hasher, table };
     }
 }
 
@@ -345,6 +425,40 @@ mod tests {
         let mut found = Vec::new();
         groups.find(&other, 1, &mut found);
         assert_eq!((found, groups.len()), (vec![NO_GROUP], 3));
+    }
+
+    /// Near keys, far keys, and near keys that turn out to be far: the numbers are those of the first appearance.
+    #[test]
+    fn integers_are_numbered_alike_near_and_far() {
+        let runs: [Vec<i64>; 6] = [
+            (0..300_000).collect(),
+            (0..300_000).rev().collect(),
+            (0..100_000).map(|i| i * 7919 % 100_003).collect(),
+            vec![i64::MIN, i64::MAX, 0, -1, 1, i64::MAX - 1, i64::MIN + 1],
+            (0..1000).chain([i64::MAX, i64::MIN]).chain((0..2000).rev()).collect(),
+            (i64::MAX - 500..=i64::MAX).chain(i64::MIN..i64::MIN + 500).collect(),
+        ];
+        for keys in runs {
+            let mut wanted = std::collections::HashMap::new();
+            let numbers: Vec<u32> = keys
+                .iter()
+                .map(|key| {
+                    let next = wanted.len() as u32;
+                    *wanted.entry(*key).or_insert(next)
+                })
+                .collect();
+            let mut groups = Groups::new(Nulls::Nothing);
+            let column = Column::from_i64s(Type::Integer, keys.clone());
+            assert_eq!(assign(&mut groups, std::slice::from_ref(&column)).0, numbers);
+            let mut found = Vec::new();
+            groups.find(&[column], keys.len(), &mut found);
+            assert_eq!(found, numbers);
+            let others = vec![i64::MIN / 2, i64::MAX / 2, -3];
+            let mut found = Vec::new();
+            groups.find(&[Column::from_i64s(Type::Integer, others.clone())], 3, &mut found);
+            let known: Vec<u32> = others.iter().map(|key| wanted.get(key).copied().unwrap_or(NO_GROUP)).collect();
+            assert_eq!(found, known);
+        }
     }
 
     #[test]

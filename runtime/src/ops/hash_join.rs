@@ -108,6 +108,8 @@ struct Built {
     starts: Vec<usize>,
     filed: Vec<u32>,
     periods: Option<Periods>,
+    /// Has every group one row, and no period to look at? Then a probe that finds a group has found its only partner.
+    is_unique: bool,
     /// Has the row found a partner? Empty where nobody asks.
     matched: Vec<bool>,
 }
@@ -242,6 +244,7 @@ impl Built {
             starts: vec![0],
             filed: Vec::new(),
             periods: None,
+            is_unique: false,
             matched: Vec::new(),
         }
     }
@@ -293,7 +296,8 @@ impl Built {
         let (starts, mut filed) = file(&numbers, group_count);
         let periods = periods.map(|(from, to)| Periods::new(&starts, &mut filed, &from, &to));
         let matched = if spec.kind.keeps_right() { vec![false; rows.len()] } else { Vec::new() };
-        Ok(Built { rows, groups, starts, filed, periods, matched })
+        let is_unique = periods.is_none() && starts.windows(2).all(|group| group[1] - group[0] == 1);
+        Ok(Built { rows, groups, starts, filed, periods, is_unique, matched })
     }
 
     /// The filed rows of a group.
@@ -384,6 +388,20 @@ impl Probe {
             let lonely_count = if spec.kind.keeps_left() { row - first_row } else { 0 };
             pair_count + lonely_count < pair_count_max
         };
+        if let Some(groups) = &self.groups
+            && built.is_unique
+            && self.row == 0
+            && self.len <= pair_count_max
+        {
+            // Every group has its one row, so groups are numbered as rows are filed.
+            left.reserve(self.len);
+            right.reserve(self.len);
+            for (row, group) in groups.iter().enumerate().filter(|(_, group)| **group != NO_GROUP) {
+                left.push(row as u32);
+                right.push(built.filed[*group as usize]);
+            }
+            self.row = self.len;
+        }
         while self.row < self.len && has_room(left.len(), self.row) {
             let group = self.groups.as_ref().map_or(0, |groups| groups[self.row]);
             let room = pair_count_max - left.len();

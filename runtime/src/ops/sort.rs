@@ -3,7 +3,8 @@
 //! All rows are held, and their numbers sorted by a key that compares as integers or bytes do: a lone column of one width
 //! becomes one number with the NULLs put before or behind, anything else the sort key of `spectradb_kernel::key`, of which
 //! the first eight bytes are compared as a number. The row's number stands behind the key, so equal rows keep their order.
-//! Where only the first rows are wanted, the rest is thrown away every time enough has come together.
+//! Where only the first rows are wanted, the rest is thrown away every time enough has come together; and once there are as many
+//! as wanted, a row whose first key alone puts it behind the last of them is not even held.
 //!
 //! Not here: computing keys (`Eval` stages beneath), cutting the result to its exact length (`limit`).
 
@@ -63,14 +64,26 @@ impl Sort {
         let mut builder = RowsBuilder::new(held.clone());
         // Enough rows that sorting them costs little for each, and never so few that nothing is thrown away.
         let full = wanted.saturating_mul(2).max(PRUNE_ROWS_MIN);
+        // The first key's number of the last row that is wanted so far.
+        let mut cut = None;
         while wanted > 0
-            && let Some(batch) = input.next()?
+            && let Some(mut batch) = input.next()?
         {
+            if let (Some(cut), [first, ..]) = (cut, self.spec.keys.as_slice()) {
+                let key = batch.column(first.column.column_idx);
+                if let Some(rows) = rows_up_to(&key, first.order, cut) {
+                    batch = batch.select(rows);
+                }
+            }
             builder.push(&batch);
             if builder.len() >= full {
                 let rows = builder.finish();
                 let order = self.order_of(&rows, wanted);
                 let columns = rows.take(0..held.len(), &order);
+                if let ([first, ..], true) = (self.spec.keys.as_slice(), order.len() == wanted) {
+                    let last = columns[self.spec.out.len()].slice(wanted - 1..wanted);
+                    cut = if last.has_nulls() { None } else { order_numbers(&last, first.order).map(|last| last[0]) };
+                }
                 let renumbered = held.iter().enumerate().map(|(column_idx, given)| Given { column_idx, ..*given });
                 let mut kept = RowsBuilder::new(renumbered.collect());
                 kept.push(&Batch::new(columns, order.len()));
@@ -143,21 +156,43 @@ fn smallest<T>(mut items: Vec<T>, wanted: usize, compare: impl Fn(&T, &T) -> Ord
     items
 }
 
-/// Sorts by one column of integers or booleans; `None` for a column of another kind.
-fn sorted_by_number(key: &Column, order: SortOrder, wanted: usize) -> Option<Vec<u32>> {
+/// A number for each row that is ordered as the key is, and equal only where the key is; NULLs have any number. `None` for a
+/// column whose keys are not numbers.
+fn order_numbers(key: &Column, order: SortOrder) -> Option<Vec<u64>> {
     let ordered = |bits: u64| if order.descending { !bits } else { bits };
-    let numbers: Vec<u64> = match key.ty().lane() {
-        LaneKind::I64 => {
-            let Vals::Many(values) = key.i64s() else { return None };
-            values.iter().map(|value| ordered(u64::from_be_bytes(key::i64_bytes(*value)))).collect()
-        }
-        LaneKind::Bool => {
-            let Vals::Many(values) = key.bools() else { return None };
-            values.iter().map(|value| ordered(u64::from(*value))).collect()
-        }
-        LaneKind::F64 | LaneKind::I128 | LaneKind::Bytes => return None,
-    };
-    let rows = numbers.into_iter().zip(0u32..);
+    let integer = |value: &i64| ordered(u64::from_be_bytes(key::i64_bytes(*value)));
+    let real = |value: &f64| ordered(u64::from_be_bytes(key::f64_bytes(*value)));
+    let one = |number: u64| vec![number; key.len()];
+    Some(match key.ty().lane() {
+        LaneKind::I64 => match key.i64s() {
+            Vals::One(value) => one(integer(&value)),
+            Vals::Many(values) => values.iter().map(integer).collect(),
+        },
+        LaneKind::Bool => match key.bools() {
+            Vals::One(value) => one(ordered(u64::from(value))),
+            Vals::Many(values) => values.iter().map(|value| ordered(u64::from(*value))).collect(),
+        },
+        LaneKind::F64 => match key.f64s() {
+            Vals::One(value) => one(real(&value)),
+            Vals::Many(values) => values.iter().map(real).collect(),
+        },
+        LaneKind::I128 | LaneKind::Bytes => return None,
+    })
+}
+
+/// The rows of a batch that a key does not put behind a number; NULLs are among them. `None` where that is not known of them,
+/// or where they are nearly all.
+fn rows_up_to(key: &Column, order: SortOrder, cut: u64) -> Option<Vec<u32>> {
+    let numbers = order_numbers(key, order)?;
+    let is_kept = |row: usize, number: u64| number <= cut || key.is_null(row);
+    let rows: Vec<u32> =
+        numbers.iter().enumerate().filter(|(row, number)| is_kept(*row, **number)).map(|(row, _)| row as u32).collect();
+    (rows.len() < numbers.len() / 2).then_some(rows)
+}
+
+/// Sorts by one column of integers, reals or booleans; `None` for a column of another kind.
+fn sorted_by_number(key: &Column, order: SortOrder, wanted: usize) -> Option<Vec<u32>> {
+    let rows = order_numbers(key, order)?.into_iter().zip(0u32..);
     if !key.has_nulls() {
         return Some(smallest(rows.collect(), wanted, Ord::cmp).into_iter().map(|(_, row)| row).collect());
     }

@@ -92,3 +92,30 @@ fn the_first_rows_of_many_are_found() {
     let wanted = wanted.into_iter().take(250).map(|row| row as i64).collect();
     assert_eq!(sorted[0], Column::from_i64s(Type::Integer, wanted));
 }
+
+/// Two keys of which the first alone throws most rows away, with NULLs on either side: the first rows are those of a whole sort.
+#[test]
+fn what_the_first_key_throws_away_is_not_missed() {
+    let count = 300_000i64;
+    let scattered = |row: i64| row * 7919 % 10_007;
+    let reals: Vec<Value> = (0..count)
+        .map(|row| if row % 30_011 == 7 { Value::Null } else { Value::Real(scattered(row) as f64) })
+        .collect();
+    let ids: Vec<i64> = (0..count).rev().collect();
+    let columns = vec![Column::from_values(Type::Real, &reals), Column::from_i64s(Type::Integer, ids.clone())];
+    let batch = Batch::new(columns, count as usize);
+    for (descending, nulls_first) in [(true, true), (true, false), (false, true), (false, false)] {
+        let order = SortOrder { descending, nulls_first };
+        let first = SortColumn { column: Given { column_idx: 0, ty: Type::Real }, order };
+        let out = vec![Given { column_idx: 1, ty: Type::Integer }];
+        let keys = vec![first, SortColumn::ascending(1, Type::Integer)];
+        for wanted in [1usize, 3, 100] {
+            let spec = SortSpec { keys: keys.clone(), out: out.clone(), row_count_max: Some(wanted as u64) };
+            let sorted = drain(Sort::new(batches_of(&batch, 8192), spec, Tuning::default()), &[Type::Integer]);
+            let mut rows: Vec<usize> = (0..count as usize).collect();
+            rows.sort_by(|a, b| compare(&reals[*a], &reals[*b], order).then(ids[*a].cmp(&ids[*b])));
+            let expected = rows.into_iter().take(wanted).map(|row| ids[row]).collect();
+            assert_eq!(sorted[0], Column::from_i64s(Type::Integer, expected), "{order:?} {wanted}");
+        }
+    }
+}
