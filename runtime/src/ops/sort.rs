@@ -1,22 +1,23 @@
 //! In which order do rows come?
 //!
-//! All rows are held, and their numbers sorted by a key that compares as integers or bytes do: a lone column of one width
-//! becomes one number with the NULLs put before or behind, anything else the sort key of `spectradb_kernel::key`, of which
-//! the first eight bytes are compared as a number. The row's number stands behind the key, so equal rows keep their order.
+//! All rows are held, and their numbers sorted by a key that compares as integers or bytes do: keys that are numbers become one
+//! integer (`packed`), anything else the sort key of `spectradb_kernel::key`, of which the first eight bytes are compared as a
+//! number. The row's number stands behind the key, so equal rows keep their order.
 //! Where only the first rows are wanted, the rest is thrown away every time enough has come together; and once there are as many
 //! as wanted, a row whose first key alone puts it behind the last of them is not even held.
 //!
 //! Not here: computing keys (`Eval` stages beneath), cutting the result to its exact length (`limit`).
 
+mod packed;
+
 use super::{
     BoxSource, ExecError, Given, Source, Tuning,
     rows::{Rows, RowsBuilder},
 };
+use packed::{Packed, order_numbers};
 use spectradb_kernel::{
     Batch, Column, Type,
-    column::Vals,
     key::{self, SortOrder},
-    ty::LaneKind,
 };
 use std::cmp::Ordering;
 
@@ -128,17 +129,41 @@ pub(super) fn sorted_rows(keys: &[Column], orders: &[SortOrder], len: usize, wan
     if keys.iter().all(|key| key.as_const().is_some()) {
         return (0..len.min(wanted) as u32).collect();
     }
-    if let ([key], [order]) = (keys, orders)
-        && let Some(rows) = sorted_by_number(key, *order, wanted)
-    {
-        return rows;
+    match Packed::new(keys, orders, len) {
+        Some(packed) => packed.first(wanted).rows(),
+        None => SortKeys::new(keys, orders, len).sorted(len, wanted),
     }
-    let bytes = SortKeys::new(keys, orders, len);
-    let order = (0..len).map(|row| (bytes.head(row), row as u32)).collect();
-    let compare = |(head_a, a): &(u64, u32), (head_b, b): &(u64, u32)| {
-        head_a.cmp(head_b).then_with(|| bytes.of(*a as usize).cmp(bytes.of(*b as usize))).then(a.cmp(b))
+}
+
+/// Rows in order, and where runs of equal rows begin.
+pub(super) struct Arranged {
+    /// The rows' numbers.
+    pub(super) rows: Vec<u32>,
+    /// Does the row at a place differ from the one before in the keys asked about? The first row differs from none.
+    pub(super) differs_in_some: Vec<bool>,
+    /// And in all keys?
+    pub(super) differs: Vec<bool>,
+}
+
+/// All rows in the order of their keys, and where the first `some` keys change, and where any does.
+pub(super) fn arranged(keys: &[Column], orders: &[SortOrder], some: usize, len: usize) -> Arranged {
+    if let Some(packed) = Packed::new(keys, orders, len) {
+        let sorted = packed.first(len);
+        return Arranged {
+            rows: sorted.rows(),
+            differs_in_some: sorted.differs(some),
+            differs: sorted.differs(keys.len()),
+        };
+    }
+    let all = SortKeys::new(keys, orders, len);
+    let rows = all.sorted(len, len);
+    let differs_in = |bytes: &SortKeys| {
+        let pairs = rows.windows(2).map(|pair| bytes.of(pair[0] as usize) != bytes.of(pair[1] as usize));
+        rows.first().map(|_| false).into_iter().chain(pairs).collect()
     };
-    smallest(order, wanted, compare).into_iter().map(|(_, row)| row).collect()
+    let differs_in_some = differs_in(&SortKeys::new(&keys[..some], &orders[..some], len));
+    let differs = differs_in(&all);
+    Arranged { rows, differs_in_some, differs }
 }
 
 /// The first `wanted` items in order. No two are equal.
@@ -156,30 +181,6 @@ fn smallest<T>(mut items: Vec<T>, wanted: usize, compare: impl Fn(&T, &T) -> Ord
     items
 }
 
-/// A number for each row that is ordered as the key is, and equal only where the key is; NULLs have any number. `None` for a
-/// column whose keys are not numbers.
-fn order_numbers(key: &Column, order: SortOrder) -> Option<Vec<u64>> {
-    let ordered = |bits: u64| if order.descending { !bits } else { bits };
-    let integer = |value: &i64| ordered(u64::from_be_bytes(key::i64_bytes(*value)));
-    let real = |value: &f64| ordered(u64::from_be_bytes(key::f64_bytes(*value)));
-    let one = |number: u64| vec![number; key.len()];
-    Some(match key.ty().lane() {
-        LaneKind::I64 => match key.i64s() {
-            Vals::One(value) => one(integer(&value)),
-            Vals::Many(values) => values.iter().map(integer).collect(),
-        },
-        LaneKind::Bool => match key.bools() {
-            Vals::One(value) => one(ordered(u64::from(value))),
-            Vals::Many(values) => values.iter().map(|value| ordered(u64::from(*value))).collect(),
-        },
-        LaneKind::F64 => match key.f64s() {
-            Vals::One(value) => one(real(&value)),
-            Vals::Many(values) => values.iter().map(real).collect(),
-        },
-        LaneKind::I128 | LaneKind::Bytes => return None,
-    })
-}
-
 /// The rows of a batch that a key does not put behind a number; NULLs are among them. `None` where that is not known of them,
 /// or where they are nearly all.
 fn rows_up_to(key: &Column, order: SortOrder, cut: u64) -> Option<Vec<u32>> {
@@ -190,25 +191,14 @@ fn rows_up_to(key: &Column, order: SortOrder, cut: u64) -> Option<Vec<u32>> {
     (rows.len() < numbers.len() / 2).then_some(rows)
 }
 
-/// Sorts by one column of integers, reals or booleans; `None` for a column of another kind.
-fn sorted_by_number(key: &Column, order: SortOrder, wanted: usize) -> Option<Vec<u32>> {
-    let rows = order_numbers(key, order)?.into_iter().zip(0u32..);
-    if !key.has_nulls() {
-        return Some(smallest(rows.collect(), wanted, Ord::cmp).into_iter().map(|(_, row)| row).collect());
-    }
-    let null = if order.nulls_first { 0u8 } else { 2 };
-    let rows = rows.map(|(number, row)| if key.is_null(row as usize) { (null, 0, row) } else { (1, number, row) });
-    Some(smallest(rows.collect(), wanted, Ord::cmp).into_iter().map(|(_, _, row)| row).collect())
-}
-
 /// The sort keys of rows, one after another.
-pub(super) struct SortKeys {
+struct SortKeys {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl SortKeys {
-    pub(super) fn new(keys: &[Column], orders: &[SortOrder], len: usize) -> SortKeys {
+    fn new(keys: &[Column], orders: &[SortOrder], len: usize) -> SortKeys {
         let (mut bytes, mut ends) = (Vec::with_capacity(len * keys.len() * 9), Vec::with_capacity(len + 1));
         ends.push(0);
         for row in 0..len {
@@ -219,8 +209,17 @@ impl SortKeys {
     }
 
     /// The key of a row.
-    pub(super) fn of(&self, row: usize) -> &[u8] {
+    fn of(&self, row: usize) -> &[u8] {
         &self.bytes[self.ends[row]..self.ends[row + 1]]
+    }
+
+    /// The first `wanted` of `len` rows in order.
+    fn sorted(&self, len: usize, wanted: usize) -> Vec<u32> {
+        let order = (0..len).map(|row| (self.head(row), row as u32)).collect();
+        let compare = |(head_a, a): &(u64, u32), (head_b, b): &(u64, u32)| {
+            head_a.cmp(head_b).then_with(|| self.of(*a as usize).cmp(self.of(*b as usize))).then(a.cmp(b))
+        };
+        smallest(order, wanted, compare).into_iter().map(|(_, row)| row).collect()
     }
 
     /// The first eight bytes as a number; shorter keys as if zeros followed.

@@ -9,7 +9,7 @@
 use super::{
     BoxSource, ExecError, Given, Place, SortColumn, Source, Tuning,
     rows::{Rows, RowsBuilder},
-    sort::{SortKeys, sorted_rows},
+    sort::arranged,
 };
 use spectradb_kernel::{Batch, Column, Type, agg::Aggregate, column::ColumnBuilder, key::SortOrder};
 use std::ops::Range;
@@ -158,26 +158,21 @@ impl Arrangement {
         let orders: Vec<SortOrder> = order.iter().map(|key| key.order).collect();
         let all: Vec<Column> = partition_columns.iter().chain(&order_columns).cloned().collect();
         let all_orders: Vec<SortOrder> = partition_orders.iter().chain(&orders).copied().collect();
-        let rows = sorted_rows(&all, &all_orders, len, len);
-        let partition_keys = SortKeys::new(&partition_columns, &partition_orders, len);
-        let order_keys = SortKeys::new(&order_columns, &orders, len);
+        let sorted = arranged(&all, &all_orders, partition.len(), len);
         let mut partitions: Vec<Vec<Range<usize>>> = Vec::new();
-        for (at, row) in rows.iter().map(|row| *row as usize).enumerate() {
-            let before = at.checked_sub(1).map(|at| rows[at] as usize);
-            match before {
-                Some(before) if partition_keys.of(before) == partition_keys.of(row) => {
-                    let peers = partitions.last_mut().expect("a partition has begun");
-                    let last = peers.last_mut().expect("a partition has peers");
+        for at in 0..len {
+            match partitions.last_mut() {
+                Some(peers) if !sorted.differs_in_some[at] => {
                     // Without an order all rows of a partition are peers.
-                    if order_keys.of(before) == order_keys.of(row) {
-                        last.end = at + 1;
-                    } else {
-                        peers.push(at..at + 1);
+                    match peers.last_mut() {
+                        Some(last) if !sorted.differs[at] => last.end = at + 1,
+                        _ => peers.push(at..at + 1),
                     }
                 }
                 _ => partitions.push(std::iter::once(at..at + 1).collect()),
             }
         }
+        let rows = sorted.rows;
         Arrangement { partition: partition.to_vec(), order: order.to_vec(), rows, partitions }
     }
 

@@ -5,9 +5,17 @@ use crate::ops::testing::{batches_of, drain};
 use proptest::prelude::*;
 use spectradb_kernel::Value;
 
+const DECIMAL: Type = Type::Numeric { precision: 38, scale: 1 };
+
+const TYPES: [Type; 6] = [Type::Integer, Type::Boolean, Type::Real, Type::Text, Type::Date, DECIMAL];
+
 fn value_of(ty: Type) -> BoxedStrategy<Value> {
     let value = match ty {
         Type::Integer => (-3..3i64).prop_map(Value::Integer).boxed(),
+        Type::Date => (-2..2i32).prop_map(|days| Value::Date(spectradb_kernel::time::Date(days))).boxed(),
+        Type::Numeric { .. } => prop::sample::select(vec![-5i128, 0, 3, i128::MAX / 2])
+            .prop_map(|units| Value::Numeric(spectradb_kernel::value::Decimal { units, scale: 1 }))
+            .boxed(),
         Type::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
         Type::Real => prop::sample::select(vec![0.0, -0.0, 1.5, f64::NAN, -1e9]).prop_map(Value::Real).boxed(),
         _ => "[ab]{0,12}".prop_map(Value::Text).boxed(),
@@ -45,7 +53,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
     fn rows_come_in_order_and_equal_rows_keep_theirs(
-        (types, rows) in prop::collection::vec(prop::sample::select(vec![Type::Integer, Type::Boolean, Type::Real, Type::Text]), 1..3)
+        (types, rows) in prop::collection::vec(prop::sample::select(TYPES.to_vec()), 1..3)
             .prop_flat_map(|types| {
                 let row: Vec<_> = types.iter().map(|ty| value_of(*ty)).collect();
                 (Just(types), prop::collection::vec(row, 0..30))
@@ -116,6 +124,39 @@ fn what_the_first_key_throws_away_is_not_missed() {
             rows.sort_by(|a, b| compare(&reals[*a], &reals[*b], order).then(ids[*a].cmp(&ids[*b])));
             let expected = rows.into_iter().take(wanted).map(|row| ids[row]).collect();
             assert_eq!(sorted[0], Column::from_i64s(Type::Integer, expected), "{order:?} {wanted}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    /// Wherever the rows are sorted as integers or as bytes, runs of equal rows begin at the same places.
+    #[test]
+    fn runs_begin_where_keys_differ(
+        (types, rows) in prop::collection::vec(prop::sample::select(TYPES.to_vec()), 1..4)
+            .prop_flat_map(|types| {
+                let row: Vec<_> = types.iter().map(|ty| value_of(*ty)).collect();
+                (Just(types), prop::collection::vec(row, 0..30))
+            }),
+        orders in prop::collection::vec(order(), 3),
+        some in 0..4usize,
+    ) {
+        let columns: Vec<Column> = (0..types.len())
+            .map(|idx| Column::from_values(types[idx], rows.iter().map(|row| &row[idx])))
+            .collect();
+        let (orders, some) = (&orders[..types.len()], some.min(types.len()));
+        let sorted = arranged(&columns, orders, some, rows.len());
+        let by_keys = |a: usize, b: usize, count: usize| {
+            let by_key = |idx: usize| compare(&rows[a][idx], &rows[b][idx], orders[idx]);
+            (0..count).map(by_key).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+        };
+        let mut numbers: Vec<u32> = (0..rows.len() as u32).collect();
+        numbers.sort_by(|a, b| by_keys(*a as usize, *b as usize, types.len()));
+        prop_assert_eq!(&sorted.rows, &numbers);
+        for (at, pair) in numbers.windows(2).enumerate() {
+            let (a, b) = (pair[0] as usize, pair[1] as usize);
+            prop_assert_eq!(sorted.differs_in_some[at + 1], by_keys(a, b, some).is_ne());
+            prop_assert_eq!(sorted.differs[at + 1], by_keys(a, b, types.len()).is_ne());
         }
     }
 }
