@@ -24,7 +24,8 @@ pub struct Config {
     pub durability: Durability,
     /// The memtable is frozen and queued for flushing when it passes so many bytes.
     pub memtable_bytes_max: usize,
-    /// Frozen memtables that may wait for flushing before writers wait.
+    /// Frozen memtables that may wait for flushing: with so many writers are slowed, with more they wait. Memtables take
+    /// about `memtable_bytes_max * (frozen_count_max + 2)` bytes at most.
     pub frozen_count_max: usize,
     /// A block of a segment aims at so many bytes (and holds at most 16,384 rows).
     pub sstable_block_bytes: usize,
@@ -39,8 +40,14 @@ pub struct Config {
     pub shard_count: Option<u32>,
     /// A log segment file is preallocated with so many bytes.
     pub log_segment_bytes: u64,
-    /// Segments in level 0 that start a compaction.
+    /// Segments in level 0 of a table that start a compaction.
     pub level0_segments_max: usize,
+    /// Segments in level 0 of a table at which writers are slowed.
+    pub level0_segments_slow: usize,
+    /// Segments in level 0 of a table at which writers wait for a compaction.
+    pub level0_segments_stall: usize,
+    /// Threads that compact; those of different tables, shards, levels or ranges of keys run at the same time.
+    pub compaction_thread_count: usize,
     /// Keep every segment of the log, so that commits can be replayed from the first on. Without it segments go once their
     /// facts are in SSTables, and [`crate::Store::replay`] begins with the oldest record still there.
     pub log_keep_all: bool,
@@ -60,6 +67,9 @@ impl Default for Config {
             shard_count: None,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,
+            level0_segments_slow: 12,
+            level0_segments_stall: 24,
+            compaction_thread_count: 2,
             log_keep_all: true,
             background: true,
         }

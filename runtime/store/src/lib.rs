@@ -21,6 +21,7 @@ mod maintain;
 mod manifest;
 mod memtable;
 mod notes;
+mod pressure;
 mod recover;
 pub mod replay;
 mod run;

@@ -1,12 +1,12 @@
 //! Who brings memtables into segments, compacts segments and makes log segments ahead of time?
 //!
-//! Two threads of the store, or, where the settings say so, the committing thread. The one flushes and prepares the log's
-//! next segment, the other compacts, so that a long compaction does not hold up a flush. Both are woken by commits and
-//! end when the store does. Whoever finds too many memtables waiting flushes one itself: that is the brake on writers.
+//! Threads of the store, or, where the settings say so, the committing thread. One flushes and prepares the log's next
+//! segment, the others compact what shares nothing at the same time, so that a long compaction holds up neither a flush
+//! nor a small one. All are woken by commits and end when the store does.
 //!
 //! Holds: a change of the tree's files goes into the manifest only when the log is durable up to its checkpoint, and the
 //! catalogue file beside it reaches as far.
-//! Not here: what is flushed and compacted (the tree).
+//! Not here: what is flushed and compacted (the tree), holding writers back (`pressure`).
 
 use crate::{
     error::Result,
@@ -21,9 +21,11 @@ use crate::{
     tree::Edit,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
+use spectradb_kernel::schema::TableId;
 use std::{
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
+    time::Instant,
 };
 
 /// The store's threads.
@@ -41,11 +43,12 @@ enum Signal {
 }
 
 impl Threads {
-    /// The two threads of a store; `None` when the system gives none, and the committing thread does the work.
+    /// The threads of a store; `None` when the system gives none, and the committing thread does the work.
     pub(crate) fn start(store: &Arc<Inner>) -> Option<Threads> {
         // One signal waiting is as good as many.
         let (flush, flush_signals) = bounded(1);
-        let (compact, compact_signals) = bounded(1);
+        let compactors = store.config.compaction_thread_count.max(1);
+        let (compact, compact_signals) = bounded(compactors);
         let spawn = |name: &str, signals: Receiver<Signal>, work: fn(&Inner)| {
             let store = store.clone();
             thread::Builder::new().name(name.to_owned()).spawn(move || {
@@ -55,12 +58,20 @@ impl Threads {
             })
         };
         let flusher = spawn("spectradb-flush", flush_signals, Inner::work_of_flush_thread).ok()?;
-        let Ok(compactor) = spawn("spectradb-compact", compact_signals, Inner::work_of_compact_thread) else {
-            drop(flush);
-            flusher.join().ok();
-            return None;
-        };
-        Some(Threads { flush, compact, handles: Mutex::new(vec![flusher, compactor]) })
+        let mut handles = vec![flusher];
+        for _ in 0..compactors {
+            match spawn("spectradb-compact", compact_signals.clone(), Inner::work_of_compact_thread) {
+                Ok(handle) => handles.push(handle),
+                // Fewer do as well; without one nothing would compact.
+                Err(_) if handles.len() > 1 => break,
+                Err(_) => {
+                    drop(flush);
+                    handles.into_iter().for_each(|handle| drop(handle.join()));
+                    return None;
+                }
+            }
+        }
+        Some(Threads { flush, compact, handles: Mutex::new(handles) })
     }
 
     fn wake_flush(&self) {
@@ -69,7 +80,8 @@ impl Threads {
     }
 
     fn wake_compact(&self) {
-        self.compact.try_send(Signal::Look).ok();
+        let threads = self.compact.capacity().unwrap_or(1);
+        (0..threads).all(|_| self.compact.try_send(Signal::Look).is_ok());
     }
 
     /// Ends the threads after what they are doing.
@@ -77,7 +89,9 @@ impl Threads {
         let handles = std::mem::take(&mut *held(&self.handles));
         if !handles.is_empty() {
             self.flush.send(Signal::Stop).ok();
-            self.compact.send(Signal::Stop).ok();
+            for _ in 1..handles.len() {
+                self.compact.send(Signal::Stop).ok();
+            }
         }
         for handle in handles {
             handle.join().ok();
@@ -99,19 +113,6 @@ impl Inner {
         // The place first: a thread may flush the memtable the moment it is frozen.
         held(&self.freezes).push_back(end);
         self.tree.freeze(end.commit, end.record);
-    }
-
-    /// Holds a writer back while too many memtables wait to be flushed.
-    ///
-    /// # Errors
-    /// What flushing gives: the writer cannot go on without it.
-    pub(crate) fn brake(&self) -> Result<()> {
-        while self.tree.frozen_count() > self.config.frozen_count_max {
-            if !self.flush_one()? {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// After a commit: has the threads do what is due, or does it.
@@ -149,25 +150,34 @@ impl Inner {
         Ok(())
     }
 
-    fn flush_one(&self) -> Result<bool> {
+    /// Flushes the memtable that waits longest; answers whether there was one.
+    pub(crate) fn flush_one(&self) -> Result<bool> {
         let _flushing = held(&self.flushing);
-        self.tree.flush_one(&|edit| self.install(edit))
+        let (bytes, began) = (self.tree.oldest_frozen_bytes(), Instant::now());
+        let flushed = self.tree.flush_one(&|edit| self.install(edit))?;
+        if flushed {
+            self.pressure.flushed(bytes, began);
+        }
+        Ok(flushed)
+    }
+
+    /// Does the compaction that is most due; answers whether there was one.
+    pub(crate) fn compact_one(&self) -> Result<bool> {
+        self.tree.compact_one(&|edit| self.install(edit))
     }
 
     fn compact_due(&self) -> Result<()> {
-        let _compacting = held(&self.compacting);
         while !self.is_closed() {
-            if !self.tree.compact_one(&|edit| self.install(edit))? {
+            if !self.compact_one()? {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    /// Compacts everything.
-    pub(crate) fn compact_all(&self) -> Result<()> {
-        let _compacting = held(&self.compacting);
-        self.tree.compact_all(&|edit| self.install(edit))
+    /// Compacts a table, or everything.
+    pub(crate) fn compact_all(&self, table: Option<TableId>) -> Result<()> {
+        self.tree.compact_all(table, &|edit| self.install(edit))
     }
 
     /// Makes a change of the tree's files durable.

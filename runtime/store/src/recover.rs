@@ -85,7 +85,7 @@ pub(crate) fn recover(
 
     let catalogs = Arc::new(read_catalogs(&**disk, &identity, &state)?);
     let shards = Shards::new(state.shard_count, &state.slots);
-    let tree = Tree::open(disk.clone(), state.tree.clone(), shards, identity, config)?;
+    let tree = Tree::open(disk.clone(), state.tree.clone(), shards, identity, config, health.clone())?;
     let mut scan =
         LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known);
     let mut freezes = Vec::new();

@@ -19,6 +19,7 @@ use crate::{
     log::{Health, Log, LogEnd, LogSync, Segments, held},
     maintain::Threads,
     manifest::{KnownEnd, Manifest},
+    pressure::Pressure,
     recover::{Recovered, recover},
     replay::{LogScan, Record},
     snapshot::Snapshot,
@@ -81,9 +82,9 @@ pub(crate) struct Inner {
     seeds: Seeds,
     /// Where the log ended when memtables were frozen, oldest first.
     pub(crate) freezes: Mutex<VecDeque<LogEnd>>,
-    /// Held by who flushes, and by who compacts.
+    /// Held by who flushes.
     pub(crate) flushing: Mutex<()>,
-    pub(crate) compacting: Mutex<()>,
+    pub(crate) pressure: Pressure,
     pub(crate) threads: OnceLock<Threads>,
     closing: AtomicBool,
     /// What opening found to do.
@@ -126,6 +127,14 @@ pub struct StoreStats {
     pub block_cache: CacheStats,
     /// Memtables that wait to be flushed.
     pub frozen_count: usize,
+    /// Bytes of memory that memtables take, those that wait included.
+    pub memtable_bytes: usize,
+    /// How many commits waited a moment because flushing or compacting fell behind.
+    pub write_slowdowns: u64,
+    /// How many commits waited until there was room.
+    pub write_stalls: u64,
+    /// Compactions under way.
+    pub compactions_running: usize,
     /// What the last opening did.
     pub opened: Opened,
 }
@@ -187,7 +196,7 @@ impl Store {
             seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
             freezes: Mutex::new(freezes.into()),
             flushing: Mutex::new(()),
-            compacting: Mutex::new(()),
+            pressure: Pressure::default(),
             threads: OnceLock::new(),
             closing: AtomicBool::new(false),
             opened: Opened { replayed_records: replayed },
@@ -343,7 +352,16 @@ impl Store {
     /// As [`Store::flush`].
     pub fn compact(&self) -> Result<()> {
         self.handle.inner.flush()?;
-        self.handle.inner.compact_all()
+        self.handle.inner.compact_all(None)
+    }
+
+    /// Flushes, and compacts what one table has.
+    ///
+    /// # Errors
+    /// As [`Store::flush`].
+    pub fn compact_table(&self, table: TableId) -> Result<()> {
+        self.handle.inner.flush()?;
+        self.handle.inner.compact_all(Some(table))
     }
 
     /// Closes the database: what it holds is durable, and the next open is quick. Snapshots can still be read.
@@ -358,6 +376,7 @@ impl Store {
     pub fn stats(&self) -> StoreStats {
         let visible = self.handle.inner.publication.visible();
         let manifest = self.handle.inner.manifest.state();
+        let (write_slowdowns, write_stalls) = self.handle.inner.pressure.counts();
         StoreStats {
             commit: visible.commit,
             instant: visible.instant,
@@ -371,6 +390,10 @@ impl Store {
             index_bytes: self.handle.inner.tree.index_bytes(),
             block_cache: self.handle.inner.tree.cache.stats(),
             frozen_count: self.handle.inner.tree.frozen_count(),
+            memtable_bytes: self.handle.inner.tree.memtable_bytes(),
+            write_slowdowns,
+            write_stalls,
+            compactions_running: self.handle.inner.tree.claims.count(),
             opened: self.handle.inner.opened,
         }
     }
@@ -379,7 +402,7 @@ impl Store {
 impl Inner {
     fn commit(&self, write: Write) -> Result<Committed, CommitError> {
         let durability = write.durability.unwrap_or(self.config.durability);
-        self.brake()?;
+        self.brake(&write)?;
         let prepared = Prepared::new(write, &self.catalogs.newest(), self.seeds.next())?;
         let end = {
             let mut sequencer = held(&self.sequencer);
@@ -486,6 +509,7 @@ impl Inner {
         if let Some(threads) = self.threads.get() {
             threads.stop();
         }
+        self.tree.claims.close();
         let closed = self.close_files();
         drop(held(&self.lock).take());
         closed

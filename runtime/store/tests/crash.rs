@@ -8,7 +8,7 @@
 mod support;
 
 use spectradb_kernel::schema::TableSchema;
-use spectradb_store::{CommitError, Config, Durability, RecordBody, SimDisk, Store, StoreError, fs::Fault};
+use spectradb_store::{CommitError, Config, Disk, Durability, RecordBody, SimDisk, Store, StoreError, fs::Fault};
 use std::{collections::BTreeMap, sync::Arc};
 use support::{names_as_of, new_table, open, small, upsert};
 
@@ -216,6 +216,37 @@ fn a_disk_that_fills_up_loses_nothing_acknowledged() {
         assert!(!told.attempts.contains(&Fate::Unknown), "full from call {call}: nothing is left unknown");
         check_all(&disk, &config, &told, &format!("full from call {call}"));
     }
+}
+
+/// What a failed flush or compaction wrote is removed at once: on a full disk it would take the room that writing needs.
+#[test]
+fn a_failed_flush_or_compaction_leaves_no_file_behind() {
+    let config = Config { sstable_block_bytes: 256, ..small() };
+    // Where the fault is beyond the last call, nothing fails.
+    let mut failures = 0;
+    for call in 1..80 {
+        let disk = SimDisk::new(call);
+        let store = open(&disk, &config).expect("nothing fails yet");
+        let table = store.create_table(new_table("t"), 0).expect("nothing fails yet");
+        for attempt in 0..4 {
+            write_rows(&store, &table, attempt).expect("nothing fails yet");
+            store.flush().expect("nothing fails yet");
+        }
+        write_rows(&store, &table, 4).expect("nothing fails yet");
+        disk.inject(Fault::Call(disk.calls() + call));
+        if store.compact().is_ok() || write_rows(&store, &table, 5).is_err() {
+            // Whether the manifest names the new files is not known once it could not be replaced.
+            continue;
+        }
+        failures += 1;
+        let stats = store.stats();
+        let names = disk.list().expect("the disk is well again");
+        let files = names.iter().filter(|name| name.ends_with(".sst") || name.ends_with(".nts")).count();
+        assert_eq!(files, stats.segment_count + stats.notes_count, "call {call}: {names:?}");
+        store.compact().unwrap_or_else(|error| panic!("call {call}: it goes on: {error}"));
+        assert_eq!(names_as_of(&store.snapshot(), &table, 6).len(), 4 + 6);
+    }
+    assert!(failures > 10, "{failures} calls failed");
 }
 
 /// A power failure while the database comes back from a power failure.

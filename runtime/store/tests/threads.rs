@@ -2,11 +2,14 @@
 
 mod support;
 
-use spectradb_store::{CommitError, Config, OsDisk, RecordBody, SimDisk, Store, StoreError, SystemClock, fs::Fault};
+use spectradb_store::{
+    CommitError, Config, Disk, MemDisk, OsDisk, RecordBody, SimDisk, Store, StoreError, SystemClock,
+    fs::{DiskLock, Fault, File},
+};
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -158,4 +161,124 @@ fn a_second_opener_is_told_the_holder() {
     assert_eq!(refused.to_string(), format!("database is locked by process {}", std::process::id()));
     drop(store);
     drop(Store::open_path(folder.path(), Config::default()).expect("it is free again"));
+}
+
+/// A disk on which no segment can be made while the gate is shut.
+#[derive(Clone, Debug)]
+struct Gated {
+    disk: MemDisk,
+    gate: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Gated {
+    fn new() -> Gated {
+        Gated { disk: MemDisk::new(), gate: Arc::default() }
+    }
+
+    fn shut(&self, is_shut: bool) {
+        *self.gate.0.lock().expect("no test panics here") = is_shut;
+        self.gate.1.notify_all();
+    }
+}
+
+impl Disk for Gated {
+    fn list(&self) -> Result<Vec<String>, StoreError> {
+        self.disk.list()
+    }
+    fn create(&self, name: &str) -> Result<Arc<dyn File>, StoreError> {
+        if name.ends_with(".sst") {
+            let shut = self.gate.0.lock().expect("no test panics here");
+            drop(self.gate.1.wait_while(shut, |shut| *shut).expect("no test panics here"));
+        }
+        self.disk.create(name)
+    }
+    fn open(&self, name: &str) -> Result<Arc<dyn File>, StoreError> {
+        self.disk.open(name)
+    }
+    fn rename(&self, from: &str, to: &str) -> Result<(), StoreError> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> Result<(), StoreError> {
+        self.disk.remove(name)
+    }
+    fn sync_dir(&self) -> Result<(), StoreError> {
+        self.disk.sync_dir()
+    }
+    fn map(&self, name: &str) -> Result<bytes::Bytes, StoreError> {
+        self.disk.map(name)
+    }
+    fn lock(&self, name: &str) -> Result<DiskLock, StoreError> {
+        self.disk.lock(name)
+    }
+}
+
+/// While no memtable can be flushed, writers go on until as many wait as may, and then wait themselves.
+#[test]
+fn writers_wait_when_flushing_falls_behind_and_memory_stays_bounded() {
+    let disk = Gated::new();
+    let memtable_bytes_max = 32 << 10;
+    let config = Config { memtable_bytes_max, frozen_count_max: 2, log_segment_bytes: 64 << 10, ..Config::default() };
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let (writers, writes) = (3, 400);
+    disk.shut(true);
+    thread::scope(|scope| {
+        for writer in 0..writers {
+            let (store, table) = (&store, &table);
+            scope.spawn(move || {
+                for number in 0..writes {
+                    let rows = [(writer * writes + number, "some text that takes some room in a memtable")];
+                    store.commit(upsert(&store.snapshot(), table, &rows)).expect("no conflict");
+                }
+            });
+        }
+        while store.stats().write_stalls < writers as u64 {
+            thread::yield_now();
+        }
+        let stats = store.stats();
+        assert_eq!(stats.frozen_count, 3, "one more than may wait: {stats:?}");
+        assert!(stats.commit < (writers * writes) as u64 && stats.segment_count == 0, "{stats:?}");
+        // Beside full memtables there is one write of each writer.
+        assert!(stats.memtable_bytes < 4 * memtable_bytes_max + 3 * 1024, "{stats:?}");
+        disk.shut(false);
+    });
+    assert_eq!(names(&store, &table).len(), (writers * writes) as usize);
+    store.flush().expect("nothing fails");
+    assert_eq!(store.stats().memtable_bytes, 0);
+    assert!(store.stats().write_slowdowns > 0, "{:?}", store.stats());
+}
+
+/// However little is compacted meanwhile, level 0 stays as small as the settings say, and all threads find all facts.
+#[test]
+fn writers_wait_when_compaction_falls_behind() {
+    let disk = MemDisk::new();
+    let config = Config {
+        memtable_bytes_max: 4 << 10,
+        level0_segments_max: 2,
+        level0_segments_slow: 3,
+        level0_segments_stall: 4,
+        compaction_thread_count: 3,
+        shard_count: Some(2),
+        ..Config::default()
+    };
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let (writers, writes) = (2, 300);
+    thread::scope(|scope| {
+        for writer in 0..writers {
+            let (store, table) = (&store, &table);
+            scope.spawn(move || {
+                for number in 0..writes {
+                    let rows = [(writer * writes + number, "a text of its own"), (-1 - writer, "the same again")];
+                    store.commit(upsert(&store.snapshot(), table, &rows)).expect("no conflict");
+                }
+            });
+        }
+    });
+    assert_eq!(names(&store, &table).len(), (writers * (writes + 1)) as usize);
+    store.close().expect("nothing fails");
+    assert_eq!(store.stats().compactions_running, 0);
+    drop(store);
+    let store = open(&disk, &config).expect("it was closed");
+    assert_eq!(names(&store, &table).len(), (writers * (writes + 1)) as usize);
 }

@@ -5,11 +5,14 @@
 //! ended after the cut stay current, and their notes are addressed anew when the new segments take the old ones' place.
 //!
 //! Holds: every fact stays. The cut is a commit whose notes are durable, so nothing that a crash could undo is absorbed.
-//! A reader that pinned the old segments keeps them until it lets go.
+//! A reader that pinned the old segments keeps them until it lets go. Compactions that run at the same time share nothing.
 //! Not here: threads (the engine calls), retention.
 
+mod claims;
 mod merge;
 mod pick;
+
+pub(crate) use claims::Claims;
 
 use crate::{
     error::Result,
@@ -21,7 +24,8 @@ use crate::{
 };
 use merge::{CurrentSink, HistorySink, Merger, Order};
 use pick::{Job, pick, pick_all};
-use std::sync::{Arc, PoisonError, atomic::Ordering::Relaxed};
+use spectradb_kernel::schema::TableId;
+use std::sync::{Arc, atomic::Ordering::Relaxed};
 
 impl Tree {
     /// Does one compaction that is due; `edit` makes the change of files durable. Answers whether there was one.
@@ -29,29 +33,28 @@ impl Tree {
     /// # Errors
     /// What reading and writing files or `edit` gives: then the old segments stay.
     pub(crate) fn compact_one(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
-        let _compacting = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
-        let version = self.view().version;
-        match pick(&version, self.config(), self.shard_bytes(), self.cut())? {
-            Some(job) => self.compact(job, edit).map(|()| true),
-            None => Ok(false),
-        }
+        let choose = |others: &_| pick(&self.view().version, self.config(), self.shard_bytes(), self.cut(), others);
+        let Some((job, _claimed)) = self.claims.claim(choose)? else { return Ok(false) };
+        self.compact(job, edit)?;
+        Ok(true)
     }
 
-    /// Compacts every table as far as it goes.
+    /// Compacts a table, or every table, as far as it goes, beside what else is compacted.
     ///
     /// # Errors
     /// As [`Tree::compact_one`].
-    pub(crate) fn compact_all(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
-        while self.compact_one(edit)? {}
-        let _compacting = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn compact_all(&self, table: Option<TableId>, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
         let places: Vec<_> = self.view().version.tables.keys().copied().collect();
-        for place in places {
+        for place in places.into_iter().filter(|place| table.is_none_or(|table| place.table == table)) {
             for kind in [SegmentKind::Current, SegmentKind::History] {
-                if let Some(job) = pick_all(&self.view().version, place, kind)? {
+                let choose = || pick_all(&self.view().version, place, kind);
+                if let Some((job, _claimed)) = self.claims.claim_alone(place, choose)? {
                     self.compact(job, edit)?;
                 }
             }
         }
+        // Where a table's segments have several schema versions, its levels are still brought into their budgets.
+        while self.compact_one(edit)? {}
         Ok(())
     }
 
@@ -137,7 +140,8 @@ impl Tree {
         let idle = files.notes.iter().filter(|notes| !notes.targets.iter().any(stays));
         change.remove_notes = idle.map(|notes| notes.file).collect();
         change.next_file = self.next_file.load(Relaxed);
-        edit(&change)?;
+        let new = if job.moves { &[] } else { outputs.as_slice() };
+        self.publish(&change, new, edit)?;
         files.notes.retain(|notes| !change.remove_notes.contains(&notes.file));
         files.notes.extend(change.add_notes);
 

@@ -3,11 +3,14 @@
 //! First level 0, when it has as many segments as it may: all of them go to level 1 with what they overlap there.
 //! Then a level that is over its budget gives a segment to the next. Then a segment of which a quarter has ended is
 //! written anew without it. Then history, where segments of about one size are merged when there are enough of them.
+//! What shares nothing with the compactions under way may be chosen beside them.
+//!
 //! Segments that overlap nothing are moved without being read, unless they are small: those are merged with the small
 //! ones of the next level, so that a table that grows slowly does not become thousands of files.
 //!
 //! Not here: doing it (`compact`).
 
+use super::claims::State;
 use crate::{
     config::Config,
     error::Result,
@@ -37,6 +40,8 @@ pub(super) struct Job {
     pub(super) place: TableShard,
     pub(super) kind: SegmentKind,
     pub(super) inputs: Vec<Arc<Segment>>,
+    /// The lowest level of an input.
+    pub(super) from_level: u8,
     /// Where the current facts go.
     pub(super) level: u8,
     /// Nothing needs to be merged: the inputs only change their level.
@@ -94,16 +99,27 @@ fn downwards(
     if !one_shape(&inputs)? {
         return Ok(None);
     }
-    Ok(Some(Job { place, kind: SegmentKind::Current, inputs, level: level as u8 + 1, moves }))
+    Ok(Some(Job { place, kind: SegmentKind::Current, inputs, from_level: level as u8, level: level as u8 + 1, moves }))
 }
 
-/// The compaction that is most due. What ended at or before `cut` can go to history; a shard's part of a memtable is
-/// `shard_bytes` big.
-pub(super) fn pick(version: &Version, config: &Config, shard_bytes: u64, cut: i64) -> Result<Option<Job>> {
+/// The compaction that is most due and may run now. What ended at or before `cut` can go to history; a shard's part of a
+/// memtable is `shard_bytes` big.
+pub(super) fn pick(
+    version: &Version,
+    config: &Config,
+    shard_bytes: u64,
+    cut: i64,
+    others: &State,
+) -> Result<Option<Job>> {
+    let allowed = |job: &Job| others.allows(job);
+    let free = |segments: &[Arc<Segment>]| -> Vec<Arc<Segment>> {
+        segments.iter().filter(|segment| !others.has(segment.meta.file)).cloned().collect()
+    };
     for (place, files) in &version.tables {
-        if files.levels[0].len() >= config.level0_segments_max.max(1) {
-            let job = downwards(*place, files, 0, files.levels[0].clone(), shard_bytes)?;
-            if job.is_some() {
+        let inputs = free(&files.levels[0]);
+        if inputs.len() >= config.level0_segments_max.max(1) {
+            let job = downwards(*place, files, 0, inputs, shard_bytes)?;
+            if job.as_ref().is_some_and(allowed) {
                 return Ok(job);
             }
         }
@@ -111,14 +127,15 @@ pub(super) fn pick(version: &Version, config: &Config, shard_bytes: u64, cut: i6
     for (place, files) in &version.tables {
         let mut budget = shard_bytes.saturating_mul(LEVEL1_MEMTABLES);
         for level in 1..files.levels.len() - 1 {
-            if bytes(&files.levels[level]) > budget {
-                // The one that costs least: the less it overlaps below, the better.
-                let cost = |segment: &&Arc<Segment>| {
-                    bytes(&overlapping(&files.levels[level + 1], std::slice::from_ref(*segment)))
-                };
-                if let Some(least) = files.levels[level].iter().min_by_key(cost) {
-                    let job = downwards(*place, files, level, vec![least.clone()], shard_bytes)?;
-                    if job.is_some() {
+            let mut candidates = free(&files.levels[level]);
+            if bytes(&candidates) > budget {
+                // The one that costs least first: the less it overlaps below, the better.
+                candidates.sort_by_cached_key(|segment| {
+                    bytes(&overlapping(&files.levels[level + 1], std::slice::from_ref(segment)))
+                });
+                for segment in candidates {
+                    let job = downwards(*place, files, level, vec![segment], shard_bytes)?;
+                    if job.as_ref().is_some_and(allowed) {
                         return Ok(job);
                     }
                 }
@@ -131,23 +148,26 @@ pub(super) fn pick(version: &Version, config: &Config, shard_bytes: u64, cut: i6
                 let many = |count: u64| count * ENDED_ONE_IN > segment.meta.rows;
                 many(segment.noted()) && many(segment.notes().iter().filter(|(_, end)| *end <= cut).count() as u64)
             };
-            if let Some(segment) = segments.iter().find(ended) {
-                let inputs = vec![segment.clone()];
-                return Ok(Some(Job {
-                    place: *place,
-                    kind: SegmentKind::Current,
-                    inputs,
-                    level: level as u8,
-                    moves: false,
-                }));
+            for segment in segments.iter().filter(ended) {
+                let (inputs, level) = (vec![segment.clone()], level as u8);
+                let kind = SegmentKind::Current;
+                let job = Job { place: *place, kind, inputs, from_level: level, level, moves: false };
+                if allowed(&job) {
+                    return Ok(Some(job));
+                }
             }
         }
         let tier = |segment: &Arc<Segment>| segment.meta.bytes.ilog(4);
-        for segment in files.history.iter().filter(|segment| segment.meta.bytes < HISTORY_BYTES_MAX) {
-            let alike = files.history.iter().filter(|other| tier(other) == tier(segment));
+        let history = free(&files.history);
+        for segment in history.iter().filter(|segment| segment.meta.bytes < HISTORY_BYTES_MAX) {
+            let alike = history.iter().filter(|other| tier(other) == tier(segment));
             let inputs: Vec<Arc<Segment>> = alike.cloned().collect();
             if inputs.len() >= config.level0_segments_max.max(2) && one_shape(&inputs)? {
-                return Ok(Some(Job { place: *place, kind: SegmentKind::History, inputs, level: 0, moves: false }));
+                let kind = SegmentKind::History;
+                let job = Job { place: *place, kind, inputs, from_level: 0, level: 0, moves: false };
+                if allowed(&job) {
+                    return Ok(Some(job));
+                }
             }
         }
     }
@@ -173,5 +193,5 @@ pub(super) fn pick_all(version: &Version, place: TableShard, kind: SegmentKind) 
     if inputs.is_empty() || !one_shape(&inputs)? {
         return Ok(None);
     }
-    Ok(Some(Job { place, kind, inputs, level, moves: false }))
+    Ok(Some(Job { place, kind, inputs, from_level: 0, level, moves: false }))
 }

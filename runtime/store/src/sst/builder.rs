@@ -3,7 +3,7 @@
 //! Block by block, as they come, in the segment's order; the directory, the filter, the index and the footer follow, and
 //! the header last: a file that was not finished does not even begin like a segment.
 //!
-//! Holds: when [`Builder::finish`] returns, the file and its name are durable, and nothing is ever written to it again.
+//! Holds: a builder that is given up removes its file. When [`Builder::finish`] returns, the file and its name are durable, and nothing is ever written to it again.
 //! Not here: choosing the order (`flush`, `compact`).
 
 use super::{block::encode, filter::Filter, stats::Zone};
@@ -56,6 +56,7 @@ pub(crate) struct Builder {
     /// For the directory of a history segment: keys with beginnings of validity, one after another, and their ends.
     order: Vec<u8>,
     order_ends: Vec<usize>,
+    finished: bool,
 }
 
 /// What a new segment is.
@@ -109,6 +110,7 @@ impl Builder {
             bounds: Bounds::NONE,
             order: Vec::new(),
             order_ends: Vec::new(),
+            finished: false,
         })
     }
 
@@ -253,6 +255,7 @@ impl Builder {
         self.file.write_at(head.as_bytes(), 0)?;
         self.file.sync()?;
         self.disk.sync_dir()?;
+        self.finished = true;
         let bounds = self.bounds;
         Ok(SegmentMeta {
             bytes: self.offset,
@@ -262,7 +265,16 @@ impl Builder {
             valid_from_min: bounds.from_min,
             valid_to_max: bounds.to_max,
             root: footer.root,
-            ..self.meta
+            ..self.meta.clone()
         })
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        if !self.finished {
+            // What cannot be removed now is removed at the next open.
+            self.disk.remove(&segment_name(self.meta.file)).ok();
+        }
     }
 }

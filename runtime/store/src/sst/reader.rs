@@ -464,6 +464,11 @@ impl Segment {
     pub(crate) fn doom(&self) {
         self.doomed.store(true, Relaxed);
     }
+
+    /// Leaves the file where it is: the manifest names it, or may do so.
+    pub(crate) fn keep(&self) {
+        self.doomed.store(false, Relaxed);
+    }
 }
 
 impl Drop for Segment {

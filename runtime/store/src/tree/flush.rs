@@ -5,10 +5,10 @@
 //! under the writer's lock, the segments take the memtable's place: what ended after the freeze is noted on them.
 //!
 //! Holds: a fact goes to history only if it ended at or before the freeze. Whatever fails before the manifest is edited
-//! leaves files that nobody names; the next open removes them.
+//! leaves no files, or such that nobody names; the next open removes those.
 //! Not here: when to freeze and who calls (the engine).
 
-use super::{Edit, NotesMeta, SegmentKind, TableShard, Tree, Version, files::TableFiles, notes_name};
+use super::{Edit, NotesMeta, SegmentKind, TableShard, Tree, Version, files::TableFiles, notes_name, segment_name};
 use crate::{
     error::Result,
     format::notes_v1,
@@ -101,7 +101,7 @@ impl Tree {
         let notes = frozen.memtable.notes().iter().map(|note| (note.file, note.row, note.end)).collect();
         change.add_notes.extend(self.write_notes(notes)?);
         change.next_file = self.next_file.load(Relaxed);
-        edit(&change)?;
+        self.publish(&change, &segments, edit)?;
         files.notes.extend(change.add_notes);
         files.checkpoint = frozen.upto;
 
@@ -139,10 +139,16 @@ impl Tree {
         notes.sort_unstable();
         let file = self.next_file.fetch_add(1, Relaxed);
         let (bytes, root) = notes_v1::write(self.identity, &notes);
-        let out = self.disk.create(&notes_name(file))?;
-        out.write_at(&bytes, 0)?;
-        out.sync()?;
-        self.disk.sync_dir()?;
+        let write = || {
+            let out = self.disk.create(&notes_name(file))?;
+            out.write_at(&bytes, 0)?;
+            out.sync()?;
+            self.disk.sync_dir()
+        };
+        if let Err(error) = write() {
+            self.disk.remove(&notes_name(file)).ok();
+            return Err(error);
+        }
         let mut targets: Vec<u64> = notes.iter().map(|(target, ..)| *target).collect();
         targets.dedup();
         Ok(Some(NotesMeta { file, bytes: bytes.len() as u64, targets, count: notes.len() as u64, root }))
@@ -221,10 +227,40 @@ impl Tree {
         Builder::create(&self.disk, self.identity, shape, NewSegment { file, shard, level, kind, bits_per_key })
     }
 
-    /// Ends a new segment and opens it for reading.
+    /// Ends a new segment and opens it for reading. Its file goes with it until it is published.
     pub(crate) fn open_built(&self, builder: Builder) -> Result<Arc<Segment>> {
         let meta = builder.finish()?;
-        Ok(Arc::new(Segment::open(&self.disk, &self.cache, self.identity, meta)?))
+        let name = segment_name(meta.file);
+        match Segment::open(&self.disk, &self.cache, self.identity, meta) {
+            Ok(segment) => {
+                segment.doom();
+                Ok(Arc::new(segment))
+            }
+            Err(error) => {
+                self.disk.remove(&name).ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Has the manifest take up a change. New files that it surely does not name are removed.
+    pub(crate) fn publish(
+        &self,
+        change: &Edit,
+        new: &[Arc<Segment>],
+        edit: &dyn Fn(&Edit) -> Result<()>,
+    ) -> Result<()> {
+        // First, so that nothing that happens in between takes a file that may be named.
+        new.iter().for_each(|segment| segment.keep());
+        let published = edit(change);
+        // Once writes are refused nobody knows which manifest the next open finds.
+        if published.is_err() && self.health.cause().is_none() {
+            new.iter().for_each(|segment| segment.doom());
+            for notes in &change.add_notes {
+                self.disk.remove(&notes_name(notes.file)).ok();
+            }
+        }
+        published
     }
 }
 

@@ -20,12 +20,14 @@ pub(crate) use state::{
 
 use crate::{
     catalog::Catalog,
+    compact::Claims,
     config::Config,
     error::{Result, StoreError},
     fact::{FactBatch, FactId, Write},
     format::{Identity, notes_v1},
     fs::Disk,
     keys::Probe,
+    log::Health,
     memtable::{MemRow, MemTable, SegmentNote},
     run::{i64_at, lane_of_commit},
     scan::ValidScope,
@@ -45,7 +47,10 @@ use spectradb_kernel::{
 use std::{
     collections::{BTreeMap, HashMap},
     ops::ControlFlow,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 /// The internal table of commits: commit, instant, catalogue version, log record.
@@ -94,6 +99,7 @@ pub(crate) struct Tree {
     /// A shard's part of a full memtable.
     shard_bytes: u64,
     identity: Identity,
+    pub(crate) health: Arc<Health>,
     /// The checked blocks of all segments.
     pub(crate) cache: Arc<BlockCache>,
     version: ArcSwap<Version>,
@@ -101,11 +107,13 @@ pub(crate) struct Tree {
     writer: Mutex<()>,
     /// Held by who flushes: memtables are flushed in their order.
     flushing: Mutex<()>,
-    /// Held by who compacts.
-    pub(crate) compacting: Mutex<()>,
+    /// What is being compacted.
+    pub(crate) claims: Claims,
     /// Held while the manifest is edited and until the tree follows.
     files: Mutex<Files>,
     pub(crate) next_file: AtomicU64,
+    /// The most segments that level 0 of a table and shard has.
+    level0_most: AtomicUsize,
 }
 
 /// What the manifest knows besides segments.
@@ -269,6 +277,7 @@ impl Tree {
         shards: Shards,
         identity: Identity,
         config: &Config,
+        health: Arc<Health>,
     ) -> Result<Arc<Tree>> {
         let named = |name: &str| {
             state.segments.iter().any(|segment| segment_name(segment.file) == name)
@@ -298,19 +307,22 @@ impl Tree {
             }
         }
         let shard_count = u64::from(shards.count());
+        let level0_most = tables.values().map(|files| files.levels[0].len()).max().unwrap_or(0);
         let version = Version { active: Arc::default(), frozen: Vec::new(), tables, shards: Arc::new(shards) };
         Ok(Arc::new(Tree {
             disk,
             config: config.clone(),
             shard_bytes: (config.memtable_bytes_max as u64 / shard_count).max(1),
             identity,
+            health,
             cache,
             version: ArcSwap::from_pointee(version),
             writer: Mutex::new(()),
             flushing: Mutex::new(()),
-            compacting: Mutex::new(()),
+            claims: Claims::default(),
             files: Mutex::new(Files { notes: state.notes, checkpoint: state.checkpoint }),
             next_file: AtomicU64::new(state.next_file.max(1)),
+            level0_most: AtomicUsize::new(level0_most),
         }))
     }
 
@@ -334,6 +346,8 @@ impl Tree {
 
     /// Lets readers see another version. The caller holds the writer's lock.
     pub(crate) fn install(&self, version: Version) {
+        let most = version.tables.values().map(|files| files.levels[0].len()).max();
+        self.level0_most.store(most.unwrap_or(0), Relaxed);
         self.version.store(Arc::new(version));
     }
 
@@ -499,6 +513,28 @@ impl Tree {
     pub(crate) fn index_bytes(&self) -> usize {
         let version = self.version.load();
         version.tables.values().flat_map(|files| files.segments()).map(|segment| segment.index_bytes()).sum()
+    }
+
+    /// How many bytes do the memtables take?
+    pub(crate) fn memtable_bytes(&self) -> usize {
+        self.version.load().memtables().map(|memtable| memtable.bytes()).sum()
+    }
+
+    /// How many bytes the memtable takes that is flushed next.
+    pub(crate) fn oldest_frozen_bytes(&self) -> usize {
+        self.version.load().frozen.first().map_or(0, |frozen| frozen.memtable.bytes())
+    }
+
+    /// The most segments that level 0 of a table and shard has.
+    pub(crate) fn level0_most(&self) -> usize {
+        self.level0_most.load(Relaxed)
+    }
+
+    /// Waits for a compaction where level 0 has so many segments; answers whether one was under way.
+    pub(crate) fn wait_for_compaction(&self, level0_segments: usize) -> bool {
+        let version = self.view().version;
+        let is_crowded = |files: &Arc<TableFiles>| files.levels[0].len() >= level0_segments;
+        self.claims.wait_for_one(&|place| version.tables.get(&place).is_some_and(is_crowded))
     }
 
     /// How many memtables wait to be flushed?

@@ -96,7 +96,7 @@ impl World {
         let shards = Shards::new(shard_count, &ManifestState::empty(shard_count).slots);
         let config =
             Config { sstable_block_bytes: 2048, level0_segments_max: 3, memtable_bytes_max: 2000, ..Config::default() };
-        let tree = Tree::open(disk.clone(), TreeState::default(), shards.clone(), identity(), &config);
+        let tree = Tree::open(disk.clone(), TreeState::default(), shards.clone(), identity(), &config, Arc::default());
         let tree = tree.expect("an empty tree opens");
         World {
             disk,
@@ -131,7 +131,7 @@ impl World {
 
     fn compact(&self, dice: &mut Dice) {
         match dice.roll(3) {
-            0 => self.tree.compact_all(&self.edit()).expect("compacts"),
+            0 => self.tree.compact_all(None, &self.edit()).expect("compacts"),
             1 => while self.tree.compact_one(&self.edit()).expect("compacts") {},
             _ => drop(self.tree.compact_one(&self.edit()).expect("compacts")),
         }
@@ -141,7 +141,7 @@ impl World {
     fn reopen(&mut self) {
         let state = self.state.lock().expect("no test panics here").clone();
         let checkpoint = state.checkpoint;
-        let tree = Tree::open(self.disk.clone(), state, self.shards.clone(), identity(), &self.config);
+        let tree = Tree::open(self.disk.clone(), state, self.shards.clone(), identity(), &self.config, Arc::default());
         self.tree = tree.expect("opens");
         for (at, write) in self.log.iter().enumerate().skip(checkpoint.record as usize) {
             let commit = at as Commit + 1;
@@ -489,9 +489,15 @@ fn facts_that_end_during_a_compaction_stay_ended() {
         }
         std::thread::scope(|scope| {
             let _stop = Stop(&stop);
+            // One compacts everything, the other whatever is due and shares nothing with it.
             scope.spawn(|| {
                 while !stop.load(Ordering::Acquire) {
-                    tree.compact_all(&edit).expect("compacts");
+                    tree.compact_all(None, &edit).expect("compacts");
+                }
+            });
+            scope.spawn(|| {
+                while !stop.load(Ordering::Acquire) {
+                    tree.compact_one(&edit).expect("compacts");
                 }
             });
             for step in 0..120 {
@@ -515,7 +521,7 @@ fn facts_that_end_during_a_compaction_stay_ended() {
         assert!(state.segments.iter().any(|segment| segment.level > 0));
         world.freeze();
         world.flush();
-        world.tree.compact_all(&world.edit()).expect("compacts");
+        world.tree.compact_all(None, &world.edit()).expect("compacts");
         let state = world.state.lock().expect("no test panics here").clone();
         assert!(state.notes.is_empty(), "all notes were absorbed: {:?}", state.notes);
         world.check(&world.snapshot(), &mut dice);
