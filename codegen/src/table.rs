@@ -185,7 +185,7 @@ fn implementation(ident: &Ident, table: &TableSchema, fields: &[TableField], kra
         }
     };
     let (mut writers, mut pushes, mut finishes) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut views, mut reads) = (Vec::new(), Vec::new());
+    let (mut views, mut reads, mut values) = (Vec::new(), Vec::new(), Vec::new());
     for (idx, field) in fields.iter().enumerate() {
         let (writer, column, view) = (local("writer", idx), local("column", idx), local("view", idx));
         let (field_ident, ty) = (&field.ident, &field.ty);
@@ -199,6 +199,7 @@ fn implementation(ident: &Ident, table: &TableSchema, fields: &[TableField], kra
             let #view = <#ty as #v1::Field>::view(&#column);
         ));
         reads.push(quote!(#field_ident: <#ty as #v1::Field>::at(&#view, row)));
+        values.push(quote!(#field_ident: <#ty as #v1::Field>::of_value(value(#idx))));
     }
     let class_check = fields.iter().enumerate().map(|(idx, field)| {
         let ty = &field.ty;
@@ -240,6 +241,10 @@ fn implementation(ident: &Ident, table: &TableSchema, fields: &[TableField], kra
                 for row in 0..batch.len() {
                     rows.push(Self { #(#reads),* });
                 }
+            }
+
+            fn of_values(value: &mut dyn ::core::ops::FnMut(usize) -> #v1::Value) -> Self {
+                Self { #(#values),* }
             }
         }
         #[automatically_derived]

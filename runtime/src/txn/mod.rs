@@ -69,6 +69,11 @@ impl TxnView {
         &self.snapshot
     }
 
+    /// Has the transaction changed a table itself?
+    pub(crate) fn has_changed(&self, table: TableId) -> bool {
+        self.changes.contains_key(&table)
+    }
+
     /// What `now()` says.
     pub(crate) fn now(&self) -> Micros {
         self.now

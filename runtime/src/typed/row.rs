@@ -8,7 +8,7 @@
 
 use super::numeric::{Json, Numeric};
 use spectradb_kernel::{
-    Column, Type,
+    Column, Type, Value,
     bitmap::Bitmap,
     column::{ByteSink, ByteVals, Data, Vals},
     func::lift::{Class as _, class, class::Access as _},
@@ -29,6 +29,8 @@ pub trait Field: Sized {
     fn view(column: &Column) -> Self::View<'_>;
     /// The value of a row.
     fn at(view: &Self::View<'_>, row: usize) -> Self;
+    /// The field that a value is.
+    fn of_value(value: Value) -> Self;
     /// Appends the value; answers whether there is one (a NULL appends some value of the type).
     fn push(&self, lane: &mut Self::Lane) -> bool;
     /// Appends some value for a NULL.
@@ -72,6 +74,11 @@ pub const fn assert_class<F: Field>(class: TypeClass) {
     assert!(F::CLASS as u8 == class as u8, "the type is not the one that its name stands for");
 }
 
+/// A checked table gave a value of another type than its column's.
+fn not_of_column(value: &Value) -> ! {
+    panic!("a column's values are of its type, and NULL only where it may be: {value:?}")
+}
+
 macro_rules! numbers {
     ($($field:ty: $class:ident, $lane:ty, $read:ident, $data:ident, |$item:ident| $from:expr, |$value:ident| $to:expr;)*) => {$(
         impl Field for $field {
@@ -86,6 +93,12 @@ macro_rules! numbers {
             fn at(view: &Vals<'_, $lane>, row: usize) -> Self {
                 let $item = view.at(row);
                 $from
+            }
+            fn of_value(value: Value) -> Self {
+                match value {
+                    Value::$class(value) => value,
+                    other => not_of_column(&other),
+                }
             }
             #[inline]
             fn push(&self, lane: &mut Vec<$lane>) -> bool {
@@ -127,6 +140,12 @@ impl<const P: u8, const S: u8> Field for Numeric<P, S> {
     fn at(view: &Vals<'_, i128>, row: usize) -> Self {
         Numeric::of_column(view.at(row))
     }
+    fn of_value(value: Value) -> Self {
+        match value {
+            Value::Numeric(decimal) => Numeric::of_column(decimal.units),
+            other => not_of_column(&other),
+        }
+    }
     fn push(&self, lane: &mut Vec<i128>) -> bool {
         lane.push(self.units());
         true
@@ -150,7 +169,7 @@ impl Default for Strings {
 }
 
 macro_rules! texts {
-    ($($field:ty: $class:ident, |$text:ident| $from:expr;)*) => {$(
+    ($($field:ty: $class:ident, |$text:ident| $from:expr, |$owned:ident| $take:expr;)*) => {$(
         impl Field for $field {
             const CLASS: TypeClass = TypeClass::$class;
             type View<'c> = spectradb_kernel::func::lift::class::Texts<'c>;
@@ -162,6 +181,12 @@ macro_rules! texts {
             fn at(view: &Self::View<'_>, row: usize) -> Self {
                 let $text: &str = view.at(row);
                 $from
+            }
+            fn of_value(value: Value) -> Self {
+                match value {
+                    Value::$class($owned) => $take,
+                    other => not_of_column(&other),
+                }
             }
             fn push(&self, lane: &mut Strings) -> bool {
                 lane.0.push(self.as_str().as_bytes());
@@ -178,8 +203,8 @@ macro_rules! texts {
 }
 
 texts! {
-    String: Text, |text| text.to_owned();
-    Json: Json, |text| Json::of_column(text);
+    String: Text, |text| text.to_owned(), |text| text;
+    Json: Json, |text| Json::of_column(text), |text| Json::of_column(&text);
 }
 
 impl Field for Vec<u8> {
@@ -192,6 +217,12 @@ impl Field for Vec<u8> {
     }
     fn at(view: &ByteVals<'_>, row: usize) -> Self {
         view.at(row).to_vec()
+    }
+    fn of_value(value: Value) -> Self {
+        match value {
+            Value::Blob(bytes) => bytes,
+            other => not_of_column(&other),
+        }
     }
     fn push(&self, lane: &mut Strings) -> bool {
         lane.0.push(self);
@@ -224,6 +255,9 @@ impl<F: Field> Field for Option<F> {
     fn at(view: &OptionView<'_, F>, row: usize) -> Self {
         if view.has_nulls && view.column.is_null(row) { None } else { Some(F::at(&view.values, row)) }
     }
+    fn of_value(value: Value) -> Self {
+        if value.is_null() { None } else { Some(F::of_value(value)) }
+    }
     fn push(&self, lane: &mut F::Lane) -> bool {
         match self {
             Some(field) => field.push(lane),
@@ -253,6 +287,8 @@ mod tests {
         let read: Vec<F> = (0..fields.len()).map(|row| F::at(&view, row)).collect();
         assert_eq!(read, fields);
         drop(view);
+        let read: Vec<F> = column.values().map(F::of_value).collect();
+        assert_eq!(read, fields);
         column
     }
 

@@ -78,6 +78,8 @@ pub trait Table: Sized {
         Self: 'r;
     /// Reads the rows of a batch that has the columns of the table.
     fn read(batch: &Batch, rows: &mut Vec<Self>);
+    /// The row of some values, asked for by column and each once.
+    fn of_values(value: &mut dyn FnMut(usize) -> Value) -> Self;
 }
 
 /// A row of a table or a reference to one; the derive implements it for both.
@@ -260,10 +262,18 @@ impl Session {
     pub fn get_at<T: Table>(&self, key: T::Key<'_>, at: At) -> Result<Option<T>> {
         let View { txn: view, .. } = view_of(self)?;
         let tables = T::checked().tables(&[shape::<T>()], view.snapshot().catalog())?;
+        let types: Vec<Type> = T::KEY.iter().map(|idx| T::COLUMNS[*idx].ty).collect();
+        let key = T::key_values(key);
+        let valid_at = at.valid.unwrap_or(Timestamp(view.now()));
+        if at.system.is_none() && !view.has_changed(tables[0]) {
+            // Nothing to lay over the store's answer: one look-up, and no batch of one row.
+            let mut encoded = Vec::new();
+            spectradb_kernel::key::encode_values(&key, &types, &mut encoded);
+            return Ok(view.snapshot().point(tables[0], &encoded, valid_at.0, T::of_values)?);
+        }
         let cx = Cx::new(&view, &tables);
         let opened = || {
-            let types: Vec<Type> = T::KEY.iter().map(|idx| T::COLUMNS[*idx].ty).collect();
-            let keys = ops::exact_keys(&[T::key_values(key)], &types);
+            let keys = ops::exact_keys(&[key], &types);
             let system = match at.system {
                 None => cx.latest(),
                 Some(SystemPoint::Commit(commit)) => {
@@ -272,7 +282,6 @@ impl Session {
                 }
                 Some(SystemPoint::Instant(instant)) => cx.as_of((Value::Timestamp(instant), Place::default()))?,
             };
-            let valid_at = at.valid.unwrap_or(Timestamp(view.now()));
             let valid = cx.valid_at((Value::Timestamp(valid_at), Place::default()))?;
             let columns = (0..T::COLUMNS.len()).map(ScanColumn::Data).collect();
             cx.scan(0, columns, keys, system, valid, Vec::new())

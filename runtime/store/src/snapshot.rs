@@ -144,6 +144,31 @@ impl Snapshot {
         Scan::new(self.clone(), spec)
     }
 
+    /// The fact of a key that is true at an instant, read by a function that is given the values of the schema's columns.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTable`], or what reading segments gives.
+    pub fn point<R>(
+        &self,
+        table: TableId,
+        key: &[u8],
+        valid_at: Micros,
+        read: impl FnOnce(&mut dyn FnMut(usize) -> Value) -> R,
+    ) -> Result<Option<R>> {
+        let Pinned { view, commit, catalog, .. } = &*self.pinned;
+        let schema = catalog.by_id(table).ok_or(StoreError::UnknownTable { table })?;
+        let wanted = Wanted::new(*commit, SystemScope::AsOf(*commit), ValidScope::At(valid_at));
+        let (mut read, mut row) = (Some(read), None);
+        view.visit(table, &Probe::new(key, &mut schema.key_types()), &wanted, &mut |found| {
+            let shape = found.shape();
+            let mut value =
+                |column_idx: usize| shape.place_of(schema, column_idx).map_or(Value::Null, |place| found.value(place));
+            row = read.take().map(|read| read(&mut value));
+            ControlFlow::Break(())
+        })?;
+        Ok(row)
+    }
+
     /// The current facts of each key that share an instant with the period of the same position.
     ///
     /// # Errors
