@@ -5,7 +5,7 @@
 use crate::args::Args;
 use crate::dot;
 use crate::output::{Format, Mode, Printer};
-use spectradb::embed::{Database, Error, Outcome, Piece, Position, Session};
+use spectradb::embed::{Database, Done, Error, Outcome, Piece, Position, Session};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::time::Instant;
 
@@ -152,15 +152,11 @@ impl Shell {
         let rows = match outcome {
             Outcome::Rows(rows) => rows,
             Outcome::Done(done) => {
-                if self.chatty && matches!(self.format.mode, Mode::Table | Mode::Line) {
-                    match done.commit {
-                        Some(commit) => writeln!(self.out, "{done} (commit {commit})")?,
-                        None => writeln!(self.out, "{done}")?,
-                    }
-                }
+                self.tell(&done)?;
                 return Ok(Ok(()));
             }
         };
+        let done = rows.done().cloned();
         let mut printer = Printer::begin(&self.format, rows.columns(), &mut self.out)?;
         let mut failure = None;
         for row in rows {
@@ -173,10 +169,23 @@ impl Shell {
             }
         }
         let row_count = printer.end()?;
-        if self.chatty && self.format.mode == Mode::Table {
+        if let Some(done) = done {
+            self.tell(&done)?;
+        } else if self.chatty && self.format.mode == Mode::Table {
             writeln!(self.out, "({row_count} {})", if row_count == 1 { "row" } else { "rows" })?;
         }
         Ok(failure.map_or(Ok(()), Err))
+    }
+
+    /// Says what a statement did, where somebody looks on.
+    fn tell(&mut self, done: &Done) -> io::Result<()> {
+        if !self.chatty || !matches!(self.format.mode, Mode::Table | Mode::Line) {
+            return Ok(());
+        }
+        match done.commit {
+            Some(commit) => writeln!(self.out, "{done} (commit {commit})"),
+            None => writeln!(self.out, "{done}"),
+        }
     }
 
     /// What a failed write means: nobody reads any more, or the output's disk is full.

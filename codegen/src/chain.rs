@@ -24,7 +24,7 @@ use crate::{
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use spectradb_grammar::{
-    ast::{Name, Statement, StatementKind},
+    ast::{Delete, Insert, Merge, Name, Returning, Statement, StatementKind, Update},
     bind,
     catalog::fingerprint,
     diag::{Diag, code, nearest},
@@ -235,14 +235,27 @@ fn print(state: &State, statement: &Statement, tables: NamedTables) -> TokenStre
     };
     match (&plan.statement, &statement.kind) {
         (plan::Statement::Query(query), _) => print_query(state, &v1, query, plan.cardinality, &arguments),
-        (_, StatementKind::Insert(_) | StatementKind::Update(_) | StatementKind::Delete(_)) => match &input.row {
-            None => dml::change(&v1, input, &arguments),
-            Some(row) => {
-                let error = syn::Error::new_spanned(row, "a change gives no rows");
-                error.into_compile_error()
-            }
-        },
+        (
+            _,
+            StatementKind::Insert(Insert { returning, .. })
+            | StatementKind::Update(Update { returning, .. })
+            | StatementKind::Delete(Delete { returning, .. })
+            | StatementKind::Merge(Merge { returning, .. }),
+        ) => change(&v1, input, returning.as_ref(), &arguments),
+        (_, StatementKind::Truncate(_)) => change(&v1, input, None, &arguments),
         _ => unreachable!("other statements were refused when the chain began"),
+    }
+}
+
+fn change(v1: &TokenStream, input: &SqlInput, returning: Option<&Returning>, arguments: &Arguments) -> TokenStream {
+    if let Some(Returning { span, .. }) = returning {
+        let error = Diag::new(code::FEATURE_NOT_SUPPORTED, "RETURNING in spectra_sql! is not supported", *span)
+            .help("run it with Session::query, or read the rows afterwards in the same transaction");
+        return diag::sql_error(&input.sql, &error);
+    }
+    match &input.row {
+        None => dml::change(v1, input, arguments),
+        Some(row) => syn::Error::new_spanned(row, "a change gives no rows").into_compile_error(),
     }
 }
 

@@ -1,11 +1,12 @@
 //! Which tables does a statement name, and where?
 //!
-//! Names in FROM and after INSERT INTO, UPDATE and DELETE FROM, each once, in the order of the text; names that WITH
+//! Names in FROM and after INSERT INTO, UPDATE, DELETE FROM and MERGE INTO, each once, in the order of the text; names that WITH
 //! declares are no tables where they are in view.
 
 use spectradb_grammar::ast::{
-    Cte, Expr, ExprKind, Insert, JoinCondition, Name, OrderItem, Portion, Query, Scope, ScopeKind, Scopes, Select,
-    SelectItem, SetExpr, StatementKind, TableRef, ValidPeriod,
+    ConflictUpdate, Cte, Delete, Expr, ExprKind, Insert, JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem,
+    Portion, Query, Returning, Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, TableRef, Update,
+    ValidPeriod,
 };
 
 /// The tables of a query or a change; `None` for other statements.
@@ -13,23 +14,28 @@ pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
     let mut finder = Finder { found: Vec::new(), ctes: Vec::new() };
     match statement {
         StatementKind::Query(query) => finder.query(query),
-        StatementKind::Insert(Insert { table, columns: _, source, valid }) => {
+        StatementKind::Insert(insert) => finder.insert(insert),
+        StatementKind::Update(Update { with, table, alias: _, portion, assignments, from, filter, returning }) => {
             finder.name(table);
-            source.iter().for_each(|query| finder.query(query));
-            valid.iter().for_each(|period| finder.period(period));
+            finder.with(with);
+            finder.portion(portion);
+            finder.assignments(assignments);
+            from.iter().for_each(|table| finder.table_ref(table));
+            filter.iter().for_each(|expr| finder.expr(expr));
+            finder.returning(returning.as_ref());
         }
-        StatementKind::Update(update) => {
-            finder.name(&update.table);
-            finder.portion(&update.portion);
-            update.assignments.iter().filter_map(|(_, expr)| expr.as_ref()).for_each(|expr| finder.expr(expr));
-            update.filter.iter().for_each(|expr| finder.expr(expr));
+        StatementKind::Delete(Delete { with, table, alias: _, portion, using, filter, returning }) => {
+            finder.name(table);
+            finder.with(with);
+            finder.portion(portion);
+            using.iter().for_each(|table| finder.table_ref(table));
+            filter.iter().for_each(|expr| finder.expr(expr));
+            finder.returning(returning.as_ref());
         }
-        StatementKind::Delete(delete) => {
-            finder.name(&delete.table);
-            finder.portion(&delete.portion);
-            delete.filter.iter().for_each(|expr| finder.expr(expr));
-        }
+        StatementKind::Merge(merge) => finder.merge(merge),
+        StatementKind::Truncate(names) => names.iter().for_each(|name| finder.name(name)),
         StatementKind::CreateTable(_)
+        | StatementKind::CreateTableAs(_)
         | StatementKind::DropTable { .. }
         | StatementKind::Begin
         | StatementKind::Commit
@@ -54,12 +60,61 @@ impl Finder {
         }
     }
 
-    fn query(&mut self, query: &Query) {
-        let before = self.ctes.len();
-        for Cte { name, columns: _, query } in &query.with {
+    /// Names that WITH declares, from here on.
+    fn with(&mut self, with: &[Cte]) {
+        for Cte { name, columns: _, query } in with {
             self.query(query);
             self.ctes.push(name.text.clone());
         }
+    }
+
+    fn insert(&mut self, insert: &Insert) {
+        let Insert { with, table, alias: _, columns: _, source, valid, on_conflict, returning } = insert;
+        self.name(table);
+        self.with(with);
+        source.iter().for_each(|query| self.query(query));
+        valid.iter().for_each(|period| self.period(period));
+        if let Some(ConflictUpdate { assignments, filter }) =
+            on_conflict.as_ref().and_then(|conflict| conflict.update.as_ref())
+        {
+            self.assignments(assignments);
+            filter.iter().for_each(|expr| self.expr(expr));
+        }
+        self.returning(returning.as_ref());
+    }
+
+    fn merge(&mut self, merge: &Merge) {
+        let Merge { with, table, alias: _, portion, source, on, whens, returning } = merge;
+        self.name(table);
+        self.with(with);
+        self.portion(portion);
+        self.table_ref(source);
+        self.expr(on);
+        for MergeWhen { rows: _, condition, action, span: _ } in whens {
+            condition.iter().for_each(|expr| self.expr(expr));
+            match action {
+                MergeAction::Update(assignments) => self.assignments(assignments),
+                MergeAction::Insert { columns: _, values, valid } => {
+                    values.iter().flatten().for_each(|expr| self.expr(expr));
+                    valid.iter().for_each(|period| self.period(period));
+                }
+                MergeAction::Delete | MergeAction::Nothing => {}
+            }
+        }
+        self.returning(returning.as_ref());
+    }
+
+    fn assignments(&mut self, assignments: &[(Name, Option<Expr>)]) {
+        assignments.iter().filter_map(|(_, expr)| expr.as_ref()).for_each(|expr| self.expr(expr));
+    }
+
+    fn returning(&mut self, returning: Option<&Returning>) {
+        returning.iter().for_each(|returning| self.items(&returning.items));
+    }
+
+    fn query(&mut self, query: &Query) {
+        let before = self.ctes.len();
+        self.with(&query.with);
         self.set_expr(&query.body);
         self.orders(&query.order_by);
         query.limit.iter().chain(&query.offset).for_each(|expr| self.expr(expr));
@@ -80,15 +135,19 @@ impl Finder {
     }
 
     fn select(&mut self, select: &Select) {
-        for item in &select.items {
+        self.items(&select.items);
+        select.from.iter().for_each(|table| self.table_ref(table));
+        select.filter.iter().chain(&select.group_by).chain(&select.having).for_each(|expr| self.expr(expr));
+        self.scopes(&select.scopes);
+    }
+
+    fn items(&mut self, items: &[SelectItem]) {
+        for item in items {
             match item {
                 SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_) => {}
                 SelectItem::Expr { expr, alias: _ } => self.expr(expr),
             }
         }
-        select.from.iter().for_each(|table| self.table_ref(table));
-        select.filter.iter().chain(&select.group_by).chain(&select.having).for_each(|expr| self.expr(expr));
-        self.scopes(&select.scopes);
     }
 
     fn table_ref(&mut self, table: &TableRef) {
@@ -141,6 +200,7 @@ impl Finder {
     fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Null
+            | ExprKind::Default
             | ExprKind::Boolean(_)
             | ExprKind::Number(_)
             | ExprKind::Text(_)

@@ -167,7 +167,7 @@ fn value() -> impl Strategy<Value = String> {
             any::<i32>().prop_map(|number| number.to_string()),
             "[0-9]{1,4}\\.[0-9]{0,3}(e[+-]?[0-9])?",
             "'([a-z ,();é-]|''){0,8}'",
-            prop::sample::select(vec!["NULL", "true", "False", "DATE '2020-01-01'", "timestamp'x'", "- /* c */ 5", "+.5", "-- c\n7"])
+            prop::sample::select(vec!["NULL", "true", "False", "DATE '2020-01-01'", "timestamp'x'", "DEFAULT", "default", "- /* c */ 5", "+.5", "-- c\n7"])
                 .prop_map(str::to_owned),
         ],
         1 => prop::sample::select(vec!["$1", ":p", "1 + 2", "(3)", "now()", "E'\\n'", "nulls", "a.b", "'x' || 'y'", "date", "-(1)", "$$;$$"])
@@ -219,8 +219,9 @@ proptest! {
     #[test]
     fn fast_rows_are_pests_rows(rows in rows(), head in prop::sample::select(vec![
         "INSERT INTO t VALUES ", "insert into t (a, b) /* VALUES ( */ values", "INSERT INTO values VALUES\n",
-        "INSERT INTO t VALID FROM 1 TO (2) VALUES",
-    ]), tail in prop::sample::select(vec!["", " ;", " VALID FROM DATE '2020-01-01'", " -- end"])) {
+        "INSERT INTO t VALID FROM 1 TO (2) VALUES", "INSERT INTO t AS x (a) VALUES",
+    ]), tail in prop::sample::select(vec!["", " ;", " VALID FROM DATE '2020-01-01'", " -- end",
+        " ON CONFLICT (a) DO UPDATE SET b = excluded.b WHERE true RETURNING a, *", " VALID FROM 1 ON CONFLICT DO NOTHING"])) {
         let sql = format!("{head}{rows}{tail}");
         // EXPLAIN is not for the scanner: what stands behind it is read by pest.
         let slow = statement(&format!("EXPLAIN {sql}"));

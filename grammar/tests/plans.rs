@@ -207,6 +207,28 @@ fn writes() {
 }
 
 #[test]
+fn writes_with_more() {
+    plans(
+        "plan_writes_with_more",
+        &[
+            "INSERT INTO accounts VALUES (1, 'a', DEFAULT), (2, 'b', 1) RETURNING id, upper(name) AS name, _valid_from",
+            "INSERT INTO accounts AS a VALUES (1, 'a', 2) ON CONFLICT DO NOTHING",
+            "INSERT INTO prices VALUES (1, 'x', 2) ON CONFLICT (item, shop) DO UPDATE SET price = prices.price + excluded.price WHERE excluded.price > 0 RETURNING *",
+            "UPDATE accounts a SET balance = i.amount FROM invoices i WHERE i.id = a.id RETURNING a.name, i.paid",
+            "DELETE FROM accounts USING invoices i WHERE i.id = accounts.id",
+            "DELETE FROM notes RETURNING (SELECT count(*) FROM notes), body",
+            "WITH x AS (SELECT 1 AS id) UPDATE accounts SET name = 'x' WHERE id IN (SELECT id FROM x)",
+            "MERGE INTO prices p USING (SELECT id, amount FROM invoices) i ON p.shop = i.id WHEN MATCHED AND i.amount = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET price = i.amount WHEN NOT MATCHED THEN INSERT (shop, item, price) VALUES (i.id, 'new', i.amount) RETURNING p.price, i.id",
+            "MERGE INTO accounts USING rates ON name = currency WHEN NOT MATCHED BY SOURCE THEN DO NOTHING",
+            "TRUNCATE accounts, notes",
+            "CREATE TABLE made (a) AS SELECT id, name FROM accounts",
+            "SELECT id, _valid_from INTO made FROM accounts",
+            "CREATE TABLE IF NOT EXISTS accounts AS SELECT 1 AS x WITH NO DATA",
+        ],
+    );
+}
+
+#[test]
 fn definitions() {
     plans(
         "plan_definitions",

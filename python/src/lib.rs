@@ -185,8 +185,8 @@ impl Result {
             Outcome::Rows(rows) => Result {
                 columns: rows.columns().iter().map(|column| column.name.clone()).collect(),
                 types: rows.columns().iter().map(|column| column.ty.to_string()).collect(),
+                done: rows.done().cloned(),
                 rows: Mutex::new(Some(rows)),
-                done: None,
             },
             Outcome::Done(done) => {
                 Result { columns: Vec::new(), types: Vec::new(), rows: Mutex::new(None), done: Some(done) }
@@ -229,10 +229,16 @@ impl Result {
         self.types.clone()
     }
 
-    /// What the statement did, such as `INSERT 3`; `SELECT` for a query.
+    /// The statement's words with its number of rows, such as `INSERT 0 3`; `SELECT` for a query.
     #[getter]
     fn tag(&self) -> String {
-        self.done.as_ref().map_or_else(|| "SELECT".to_owned(), Done::to_string)
+        self.done.as_ref().map_or_else(|| "SELECT".to_owned(), Done::tag)
+    }
+
+    /// What the statement did in words, such as `1 row updated, 2 leftovers kept`; empty for a query.
+    #[getter]
+    fn told(&self) -> String {
+        self.done.as_ref().map(Done::to_string).unwrap_or_default()
     }
 
     /// How many facts the statement inserted, changed or ended; -1 for a query.

@@ -38,6 +38,7 @@ mod statement;
 mod transfer;
 mod txn;
 mod typed;
+mod writes;
 
 pub use db::Database;
 pub use embed::{Config, Date, Decimal, Durability, Position, Timestamp, Type, Value};

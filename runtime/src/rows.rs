@@ -8,6 +8,7 @@
 use crate::{
     error::{Error, Result, code},
     ops::BoxSource,
+    txn::Changed,
 };
 use spectradb_grammar::stack;
 use spectradb_kernel::{
@@ -54,16 +55,16 @@ impl Outcome {
         }
     }
 
-    /// How many facts the statement inserted, changed or ended; 0 for a query.
+    /// How many facts the statement inserted, changed or ended, also where RETURNING gives rows; 0 for a query.
     pub fn rows_changed(&self) -> u64 {
         match self {
-            Outcome::Rows(_) => 0,
+            Outcome::Rows(rows) => rows.done().map_or(0, |done| done.rows),
             Outcome::Done(done) => done.rows,
         }
     }
 }
 
-/// What a statement that gives no rows did.
+/// What a statement did that is no query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Done {
     /// The statement's words, such as `INSERT` or `CREATE TABLE`.
@@ -74,22 +75,59 @@ pub struct Done {
     pub leftovers: u64,
     /// The commit that it became, where it became one at once.
     pub commit: Option<Commit>,
-    /// Does the statement count rows?
-    pub(crate) counts: bool,
+    /// What it did to rows, where it counts them.
+    pub(crate) changed: Option<Changed>,
 }
 
-/// `INSERT 3`, `UPDATE 1 (2 leftovers kept)`, `CREATE TABLE`.
+impl Done {
+    pub(crate) fn new(verb: &'static str, changed: Option<Changed>, commit: Option<Commit>) -> Done {
+        let Changed { rows, leftovers, .. } = changed.unwrap_or_default();
+        Done { verb, rows, leftovers, commit, changed }
+    }
+
+    /// The statement's words with the number of its rows, as PostgreSQL's drivers expect them: `INSERT 0 3`, `UPDATE 1`,
+    /// `CREATE TABLE`.
+    pub fn tag(&self) -> String {
+        match (self.verb, &self.changed) {
+            ("INSERT", Some(_)) => format!("INSERT 0 {}", self.rows),
+            ("CREATE TABLE AS", Some(_)) => format!("SELECT {}", self.rows),
+            ("TRUNCATE TABLE", _) | (_, None) => self.verb.to_owned(),
+            (verb, Some(_)) => format!("{verb} {}", self.rows),
+        }
+    }
+}
+
+/// `3 rows inserted`, `1 row updated, 2 leftovers kept`, `CREATE TABLE`.
 impl std::fmt::Display for Done {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.verb)?;
-        if self.counts {
-            write!(f, " {}", self.rows)?;
+        let Some(changed) = &self.changed else { return f.write_str(self.verb) };
+        let rows = |count: u64, done: &str| format!("{count} {} {done}", if count == 1 { "row" } else { "rows" });
+        let mut parts: Vec<String> = match self.verb {
+            "COPY" => vec![rows(self.rows, "copied")],
+            "CREATE TABLE AS" => vec!["table created".to_owned(), rows(self.rows, "inserted")],
+            _ => {
+                let counts =
+                    [(changed.inserted, "inserted"), (changed.updated, "updated"), (changed.deleted, "deleted")];
+                counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, done)| rows(count, done)).collect()
+            }
+        };
+        if parts.is_empty() {
+            parts.push(rows(
+                0,
+                match self.verb {
+                    "INSERT" => "inserted",
+                    "UPDATE" => "updated",
+                    "MERGE" => "changed",
+                    _ => "deleted",
+                },
+            ));
         }
         match self.leftovers {
-            0 => Ok(()),
-            1 => f.write_str(" (1 leftover kept)"),
-            many => write!(f, " ({many} leftovers kept)"),
+            0 => {}
+            1 => parts.push("1 leftover kept".to_owned()),
+            many => parts.push(format!("{many} leftovers kept")),
         }
+        f.write_str(&parts.join(", "))
     }
 }
 
@@ -101,6 +139,8 @@ pub struct Rows {
     row_count: usize,
     next_row: usize,
     sql: Arc<str>,
+    /// What the statement did whose RETURNING gives the rows.
+    done: Option<Done>,
     /// Told to the session when reading fails: a query that fails ends its transaction, however late it fails.
     failed: Arc<AtomicBool>,
 }
@@ -119,8 +159,16 @@ impl Rows {
         sql: Arc<str>,
         failed: Arc<AtomicBool>,
     ) -> Result<Rows> {
-        let mut rows =
-            Rows { columns, source: Some(source), batch: Vec::new(), row_count: 0, next_row: 0, sql, failed };
+        let mut rows = Rows {
+            columns,
+            source: Some(source),
+            batch: Vec::new(),
+            row_count: 0,
+            next_row: 0,
+            sql,
+            done: None,
+            failed,
+        };
         if let Some(batch) = rows.pull()? {
             rows.hold(batch);
         }
@@ -131,6 +179,16 @@ impl Rows {
         self.row_count = batch.len();
         self.next_row = 0;
         self.batch = batch.into_columns();
+    }
+
+    /// The rows that a statement gives with RETURNING.
+    pub(crate) fn after(self, done: Done) -> Rows {
+        Rows { done: Some(done), ..self }
+    }
+
+    /// What the statement did, where it is one that writes and gives rows with RETURNING.
+    pub fn done(&self) -> Option<&Done> {
+        self.done.as_ref()
     }
 
     /// The columns.

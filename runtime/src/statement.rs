@@ -1,9 +1,9 @@
 //! How is one bound statement carried out?
 //!
-//! Queries become operators and are handed out as rows. Statements that write read their source to the end, then change
-//! the transaction: a statement never sees its own writes, and one that fails has changed nothing.
+//! Queries become operators and are handed out as rows.
 //!
-//! Not here: parsing, binding and transactions (`session`), what a change means (`txn`).
+//! Not here: parsing, binding and transactions (`session`), statements that write facts (`writes`), what a change means
+//! (`txn`).
 
 use crate::{
     catalog::bind_statement,
@@ -46,45 +46,20 @@ impl Session {
             Statement::Query(query) => {
                 let settled = self.settled_for(query, snapshot)?;
                 let view = self.view_on(settled.as_ref().unwrap_or(snapshot));
-                let source = Run { params: &params, view: &view, sql, tuning }.open(query)?;
+                let source = Run { params: &params, view: &view, sql, tuning, given: &[] }.open(query)?;
                 Rows::open(output_columns(query), source, sql.clone(), self.failed_flag()).map(Outcome::Rows)
             }
-            Statement::Insert { table, source } => {
-                let outcome = self.change_on(snapshot, |txn| {
-                    let view = txn.view();
-                    let batches = Run { params: &params, view: &view, sql, tuning }.collect(source)?;
-                    drop(view);
-                    let mut changed = Changed::default();
-                    for batch in batches {
-                        let mut columns = batch.into_columns();
-                        let bounds = columns.split_off(columns.len() - 2);
-                        changed.rows += txn.insert(table, columns, periods(&bounds[0], &bounds[1])?)?.rows;
-                    }
-                    Ok(changed)
-                })?;
-                Ok(done("INSERT", Some(outcome)))
-            }
-            Statement::Update { table, source, portion } => {
-                let outcome = self.change_on(snapshot, |txn| {
-                    let view = txn.view();
-                    let run = Run { params: &params, view: &view, sql, tuning };
-                    let portion = run.portion(portion.as_ref(), &source.subplans)?;
-                    let batches = run.collect(source)?;
-                    drop(view);
-                    txn.update(table, batches, portion)
-                })?;
-                Ok(done("UPDATE", Some(outcome)))
-            }
-            Statement::Delete { table, source, portion } => {
-                let outcome = self.change_on(snapshot, |txn| {
-                    let view = txn.view();
-                    let run = Run { params: &params, view: &view, sql, tuning };
-                    let portion = run.portion(portion.as_ref(), &source.subplans)?;
-                    let batches = run.collect(source)?;
-                    drop(view);
-                    txn.delete(table, batches, portion)
-                })?;
-                Ok(done("DELETE", Some(outcome)))
+            Statement::Insert { .. }
+            | Statement::Update { .. }
+            | Statement::Delete { .. }
+            | Statement::Merge { .. }
+            | Statement::Truncate { .. } => self.write(&plan.statement, sql, &params, snapshot),
+            Statement::CreateTableAs { table, exists, source } => {
+                self.no_transaction_for("CREATE TABLE AS")?;
+                if *exists {
+                    return Ok(done("CREATE TABLE AS", Some((Changed::default(), None))));
+                }
+                self.create_table_as(table, source.as_ref(), sql, &params, snapshot)
             }
             Statement::CreateTable { table, if_not_exists: _, exists } => {
                 self.no_transaction_for("CREATE TABLE")?;
@@ -108,7 +83,7 @@ impl Session {
             }
             Statement::Commit => {
                 let commit = self.commit()?;
-                Ok(Outcome::Done(Done { verb: "COMMIT", rows: 0, leftovers: 0, commit, counts: false }))
+                Ok(Outcome::Done(Done::new("COMMIT", None, commit)))
             }
             Statement::Rollback => {
                 self.rollback()?;
@@ -129,10 +104,10 @@ impl Session {
             }
             Statement::CopyTo { source, path, format } => {
                 let view = self.view_on(snapshot);
-                let opened = Run { params: &params, view: &view, sql, tuning }.open(source)?;
+                let opened = Run { params: &params, view: &view, sql, tuning, given: &[] }.open(source)?;
                 let rows = Rows::open(output_columns(source), opened, sql.clone(), self.failed_flag())?;
                 let rows = transfer::copy_to(rows, path, format)?;
-                Ok(done("COPY", Some((Changed { rows, leftovers: 0 }, None))))
+                Ok(done("COPY", Some((Changed { rows, ..Changed::default() }, None))))
             }
         }
     }
@@ -150,7 +125,7 @@ impl Session {
         Ok(Some(settled))
     }
 
-    fn no_transaction_for(&self, verb: &str) -> Result<()> {
+    pub(crate) fn no_transaction_for(&self, verb: &str) -> Result<()> {
         if self.in_transaction() {
             let message = format!("{verb} cannot run inside a transaction");
             return Err(Error::new(code::DDL_IN_TRANSACTION, message).with_help("COMMIT or ROLLBACK first"));
@@ -177,23 +152,25 @@ fn asks_instants(query: &QueryPlan) -> bool {
     asks
 }
 
-fn done(verb: &'static str, outcome: Option<(Changed, Option<Commit>)>) -> Outcome {
-    let counts = outcome.is_some();
-    let (changed, commit) = outcome.unwrap_or_default();
-    Outcome::Done(Done { verb, rows: changed.rows, leftovers: changed.leftovers, commit, counts })
+pub(crate) fn done(verb: &'static str, outcome: Option<(Changed, Option<Commit>)>) -> Outcome {
+    let (changed, commit) = outcome.unzip();
+    Outcome::Done(Done::new(verb, changed, commit.flatten()))
 }
 
-fn output_columns(query: &QueryPlan) -> Arc<[OutputColumn]> {
+pub(crate) fn output_columns(query: &QueryPlan) -> Arc<[OutputColumn]> {
     let column = |field: &Field| OutputColumn { name: field.name.clone(), ty: field.ty, nullable: field.nullable };
     query.root.fields.iter().map(column).collect()
 }
 
 /// What a statement's queries are given: parameters and the state they read.
-struct Run<'a> {
-    params: &'a [Value],
-    view: &'a TxnView,
-    sql: &'a str,
-    tuning: Tuning,
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) params: &'a [Value],
+    pub(crate) view: &'a TxnView,
+    pub(crate) sql: &'a str,
+    pub(crate) tuning: Tuning,
+    /// Rows that the statement hands to the query.
+    pub(crate) given: &'a [Batch],
 }
 
 impl Run<'_> {
@@ -203,6 +180,7 @@ impl Run<'_> {
             params: self.params,
             now: Timestamp(self.view.now()),
             tuning: self.tuning,
+            given: self.given,
         }
     }
 
@@ -211,7 +189,7 @@ impl Run<'_> {
     }
 
     /// All rows at once: a statement that writes reads its source to the end before it changes anything.
-    fn collect(&self, query: &QueryPlan) -> Result<Vec<Batch>> {
+    pub(crate) fn collect(&self, query: &QueryPlan) -> Result<Vec<Batch>> {
         let mut source = self.open(query)?;
         let mut batches = Vec::new();
         while let Some(batch) = source.next().map_err(|error| Error::from_exec(error, self.sql))? {
@@ -221,7 +199,7 @@ impl Run<'_> {
     }
 
     /// The period of FOR PORTION OF.
-    fn portion(&self, portion: Option<&(Expr, Expr)>, subplans: &[Node]) -> Result<Option<Period>> {
+    pub(crate) fn portion(&self, portion: Option<&(Expr, Expr)>, subplans: &[Node]) -> Result<Option<Period>> {
         let Some((from, to)) = portion else { return Ok(None) };
         let point = |expr: &Expr| -> Result<Micros> {
             let value =
@@ -268,7 +246,7 @@ pub(crate) fn evaluate(sql: &str, view: &TxnView) -> Result<Value> {
     let Statement::Query(query) = &plan.statement else {
         return Err(Error::new(code::NO_DATA, "only a query has a value"));
     };
-    let run = Run { params: &[], view, sql, tuning: execution.tuning };
+    let run = Run { params: &[], view, sql, tuning: execution.tuning, given: &[] };
     let batches = run.collect(query)?;
     Ok(batches.first().map_or(Value::Null, |batch| batch.column(0).value(0)))
 }
@@ -278,7 +256,7 @@ fn explain_lines(plan: &Plan) -> Vec<Vec<String>> {
     plan.to_string().lines().map(|line| vec![line.to_owned()]).collect()
 }
 
-fn new_table(table: &TableSchema) -> NewTable {
+pub(crate) fn new_table(table: &TableSchema) -> NewTable {
     let column = |column: &spectradb_kernel::schema::ColumnSchema| NewColumn {
         name: column.name.clone(),
         ty: column.ty,

@@ -3,6 +3,13 @@
 //! Contract. The parser builds these, the binder reads them. Every node that an error may point at carries its span. Names
 //! are folded already (lower case unless quoted). Matches over these enums have no `_` arm.
 
+mod change;
+
+pub use change::{
+    ConflictUpdate, Delete, Insert, Merge, MergeAction, MergeRows, MergeWhen, OnConflict, Portion, Returning, Update,
+    ValidPeriod,
+};
+
 use crate::span::Span;
 
 /// A name as written, folded.
@@ -35,8 +42,14 @@ pub enum StatementKind {
     Update(Update),
     /// `DELETE FROM`
     Delete(Delete),
+    /// `MERGE INTO`
+    Merge(Merge),
+    /// `TRUNCATE a, b`
+    Truncate(Vec<Name>),
     /// `CREATE TABLE`
     CreateTable(CreateTable),
+    /// `CREATE TABLE .. AS`, `SELECT .. INTO`
+    CreateTableAs(CreateTableAs),
     /// `DROP TABLE [IF EXISTS] a, b`
     DropTable {
         /// The tables.
@@ -294,6 +307,8 @@ pub struct Expr {
 pub enum ExprKind {
     /// `NULL`
     Null,
+    /// `DEFAULT`, as a value of a row of VALUES that is inserted.
+    Default,
     /// `TRUE`, `FALSE`
     Boolean(bool),
     /// A number as written: digits, perhaps a point and an exponent. The binder decides its type as PostgreSQL does.
@@ -526,70 +541,6 @@ pub struct TypeName {
     pub span: Span,
 }
 
-/// `INSERT INTO t [(columns)] [VALID FROM a [TO b]] source [VALID FROM a [TO b]]`; the period may stand before or after the
-/// source, once.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Insert {
-    /// The table.
-    pub table: Name,
-    /// The columns named, or none.
-    pub columns: Vec<Name>,
-    /// Rows from a query or `VALUES`; `None` is `DEFAULT VALUES`.
-    pub source: Option<Query>,
-    /// `VALID FROM a [TO b]`
-    pub valid: Option<ValidPeriod>,
-}
-
-/// `VALID FROM a [TO b]`, `FOR PORTION OF VALID_TIME FROM a TO b`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ValidPeriod {
-    /// Where it begins.
-    pub from: Expr,
-    /// Where it ends; infinity where nothing is said.
-    pub to: Option<Expr>,
-    /// Where it stands.
-    pub span: Span,
-}
-
-/// Which facts an UPDATE or DELETE sees and how much of each it changes.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Portion {
-    /// Facts valid now, their whole period.
-    Current,
-    /// `FOR PORTION OF VALID_TIME FROM a TO b`
-    Period(ValidPeriod),
-    /// `FOR VALID_TIME ALL`
-    All(Span),
-}
-
-/// `UPDATE t [portion] [[AS] alias] SET a = x [WHERE ..]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Update {
-    /// The table.
-    pub table: Name,
-    /// Its alias.
-    pub alias: Option<Name>,
-    /// Which part of valid time.
-    pub portion: Portion,
-    /// `SET column = expr` (`DEFAULT` is `None`)
-    pub assignments: Vec<(Name, Option<Expr>)>,
-    /// `WHERE`
-    pub filter: Option<Expr>,
-}
-
-/// `DELETE FROM t [portion] [[AS] alias] [WHERE ..]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Delete {
-    /// The table.
-    pub table: Name,
-    /// Its alias.
-    pub alias: Option<Name>,
-    /// Which part of valid time.
-    pub portion: Portion,
-    /// `WHERE`
-    pub filter: Option<Expr>,
-}
-
 /// `CREATE TABLE [IF NOT EXISTS] t (...)`
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateTable {
@@ -601,6 +552,21 @@ pub struct CreateTable {
     pub columns: Vec<ColumnDef>,
     /// `PRIMARY KEY (a, b)` as a table constraint.
     pub primary_key: Option<(Vec<Name>, Span)>,
+}
+
+/// `CREATE TABLE [IF NOT EXISTS] t [(columns)] AS query [WITH [NO] DATA]`, `SELECT .. INTO t ..`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CreateTableAs {
+    /// Its name.
+    pub name: Name,
+    /// Was `IF NOT EXISTS` said?
+    pub if_not_exists: bool,
+    /// Names for its columns, or none.
+    pub columns: Vec<Name>,
+    /// What it holds.
+    pub query: Query,
+    /// Are the rows written? Not after `WITH NO DATA`.
+    pub with_data: bool,
 }
 
 /// A column's definition.

@@ -1,4 +1,4 @@
-//! What do CREATE TABLE and DROP TABLE make and unmake?
+//! What do CREATE TABLE, CREATE TABLE AS and DROP TABLE make and unmake?
 //!
 //! A table whose only column is `pk TEXT PRIMARY KEY` is a document table and has `doc JSON` besides. A table without a key
 //! gets a hidden INTEGER column that numbers its rows. Names of pseudo-columns are reserved.
@@ -6,6 +6,7 @@
 use super::{
     Binder,
     scope::PSEUDO_COLUMNS,
+    temporal,
     types::{self, Written},
 };
 use crate::{
@@ -51,40 +52,86 @@ impl Binder<'_> {
         }
         let mut kind = TableKind::Typed;
         let mut key = key;
-        let column = |name: &str, ty: Type, hidden: bool, at: usize| ColumnSchema {
-            id: ColumnId(at as u32),
-            name: name.to_owned(),
-            ty,
-            nullable: !hidden,
-            default: None,
-            hidden,
-        };
         if key.is_empty() {
             key.push(columns.len());
-            columns.push(column(ROW_NUMBER, Type::Integer, true, columns.len()));
+            columns.push(row_number(columns.len()));
         } else if let [only] = columns.as_slice()
             && only.name == "pk"
             && only.ty == Type::Text
         {
             kind = TableKind::Document;
-            columns.push(column("doc", Type::Json, false, 1));
+            columns.push(ColumnSchema {
+                id: ColumnId(1),
+                name: "doc".to_owned(),
+                ty: Type::Json,
+                nullable: true,
+                default: None,
+                hidden: false,
+            });
         }
         let table = TableSchema { id: TableId(0), name: create.name.text.clone(), version: 0, kind, columns, key };
         Ok(Statement::CreateTable { table, if_not_exists: create.if_not_exists, exists })
     }
 
+    pub(super) fn create_table_as(&mut self, create: &ast::CreateTableAs) -> Result<Statement, Diag> {
+        let name = &create.name;
+        let exists = self.catalog.table(&name.text).is_some();
+        if exists && !create.if_not_exists {
+            let message = format!("table \"{}\" already exists", name.text);
+            return Err(Diag::new(code::DUPLICATE_TABLE, message, name.span)
+                .help("write CREATE TABLE IF NOT EXISTS to leave it as it is"));
+        }
+        name_fits(name)?;
+        let node = self.query(&create.query, None)?;
+        let span = create.query.span;
+        if create.columns.len() > node.fields.len() {
+            let message = "too many column names were specified";
+            return Err(Diag::new(code::SYNTAX, message, create.columns[node.fields.len()].span)
+                .help(format!("the query gives {}", node.fields.len())));
+        }
+        let mut columns: Vec<ColumnSchema> = Vec::with_capacity(node.fields.len() + 1);
+        let mut data = Vec::with_capacity(node.fields.len() + 2);
+        let (mut from, mut to) = (temporal::minus_infinity(span), temporal::infinity(span));
+        for (at, field) in node.fields.iter().enumerate() {
+            let (text, span) = match create.columns.get(at) {
+                Some(name) => (name.text.clone(), name.span),
+                None => (field.name.clone(), span),
+            };
+            let expr = node.column(at, span);
+            // A period that the query gives is the facts' own, as in COPY.
+            match text.as_str() {
+                "_valid_from" if field.ty == Type::Timestamp => from = expr,
+                "_valid_to" if field.ty == Type::Timestamp => to = expr,
+                _ => {
+                    column_name_fits(&Name { text: text.clone(), span }, &columns)?;
+                    columns.push(ColumnSchema {
+                        id: ColumnId(columns.len() as u32),
+                        name: text.clone(),
+                        ty: field.ty,
+                        nullable: true,
+                        default: None,
+                        hidden: false,
+                    });
+                    data.push((text, expr));
+                }
+            }
+        }
+        if columns.len() > COLUMNS_MAX {
+            return Err(Diag::new(code::LIMIT_EXCEEDED, format!("a table has at most {COLUMNS_MAX} columns"), span));
+        }
+        data.extend([("_valid_from".to_owned(), from), ("_valid_to".to_owned(), to)]);
+        let plan = node.project(data);
+        let source = self.query_plan(plan);
+        let key = vec![columns.len()];
+        columns.push(row_number(columns.len()));
+        let table =
+            TableSchema { id: TableId(0), name: name.text.clone(), version: 0, kind: TableKind::Typed, columns, key };
+        Ok(Statement::CreateTableAs { table, exists, source: create.with_data.then_some(source) })
+    }
+
     fn column_def(&mut self, column: &ast::ColumnDef, earlier: &[ColumnSchema]) -> Result<ColumnSchema, Diag> {
         let name = &column.name;
-        name_fits(name)?;
-        if PSEUDO_COLUMNS.contains(&name.text.as_str()) || name.text == ROW_NUMBER {
-            let message = format!("the column name \"{}\" is reserved", name.text);
-            return Err(Diag::new(code::RESERVED_NAME, message, name.span)
-                .help("every table has pseudo-columns of these names; choose another one"));
-        }
-        if earlier.iter().any(|earlier| earlier.name == name.text) {
-            let message = format!("column \"{}\" specified more than once", name.text);
-            return Err(Diag::new(code::DUPLICATE_COLUMN, message, name.span));
-        }
+        column_name_fits(name, earlier)?;
         let ty = match types::written(&column.ty)? {
             Written::Full(ty) => ty,
             Written::Numeric => {
@@ -144,6 +191,33 @@ fn name_fits(name: &Name) -> Result<(), Diag> {
         return Err(Diag::new(code::NAME_TOO_LONG, message, name.span));
     }
     Ok(())
+}
+
+/// May a column be called so, behind these?
+fn column_name_fits(name: &Name, earlier: &[ColumnSchema]) -> Result<(), Diag> {
+    name_fits(name)?;
+    if PSEUDO_COLUMNS.contains(&name.text.as_str()) || name.text == ROW_NUMBER {
+        let message = format!("the column name \"{}\" is reserved", name.text);
+        return Err(Diag::new(code::RESERVED_NAME, message, name.span)
+            .help("every table has pseudo-columns of these names; choose another one"));
+    }
+    if earlier.iter().any(|earlier| earlier.name == name.text) {
+        let message = format!("column \"{}\" specified more than once", name.text);
+        return Err(Diag::new(code::DUPLICATE_COLUMN, message, name.span));
+    }
+    Ok(())
+}
+
+/// The hidden column that numbers the rows of a table without a key.
+fn row_number(at: usize) -> ColumnSchema {
+    ColumnSchema {
+        id: ColumnId(at as u32),
+        name: ROW_NUMBER.to_owned(),
+        ty: Type::Integer,
+        nullable: false,
+        default: None,
+        hidden: true,
+    }
 }
 
 /// The positions of the key's columns, in key order; empty where none is declared.

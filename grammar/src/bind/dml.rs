@@ -11,14 +11,17 @@ use super::{
     Binder,
     convert::{Bound, Degree, allows},
     expr::Ctx,
-    from,
+    from::{self, Source},
     scope::{PSEUDO_COLUMNS, Scope, ScopeColumn, ScopeTable, unknown_column_of},
     temporal,
 };
 use crate::{
     ast::{self, Name, Portion, SetExpr},
     diag::{Diag, code},
-    plan::{Expr, Field, KeyAccess, Node, NodeKind, QueryPlan, Scan, ScanColumn, Statement, SystemScope, ValidScope},
+    plan::{
+        Conflict, Expr, Field, KeyAccess, Node, NodeKind, QueryPlan, Scan, ScanColumn, Statement, SystemScope,
+        ValidScope,
+    },
     span::Span,
 };
 use spectradb_kernel::{
@@ -40,17 +43,36 @@ pub(super) enum Target {
 }
 
 /// Where a column of the new facts comes from.
-enum Origin {
+pub(super) enum Origin {
     /// From this column of the source.
     Source(usize),
     /// The same for all rows.
     Fixed(Expr),
 }
 
+/// The period, the commit and the origin stand behind a fact's columns.
+pub(super) const FACT_EXTRA: usize = 4;
+
+/// What the row that could not be inserted is called.
+const EXCLUDED: &str = "excluded";
+
 impl Binder<'_> {
     pub(super) fn insert(&mut self, insert: &ast::Insert) -> Result<Statement, Diag> {
         let table = self.existing_table(&insert.table)?;
-        let mut targets = named_targets(&table, &insert.columns)?;
+        let source = self.new_facts(&table, insert)?;
+        let source = self.query_plan(source);
+        let alias = insert.alias.as_ref().unwrap_or(&insert.table);
+        let conflict = match &insert.on_conflict {
+            Some(conflict) => Some(self.on_conflict(conflict, &table, alias)?),
+            None => None,
+        };
+        let returning = self.returning(insert.returning.as_ref(), &table, alias, Scope::default(), &[])?;
+        Ok(Statement::Insert { table, source, conflict, returning })
+    }
+
+    /// The rows of an INSERT.
+    fn new_facts(&mut self, table: &Arc<TableSchema>, insert: &ast::Insert) -> Result<Node, Diag> {
+        let mut targets = named_targets(table, &insert.columns)?;
         let plain_values = insert.source.as_ref().and_then(plain_values);
         let width = match (&plain_values, &insert.source) {
             (Some(rows), _) => rows.first().map_or(0, Vec::len),
@@ -64,25 +86,25 @@ impl Binder<'_> {
                 targets.truncate(width);
             }
         }
-        let types: Vec<Type> = targets.iter().map(|target| target_type(&table, *target)).collect();
-        let source = match (plain_values, &insert.source) {
+        let types: Vec<Type> = targets.iter().map(|target| target_type(table, *target)).collect();
+        Ok(match (plain_values, &insert.source) {
             (Some(rows), Some(query)) => {
-                let columns = self.written_values(rows, &table, &targets, insert, query.span)?;
-                let origins = self.origins(&table, &targets, insert)?;
-                values_of(columns, origins, &table)
+                let columns = self.written_values(rows, table, &targets, insert, query.span)?;
+                let origins = self.origins(table, &targets, insert.valid.as_ref(), insert.table.span)?;
+                values_of(columns, origins, table)
             }
             (None, Some(query)) => {
                 let node = self.query(query, Some(&types))?;
                 if insert.columns.is_empty() {
                     targets.truncate(node.fields.len());
                 }
-                width_matches(node.fields.len(), targets.len(), insert, query.span)?;
-                let origins = self.origins(&table, &targets, insert)?;
+                width_matches(node.fields.len(), targets.len(), &insert.columns, query.span)?;
+                let origins = self.origins(table, &targets, insert.valid.as_ref(), insert.table.span)?;
                 let mut assigned = Vec::with_capacity(targets.len());
                 for (column, target) in targets.iter().enumerate() {
-                    assigned.push(self.assign(Bound::known(node.column(column, query.span)), &table, *target)?);
+                    assigned.push(self.assign(Bound::known(node.column(column, query.span)), table, *target)?);
                 }
-                let columns = output_fields(&table).zip(origins).map(|((name, _), origin)| {
+                let columns = output_fields(table).zip(origins).map(|((name, _), origin)| {
                     let expr = match origin {
                         Origin::Source(column) => assigned[column].clone(),
                         Origin::Fixed(expr) => expr,
@@ -93,11 +115,10 @@ impl Binder<'_> {
                 node.project(columns)
             }
             (_, None) => {
-                let origins = self.origins(&table, &[], insert)?;
-                values_of(vec![Vec::new()], origins, &table)
+                let origins = self.origins(table, &[], insert.valid.as_ref(), insert.table.span)?;
+                values_of(vec![Vec::new()], origins, table)
             }
-        };
-        Ok(Statement::Insert { table, source: self.query_plan(source) })
+        })
     }
 
     /// The rows of VALUES, each value assigned to its target.
@@ -118,12 +139,10 @@ impl Binder<'_> {
                 return Err(Diag::new(code::SYNTAX, "VALUES lists must all be the same length", at));
             }
             let at = row.get(targets.len()).map_or(span, |extra| extra.span);
-            width_matches(row.len(), targets.len(), insert, at)?;
+            width_matches(row.len(), targets.len(), &insert.columns, at)?;
             let mut bound_row = Vec::with_capacity(row.len());
             for (value, target) in row.iter().zip(targets) {
-                let mut ctx = Ctx::plain(&scope, "VALUES");
-                let bound = self.expr(value, &mut ctx)?;
-                bound_row.push(self.assign(bound, table, *target)?);
+                bound_row.push(self.inserted(value, table, *target, &scope)?);
             }
             bound_rows.push(bound_row);
         }
@@ -131,8 +150,13 @@ impl Binder<'_> {
     }
 
     /// Where each column of the new facts comes from: the table's visible columns in order, then the period.
-    fn origins(&mut self, table: &TableSchema, targets: &[Target], insert: &ast::Insert) -> Result<Vec<Origin>, Diag> {
-        let at = insert.table.span;
+    pub(super) fn origins(
+        &mut self,
+        table: &TableSchema,
+        targets: &[Target],
+        valid: Option<&ast::ValidPeriod>,
+        at: Span,
+    ) -> Result<Vec<Origin>, Diag> {
         let source = |target| targets.iter().position(|candidate| *candidate == target).map(Origin::Source);
         let mut origins = Vec::with_capacity(table.columns.len() + 2);
         for (column_idx, column) in table.columns.iter().enumerate().filter(|(_, column)| !column.hidden) {
@@ -142,7 +166,7 @@ impl Binder<'_> {
                 None => Origin::Fixed(self.column_default(column, at)?),
             });
         }
-        let (from, to) = match &insert.valid {
+        let (from, to) = match valid {
             Some(period) => {
                 if targets.iter().any(|target| matches!(target, Target::ValidFrom | Target::ValidTo)) {
                     let message = "the period is given twice: as columns and as VALID FROM";
@@ -155,6 +179,26 @@ impl Binder<'_> {
         origins.push(source(Target::ValidFrom).unwrap_or(Origin::Fixed(from)));
         origins.push(source(Target::ValidTo).unwrap_or(Origin::Fixed(to)));
         Ok(origins)
+    }
+
+    /// A value of a new row: an expression, or DEFAULT.
+    pub(super) fn inserted(
+        &mut self,
+        value: &ast::Expr,
+        table: &TableSchema,
+        target: Target,
+        scope: &Scope,
+    ) -> Result<Expr, Diag> {
+        if value.kind == ast::ExprKind::Default {
+            return match target {
+                Target::Data(column_idx) => self.default_of(table, column_idx, value.span),
+                Target::ValidFrom => Ok(temporal::minus_infinity(value.span)),
+                Target::ValidTo => Ok(temporal::infinity(value.span)),
+            };
+        }
+        let mut ctx = Ctx::plain(scope, "VALUES");
+        let bound = self.expr(value, &mut ctx)?;
+        self.assign(bound, table, target)
     }
 
     /// A value as its target takes it.
@@ -207,66 +251,178 @@ impl Binder<'_> {
 
     pub(super) fn update(&mut self, update: &ast::Update) -> Result<Statement, Diag> {
         let table = self.existing_table(&update.table)?;
-        let (node, scope, portion) = self.facts(&table, update.alias.as_ref(), &update.table, &update.portion)?;
+        let alias = update.alias.as_ref().unwrap_or(&update.table);
+        let (target, portion) = self.facts(&table, alias, &update.portion)?;
+        let Source { node, scope, .. } = self.followed(target, &update.from)?;
         let node = self.where_of(node, &scope, update.filter.as_ref())?;
+        let at = update.table.span;
+        let new = self.assigned(&update.assignments, &table, &node, &scope, at)?;
+        let mut columns = fact_columns(&node, table.columns.len(), at);
+        columns.extend(table.columns.iter().zip(new).map(|(column, expr)| (column.name.clone(), expr)));
+        let (others, extra) = match &update.returning {
+            Some(_) => others(&node, scope, FACT_EXTRA + table.columns.len(), at),
+            None => (Scope::default(), Vec::new()),
+        };
+        let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
+        columns.extend(extra);
+        let source = node.project(columns);
+        let source = self.query_plan(source);
+        let returning = self.returning(update.returning.as_ref(), &table, alias, others, &fields)?;
+        Ok(Statement::Update { table, source, portion, joined: !update.from.is_empty(), returning })
+    }
+
+    /// All columns of a table as SET leaves them. The node's first columns are the table's.
+    pub(super) fn assigned(
+        &mut self,
+        assignments: &[(Name, Option<ast::Expr>)],
+        table: &TableSchema,
+        node: &Node,
+        scope: &Scope,
+        at: Span,
+    ) -> Result<Vec<Expr>, Diag> {
         let width = table.columns.len();
-        let mut new: Vec<Expr> = (0..width).map(|column| node.column(column, update.table.span)).collect();
+        let mut new: Vec<Expr> = (0..width).map(|column| node.column(column, at)).collect();
         let mut assigned = vec![false; width];
-        for (name, value) in &update.assignments {
+        for (name, value) in assignments {
             let Some(column_idx) = table.column_idx(&name.text) else {
-                if PSEUDO_COLUMNS.contains(&name.text.as_str()) {
-                    let message = format!("the pseudo-column \"{}\" cannot be assigned", name.text);
-                    return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
-                        .help("write UPDATE ... FOR PORTION OF VALID_TIME FROM ... TO ..."));
-                }
-                return Err(unknown_column_of(&table, name));
+                return Err(match name.text.as_str() {
+                    "_valid_from" | "_valid_to" => {
+                        let message = format!("the pseudo-column \"{}\" cannot be assigned", name.text);
+                        Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
+                            .help("write UPDATE ... FOR PORTION OF VALID_TIME FROM ... TO ...")
+                    }
+                    pseudo if PSEUDO_COLUMNS.contains(&pseudo) => {
+                        let message = format!("the pseudo-column \"{pseudo}\" cannot be assigned");
+                        Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
+                            .help("system time is the database's: it says when a fact was recorded")
+                    }
+                    _ => unknown_column_of(table, name),
+                });
             };
             if std::mem::replace(&mut assigned[column_idx], true) {
                 let message = format!("multiple assignments to same column \"{}\"", name.text);
                 return Err(Diag::new(code::SYNTAX, message, name.span));
             }
-            let target = Target::Data(column_idx);
             new[column_idx] = match value {
                 Some(value) => {
-                    let mut ctx = Ctx::plain(&scope, "UPDATE");
+                    let mut ctx = Ctx::plain(scope, "UPDATE");
                     let bound = self.expr(value, &mut ctx)?;
-                    self.assign(bound, &table, target)?
+                    self.assign(bound, table, Target::Data(column_idx))?
                 }
-                None => self.default_of(&table, column_idx, name.span)?,
+                None => self.default_of(table, column_idx, name.span)?,
             };
         }
-        let mut columns = fact_columns(&node, width, update.table.span);
-        columns.extend(table.columns.iter().zip(new).map(|(column, expr)| (column.name.clone(), expr)));
-        let source = node.project(columns);
-        Ok(Statement::Update { table, source: self.query_plan(source), portion })
+        Ok(new)
     }
 
     pub(super) fn delete(&mut self, delete: &ast::Delete) -> Result<Statement, Diag> {
         let table = self.existing_table(&delete.table)?;
-        let (node, scope, portion) = self.facts(&table, delete.alias.as_ref(), &delete.table, &delete.portion)?;
+        let alias = delete.alias.as_ref().unwrap_or(&delete.table);
+        let (target, portion) = self.facts(&table, alias, &delete.portion)?;
+        let Source { node, scope, .. } = self.followed(target, &delete.using)?;
         let node = self.where_of(node, &scope, delete.filter.as_ref())?;
-        let columns = fact_columns(&node, table.columns.len(), delete.table.span);
+        let at = delete.table.span;
+        let mut columns = fact_columns(&node, table.columns.len(), at);
+        // The old values themselves are at hand already: only what USING brings is added.
+        let (others, extra) = match &delete.returning {
+            Some(_) => others(&node, scope, FACT_EXTRA + table.columns.len(), at),
+            None => (Scope::default(), Vec::new()),
+        };
+        let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
+        columns.extend(extra);
         let source = node.project(columns);
-        Ok(Statement::Delete { table, source: self.query_plan(source), portion })
+        let source = self.query_plan(source);
+        let returning = self.returning(delete.returning.as_ref(), &table, alias, others, &fields)?;
+        Ok(Statement::Delete { table, source, portion, joined: !delete.using.is_empty(), returning })
     }
 
-    fn where_of(&mut self, node: Node, scope: &Scope, filter: Option<&ast::Expr>) -> Result<Node, Diag> {
+    pub(super) fn truncate(&mut self, names: &[Name]) -> Result<Statement, Diag> {
+        let mut tables: Vec<(Arc<TableSchema>, QueryPlan)> = Vec::with_capacity(names.len());
+        for name in names {
+            let table = self.existing_table(name)?;
+            if tables.iter().any(|(earlier, _)| earlier.name == table.name) {
+                continue;
+            }
+            let (node, _) = fact_scan(&table, &name.text, ValidScope::All);
+            let columns = fact_columns(&node, table.columns.len(), name.span);
+            let source = node.project(columns);
+            tables.push((table, self.query_plan(source)));
+        }
+        Ok(Statement::Truncate { tables })
+    }
+
+    /// What becomes of new facts whose key is taken.
+    fn on_conflict(
+        &mut self,
+        conflict: &ast::OnConflict,
+        table: &Arc<TableSchema>,
+        alias: &Name,
+    ) -> Result<Conflict, Diag> {
+        if let Some((columns, span)) = &conflict.target {
+            let mut named = Vec::with_capacity(columns.len());
+            for name in columns {
+                named.push(table.column_idx(&name.text).ok_or_else(|| unknown_column_of(table, name))?);
+            }
+            if named.len() != table.key.len() || !table.key.iter().all(|key| named.contains(key)) {
+                let message = "there is no unique or exclusion constraint matching the ON CONFLICT specification";
+                let key: Vec<&str> = table.key.iter().map(|key| table.columns[*key].name.as_str()).collect();
+                let diag = Diag::new(code::INVALID_COLUMN_REFERENCE, message, *span);
+                return Err(match table.columns[table.key[0]].hidden {
+                    true => diag.help(format!("the table \"{}\" has no key", table.name)),
+                    false => diag.help(format!("the key is ({})", key.join(", "))),
+                });
+            }
+        }
+        let Some(update) = &conflict.update else { return Ok(Conflict::Nothing) };
+        if alias.text == EXCLUDED {
+            let message = format!("table name \"{EXCLUDED}\" specified more than once");
+            return Err(Diag::new(code::DUPLICATE_ALIAS, message, alias.span).help("give the table an alias"));
+        }
+        let width = table.columns.len();
+        let (scanned, mut target) = fact_scan(table, &alias.text, ValidScope::All);
+        let mut fields = scanned.fields;
+        fields.truncate(width + FACT_EXTRA);
+        target.columns.retain(|column| column.column < width + FACT_EXTRA);
+        let first = fields.len();
+        fields.extend(output_fields(table).map(|(name, ty)| Field { name, ty, nullable: true }));
+        let last = fields.len();
+        fields.push(Field { name: "?row?".to_owned(), ty: Type::Integer, nullable: false });
+        let columns = fields[first..last].iter().enumerate().map(|(at, field)| ScopeColumn {
+            name: field.name.clone(),
+            column: first + at,
+            ty: field.ty,
+            nullable: field.nullable,
+            shown: !PSEUDO_COLUMNS.contains(&field.name.as_str()),
+            is_merged: false,
+        });
+        let excluded = ScopeTable { name: Some(EXCLUDED.to_owned()), kind: table.kind, columns: columns.collect() };
+        let scope = Scope { tables: vec![target, excluded], merged: Vec::new() };
+        let node = self.where_of(given(fields), &scope, update.filter.as_ref())?;
+        let at = conflict.span;
+        let new = self.assigned(&update.assignments, table, &node, &scope, at)?;
+        let mut columns = fact_columns(&node, width, at);
+        columns.extend(table.columns.iter().zip(new).map(|(column, expr)| (column.name.clone(), expr)));
+        let shared = last - 2..node.fields.len();
+        columns.extend(shared.map(|column| (node.fields[column].name.clone(), node.column(column, at))));
+        let plan = node.project(columns);
+        Ok(Conflict::Update(Box::new(self.query_plan(plan))))
+    }
+
+    pub(super) fn where_of(&mut self, node: Node, scope: &Scope, filter: Option<&ast::Expr>) -> Result<Node, Diag> {
         let Some(filter) = filter else { return Ok(node) };
         let mut ctx = Ctx::plain(scope, "WHERE");
         Ok(node.filter(self.condition(filter, &mut ctx)?))
     }
 
     /// The facts that an UPDATE or DELETE sees, and the part of each that changes.
-    #[expect(clippy::type_complexity, reason = "the three belong together once, here")]
-    fn facts(
+    pub(super) fn facts(
         &mut self,
         table: &Arc<TableSchema>,
-        alias: Option<&Name>,
-        name: &Name,
+        alias: &Name,
         portion: &Portion,
-    ) -> Result<(Node, Scope, Option<(Expr, Expr)>), Diag> {
+    ) -> Result<(Source, Option<(Expr, Expr)>), Diag> {
         let (valid, portion) = match portion {
-            Portion::Current => (ValidScope::At(temporal::now(name.span)), None),
+            Portion::Current => (ValidScope::At(temporal::now(alias.span)), None),
             Portion::All(_) => (ValidScope::All, None),
             Portion::Period(period) => {
                 let (from, to) = self.period(period, "FOR PORTION OF VALID_TIME")?;
@@ -274,9 +430,8 @@ impl Binder<'_> {
                 (valid, Some((from, to)))
             }
         };
-        let alias = alias.unwrap_or(name);
         let (node, scope_table) = fact_scan(table, &alias.text, valid);
-        Ok((node, Scope { tables: vec![scope_table], merged: Vec::new() }, portion))
+        Ok((Source::of_table(node, scope_table), portion))
     }
 
     /// All columns and the period of a table's facts of every period: what COPY TO writes of a whole table.
@@ -337,12 +492,38 @@ fn fact_scan(table: &Arc<TableSchema>, alias: &str, valid: ValidScope) -> (Node,
 }
 
 /// The columns of a fact as it is, with its period, commit and origin.
-fn fact_columns(node: &Node, width: usize, span: Span) -> Vec<(String, Expr)> {
-    (0..width + 4).map(|column| (node.fields[column].name.clone(), node.column(column, span))).collect()
+pub(super) fn fact_columns(node: &Node, width: usize, span: Span) -> Vec<(String, Expr)> {
+    (0..width + FACT_EXTRA).map(|column| (node.fields[column].name.clone(), node.column(column, span))).collect()
+}
+
+/// What a join brings besides the target's columns: its tables, their columns counted from 0, and the columns themselves.
+/// The target is the scope's first table.
+pub(super) fn others(node: &Node, mut scope: Scope, target_width: usize, span: Span) -> (Scope, Vec<(String, Expr)>) {
+    // The scan of the target gives its system period besides.
+    let first = target_width + 2;
+    scope.tables.remove(0);
+    for column in scope.tables.iter_mut().flat_map(|table| &mut table.columns) {
+        column.column -= first;
+    }
+    for merged in &mut scope.merged {
+        merged.expr.map_columns(&mut |column| column - first);
+    }
+    let columns =
+        (first..node.fields.len()).map(|column| (node.fields[column].name.clone(), node.column(column, span)));
+    (scope, columns.collect())
+}
+
+pub(super) fn named_field(name: &str, expr: &Expr) -> Field {
+    Field { name: name.to_owned(), ty: expr.ty, nullable: expr.nullable }
+}
+
+/// Rows that are handed in, with all these columns.
+pub(super) fn given(fields: Vec<Field>) -> Node {
+    Node { kind: NodeKind::Given { columns: (0..fields.len()).collect() }, fields }
 }
 
 /// The names and types of the columns of new facts.
-fn output_fields(table: &TableSchema) -> impl Iterator<Item = (String, Type)> + '_ {
+pub(super) fn output_fields(table: &TableSchema) -> impl Iterator<Item = (String, Type)> + '_ {
     let visible = table.columns.iter().filter(|column| !column.hidden);
     let period = ["_valid_from", "_valid_to"].map(|name| (name.to_owned(), Type::Timestamp));
     visible.map(|column| (column.name.clone(), column.ty)).chain(period)
@@ -411,14 +592,14 @@ fn target_type(table: &TableSchema, target: Target) -> Type {
 }
 
 /// As many values as targets; without a list of columns, fewer values leave the last columns to their defaults.
-fn width_matches(given: usize, wanted: usize, insert: &ast::Insert, span: Span) -> Result<(), Diag> {
+pub(super) fn width_matches(given: usize, wanted: usize, columns: &[Name], span: Span) -> Result<(), Diag> {
     if given > wanted {
         let message = "INSERT has more expressions than target columns";
         return Err(Diag::new(code::SYNTAX, message, span).help(format!("it has {wanted} target columns")));
     }
-    if given < wanted && !insert.columns.is_empty() {
+    if given < wanted && !columns.is_empty() {
         let message = "INSERT has more target columns than expressions";
-        return Err(Diag::new(code::SYNTAX, message, insert.columns[given].span));
+        return Err(Diag::new(code::SYNTAX, message, columns[given].span));
     }
     Ok(())
 }

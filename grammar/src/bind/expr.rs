@@ -57,6 +57,10 @@ impl Binder<'_> {
         let span = expr.span;
         Ok(match &expr.kind {
             Ast::Null => Bound { expr: Expr::constant(Value::Null, Type::Text, span), open: Some(Open::Null) },
+            Ast::Default => {
+                return Err(Diag::new(code::SYNTAX, "DEFAULT is not allowed in this context", span)
+                    .help("it stands alone, as a value of INSERT ... VALUES or of UPDATE ... SET"));
+            }
             Ast::Boolean(value) => Bound::known(Expr::constant(Value::Boolean(*value), Type::Boolean, span)),
             Ast::Number(text) => Bound::known(literal::number(text, span)?),
             Ast::Text(text) => {

@@ -44,6 +44,13 @@ pub(super) struct Source {
     points: Vec<PendingPoint>,
 }
 
+impl Source {
+    /// One table without points to wait for.
+    pub(super) fn of_table(node: Node, table: ScopeTable) -> Source {
+        Source { node, scope: Scope { tables: vec![table], merged: Vec::new() }, points: Vec::new() }
+    }
+}
+
 struct PendingPoint {
     /// Over the columns to the left.
     point: Expr,
@@ -61,15 +68,21 @@ impl Binder<'_> {
                 Scope::default(),
             ));
         };
-        let mut source = self.table_ref(first, None)?;
-        for item in rest {
-            let right = self.table_ref(item, Some(&source.scope))?;
-            source = self.join(source, right, ast::JoinKind::Cross, &JoinCondition::None, item_span(item))?;
-        }
+        let first = self.table_ref(first, None)?;
+        let source = self.followed(first, rest)?;
         Ok((source.node, source.scope))
     }
 
-    fn table_ref(&mut self, item: &TableRef, left: Option<&Scope>) -> Result<Source, Diag> {
+    /// An item of FROM with those behind it.
+    pub(super) fn followed(&mut self, mut source: Source, items: &[TableRef]) -> Result<Source, Diag> {
+        for item in items {
+            let right = self.table_ref(item, Some(&source.scope))?;
+            source = self.join(source, right, ast::JoinKind::Cross, &JoinCondition::None, item_span(item))?;
+        }
+        Ok(source)
+    }
+
+    pub(super) fn table_ref(&mut self, item: &TableRef, left: Option<&Scope>) -> Result<Source, Diag> {
         crate::stack::deeper(|| self.table_ref_within(item, left))
     }
 
@@ -95,7 +108,7 @@ impl Binder<'_> {
         }
     }
 
-    fn join(
+    pub(super) fn join(
         &mut self,
         left: Source,
         right: Source,
@@ -395,7 +408,7 @@ fn hide(scope: &mut Scope, name: &Name, merged: &Merged) {
     scope.merged.retain(|earlier| earlier.name != merged.name);
 }
 
-fn item_span(item: &TableRef) -> Span {
+pub(super) fn item_span(item: &TableRef) -> Span {
     match item {
         TableRef::Table { name, alias, .. } => alias.as_ref().map_or(name.span, |alias| alias.name.span),
         TableRef::Subquery { span, .. } | TableRef::Join { span, .. } => *span,

@@ -3,7 +3,7 @@
 //! [`statement`] turns a syntax tree into a plan: names become columns, every expression gets a type, coercions become
 //! calls, each scan gets its scope on both times. One file per subject: names (`scope`), types (`convert`, `literal`,
 //! `operator`, `expr`, `call`), both times (`temporal`), queries (`query`, `select`, `group`, `order`, `window`, `from`),
-//! statements that write (`dml`, `ddl`, `copy`).
+//! statements that write (`dml`, `merge`, `returning`, `ddl`, `copy`).
 //!
 //! Holds: what binds is a plan that [`check`](crate::plan::check) accepts; every error of the language that needs no data
 //! is raised here, with a place.
@@ -22,11 +22,13 @@ mod from;
 mod function;
 mod group;
 mod literal;
+mod merge;
 mod operator;
 mod order;
 mod param;
 mod predicate;
 mod query;
+mod returning;
 mod scope;
 mod select;
 mod subquery;
@@ -136,9 +138,12 @@ impl Binder<'_> {
                 let root = self.query(query, None)?;
                 plan::Statement::Query(self.query_plan(root))
             }
-            ast::StatementKind::Insert(insert) => self.insert(insert)?,
-            ast::StatementKind::Update(update) => self.update(update)?,
-            ast::StatementKind::Delete(delete) => self.delete(delete)?,
+            ast::StatementKind::Insert(insert) => self.with_names(&insert.with, |binder| binder.insert(insert))?,
+            ast::StatementKind::Update(update) => self.with_names(&update.with, |binder| binder.update(update))?,
+            ast::StatementKind::Delete(delete) => self.with_names(&delete.with, |binder| binder.delete(delete))?,
+            ast::StatementKind::Merge(merge) => self.with_names(&merge.with, |binder| binder.merge(merge))?,
+            ast::StatementKind::Truncate(names) => self.truncate(names)?,
+            ast::StatementKind::CreateTableAs(create) => self.create_table_as(create)?,
             ast::StatementKind::CreateTable(create) => self.create_table(create)?,
             ast::StatementKind::DropTable { names, if_exists } => self.drop_table(names, *if_exists)?,
             ast::StatementKind::Begin => plan::Statement::Begin,
@@ -149,6 +154,18 @@ impl Binder<'_> {
             ast::StatementKind::Describe(name) => plan::Statement::Describe(self.existing_table(name)?),
             ast::StatementKind::Copy(copy) => self.copy(copy)?,
         })
+    }
+
+    /// A statement that writes, with the names of its WITH in view.
+    fn with_names(
+        &mut self,
+        with: &[ast::Cte],
+        bind: impl FnOnce(&mut Self) -> Result<plan::Statement, Diag>,
+    ) -> Result<plan::Statement, Diag> {
+        self.declare(with)?;
+        let statement = bind(self)?;
+        self.check_unused(0)?;
+        Ok(statement)
     }
 
     /// A query's root with the subplans that were bound with it.

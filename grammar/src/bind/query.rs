@@ -35,7 +35,28 @@ impl Binder<'_> {
 
     fn query_within(&mut self, query: &ast::Query, targets: Option<&[Type]>) -> Result<Node, Diag> {
         let first_cte = self.ctes.len();
-        for cte in &query.with {
+        self.declare(&query.with)?;
+        let mut node = match &query.body {
+            SetExpr::Select(select) => self.select(select, &query.order_by, targets)?,
+            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::SetOp { .. } => {
+                let node = self.set_expr(&query.body, targets)?;
+                output_order(node, &query.order_by)?
+            }
+        };
+        self.check_unused(first_cte)?;
+        let limit = self.count_of(query.limit.as_ref(), "LIMIT")?;
+        let offset = self.count_of(query.offset.as_ref(), "OFFSET")?;
+        if limit.is_some() || offset.is_some() {
+            let fields = node.fields.clone();
+            node = Node { kind: NodeKind::Limit { input: Box::new(node), limit, offset }, fields };
+        }
+        Ok(node)
+    }
+
+    /// Brings `WITH` names into view.
+    pub(super) fn declare(&mut self, with: &[ast::Cte]) -> Result<(), Diag> {
+        let first_cte = self.ctes.len();
+        for cte in with {
             if self.ctes[first_cte..].iter().any(|earlier| earlier.name == cte.name.text) {
                 let message = format!("WITH query name \"{}\" specified more than once", cte.name.text);
                 return Err(Diag::new(code::DUPLICATE_ALIAS, message, cte.name.span));
@@ -48,27 +69,18 @@ impl Binder<'_> {
                 used: Cell::new(false),
             }));
         }
-        let mut node = match &query.body {
-            SetExpr::Select(select) => self.select(select, &query.order_by, targets)?,
-            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::SetOp { .. } => {
-                let node = self.set_expr(&query.body, targets)?;
-                output_order(node, &query.order_by)?
-            }
-        };
-        // What nobody uses must still be right; its subplans are not run.
+        Ok(())
+    }
+
+    /// What nobody uses must still be right; its subplans are not run.
+    pub(super) fn check_unused(&mut self, first_cte: usize) -> Result<(), Diag> {
         let unused: Vec<Rc<Cte>> = self.ctes[first_cte..].iter().filter(|cte| !cte.used.get()).cloned().collect();
         for cte in unused {
             let subplan_count = self.subplans.len();
             self.cte_node(&cte, self.times.clone())?;
             self.subplans.truncate(subplan_count);
         }
-        let limit = self.count_of(query.limit.as_ref(), "LIMIT")?;
-        let offset = self.count_of(query.offset.as_ref(), "OFFSET")?;
-        if limit.is_some() || offset.is_some() {
-            let fields = node.fields.clone();
-            node = Node { kind: NodeKind::Limit { input: Box::new(node), limit, offset }, fields };
-        }
-        Ok(node)
+        Ok(())
     }
 
     /// LIMIT's or OFFSET's number; NULL is none.

@@ -205,7 +205,7 @@ impl Binder<'_> {
     }
 }
 
-fn no_table(scope: &Scope, name: &Name) -> Diag {
+pub(super) fn no_table(scope: &Scope, name: &Name) -> Diag {
     let message = format!("missing FROM-clause entry for table \"{}\"", name.text);
     let diag = Diag::new(code::UNDEFINED_TABLE, message, name.span);
     match nearest(&name.text, scope.tables.iter().filter_map(|table| table.name.as_deref())) {
@@ -215,7 +215,7 @@ fn no_table(scope: &Scope, name: &Name) -> Diag {
 }
 
 /// What PostgreSQL calls the column of an expression without an alias.
-fn output_name(expr: &ast::Expr) -> String {
+pub(super) fn output_name(expr: &ast::Expr) -> String {
     own_name(expr).map_or_else(|| UNNAMED.to_owned(), |(name, _)| name)
 }
 
@@ -248,6 +248,7 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
         },
         Ast::Boolean(_) => Some(("bool".to_owned(), true)),
         Ast::Null
+        | Ast::Default
         | Ast::Number(_)
         | Ast::Text(_)
         | Ast::Blob(_)

@@ -260,6 +260,7 @@ fn names_columns(expr: &ast::Expr) -> bool {
     match &expr.kind {
         Ast::Path(_) => true,
         Ast::Null
+        | Ast::Default
         | Ast::Boolean(_)
         | Ast::Number(_)
         | Ast::Text(_)

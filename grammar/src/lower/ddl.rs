@@ -1,7 +1,7 @@
-//! How do CREATE TABLE and DROP TABLE become trees?
+//! How do CREATE TABLE, CREATE TABLE AS, SELECT INTO and DROP TABLE become trees?
 
 use super::{Lower, Pair};
-use crate::ast::{ColumnDef, CreateTable, StatementKind};
+use crate::ast::{ColumnDef, CreateTable, CreateTableAs, Query, SetExpr, StatementKind};
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 
@@ -26,6 +26,45 @@ impl Lower {
             }
         }
         Ok(CreateTable { name: name.expect("a table has a name"), if_not_exists, columns, primary_key })
+    }
+
+    pub(super) fn create_table_as(&mut self, pair: Pair<'_>) -> Result<CreateTableAs, Diag> {
+        let (mut name, mut if_not_exists, mut columns, mut query, mut with_data) =
+            (None, false, Vec::new(), None, true);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => name = Some(self.name(&part)),
+                Rule::if_not_exists => if_not_exists = true,
+                Rule::name_list => columns = self.name_list(part),
+                Rule::query => query = Some(self.query(part)?),
+                Rule::with_data => with_data = part.into_inner().all(|word| word.as_rule() != Rule::kw_no),
+                _ => {}
+            }
+        }
+        let (name, query) = (name.expect("a table has a name"), query.expect("AS has a query"));
+        Ok(CreateTableAs { name, if_not_exists, columns, query, with_data })
+    }
+
+    /// A query, or the table that its first SELECT makes with INTO.
+    pub(super) fn query_or_table(&mut self, query: Query) -> StatementKind {
+        let mut first = &query.body;
+        while let SetExpr::SetOp { left, .. } = first {
+            first = left;
+        }
+        let begins = match first {
+            SetExpr::Select(select) => Some(select.span.start),
+            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::SetOp { .. } => None,
+        };
+        match self.into.take_if(|(_, of)| Some(*of) == begins) {
+            Some((name, _)) => StatementKind::CreateTableAs(CreateTableAs {
+                name,
+                if_not_exists: false,
+                columns: Vec::new(),
+                query,
+                with_data: true,
+            }),
+            None => StatementKind::Query(query),
+        }
     }
 
     fn column_def(&mut self, pair: Pair<'_>) -> Result<ColumnDef, Diag> {

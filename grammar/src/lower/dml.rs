@@ -1,7 +1,12 @@
 //! How do INSERT, UPDATE, DELETE and COPY become trees?
+//!
+//! Not here: MERGE (`merge`).
 
 use super::{Lower, Pair};
-use crate::ast::{Copy, CopyDirection, CopySubject, Delete, Expr, Insert, Name, Portion, Query, Update, ValidPeriod};
+use crate::ast::{
+    ConflictUpdate, Copy, CopyDirection, CopySubject, Delete, Expr, ExprKind, Insert, Name, OnConflict, Portion, Query,
+    Returning, StatementKind, TableRef, Update, ValidPeriod,
+};
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 use crate::span::Span;
@@ -13,14 +18,26 @@ impl Lower {
         for part in pair.into_inner() {
             match (part.as_rule(), &mut insert) {
                 (Rule::name, _) => {
-                    insert = Some(Insert { table: self.name(&part), columns: Vec::new(), source: None, valid: None });
+                    insert = Some(Insert {
+                        with: Vec::new(),
+                        table: self.name(&part),
+                        alias: None,
+                        columns: Vec::new(),
+                        source: None,
+                        valid: None,
+                        on_conflict: None,
+                        returning: None,
+                    });
                 }
+                (Rule::as_alias, Some(insert)) => insert.alias = self.target_alias(part),
                 (Rule::name_list, Some(insert)) => insert.columns = self.name_list(part),
                 (Rule::query, Some(insert)) => insert.source = Some(self.query(part)?),
                 (Rule::valid_from, Some(insert)) => {
                     let period = self.valid_from(part)?;
-                    set_period(insert, period)?;
+                    set_period(&mut insert.valid, period)?;
                 }
+                (Rule::on_conflict, Some(insert)) => insert.on_conflict = Some(self.on_conflict(part)?),
+                (Rule::returning, Some(insert)) => insert.returning = Some(self.returning(part)?),
                 _ => {}
             }
         }
@@ -37,51 +54,138 @@ impl Lower {
         pair.into_inner().filter(|part| part.as_rule() == Rule::point).map(|part| self.point(part)).collect()
     }
 
+    pub(crate) fn on_conflict(&mut self, pair: Pair<'_>) -> Result<OnConflict, Diag> {
+        let mut conflict = OnConflict { target: None, update: None, span: self.span(&pair) };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name_list => {
+                    let span = self.span(&part);
+                    conflict.target = Some((self.name_list(part), span));
+                }
+                Rule::conflict_update => {
+                    let mut update = ConflictUpdate { assignments: Vec::new(), filter: None };
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::assignments => update.assignments = self.assignments(part)?,
+                            Rule::filter => update.filter = self.exprs(part)?.pop(),
+                            _ => {}
+                        }
+                    }
+                    conflict.update = Some(update);
+                }
+                _ => {}
+            }
+        }
+        Ok(conflict)
+    }
+
+    pub(crate) fn returning(&mut self, pair: Pair<'_>) -> Result<Returning, Diag> {
+        let span = self.span(&pair);
+        let items = pair.into_inner().filter(|part| part.as_rule() == Rule::select_item);
+        Ok(Returning { items: items.map(|part| self.select_item(part)).collect::<Result<_, _>>()?, span })
+    }
+
+    /// A statement that writes, behind its WITH.
+    pub(super) fn with_change(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
+        let mut parts = pair.into_inner();
+        let ctes = self.with(parts.next().expect("the statement begins with WITH"))?;
+        let change = parts.next().expect("WITH stands before a statement");
+        Ok(match change.as_rule() {
+            Rule::insert => StatementKind::Insert(Insert { with: ctes, ..self.insert(change)? }),
+            Rule::update => StatementKind::Update(Update { with: ctes, ..self.update(change)? }),
+            Rule::delete => StatementKind::Delete(Delete { with: ctes, ..self.delete(change)? }),
+            Rule::merge => StatementKind::Merge(crate::ast::Merge { with: ctes, ..self.merge(change)? }),
+            rule => unreachable!("{rule:?} does not write"),
+        })
+    }
+
+    /// `a = x, (b, c) = (y, z)`
+    pub(super) fn assignments(&mut self, pair: Pair<'_>) -> Result<Vec<(Name, Option<Expr>)>, Diag> {
+        let mut all = Vec::new();
+        for assignment in pair.into_inner().filter(|part| part.as_rule() == Rule::assignment) {
+            let (mut names, mut values) = (Vec::new(), Vec::new());
+            let span = self.span(&assignment);
+            for part in assignment.into_inner() {
+                match part.as_rule() {
+                    Rule::name => names.push(self.name(&part)),
+                    Rule::name_list => names = self.name_list(part),
+                    Rule::default_value => values.push(Expr { kind: ExprKind::Default, span: self.span(&part) }),
+                    Rule::expr => values.push(self.expr(part)?),
+                    Rule::row => values = self.row(part)?,
+                    Rule::paren_query => {
+                        let query = self.paren_query(part)?;
+                        match names.as_slice() {
+                            [_] => values.push(Expr { span: query.span, kind: ExprKind::Subquery(Box::new(query)) }),
+                            _ => {
+                                return Err(super::unsupported(
+                                    "setting several columns from one subquery",
+                                    query.span,
+                                )
+                                .help("write UPDATE ... FROM, or one subquery for each column"));
+                            }
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            if names.len() != values.len() {
+                return Err(Diag::new(code::SYNTAX, "number of columns does not match number of values", span));
+            }
+            let values = values.into_iter().map(|value| (value.kind != ExprKind::Default).then_some(value));
+            all.extend(names.into_iter().zip(values));
+        }
+        Ok(all)
+    }
+
     pub(super) fn update(&mut self, pair: Pair<'_>) -> Result<Update, Diag> {
         let (mut table, mut alias, mut portion, mut assignments, mut filter) =
             (None, None, Portion::Current, Vec::new(), None);
+        let (mut from, mut returning) = (Vec::new(), None);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => table = Some(self.name(&part)),
                 Rule::portion => portion = self.portion(part)?,
                 Rule::target_alias => alias = self.target_alias(part),
-                Rule::assignment => {
-                    let (mut column, mut value) = (None, None);
-                    for part in part.into_inner() {
-                        match part.as_rule() {
-                            Rule::name => column = Some(self.name(&part)),
-                            Rule::expr => value = Some(self.expr(part)?),
-                            _ => {}
-                        }
-                    }
-                    assignments.push((column.expect("an assignment names a column"), value));
-                }
+                Rule::assignments => assignments = self.assignments(part)?,
+                Rule::from => from = self.items_of_from(part)?,
                 Rule::filter => filter = self.exprs(part)?.pop(),
+                Rule::returning => returning = Some(self.returning(part)?),
                 _ => {}
             }
         }
-        Ok(Update { table: table.expect("an UPDATE names a table"), alias, portion, assignments, filter })
+        let table = table.expect("an UPDATE names a table");
+        Ok(Update { with: Vec::new(), table, alias, portion, assignments, from, filter, returning })
     }
 
     pub(super) fn delete(&mut self, pair: Pair<'_>) -> Result<Delete, Diag> {
         let (mut table, mut alias, mut portion, mut filter) = (None, None, Portion::Current, None);
+        let (mut using, mut returning) = (Vec::new(), None);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => table = Some(self.name(&part)),
                 Rule::portion => portion = self.portion(part)?,
                 Rule::target_alias => alias = self.target_alias(part),
+                Rule::using => using = self.items_of_from(part)?,
                 Rule::filter => filter = self.exprs(part)?.pop(),
+                Rule::returning => returning = Some(self.returning(part)?),
                 _ => {}
             }
         }
-        Ok(Delete { table: table.expect("a DELETE names a table"), alias, portion, filter })
+        let table = table.expect("a DELETE names a table");
+        Ok(Delete { with: Vec::new(), table, alias, portion, using, filter, returning })
     }
 
-    fn target_alias(&self, pair: Pair<'_>) -> Option<Name> {
+    /// The items of FROM or USING.
+    pub(super) fn items_of_from(&mut self, pair: Pair<'_>) -> Result<Vec<TableRef>, Diag> {
+        let items = pair.into_inner().filter(|part| part.as_rule() == Rule::from_item);
+        items.map(|item| self.table_item(item)).collect()
+    }
+
+    pub(super) fn target_alias(&self, pair: Pair<'_>) -> Option<Name> {
         pair.into_inner().find(|part| part.as_rule() == Rule::alias_name).map(|part| self.name(&part))
     }
 
-    fn portion(&mut self, pair: Pair<'_>) -> Result<Portion, Diag> {
+    pub(super) fn portion(&mut self, pair: Pair<'_>) -> Result<Portion, Diag> {
         let span = self.span(&pair);
         for part in pair.into_inner() {
             if part.as_rule() == Rule::portion_of {
@@ -141,12 +245,12 @@ impl Lower {
 }
 
 /// Gives an INSERT its period, unless it has one.
-pub(crate) fn set_period(insert: &mut Insert, period: ValidPeriod) -> Result<(), Diag> {
-    if insert.valid.is_some() {
+pub(crate) fn set_period(valid: &mut Option<ValidPeriod>, period: ValidPeriod) -> Result<(), Diag> {
+    if valid.is_some() {
         return Err(Diag::new(code::SYNTAX, "VALID FROM is given twice", period.span)
             .help("it stands before the source or after it, once"));
     }
-    insert.valid = Some(period);
+    *valid = Some(period);
     Ok(())
 }
 

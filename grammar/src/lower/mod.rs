@@ -11,6 +11,7 @@ mod ddl;
 mod dml;
 mod expr;
 mod literal;
+mod merge;
 mod operators;
 mod query;
 mod session;
@@ -35,12 +36,23 @@ pub(crate) struct Lower {
     base: u32,
     /// How many operators lie above what is being lowered.
     depth: u32,
+    /// INTO of a SELECT, and where that SELECT begins: only the outermost one may have it.
+    into: Option<(Name, u32)>,
 }
 
 impl Lower {
     /// For pairs of a text that begins at `base` in the whole.
     pub(crate) fn new(base: u32) -> Lower {
-        Lower { base, depth: 0 }
+        Lower { base, depth: 0, into: None }
+    }
+
+    /// Refuses an INTO that no statement took.
+    pub(crate) fn finish(&self) -> Result<(), Diag> {
+        match &self.into {
+            None => Ok(()),
+            Some((name, _)) => Err(Diag::new(code::SYNTAX, "SELECT ... INTO is not allowed here", name.span)
+                .help("only a whole statement creates a table")),
+        }
     }
 
     /// From the first to the last token of a pair.

@@ -72,7 +72,7 @@ impl Lower {
         Ok(Query { with, body: combine(arms, operators), order_by, limit, offset, scopes, span })
     }
 
-    fn with(&mut self, pair: Pair<'_>) -> Result<Vec<Cte>, Diag> {
+    pub(super) fn with(&mut self, pair: Pair<'_>) -> Result<Vec<Cte>, Diag> {
         let mut ctes = Vec::new();
         for cte in pair.into_inner().filter(|part| part.as_rule() == Rule::cte) {
             let (mut name, mut columns, mut query) = (None, Vec::new(), None);
@@ -122,7 +122,15 @@ impl Lower {
 
     /// One row of VALUES.
     pub(crate) fn row(&mut self, pair: Pair<'_>) -> Result<Vec<Expr>, Diag> {
-        self.exprs(pair)
+        let mut row = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::expr => row.push(self.expr(part)?),
+                Rule::default_value => row.push(Expr { kind: ExprKind::Default, span: self.span(&part) }),
+                _ => {}
+            }
+        }
+        Ok(row)
     }
 
     fn select(&mut self, pair: Pair<'_>) -> Result<Select, Diag> {
@@ -140,11 +148,14 @@ impl Lower {
             match part.as_rule() {
                 Rule::kw_distinct => select.distinct = true,
                 Rule::select_item => select.items.push(self.select_item(part)?),
-                Rule::from => {
-                    for item in part.into_inner().filter(|part| part.as_rule() == Rule::from_item) {
-                        select.from.push(self.table_item(item)?);
-                    }
+                Rule::into => {
+                    let name = part.into_inner().find(|part| part.as_rule() == Rule::name);
+                    let name = self.name(&name.expect("INTO names a table"));
+                    // One is refused already where there are two.
+                    self.finish()?;
+                    self.into = Some((name, select.span.start));
                 }
+                Rule::from => select.from = self.items_of_from(part)?,
                 Rule::filter => select.filter = self.exprs(part)?.pop(),
                 Rule::group_by => select.group_by = self.exprs(part)?,
                 Rule::having => select.having = self.exprs(part)?.pop(),
@@ -155,7 +166,7 @@ impl Lower {
         Ok(select)
     }
 
-    fn select_item(&mut self, pair: Pair<'_>) -> Result<SelectItem, Diag> {
+    pub(super) fn select_item(&mut self, pair: Pair<'_>) -> Result<SelectItem, Diag> {
         let (mut expr, mut alias) = (None, None);
         for part in pair.into_inner() {
             match part.as_rule() {
@@ -190,7 +201,7 @@ impl Lower {
         Ok(items)
     }
 
-    fn table_item(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
+    pub(super) fn table_item(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
         let place = self.span(&pair);
         let joins = pair.clone().into_inner().len() as u32 - 1;
         self.deeper(joins, place, |lower| {

@@ -8,16 +8,25 @@ use crate::parse::Rule;
 impl Lower {
     /// A `statement`.
     pub(crate) fn statement(&mut self, pair: Pair<'_>) -> Result<Statement, Diag> {
-        self.kind(pair.into_inner().next().expect("a statement says something"))
+        let statement = self.kind(pair.into_inner().next().expect("a statement says something"))?;
+        self.finish()?;
+        Ok(statement)
     }
 
     fn kind(&mut self, pair: Pair<'_>) -> Result<Statement, Diag> {
         let span = self.span(&pair);
         let kind = match pair.as_rule() {
-            Rule::query => StatementKind::Query(self.query(pair)?),
+            Rule::query => {
+                let query = self.query(pair)?;
+                self.query_or_table(query)
+            }
             Rule::insert => StatementKind::Insert(self.insert(pair)?),
             Rule::update => StatementKind::Update(self.update(pair)?),
             Rule::delete => StatementKind::Delete(self.delete(pair)?),
+            Rule::merge => StatementKind::Merge(self.merge(pair)?),
+            Rule::with_change => self.with_change(pair)?,
+            Rule::truncate => StatementKind::Truncate(self.name_list(pair)),
+            Rule::create_table_as => StatementKind::CreateTableAs(self.create_table_as(pair)?),
             Rule::create_table => StatementKind::CreateTable(self.create_table(pair)?),
             Rule::drop_table => self.drop_table(pair),
             Rule::begin => StatementKind::Begin,

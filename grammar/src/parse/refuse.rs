@@ -13,8 +13,6 @@ pub(super) type Recognised = (String, Option<&'static str>, usize, usize);
 /// Words that begin statements of PostgreSQL's that we do not have.
 const STATEMENTS: &[&str] = &[
     "alter",
-    "truncate",
-    "merge",
     "grant",
     "revoke",
     "vacuum",
@@ -122,8 +120,7 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
 
     if found_idx == 0 && STATEMENTS.contains(&first.as_str()) {
         let help = match first.as_str() {
-            "truncate" => Some("DELETE FROM removes all rows and keeps what they were"),
-            "merge" | "replace" => Some("write UPDATE and INSERT in one transaction"),
+            "replace" => Some("write INSERT ... ON CONFLICT DO UPDATE, or MERGE"),
             "table" => Some("write SELECT * FROM"),
             _ => None,
         };
@@ -142,14 +139,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         }
     }
     if first == "create" && word(1) == "table" {
-        if found == "as" {
-            return is(
-                "CREATE TABLE AS",
-                Some("create the table, then INSERT INTO it from the query"),
-                found_idx,
-                found_idx,
-            );
-        }
         if matches!(
             found.as_str(),
             "unique" | "check" | "references" | "foreign" | "constraint" | "generated" | "exclude" | "like"
@@ -199,29 +188,19 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
             }
         }
         "insert" => match (found.as_str(), next.as_str()) {
-            ("on", "conflict") => return is("ON CONFLICT", None, found_idx, found_idx + 1),
+            ("on", "constraint") => {
+                let help = Some("name the key's columns: a table has one key");
+                return is("ON CONFLICT ON CONSTRAINT", help, found_idx, found_idx + 1);
+            }
             ("overriding", _) => return is("OVERRIDING", None, found_idx, found_idx),
-            ("as", _) => return is("an alias for the table of an INSERT", None, found_idx, found_idx),
-            ("default", "," | ")") => {
-                return is(
-                    "DEFAULT among VALUES",
-                    Some("leave the column out of the list: it takes its default"),
-                    found_idx,
-                    found_idx,
-                );
-            }
             _ => {}
         },
-        "update" => match found.as_str() {
-            "from" => return is("UPDATE with FROM", Some("use a subquery in SET or WHERE"), found_idx, found_idx),
-            "." => return is("setting a part of a column", Some("set the whole column"), found_idx, found_idx),
-            "(" if before(1) == "set" || before(1) == "," => {
-                return is("setting several columns at once", Some("set them one by one"), found_idx, found_idx);
-            }
-            _ => {}
-        },
-        "delete" if found == "using" => {
-            return is("DELETE with USING", Some("use a subquery in WHERE"), found_idx, found_idx);
+        "update" if found == "." => {
+            return is("setting a part of a column", Some("set the whole column"), found_idx, found_idx);
+        }
+        "truncate" if matches!(found.as_str(), "cascade" | "restrict" | "restart" | "continue") => {
+            let help = Some("leave the words out: nothing depends on a table, and no key is given by the database");
+            return is(&upper(found_idx, all.len() - 1), help, found_idx, all.len() - 1);
         }
         "with" if found_idx == 2 && word(1) == "recursive" => return is("WITH RECURSIVE", None, 0, 1),
         "with" if matches!(found.as_str(), "insert" | "update" | "delete") => {
@@ -230,9 +209,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         _ => {}
     }
     match (found.as_str(), next.as_str()) {
-        ("returning", _) => {
-            return is("RETURNING", Some("SELECT the rows afterwards, in the same transaction"), found_idx, found_idx);
-        }
         ("materialized", _) => return is("MATERIALIZED", None, found_idx, found_idx),
         ("rows" | "range" | "groups", _) => {
             return is("a window frame", Some("leave it out: the default frame is used"), found_idx, found_idx);
@@ -254,9 +230,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         ("window", _) => return is("WINDOW", Some("write the window behind OVER"), found_idx, found_idx),
         ("fetch", _) => return is("FETCH", Some("write LIMIT"), found_idx, found_idx),
         ("tablesample", _) => return is("TABLESAMPLE", None, found_idx, found_idx),
-        ("into", _) if first == "select" => {
-            return is("SELECT INTO", Some("create the table, then INSERT INTO it"), found_idx, found_idx);
-        }
         ("update" | "share", _) if before(1) == "for" => {
             return is(
                 "FOR UPDATE",

@@ -50,11 +50,21 @@ pub(super) fn insert(sql: &str, piece: Option<&Piece>) -> Result<Option<Statemen
             return Ok(None);
         };
         let mut lower = Lower::new(scanner.pos as u32);
-        for part in tail.into_inner().filter(|part| part.as_rule() == Rule::valid_from) {
-            let period = lower.valid_from(part)?;
-            statement_end = period.span.end as usize;
-            set_period(&mut insert, period)?;
+        for part in tail.into_inner() {
+            let place = match part.as_rule() {
+                Rule::valid_from => {
+                    let period = lower.valid_from(part)?;
+                    let place = period.span;
+                    set_period(&mut insert.valid, period)?;
+                    place
+                }
+                Rule::on_conflict => insert.on_conflict.insert(lower.on_conflict(part)?).span,
+                Rule::returning => insert.returning.insert(lower.returning(part)?).span,
+                _ => continue,
+            };
+            statement_end = place.end as usize;
         }
+        lower.finish()?;
     }
     insert.source = Some(values_query(rows, span(values_start, rows_end)));
     Ok(Some(Statement { kind: StatementKind::Insert(insert), span: span(start, statement_end) }))
@@ -201,6 +211,8 @@ impl Scanner<'_> {
                 self.pos += word_bytes;
                 if word.eq_ignore_ascii_case("null") {
                     ExprKind::Null
+                } else if word.eq_ignore_ascii_case("default") {
+                    ExprKind::Default
                 } else if word.eq_ignore_ascii_case("true") {
                     ExprKind::Boolean(true)
                 } else if word.eq_ignore_ascii_case("false") {

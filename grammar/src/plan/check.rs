@@ -6,8 +6,8 @@
 //! Types agree when class and scale do: the precision of a NUMERIC is a bound, not a shape.
 
 use super::{
-    AggregateCall, Expr, ExprKind, Field, Join, KeyAccess, Node, NodeKind, Plan, QueryPlan, Scan, ScanColumn, SortKey,
-    Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
+    AggregateCall, Conflict, Expr, ExprKind, Field, Join, KeyAccess, MergeAction, Node, NodeKind, Plan, QueryPlan,
+    Scan, ScanColumn, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
 };
 use crate::diag::{Diag, code};
 use spectradb_kernel::{Type, Value, schema::TableSchema};
@@ -67,24 +67,54 @@ struct Checker {
 }
 
 impl Checker {
-    fn statement(self, statement: &Statement) -> Checked {
+    fn statement(&self, statement: &Statement) -> Checked {
         match statement {
             Statement::Query(query) | Statement::CopyTo { source: query, .. } => self.query(query).map(|_| ()),
-            Statement::Insert { table, source } => {
-                let fields = self.query(source)?;
-                let visible = table.columns.iter().filter(|column| !column.hidden).map(|column| column.ty);
-                types_are(&fields, visible.chain([Type::Timestamp; 2]), "INSERT's source")
+            Statement::Insert { table, source, conflict, returning } => {
+                types_are(&self.query(source)?, new_types(table), "INSERT's source")?;
+                if let Some(Conflict::Update(update)) = conflict {
+                    let given = fact_types(table).chain(new_types(table)).chain([Type::Integer]);
+                    self.given(update, &given.collect::<Vec<_>>())?;
+                    let shall = update_types(table).chain([Type::Timestamp, Type::Timestamp, Type::Integer]);
+                    types_are(&self.query(update)?, shall, "what ON CONFLICT updates")?;
+                }
+                self.returning(returning.as_ref(), table, &[])
             }
-            Statement::Update { table, source, portion } => {
+            Statement::Update { table, source, portion, joined: _, returning } => {
                 self.portion(portion.as_ref())?;
                 let fields = self.query(source)?;
-                let columns = || table.columns.iter().map(|column| column.ty);
-                types_are(&fields, fact_types(table).chain(columns()), "UPDATE's source")
+                let extra = begins_with(&fields, update_types(table), "UPDATE's source")?;
+                self.returning(returning.as_ref(), table, extra)
             }
-            Statement::Delete { table, source, portion } => {
+            Statement::Delete { table, source, portion, joined: _, returning } => {
                 self.portion(portion.as_ref())?;
                 let fields = self.query(source)?;
-                types_are(&fields, fact_types(table), "DELETE's source")
+                let extra = begins_with(&fields, fact_types(table), "DELETE's source")?;
+                self.returning(returning.as_ref(), table, extra)
+            }
+            Statement::Merge { table, source, portion, actions, returning } => {
+                self.portion(portion.as_ref())?;
+                let given: Vec<Type> = self.query(source)?.iter().map(|field| field.ty).collect();
+                ensure(given.last() == Some(&Type::Integer), || "MERGE's source numbers actions".to_owned())?;
+                for action in actions {
+                    let (MergeAction::Update(rows) | MergeAction::Delete(rows) | MergeAction::Insert(rows)) = action;
+                    self.given(rows, &given)?;
+                    let fields = self.query(rows)?;
+                    let extra = match action {
+                        MergeAction::Update(_) => begins_with(&fields, update_types(table), "MERGE's update")?,
+                        MergeAction::Delete(_) => begins_with(&fields, fact_types(table), "MERGE's delete")?,
+                        MergeAction::Insert(_) => begins_with(&fields, new_types(table), "MERGE's insert")?,
+                    };
+                    self.returning(returning.as_ref(), table, extra)?;
+                }
+                Ok(())
+            }
+            Statement::Truncate { tables } => tables.iter().try_for_each(|(table, source)| {
+                types_are(&self.query(source)?, fact_types(table), "TRUNCATE's source")
+            }),
+            Statement::CreateTableAs { table, exists: _, source } => {
+                let Some(source) = source else { return Ok(()) };
+                types_are(&self.query(source)?, new_types(table), "the new table's rows")
             }
             Statement::CreateTable { table, .. } => ensure(
                 !table.key.is_empty() && table.key.iter().all(|column_idx| *column_idx < table.columns.len()),
@@ -105,13 +135,39 @@ impl Checker {
         portion.into_iter().flat_map(|(from, to)| [from, to]).try_for_each(|end| self.instant(end))
     }
 
-    fn query(mut self, query: &QueryPlan) -> Result<Vec<Field>, String> {
+    fn query(&self, query: &QueryPlan) -> Result<Vec<Field>, String> {
+        let mut checker = Checker { params: self.params.clone(), subplans: Vec::new() };
         for subplan in &query.subplans {
-            self.node(subplan)?;
-            self.subplans.push(subplan.fields.clone());
+            checker.node(subplan)?;
+            checker.subplans.push(subplan.fields.clone());
         }
-        self.node(&query.root)?;
+        checker.node(&query.root)?;
         Ok(query.root.fields.clone())
+    }
+
+    /// RETURNING reads new facts and what the statement's source gives besides.
+    fn returning(&self, returning: Option<&QueryPlan>, table: &TableSchema, extra: &[Field]) -> Checked {
+        let Some(returning) = returning else { return Ok(()) };
+        let given: Vec<Type> = new_types(table).chain(extra.iter().map(|field| field.ty)).collect();
+        self.given(returning, &given)?;
+        self.query(returning).map(|_| ())
+    }
+
+    /// Rows that are handed in have these types.
+    fn given(&self, query: &QueryPlan, types: &[Type]) -> Checked {
+        let mut holds = true;
+        let mut look = |node: &Node| {
+            if let NodeKind::Given { columns } = &node.kind {
+                holds &= columns.len() == node.fields.len()
+                    && columns
+                        .iter()
+                        .zip(&node.fields)
+                        .all(|(column, field)| types.get(*column).is_some_and(|ty| agrees(*ty, field.ty)));
+            }
+        };
+        query.root.walk(&mut look);
+        query.subplans.iter().for_each(|subplan| subplan.walk(&mut look));
+        ensure(holds, || "what is handed in has the types that are read".to_owned())
     }
 
     fn node(&self, node: &Node) -> Checked {
@@ -137,6 +193,8 @@ impl Checker {
                 }
                 Ok(())
             }
+            // Where they are handed in, `given` has looked.
+            NodeKind::Given { columns: _ } => Ok(()),
             NodeKind::Filter { input, predicate } => {
                 self.boolean(predicate, &input.fields)?;
                 same_fields(&node.fields, &input.fields)
@@ -425,6 +483,24 @@ impl Checker {
 fn fact_types(table: &TableSchema) -> impl Iterator<Item = Type> + '_ {
     let period = [Type::Timestamp, Type::Timestamp, Type::Integer, Type::Integer];
     table.columns.iter().map(|column| column.ty).chain(period)
+}
+
+/// All columns of a fact, then all columns as they shall be.
+fn update_types(table: &TableSchema) -> impl Iterator<Item = Type> + '_ {
+    fact_types(table).chain(table.columns.iter().map(|column| column.ty))
+}
+
+/// The columns of a new fact with its period.
+fn new_types(table: &TableSchema) -> impl Iterator<Item = Type> + '_ {
+    table.columns.iter().filter(|column| !column.hidden).map(|column| column.ty).chain([Type::Timestamp; 2])
+}
+
+/// The fields behind those of these types.
+fn begins_with<'f>(fields: &'f [Field], types: impl Iterator<Item = Type>, of: &str) -> Result<&'f [Field], String> {
+    let types: Vec<Type> = types.collect();
+    let (first, rest) = fields.split_at(types.len().min(fields.len()));
+    types_are(first, types.into_iter(), of)?;
+    Ok(rest)
 }
 
 fn types_are(fields: &[Field], types: impl Iterator<Item = Type>, of: &str) -> Checked {

@@ -6,8 +6,8 @@
 //! Holds: the text is the same for the same plan, so that goldens can hold it.
 
 use super::{
-    AggregateCall, CompareOp, Context, Expr, ExprKind, JoinKind, KeyAccess, Node, NodeKind, Param, Plan, QueryPlan,
-    Scan, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
+    AggregateCall, CompareOp, Conflict, Context, Expr, ExprKind, JoinKind, KeyAccess, MergeAction, Node, NodeKind,
+    Param, Plan, QueryPlan, Scan, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
 };
 use crate::{ast::ParamName, stack};
 use spectradb_kernel::{Type, Value, ty::TypeClass};
@@ -61,19 +61,54 @@ impl Printer<'_> {
     fn statement(&mut self, statement: &Statement, depth: usize) {
         match statement {
             Statement::Query(query) => self.query(query, depth),
-            Statement::Insert { table, source } => {
+            Statement::Insert { table, source, conflict, returning } => {
                 self.line(depth, &format!("Insert into {}", table.name));
+                match conflict {
+                    None => {}
+                    Some(Conflict::Nothing) => self.line(depth + 1, "On conflict nothing"),
+                    Some(Conflict::Update(update)) => self.part("On conflict update", update, depth),
+                }
+                self.returning(returning.as_ref(), depth);
                 self.query(source, depth + 1);
             }
-            Statement::Update { table, source, portion } => {
-                let portion = self.portion(portion.as_ref());
-                self.line(depth, &format!("Update {}{portion}", table.name));
+            Statement::Update { table, source, portion, joined, returning } => {
+                let (portion, joined) = (self.portion(portion.as_ref()), first_only(*joined));
+                self.line(depth, &format!("Update {}{portion}{joined}", table.name));
+                self.returning(returning.as_ref(), depth);
                 self.query(source, depth + 1);
             }
-            Statement::Delete { table, source, portion } => {
-                let portion = self.portion(portion.as_ref());
-                self.line(depth, &format!("Delete from {}{portion}", table.name));
+            Statement::Delete { table, source, portion, joined, returning } => {
+                let (portion, joined) = (self.portion(portion.as_ref()), first_only(*joined));
+                self.line(depth, &format!("Delete from {}{portion}{joined}", table.name));
+                self.returning(returning.as_ref(), depth);
                 self.query(source, depth + 1);
+            }
+            Statement::Merge { table, source, portion, actions, returning } => {
+                let portion = self.portion(portion.as_ref());
+                self.line(depth, &format!("Merge into {}{portion}", table.name));
+                for (number, action) in actions.iter().enumerate() {
+                    let (verb, rows) = match action {
+                        MergeAction::Update(rows) => ("update", rows),
+                        MergeAction::Delete(rows) => ("delete", rows),
+                        MergeAction::Insert(rows) => ("insert", rows),
+                    };
+                    self.part(&format!("Action {number}: {verb}"), rows, depth);
+                }
+                self.returning(returning.as_ref(), depth);
+                self.query(source, depth + 1);
+            }
+            Statement::Truncate { tables } => {
+                for (table, source) in tables {
+                    self.line(depth, &format!("Truncate {}", table.name));
+                    self.query(source, depth + 1);
+                }
+            }
+            Statement::CreateTableAs { table, exists, source } => {
+                let exists = if *exists { " (exists)" } else { "" };
+                self.line(depth, &format!("Create table {}{exists} as", table.name));
+                if let Some(source) = source {
+                    self.query(source, depth + 1);
+                }
             }
             Statement::CreateTable { table, exists, .. } => {
                 let exists = if *exists { " (exists)" } else { "" };
@@ -122,6 +157,18 @@ impl Printer<'_> {
         }
     }
 
+    /// A query that a part of a statement runs.
+    fn part(&mut self, title: &str, query: &QueryPlan, depth: usize) {
+        self.line(depth + 1, title);
+        self.query(query, depth + 2);
+    }
+
+    fn returning(&mut self, returning: Option<&QueryPlan>, depth: usize) {
+        if let Some(returning) = returning {
+            self.part("Returning", returning, depth);
+        }
+    }
+
     fn query(&mut self, query: &QueryPlan, depth: usize) {
         self.node(&query.root, depth);
         for (number, subplan) in query.subplans.iter().enumerate() {
@@ -134,6 +181,7 @@ impl Printer<'_> {
         let text = match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node),
             NodeKind::Values { rows } => self.values(rows),
+            NodeKind::Given { columns: _ } => "Given rows".to_owned(),
             NodeKind::Filter { input, predicate } => format!("Filter {}", self.expr(predicate, &names(input))),
             NodeKind::Project { input, exprs } => {
                 let names = names(input);
@@ -478,7 +526,7 @@ fn names(node: &Node) -> Vec<String> {
     let fields = || node.fields.iter().map(|field| field.name.clone());
     match &node.kind {
         NodeKind::Scan(scan) => node.fields.iter().map(|field| format!("{}.{}", scan.alias, field.name)).collect(),
-        NodeKind::Values { .. } | NodeKind::UnionAll { .. } => fields().collect(),
+        NodeKind::Values { .. } | NodeKind::Given { .. } | NodeKind::UnionAll { .. } => fields().collect(),
         NodeKind::Filter { input, .. }
         | NodeKind::Sort { input, .. }
         | NodeKind::Limit { input, .. }
@@ -508,6 +556,10 @@ fn names(node: &Node) -> Vec<String> {
             below.into_iter().chain(calls).collect()
         }
     }
+}
+
+fn first_only(joined: bool) -> &'static str {
+    if joined { ", the first row of each fact" } else { "" }
 }
 
 fn quoted(text: &str) -> String {

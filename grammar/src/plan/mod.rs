@@ -4,6 +4,10 @@
 //! and generated code) carry it out. No decision is left to them: types agree, coercions are calls, NULL order and default
 //! periods are settled, every scan carries its scope on both times. Two types agree when class and scale do (a precision is
 //! a bound, not a shape). Matches over these enums have no `_` arm.
+//!
+//! # Returned
+//! RETURNING reads [`NodeKind::Given`] rows: the table's columns that are not hidden, `_valid_from`, `_valid_to`, then what
+//! the statement's source gives besides.
 
 pub mod check;
 pub mod display;
@@ -115,6 +119,11 @@ pub enum NodeKind {
     Values {
         /// The rows.
         rows: Vec<Vec<Expr>>,
+    },
+    /// Rows that the statement around hands in: the facts it is about to change, or has changed.
+    Given {
+        /// Which of their columns, one for each field.
+        columns: Vec<usize>,
     },
     /// The rows for which the predicate is true.
     Filter {
@@ -475,25 +484,65 @@ pub enum Statement {
         /// Its fields: the table's columns that are not hidden, in order and of their types, then `_valid_from` and
         /// `_valid_to` (TIMESTAMP).
         source: QueryPlan,
+        /// What becomes of the parts of new facts whose key is taken; an error (23505) where nothing is said.
+        conflict: Option<Conflict>,
+        /// What is given of each row that was written: see [`Returned`](self#returned).
+        returning: Option<QueryPlan>,
     },
     /// Changed facts.
     Update {
         /// Where.
         table: Arc<TableSchema>,
         /// Its fields: all columns of the table as they are (hidden ones too), `_valid_from`, `_valid_to`, `_commit`, the
-        /// origin; then all columns as they shall be.
+        /// origin; then all columns as they shall be; then others for `returning`.
         source: QueryPlan,
         /// The part of each fact that changes: TIMESTAMP expressions without columns; the whole fact where none.
         portion: Option<(Expr, Expr)>,
+        /// May a fact come more than once? Then its first row counts.
+        joined: bool,
+        /// What is given of each row: the fact as it is now.
+        returning: Option<QueryPlan>,
     },
     /// Ended facts.
     Delete {
         /// Where.
         table: Arc<TableSchema>,
-        /// Its fields: all columns of the table (hidden ones too), `_valid_from`, `_valid_to`, `_commit`, the origin.
+        /// Its fields: all columns of the table (hidden ones too), `_valid_from`, `_valid_to`, `_commit`, the origin; then
+        /// others for `returning`.
         source: QueryPlan,
         /// The part of each fact that ends; the whole fact where none.
         portion: Option<(Expr, Expr)>,
+        /// May a fact come more than once? Then its first row counts.
+        joined: bool,
+        /// What is given of each row: the fact as it was.
+        returning: Option<QueryPlan>,
+    },
+    /// Facts that are changed, ended or new, as rows of a source have partners among them or not.
+    Merge {
+        /// Where.
+        table: Arc<TableSchema>,
+        /// Its last field says which of `actions` a row is for, from 0; NULL for none.
+        source: QueryPlan,
+        /// The part of each fact that changes or ends; the whole fact where none.
+        portion: Option<(Expr, Expr)>,
+        /// What is done. A fact for which it is done twice is an error (21000).
+        actions: Vec<MergeAction>,
+        /// What is given of each row.
+        returning: Option<QueryPlan>,
+    },
+    /// All current facts of tables end.
+    Truncate {
+        /// The tables, each with the facts as [`Statement::Delete`] has them.
+        tables: Vec<(Arc<TableSchema>, QueryPlan)>,
+    },
+    /// A new table with a query's rows.
+    CreateTableAs {
+        /// Its shape, with id 0 and version 0.
+        table: TableSchema,
+        /// Does it exist already (and `IF NOT EXISTS` was said)?
+        exists: bool,
+        /// Its rows, as [`Statement::Insert`] has them; none where only the shape is wanted.
+        source: Option<QueryPlan>,
     },
     /// A new table; ids and versions are given by the store.
     CreateTable {
@@ -542,6 +591,32 @@ pub enum Statement {
         /// Its form.
         format: CopyFormat,
     },
+}
+
+/// What becomes of the parts of new facts whose key is taken. Each fact in the way is a row of its own, and what lies
+/// between them is inserted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Conflict {
+    /// They are left out.
+    Nothing,
+    /// The facts in the way change for these parts.
+    Update(
+        /// Over [`NodeKind::Given`] rows: the fact in the way as [`Statement::Delete`] has it, then the new fact as
+        /// [`Statement::Insert`] has it, its period the part that the two share, and its number (INTEGER). Its fields:
+        /// those of [`Statement::Update`], then the part (two TIMESTAMPs) that changes, then the number.
+        Box<QueryPlan>,
+    ),
+}
+
+/// What a MERGE does with rows of its source, which are handed in ([`NodeKind::Given`]).
+#[derive(Clone, Debug, PartialEq)]
+pub enum MergeAction {
+    /// Facts change: fields as [`Statement::Update`] has them.
+    Update(QueryPlan),
+    /// Facts end: fields as [`Statement::Delete`] has them.
+    Delete(QueryPlan),
+    /// New facts: fields as [`Statement::Insert`] has them, then others for `returning`.
+    Insert(QueryPlan),
 }
 
 /// A column of a file that is copied in.

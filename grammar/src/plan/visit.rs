@@ -5,8 +5,10 @@
 //!
 //! Not here: what a walk is for (display, checks, rewrites).
 
-use super::{AggregateCall, Expr, ExprKind, Join, KeyAccess, KeyBound, Node, NodeKind, Scan, SubplanAsk};
-use super::{SystemScope, ValidScope, WindowCall, WindowFunction};
+use super::{
+    AggregateCall, Conflict, Expr, ExprKind, Join, KeyAccess, KeyBound, MergeAction, Node, NodeKind, QueryPlan,
+};
+use super::{Scan, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction};
 use crate::stack;
 use spectradb_kernel::{Type, Value, func::Shape};
 
@@ -245,7 +247,7 @@ impl Node {
     /// Calls `f` on each direct input.
     pub fn for_each_input<'n>(&'n self, f: &mut dyn FnMut(&'n Node)) {
         match &self.kind {
-            NodeKind::Scan(_) | NodeKind::Values { .. } => {}
+            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Given { .. } => {}
             NodeKind::Filter { input, .. }
             | NodeKind::Project { input, .. }
             | NodeKind::Aggregate { input, .. }
@@ -264,7 +266,7 @@ impl Node {
     /// Calls `f` on each direct input, which it may change.
     pub fn for_each_input_mut(&mut self, f: &mut dyn FnMut(&mut Node)) {
         match &mut self.kind {
-            NodeKind::Scan(_) | NodeKind::Values { .. } => {}
+            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Given { .. } => {}
             NodeKind::Filter { input, .. }
             | NodeKind::Project { input, .. }
             | NodeKind::Aggregate { input, .. }
@@ -316,7 +318,7 @@ impl Node {
                 limit.iter().for_each(&mut *f);
                 offset.iter().for_each(f);
             }
-            NodeKind::Distinct { input: _ } | NodeKind::UnionAll { inputs: _ } => {}
+            NodeKind::Given { columns: _ } | NodeKind::Distinct { input: _ } | NodeKind::UnionAll { inputs: _ } => {}
         }
     }
 
@@ -350,7 +352,83 @@ impl Node {
                 limit.iter_mut().for_each(&mut *f);
                 offset.iter_mut().for_each(f);
             }
-            NodeKind::Distinct { input: _ } | NodeKind::UnionAll { inputs: _ } => {}
+            NodeKind::Given { columns: _ } | NodeKind::Distinct { input: _ } | NodeKind::UnionAll { inputs: _ } => {}
+        }
+    }
+}
+
+impl Statement {
+    /// Calls `f` on each query of the statement.
+    pub fn for_each_query<'n>(&'n self, f: &mut dyn FnMut(&'n QueryPlan)) {
+        match self {
+            Statement::Query(source) | Statement::CopyTo { source, .. } => f(source),
+            Statement::Insert { source, conflict, returning, .. } => {
+                f(source);
+                if let Some(Conflict::Update(update)) = conflict {
+                    f(update);
+                }
+                returning.iter().for_each(f);
+            }
+            Statement::Update { source, returning, .. } | Statement::Delete { source, returning, .. } => {
+                f(source);
+                returning.iter().for_each(f);
+            }
+            Statement::Merge { source, actions, returning, .. } => {
+                f(source);
+                for action in actions {
+                    let (MergeAction::Update(rows) | MergeAction::Delete(rows) | MergeAction::Insert(rows)) = action;
+                    f(rows);
+                }
+                returning.iter().for_each(f);
+            }
+            Statement::Truncate { tables } => tables.iter().for_each(|(_, source)| f(source)),
+            Statement::CreateTableAs { source, .. } => source.iter().for_each(f),
+            Statement::Explain(inner) => inner.for_each_query(f),
+            Statement::CreateTable { .. }
+            | Statement::DropTable { .. }
+            | Statement::Begin
+            | Statement::Commit
+            | Statement::Rollback
+            | Statement::ShowTables
+            | Statement::Describe(_)
+            | Statement::CopyFrom { .. } => {}
+        }
+    }
+
+    /// Calls `f` on each query of the statement, which it may change.
+    pub fn for_each_query_mut(&mut self, f: &mut dyn FnMut(&mut QueryPlan)) {
+        match self {
+            Statement::Query(source) | Statement::CopyTo { source, .. } => f(source),
+            Statement::Insert { source, conflict, returning, .. } => {
+                f(source);
+                if let Some(Conflict::Update(update)) = conflict {
+                    f(update);
+                }
+                returning.iter_mut().for_each(f);
+            }
+            Statement::Update { source, returning, .. } | Statement::Delete { source, returning, .. } => {
+                f(source);
+                returning.iter_mut().for_each(f);
+            }
+            Statement::Merge { source, actions, returning, .. } => {
+                f(source);
+                for action in actions {
+                    let (MergeAction::Update(rows) | MergeAction::Delete(rows) | MergeAction::Insert(rows)) = action;
+                    f(rows);
+                }
+                returning.iter_mut().for_each(f);
+            }
+            Statement::Truncate { tables } => tables.iter_mut().for_each(|(_, source)| f(source)),
+            Statement::CreateTableAs { source, .. } => source.iter_mut().for_each(f),
+            Statement::Explain(inner) => inner.for_each_query_mut(f),
+            Statement::CreateTable { .. }
+            | Statement::DropTable { .. }
+            | Statement::Begin
+            | Statement::Commit
+            | Statement::Rollback
+            | Statement::ShowTables
+            | Statement::Describe(_)
+            | Statement::CopyFrom { .. } => {}
         }
     }
 }

@@ -21,22 +21,7 @@ use spectradb_kernel::{func::Shape, ty::TypeClass};
 
 /// Rewrites a statement's plan.
 pub(crate) fn statement(statement: &mut Statement) {
-    match statement {
-        Statement::Query(source)
-        | Statement::Insert { source, .. }
-        | Statement::Update { source, .. }
-        | Statement::Delete { source, .. }
-        | Statement::CopyTo { source, .. } => query(source),
-        Statement::Explain(inner) => self::statement(inner),
-        Statement::CreateTable { .. }
-        | Statement::DropTable { .. }
-        | Statement::Begin
-        | Statement::Commit
-        | Statement::Rollback
-        | Statement::ShowTables
-        | Statement::Describe(_)
-        | Statement::CopyFrom { .. } => {}
-    }
+    statement.for_each_query_mut(&mut query);
 }
 
 fn query(plan: &mut QueryPlan) {

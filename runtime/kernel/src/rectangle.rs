@@ -87,13 +87,13 @@ pub fn normalise<T: Clone>(writes: Vec<Write<T>>) -> Vec<Write<T>> {
     pieces
 }
 
-/// Instants already taken by later writes, as disjoint stretches that do not touch: start to end.
-#[derive(Default)]
-struct Cover(BTreeMap<Micros, Micros>);
+/// Instants that are taken, as disjoint stretches that do not touch: start to end.
+#[derive(Clone, Debug, Default)]
+pub struct Cover(BTreeMap<Micros, Micros>);
 
 impl Cover {
-    /// Takes a period and gives the parts of it that were free.
-    fn add(&mut self, period: Period) -> Vec<Period> {
+    /// Takes a period and gives the parts of it that were free, in order.
+    pub fn add(&mut self, period: Period) -> Vec<Period> {
         let (mut from, mut to) = (period.from(), period.to());
         let mut free = Vec::new();
         let mut cursor = from;

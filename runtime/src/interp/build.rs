@@ -34,6 +34,8 @@ pub struct ExecContext<'a> {
     pub now: Timestamp,
     /// How operators work.
     pub tuning: Tuning,
+    /// Rows that a statement hands to its own queries.
+    pub given: &'a [Batch],
 }
 
 /// The rows of a query. Scans are opened and subplans run here; the rest happens as batches are asked for.
@@ -108,6 +110,14 @@ impl<'a> Builder<'a> {
         match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node),
             NodeKind::Values { rows } => self.values(rows, node),
+            NodeKind::Given { columns } => {
+                let pick = |batch: &Batch| {
+                    let picked = columns.iter().map(|column| batch.column(*column)).collect();
+                    Batch::new(picked, batch.len())
+                };
+                let batches = self.context.given.iter().map(pick).collect();
+                Ok(Lowered::new(Box::new(Values::new(batches)), node))
+            }
             NodeKind::Filter { input, predicate } => {
                 let mut lowered = self.node(input, None)?;
                 lowered.steps.push(Step::Filter(self.expr(predicate)?));

@@ -58,7 +58,7 @@ pub(crate) fn copy_from(
         has_record = read(&mut reader, &mut record, path)?;
         if fields.row_count == BATCH_ROWS || (!has_record && fields.row_count > 0) {
             let (columns, periods) = fields.finish(&layout, table, txn, path)?;
-            changed.rows += txn.insert(table, columns, periods)?.rows;
+            changed += txn.insert(table, columns, periods)?;
             fields = Fields::new(&layout);
         }
     }

@@ -9,8 +9,13 @@
 //! Not here: evaluating SQL (`ops`, `interp`), deciding between BEGIN and autocommit (`session`).
 
 mod changes;
+mod conflict;
+mod edit;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use conflict::Clash;
+pub(crate) use edit::{Edit, Twice};
 
 use crate::{
     error::{Error, Result, code},
@@ -19,10 +24,9 @@ use crate::{
 use changes::{Piece, TableChanges, UNCOMMITTED};
 use hashbrown::HashMap;
 use spectradb_kernel::{
-    Batch, Column, Period, Type, Value, key, rectangle,
-    schema::{TableId, TableSchema},
+    Column, Period, Type, Value, key,
+    schema::{ColumnSchema, TableId, TableSchema},
     time::{Commit, Micros},
-    ty::LaneKind,
 };
 use spectradb_store::{
     Snapshot,
@@ -50,17 +54,24 @@ pub(crate) struct TxnView {
 pub struct Changed {
     /// Facts inserted, changed or ended.
     pub rows: u64,
+    /// Of these, the new ones.
+    pub inserted: u64,
+    /// Of these, the changed ones.
+    pub updated: u64,
+    /// Of these, the ended ones.
+    pub deleted: u64,
     /// Parts of facts outside a portion that were stated again.
     pub leftovers: u64,
 }
 
-/// The rows of an UPDATE or DELETE as its source gives them.
-struct OldFacts {
-    columns: Vec<Column>,
-    keys: Vec<Vec<u8>>,
-    periods: Vec<Period>,
-    commits: Vec<Commit>,
-    origins: Vec<Commit>,
+impl std::ops::AddAssign for Changed {
+    fn add_assign(&mut self, other: Changed) {
+        self.rows += other.rows;
+        self.inserted += other.inserted;
+        self.updated += other.updated;
+        self.deleted += other.deleted;
+        self.leftovers += other.leftovers;
+    }
 }
 
 impl TxnView {
@@ -148,83 +159,9 @@ impl Txn {
         columns: Vec<Column>,
         periods: Vec<Period>,
     ) -> Result<Changed> {
-        let columns = self.with_hidden(table, columns, periods.len())?;
-        check_not_null(table, &columns)?;
-        let keys = encode_keys(table, &columns, periods.len());
-        self.check_unique(table, &keys, &periods, &columns)?;
-        let rows = periods.len() as u64;
-        let origins = vec![UNCOMMITTED; periods.len()];
-        self.changes_of(table).push(Piece { columns, keys, periods, origins });
-        Ok(Changed { rows, leftovers: 0 })
-    }
-
-    /// Changed facts. The batches' columns are those that `plan::Statement::Update` documents; `portion` is the part of
-    /// each fact that changes. A fact that would stay as it is is left alone.
-    ///
-    /// # Errors
-    /// 23502, 23505, 22000 for an empty portion, or the store's.
-    pub(crate) fn update(
-        &mut self,
-        table: &Arc<TableSchema>,
-        batches: Vec<Batch>,
-        portion: Option<Period>,
-    ) -> Result<Changed> {
-        let column_count = table.columns.len();
-        let mut changed = Changed::default();
-        let mut fresh: Vec<Piece> = Vec::new();
-        for batch in batches {
-            let mut columns = batch.into_columns();
-            let new_columns = columns.split_off(column_count + 4);
-            let old = OldFacts::new(table, columns);
-            let wanted: Vec<u32> = (0..old.periods.len() as u32)
-                .filter(|row| !rows_identical(&old.columns, *row as usize, &new_columns, *row as usize))
-                .filter(|row| portion.is_none_or(|portion| portion.overlaps(old.periods[*row as usize])))
-                .collect();
-            if wanted.is_empty() {
-                continue;
-            }
-            let old = old.take(&wanted);
-            let new_columns: Vec<Column> = new_columns.iter().map(|column| column.take(&wanted)).collect();
-            check_not_null(table, &new_columns)?;
-            let periods: Vec<Period> = old.periods.iter().map(|period| part_of(*period, portion)).collect();
-            let keys = encode_keys(table, &new_columns, periods.len());
-            changed.rows += wanted.len() as u64;
-            changed.leftovers += self.end(table, &old, portion);
-            let origins = vec![UNCOMMITTED; periods.len()];
-            fresh.push(Piece { columns: new_columns, keys, periods, origins });
-        }
-        // Uniqueness is asked of the statement's result: every old fact is gone before the new ones are looked at.
-        for piece in fresh {
-            self.check_unique(table, &piece.keys, &piece.periods, &piece.columns)?;
-            self.changes_of(table).push(piece);
-        }
-        Ok(changed)
-    }
-
-    /// Ended facts. The batches' columns are those that `plan::Statement::Delete` documents.
-    ///
-    /// # Errors
-    /// None of its own.
-    pub(crate) fn delete(
-        &mut self,
-        table: &Arc<TableSchema>,
-        batches: Vec<Batch>,
-        portion: Option<Period>,
-    ) -> Result<Changed> {
-        let mut changed = Changed::default();
-        for batch in batches {
-            let old = OldFacts::new(table, batch.into_columns());
-            let wanted: Vec<u32> = (0..old.periods.len() as u32)
-                .filter(|row| portion.is_none_or(|portion| portion.overlaps(old.periods[*row as usize])))
-                .collect();
-            if wanted.is_empty() {
-                continue;
-            }
-            let old = old.take(&wanted);
-            changed.rows += wanted.len() as u64;
-            changed.leftovers += self.end(table, &old, portion);
-        }
-        Ok(changed)
+        let mut edit = Edit::new(table, None);
+        edit.insert(columns, periods, Vec::new());
+        self.apply(edit)
     }
 
     /// Everything that it would commit; `None` when that is nothing.
@@ -245,27 +182,17 @@ impl Txn {
         (!is_empty).then_some(write)
     }
 
-    fn changes_of(&mut self, table: &Arc<TableSchema>) -> &mut TableChanges {
-        Arc::make_mut(&mut self.view.changes).entry(table.id).or_insert_with(|| TableChanges::new(table.clone()))
+    /// May these be columns of new facts, whatever becomes of them?
+    ///
+    /// # Errors
+    /// 23502
+    pub(crate) fn may_hold(&self, table: &TableSchema, columns: &[Column]) -> Result<()> {
+        let visible = table.columns.iter().filter(|column| !column.hidden);
+        columns.iter().zip(visible).try_for_each(|(column, schema)| not_null(table, schema, column))
     }
 
-    /// Ends facts and states their leftovers again; answers how many leftovers there are.
-    fn end(&mut self, table: &Arc<TableSchema>, old: &OldFacts, portion: Option<Period>) -> u64 {
-        let cut = rectangle::supersede(old.periods.iter().copied(), [portion.unwrap_or(Period::ALWAYS)]);
-        let changes = self.changes_of(table);
-        for (row, key) in old.keys.iter().enumerate() {
-            changes.end_fact(key, old.periods[row], old.commits[row]);
-        }
-        if !cut.leftovers.is_empty() {
-            let rows: Vec<u32> = cut.leftovers.iter().map(|left| left.of as u32).collect();
-            changes.push(Piece {
-                columns: old.columns.iter().map(|column| column.take(&rows)).collect(),
-                keys: rows.iter().map(|row| old.keys[*row as usize].clone()).collect(),
-                periods: cut.leftovers.iter().map(|left| left.period).collect(),
-                origins: rows.iter().map(|row| old.origins[*row as usize]).collect(),
-            });
-        }
-        cut.leftovers.len() as u64
+    fn changes_of(&mut self, table: &Arc<TableSchema>) -> &mut TableChanges {
+        Arc::make_mut(&mut self.view.changes).entry(table.id).or_insert_with(|| TableChanges::new(table.clone()))
     }
 
     /// Refuses keys that are taken over an overlapping period: among themselves, by own facts, by committed ones.
@@ -333,55 +260,6 @@ impl Txn {
     }
 }
 
-impl OldFacts {
-    fn new(table: &TableSchema, mut columns: Vec<Column>) -> OldFacts {
-        let marks = columns.split_off(table.columns.len());
-        let micros = |column_idx: usize| marks[column_idx].i64s();
-        let row_count = marks[0].len();
-        let (from, to, commit, origin) = (micros(0), micros(1), micros(2), micros(3));
-        let periods = (0..row_count)
-            .map(|row| Period::new(from.at(row), to.at(row)).expect("stored periods are not empty"))
-            .collect();
-        let keys = encode_keys(table, &columns, row_count);
-        let commits = (0..row_count).map(|row| commit.at(row) as Commit).collect();
-        let origins = (0..row_count).map(|row| origin.at(row) as Commit).collect();
-        OldFacts { columns, keys, periods, commits, origins }
-    }
-
-    fn take(self, rows: &[u32]) -> OldFacts {
-        if rows.len() == self.periods.len() {
-            return self;
-        }
-        OldFacts {
-            columns: self.columns.iter().map(|column| column.take(rows)).collect(),
-            keys: rows.iter().map(|row| self.keys[*row as usize].clone()).collect(),
-            periods: rows.iter().map(|row| self.periods[*row as usize]).collect(),
-            commits: rows.iter().map(|row| self.commits[*row as usize]).collect(),
-            origins: rows.iter().map(|row| self.origins[*row as usize]).collect(),
-        }
-    }
-}
-
-/// Do two rows of columns of one schema hold the same values? Unlike SQL's equality, -0.0 is not 0.0: a change is a change.
-fn rows_identical(a: &[Column], a_row: usize, b: &[Column], b_row: usize) -> bool {
-    a.iter().zip(b).all(|(a, b)| {
-        if a.is_null(a_row) || b.is_null(b_row) {
-            return a.is_null(a_row) && b.is_null(b_row);
-        }
-        match a.ty().lane() {
-            LaneKind::Bytes => a.byte_vals().at(a_row) == b.byte_vals().at(b_row),
-            LaneKind::F64 | LaneKind::Bool | LaneKind::I64 | LaneKind::I128 => match (a.value(a_row), b.value(b_row)) {
-                (Value::Real(a), Value::Real(b)) => a.to_bits() == b.to_bits(),
-                (a, b) => a == b,
-            },
-        }
-    })
-}
-
-fn part_of(period: Period, portion: Option<Period>) -> Period {
-    portion.map_or(period, |portion| period.intersect(portion).expect("only facts that overlap the portion change"))
-}
-
 fn encode_keys(table: &TableSchema, columns: &[Column], row_count: usize) -> Vec<Vec<u8>> {
     let key_columns: Vec<Column> = table.key.iter().map(|column_idx| columns[*column_idx].clone()).collect();
     (0..row_count)
@@ -394,16 +272,18 @@ fn encode_keys(table: &TableSchema, columns: &[Column], row_count: usize) -> Vec
 }
 
 fn check_not_null(table: &TableSchema, columns: &[Column]) -> Result<()> {
-    for (column, schema) in columns.iter().zip(&table.columns) {
-        if !schema.nullable && column.has_nulls() {
-            let message = format!(
-                "null value in column \"{}\" of table \"{}\" violates its not-null constraint",
-                schema.name, table.name
-            );
-            return Err(Error::new(code::NOT_NULL_VIOLATION, message).with_help("give the column a value"));
-        }
+    columns.iter().zip(&table.columns).try_for_each(|(column, schema)| not_null(table, schema, column))
+}
+
+fn not_null(table: &TableSchema, schema: &ColumnSchema, column: &Column) -> Result<()> {
+    if schema.nullable || !column.has_nulls() {
+        return Ok(());
     }
-    Ok(())
+    let message = format!(
+        "null value in column \"{}\" of table \"{}\" violates its not-null constraint",
+        schema.name, table.name
+    );
+    Err(Error::new(code::NOT_NULL_VIOLATION, message).with_help("give the column a value"))
 }
 
 fn duplicate_key(table: &TableSchema, columns: &[Column], row: usize, clash: Period, now: Micros) -> Error {

@@ -6,7 +6,7 @@
 
 use super::*;
 use proptest::prelude::*;
-use spectradb_kernel::Type;
+use spectradb_kernel::{Batch, Type};
 use spectradb_store::{
     NewColumn, NewTable, Store,
     config::Config,
@@ -98,6 +98,28 @@ fn read(view: &TxnView, table: &TableSchema, reads: Reads, commit: Commit) -> Gr
     grid
 }
 
+fn update(
+    txn: &mut Txn,
+    table: &Arc<TableSchema>,
+    batches: Vec<Batch>,
+    portion: Option<Period>,
+) -> Result<Changed, Error> {
+    let mut edit = Edit::new(table, portion);
+    batches.into_iter().try_for_each(|batch| edit.update(batch, None))?;
+    txn.apply(edit)
+}
+
+fn delete(
+    txn: &mut Txn,
+    table: &Arc<TableSchema>,
+    batches: Vec<Batch>,
+    portion: Option<Period>,
+) -> Result<Changed, Error> {
+    let mut edit = Edit::new(table, portion);
+    batches.into_iter().try_for_each(|batch| edit.delete(batch))?;
+    txn.apply(edit)
+}
+
 /// What the binder's source of an UPDATE or DELETE gives for the facts of a key.
 fn source(view: &TxnView, table: &TableSchema, key: i64) -> Vec<Batch> {
     let columns = [
@@ -151,7 +173,7 @@ fn carry_out(txn: &mut Txn, table: &Arc<TableSchema>, grid: &mut Grid, change: &
             let view = txn.view();
             let batches = source(&view, table, key);
             let batches = batches.into_iter().map(|b| with_new(b, |idx| (idx == 1).then_some(value))).collect();
-            txn.update(table, batches, portion(part)).expect("a value changes, no key");
+            update(txn, table, batches, portion(part)).expect("a value changes, no key");
             for at in 0..INSTANTS {
                 if covers(part, at) {
                     grid.entry((key, at)).and_modify(|held| *held = value);
@@ -165,7 +187,7 @@ fn carry_out(txn: &mut Txn, table: &Arc<TableSchema>, grid: &mut Grid, change: &
             let view = txn.view();
             let batches = source(&view, table, key);
             let batches = batches.into_iter().map(|b| with_new(b, |idx| (idx == 0).then_some(to_key))).collect();
-            let done = txn.update(table, batches, None);
+            let done = update(txn, table, batches, None);
             assert_eq!(done.is_err(), taken, "{done:?}");
             if !taken {
                 let moved: Vec<(i64, i64)> =
@@ -176,7 +198,7 @@ fn carry_out(txn: &mut Txn, table: &Arc<TableSchema>, grid: &mut Grid, change: &
         }
         Change::Delete { key, portion: part } => {
             let batches = source(&txn.view(), table, key);
-            txn.delete(table, batches, portion(part)).expect("a delete needs nothing");
+            delete(txn, table, batches, portion(part)).expect("a delete needs nothing");
             grid.retain(|(held, at), _| *held != key || !covers(part, *at));
             true
         }

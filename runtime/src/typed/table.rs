@@ -239,7 +239,7 @@ impl Session {
             let mut changed = crate::txn::Changed::default();
             let mut done = 0;
             for (columns, count) in &batches {
-                changed.rows += txn.insert(&table, columns.clone(), periods(done, *count))?.rows;
+                changed += txn.insert(&table, columns.clone(), periods(done, *count))?;
                 done += count;
             }
             Ok(changed)

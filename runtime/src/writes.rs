@@ -1,0 +1,267 @@
+//! How is a statement that writes facts carried out?
+//!
+//! It reads its source to the end, then changes the transaction: a statement never sees its own writes, and one that fails
+//! has changed nothing. RETURNING is a query over the rows that were written, run before the commit.
+//!
+//! Not here: what a change means (`txn`).
+
+use crate::{
+    error::{Error, Result},
+    ops::{Tuning, Values},
+    rows::{Done, Outcome, Rows},
+    session::Session,
+    statement::{Run, done, new_table, output_columns, periods},
+    txn::{Changed, Clash, Edit, Twice, Txn},
+};
+use spectradb_grammar::plan::{Conflict, Expr, MergeAction, QueryPlan, Statement};
+use spectradb_kernel::{Batch, Column, Value, schema::TableSchema};
+use spectradb_store::Snapshot;
+use std::sync::Arc;
+
+/// What a writing statement is given.
+struct Writer<'a> {
+    params: &'a [Value],
+    sql: &'a str,
+    tuning: Tuning,
+}
+
+/// What a statement changed, and the rows of its RETURNING.
+type Written = (Changed, Vec<Batch>);
+
+impl Session {
+    /// Carries out INSERT, UPDATE, DELETE, MERGE or TRUNCATE.
+    pub(crate) fn write(
+        &mut self,
+        statement: &Statement,
+        sql: &Arc<str>,
+        params: &[Value],
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
+        let writer = Writer { params, sql, tuning: self.execution().tuning };
+        let mut returned = Vec::new();
+        let (changed, commit) = self.change_on(snapshot, |txn| {
+            let (changed, rows) = writer.change(statement, txn)?;
+            returned = rows;
+            Ok(changed)
+        })?;
+        let (verb, returning) = match statement {
+            Statement::Insert { returning, .. } => ("INSERT", returning.as_ref()),
+            Statement::Update { returning, .. } => ("UPDATE", returning.as_ref()),
+            Statement::Delete { returning, .. } => ("DELETE", returning.as_ref()),
+            Statement::Merge { returning, .. } => ("MERGE", returning.as_ref()),
+            _ => ("TRUNCATE TABLE", None),
+        };
+        let Some(returning) = returning else { return Ok(done(verb, Some((changed, commit)))) };
+        let source = Box::new(Values::new(returned));
+        let rows = Rows::open(output_columns(returning), source, sql.clone(), self.failed_flag())?;
+        Ok(Outcome::Rows(rows.after(Done::new(verb, Some(changed), commit))))
+    }
+
+    /// Carries out CREATE TABLE AS. The rows are computed before there is a table, so that a query that fails leaves none.
+    pub(crate) fn create_table_as(
+        &mut self,
+        table: &TableSchema,
+        source: Option<&QueryPlan>,
+        sql: &Arc<str>,
+        params: &[Value],
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
+        let writer = Writer { params, sql, tuning: self.execution().tuning };
+        let view = self.view_on(snapshot);
+        let batches = match source {
+            Some(source) => writer.run(&view, &[]).collect(source)?,
+            None => Vec::new(),
+        };
+        let mut facts = Vec::with_capacity(batches.len());
+        for batch in batches {
+            let mut columns = batch.into_columns();
+            let bounds = columns.split_off(columns.len() - 2);
+            facts.push((columns, periods(&bounds[0], &bounds[1])?));
+        }
+        drop(view);
+        let table = self.store().create_table(new_table(table), snapshot.catalog().version)?;
+        let mut edit = Edit::new(&table, None);
+        facts.into_iter().for_each(|(columns, periods)| edit.insert(columns, periods, Vec::new()));
+        let mut edit = Some(edit);
+        let filled = self.change_on(&self.store().snapshot(), |txn| match edit.take() {
+            Some(edit) => txn.apply(edit),
+            None => Ok(Changed::default()),
+        });
+        if filled.is_err() {
+            // A statement that fails changes nothing: the table goes again. Where the store itself has failed it cannot, and
+            // that failure is told.
+            let version = self.store().catalog().version;
+            self.store().drop_table(table.id, version)?;
+        }
+        filled.map(|filled| done("CREATE TABLE AS", Some(filled)))
+    }
+}
+
+impl Writer<'_> {
+    fn run<'r>(&'r self, view: &'r crate::txn::TxnView, given: &'r [Batch]) -> Run<'r> {
+        Run { params: self.params, view, sql: self.sql, tuning: self.tuning, given }
+    }
+
+    fn change(&self, statement: &Statement, txn: &mut Txn) -> Result<Written> {
+        match statement {
+            Statement::Insert { table, source, conflict, returning } => {
+                self.insert(txn, table, source, conflict.as_ref(), returning.as_ref())
+            }
+            Statement::Update { table, source, portion, joined, returning } => {
+                self.edit(txn, (table, source), portion.as_ref(), *joined, returning.as_ref(), |edit, batch| {
+                    edit.update(batch, None)
+                })
+            }
+            Statement::Delete { table, source, portion, joined, returning } => {
+                self.edit(txn, (table, source), portion.as_ref(), *joined, returning.as_ref(), Edit::delete)
+            }
+            Statement::Merge { table, source, portion, actions, returning } => {
+                self.merge(txn, (table, source), portion.as_ref(), actions, returning.as_ref())
+            }
+            Statement::Truncate { tables } => {
+                let mut changed = Changed::default();
+                for (table, source) in tables {
+                    changed += self.edit(txn, (table, source), None, false, None, Edit::delete)?.0;
+                }
+                Ok((changed, Vec::new()))
+            }
+            _ => Err(Error::new(spectradb_grammar::diag::code::INTERNAL, "the statement writes no facts")),
+        }
+    }
+
+    /// An UPDATE or a DELETE.
+    fn edit(
+        &self,
+        txn: &mut Txn,
+        (table, source): (&Arc<TableSchema>, &QueryPlan),
+        portion: Option<&(Expr, Expr)>,
+        joined: bool,
+        returning: Option<&QueryPlan>,
+        add: impl Fn(&mut Edit, Batch) -> Result<()>,
+    ) -> Result<Written> {
+        let view = txn.view();
+        let run = self.run(&view, &[]);
+        let mut edit = Edit::new(table, run.portion(portion, &source.subplans)?);
+        if joined {
+            edit.watch(Twice::First);
+        }
+        if returning.is_some() {
+            edit.keep_returned();
+        }
+        for batch in run.collect(source)? {
+            add(&mut edit, batch)?;
+        }
+        self.finish(txn, view, edit, returning)
+    }
+
+    /// Carries an edit out and computes RETURNING, which sees the state before it.
+    fn finish(
+        &self,
+        txn: &mut Txn,
+        view: crate::txn::TxnView,
+        mut edit: Edit,
+        returning: Option<&QueryPlan>,
+    ) -> Result<Written> {
+        let rows = match returning {
+            Some(returning) => self.run(&view, &edit.take_returned()).collect(returning)?,
+            None => Vec::new(),
+        };
+        // What is still lent out would be copied when it changes.
+        drop(view);
+        Ok((txn.apply(edit)?, rows))
+    }
+
+    fn insert(
+        &self,
+        txn: &mut Txn,
+        table: &Arc<TableSchema>,
+        source: &QueryPlan,
+        conflict: Option<&Conflict>,
+        returning: Option<&QueryPlan>,
+    ) -> Result<Written> {
+        let view = txn.view();
+        let mut edit = Edit::new(table, None);
+        if returning.is_some() {
+            edit.keep_returned();
+        }
+        let batches = self.run(&view, &[]).collect(source)?;
+        match conflict {
+            None => {
+                for batch in batches {
+                    let mut columns = batch.into_columns();
+                    let bounds = columns.split_off(columns.len() - 2);
+                    edit.insert(columns, periods(&bounds[0], &bounds[1])?, Vec::new());
+                }
+                self.finish(txn, view, edit, returning)
+            }
+            Some(conflict) => {
+                let types = source.root.fields.iter().map(|field| field.ty);
+                let parts: Vec<Vec<Column>> = batches.into_iter().map(Batch::into_columns).collect();
+                let all = types
+                    .enumerate()
+                    .map(|(at, ty)| Column::concat(ty, &parts.iter().map(|part| part[at].clone()).collect::<Vec<_>>()));
+                let mut columns: Vec<Column> = all.collect();
+                let bounds = columns.split_off(columns.len() - 2);
+                let periods = periods(&bounds[0], &bounds[1])?;
+                txn.may_hold(table, &columns)?;
+                let updates = matches!(conflict, Conflict::Update(_));
+                let Clash { free: (free, free_periods, numbers), taken } =
+                    txn.clash(table, &columns, &periods, updates)?;
+                if let (Conflict::Update(update), Some(taken)) = (conflict, taken) {
+                    for batch in self.run(&view, &[taken]).collect(update)? {
+                        let columns = batch.into_columns();
+                        let first = columns.len() - 3;
+                        let parts = self::periods(&columns[first], &columns[first + 1])?;
+                        let rest = columns.iter().enumerate().filter(|(at, _)| !(first..first + 2).contains(at));
+                        let rest = rest.map(|(_, column)| column.clone()).collect();
+                        edit.update(Batch::new(rest, parts.len()), Some(parts))?;
+                    }
+                }
+                if !free_periods.is_empty() {
+                    edit.insert(free, free_periods, vec![numbers]);
+                }
+                edit.order_returned();
+                self.finish(txn, view, edit, returning)
+            }
+        }
+    }
+
+    fn merge(
+        &self,
+        txn: &mut Txn,
+        (table, source): (&Arc<TableSchema>, &QueryPlan),
+        portion: Option<&(Expr, Expr)>,
+        actions: &[MergeAction],
+        returning: Option<&QueryPlan>,
+    ) -> Result<Written> {
+        let view = txn.view();
+        let run = self.run(&view, &[]);
+        let mut edit = Edit::new(table, run.portion(portion, &source.subplans)?);
+        edit.watch(Twice::Refused);
+        if returning.is_some() {
+            edit.keep_returned();
+        }
+        let rows = run.collect(source)?;
+        for action in actions {
+            let run = self.run(&view, &rows);
+            match action {
+                MergeAction::Update(plan) => {
+                    run.collect(plan)?.into_iter().try_for_each(|batch| edit.update(batch, None))?;
+                }
+                MergeAction::Delete(plan) => {
+                    run.collect(plan)?.into_iter().try_for_each(|batch| edit.delete(batch))?;
+                }
+                MergeAction::Insert(plan) => {
+                    let width = table.columns.iter().filter(|column| !column.hidden).count();
+                    for batch in run.collect(plan)? {
+                        let mut columns = batch.into_columns();
+                        let extra = columns.split_off(width + 2);
+                        let bounds = columns.split_off(width);
+                        edit.insert(columns, periods(&bounds[0], &bounds[1])?, extra);
+                    }
+                }
+            }
+        }
+        self.finish(txn, view, edit, returning)
+    }
+}
