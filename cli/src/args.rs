@@ -2,7 +2,7 @@
 
 use crate::output::Mode;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
-use spectradb::embed::{Config, Durability};
+use spectradb::embed::{CompressionPolicy, Config, Durability};
 use std::path::PathBuf;
 
 /// What the command line says, in terms of the shell.
@@ -72,6 +72,19 @@ struct Raw {
     /// How many shards a new database is split into; an existing one is refused if it has another number. [default: 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     shard_count: Option<u32>,
+    /// Which SSTables are packed: none; cold packs level 1 with LZ4, deeper levels and history with Zstandard.
+    #[arg(long, value_name = "POLICY", value_enum)]
+    compression: Option<Packing>,
+    /// Read SSTables into memory piece by piece instead of mapping them.
+    #[arg(long)]
+    no_mmap: bool,
+}
+
+/// What `--compression` may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Packing {
+    None,
+    Cold,
 }
 
 /// Reads the command line; ends the process with a message if it cannot be read.
@@ -120,6 +133,11 @@ fn config(raw: &Raw) -> Config {
         config.bloom_bits_per_key = flag;
     }
     config.shard_count = raw.shard_count.or(config.shard_count);
+    config.compression = match raw.compression {
+        None | Some(Packing::None) => CompressionPolicy::NONE,
+        Some(Packing::Cold) => CompressionPolicy::COLD,
+    };
+    config.mapped = !raw.no_mmap;
     config
 }
 
@@ -140,11 +158,14 @@ mod tests {
             "--block-cache-max-bytes=1000",
             "--bloom-bits-per-key=12",
             "--shard-count=4",
+            "--compression=cold",
+            "--no-mmap",
         ]);
         let config = config(&raw.unwrap_or_else(|error| panic!("{error}")));
         assert_eq!(config.durability, Durability::EveryRecords(8));
         assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
         assert_eq!(config.block_cache_bytes_max, 1000);
         assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, Some(4)));
+        assert_eq!((config.compression, config.mapped), (CompressionPolicy::COLD, false));
     }
 }

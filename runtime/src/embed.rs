@@ -17,4 +17,4 @@ pub use spectradb_kernel::{
     time::{Date, Timestamp},
     value::Decimal,
 };
-pub use spectradb_store::config::{Config, Durability};
+pub use spectradb_store::config::{Compression, CompressionPolicy, Config, Durability};

@@ -41,7 +41,7 @@ mod typed;
 mod writes;
 
 pub use db::Database;
-pub use embed::{Config, Date, Decimal, Durability, Position, Timestamp, Type, Value};
+pub use embed::{Compression, CompressionPolicy, Config, Date, Decimal, Durability, Position, Timestamp, Type, Value};
 pub use error::{Error, Result, code};
 pub use params::Params;
 pub use rows::{ColumnIndex, Done, FromValue, Outcome, OutputColumn, Row, Rows};

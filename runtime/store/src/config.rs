@@ -13,6 +13,70 @@ pub enum Durability {
     None,
 }
 
+/// How the blocks of a segment are packed. A block that would not become an eighth smaller stays as it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// As they are: read in place, out of the mapped file.
+    #[default]
+    None,
+    /// LZ4: unpacked at some GB/s when a block is first touched.
+    Lz4,
+    /// Zstandard of this level, 1 to 19: smaller and slower than LZ4.
+    Zstd(i32),
+}
+
+/// Which segments are packed, and how. Unpacked blocks are kept in the block cache.
+///
+/// ```
+/// use spectradb_store::{Compression, CompressionPolicy};
+///
+/// let policy = CompressionPolicy::COLD;
+/// assert_eq!(policy.level(0), Compression::None);
+/// assert_eq!(policy.level(7), Compression::Zstd(3));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct CompressionPolicy {
+    /// From which level on segments are warm.
+    pub warm_from: u8,
+    /// How warm segments are packed.
+    pub warm: Compression,
+    /// From which level on segments are cold.
+    pub cold_from: u8,
+    /// How cold segments are packed.
+    pub cold: Compression,
+    /// How history is packed.
+    pub history: Compression,
+}
+
+impl CompressionPolicy {
+    /// Everything in place.
+    pub const NONE: CompressionPolicy = CompressionPolicy {
+        warm_from: 0,
+        warm: Compression::None,
+        cold_from: 0,
+        cold: Compression::None,
+        history: Compression::None,
+    };
+
+    /// New segments in place, those of level 1 with LZ4, deeper ones and history with Zstandard.
+    pub const COLD: CompressionPolicy = CompressionPolicy {
+        warm_from: 1,
+        warm: Compression::Lz4,
+        cold_from: 2,
+        cold: Compression::Zstd(3),
+        history: Compression::Zstd(3),
+    };
+
+    /// How the current facts of a level are packed.
+    pub fn level(&self, level: u8) -> Compression {
+        match level {
+            level if level >= self.cold_from => self.cold,
+            level if level >= self.warm_from => self.warm,
+            _ => Compression::None,
+        }
+    }
+}
+
 /// The shards of a new database whose settings name no number: point reads are fastest with one, and more gain nothing on
 /// the machines measured (`perf.md`).
 pub const SHARD_COUNT_DEFAULT: u32 = 1;
@@ -31,9 +95,13 @@ pub struct Config {
     pub sstable_block_bytes: usize,
     /// Bits of bloom filter for each key.
     pub bloom_bits_per_key: u32,
-    /// Checked blocks of segments are kept in about so many bytes of memory; the files' own bytes are not counted, they are
-    /// mapped.
+    /// Checked blocks of segments are kept in about so many bytes of memory; the bytes of mapped files are not counted.
     pub block_cache_bytes_max: usize,
+    /// Which segments are packed, and how; it applies to segments written from now on.
+    pub compression: CompressionPolicy,
+    /// Map segments and read them in place. Without it what is needed of a segment is read into memory, and the block cache
+    /// bounds how much of it stays.
+    pub mapped: bool,
     /// How many shards memtables and levels are split into, 1 to 4,096. `None` is the database's own number, and
     /// [`SHARD_COUNT_DEFAULT`] for a new one. A database keeps the number it was made with: opening it with another is
     /// [`crate::StoreError::ShardCount`].
@@ -64,6 +132,8 @@ impl Default for Config {
             sstable_block_bytes: 256 << 10,
             bloom_bits_per_key: 10,
             block_cache_bytes_max: 64 << 20,
+            compression: CompressionPolicy::NONE,
+            mapped: true,
             shard_count: None,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,

@@ -36,7 +36,7 @@ mod visible;
 
 pub use catalog::{Catalog, CatalogChange, Catalogs, NewColumn, NewTable};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{Config, Durability};
+pub use config::{Compression, CompressionPolicy, Config, Durability};
 pub use error::{CommitError, Result, StoreError};
 pub use fs::{Disk, MemDisk, OsDisk, SimDisk};
 pub use replay::{Record, RecordBody};

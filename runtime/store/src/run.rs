@@ -46,6 +46,8 @@ pub(crate) struct Run {
     pub(crate) system_to: Column,
     /// What holds for all of them.
     pub(crate) bounds: Bounds,
+    /// Bytes of its own that a block keeps because it could not be read in place.
+    pub(crate) own_bytes: usize,
 }
 
 /// The least and greatest of each time lane of a run.
@@ -216,13 +218,13 @@ impl Run {
         system_to: Column,
     ) -> Run {
         let bounds = Bounds::of(&commit, &system_to, &valid_from, &valid_to);
-        Run { len: commit.len(), columns, valid_from, valid_to, commit, origin, system_to, bounds }
+        Run { len: commit.len(), columns, valid_from, valid_to, commit, origin, system_to, bounds, own_bytes: 0 }
     }
 
-    /// About how many bytes it takes beside the file's own that it shares.
+    /// About how many bytes it takes beside those of a mapped file that it shares.
     pub(crate) fn kept_bytes(&self) -> usize {
         let dictionaries = self.columns.iter().filter(|column| matches!(column.data(), Data::Dictionary { .. }));
-        size_of::<Run>() + (self.columns.len() + dictionaries.count()) * size_of::<Column>()
+        self.own_bytes + size_of::<Run>() + (self.columns.len() + dictionaries.count()) * size_of::<Column>()
     }
 
     /// About how many bytes it takes.

@@ -13,7 +13,7 @@ use spectradb_kernel::{
     time::{Commit, Micros, Timestamp},
 };
 use spectradb_store::{
-    CommitError, Config, SimDisk, Store, StoreError,
+    CommitError, Compression, CompressionPolicy, Config, SimDisk, Store, StoreError,
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     fs::Fault,
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
@@ -209,6 +209,15 @@ fn check(store: &Store, table: &TableSchema, model: &Model, dice: &mut Dice, sto
     }
 }
 
+/// Everything packed, from the first flush on.
+const PACKED: CompressionPolicy = CompressionPolicy {
+    warm_from: 0,
+    warm: Compression::Lz4,
+    cold_from: 1,
+    cold: Compression::Zstd(1),
+    history: Compression::Lz4,
+};
+
 fn live(seed: u64, shard_count: u32, steps: usize) {
     let config = Config {
         memtable_bytes_max: 6 << 10,
@@ -217,6 +226,8 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
         shard_count: Some(shard_count),
         // Some of the histories are read with a cache that keeps nothing, or little.
         block_cache_bytes_max: [0, 20_000, usize::MAX][seed as usize % 3],
+        compression: [CompressionPolicy::NONE, CompressionPolicy::COLD, PACKED][seed as usize / 3 % 3],
+        mapped: seed.is_multiple_of(2),
         ..small()
     };
     let mut dice = Dice(seed);

@@ -91,35 +91,15 @@ pub(crate) fn open<'a>(
     magic: [u8; 8],
     format_version: u16,
 ) -> Result<(FileHeader, &'a [u8])> {
-    let (header, body) = open_head(file, bytes, magic, format_version)?;
+    let (header, body) = FileHeader::read_from_prefix(bytes).map_err(|_| StoreError::Corrupt {
+        file: file.to_owned(),
+        offset: bytes.len() as u64,
+        what: "the file ends within its header".to_owned(),
+    })?;
+    header.check(file, bytes.len() as u64, magic, format_version)?;
     if crc32fast::hash(body) != header.body_crc.get() {
         let what = "the body's checksum does not match".to_owned();
         return Err(StoreError::Corrupt { file: file.to_owned(), offset: FILE_HEADER_BYTES as u64, what });
-    }
-    Ok((header, body))
-}
-
-/// The same without reading the body: its parts have checksums of their own.
-pub(crate) fn open_head<'a>(
-    file: &str,
-    bytes: &'a [u8],
-    magic: [u8; 8],
-    format_version: u16,
-) -> Result<(FileHeader, &'a [u8])> {
-    let corrupt =
-        |offset: u64, what: &str| StoreError::Corrupt { file: file.to_owned(), offset, what: what.to_owned() };
-    let Ok((header, body)) = FileHeader::read_from_prefix(bytes) else {
-        return Err(corrupt(bytes.len() as u64, "the file ends within its header"));
-    };
-    if header.magic != magic {
-        return Err(corrupt(0, "the file does not begin with its kind's magic bytes"));
-    }
-    if crc32fast::hash(&header.as_bytes()[12..]) != header.header_crc.get() {
-        return Err(corrupt(8, "the header's checksum does not match"));
-    }
-    check_version(file, header.format_version.get(), format_version, header.incompatible.get())?;
-    if header.body_bytes.get() != body.len() as u64 {
-        return Err(corrupt(bytes.len() as u64, "the file is not as long as its header says"));
     }
     Ok((header, body))
 }
@@ -139,6 +119,24 @@ pub(crate) fn check_version(file: &str, found: u16, supported: u16, incompatible
 }
 
 impl FileHeader {
+    /// Is this the header of a file of so many bytes, of a kind and version that this program reads? The body is not looked at:
+    /// its parts may have checksums of their own.
+    pub(crate) fn check(&self, file: &str, file_bytes: u64, magic: [u8; 8], format_version: u16) -> Result<()> {
+        let corrupt =
+            |offset: u64, what: &str| StoreError::Corrupt { file: file.to_owned(), offset, what: what.to_owned() };
+        if self.magic != magic {
+            return Err(corrupt(0, "the file does not begin with its kind's magic bytes"));
+        }
+        if crc32fast::hash(&self.as_bytes()[12..]) != self.header_crc.get() {
+            return Err(corrupt(8, "the header's checksum does not match"));
+        }
+        check_version(file, self.format_version.get(), format_version, self.incompatible.get())?;
+        if self.body_bytes.get().checked_add(FILE_HEADER_BYTES as u64) != Some(file_bytes) {
+            return Err(corrupt(file_bytes, "the file is not as long as its header says"));
+        }
+        Ok(())
+    }
+
     /// Who wrote the file.
     pub(crate) fn identity(&self) -> Identity {
         Identity { database: self.database, timeline: self.timeline.get(), epoch: self.epoch.get() }

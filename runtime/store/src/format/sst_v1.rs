@@ -50,6 +50,16 @@ pub(crate) mod part {
     pub(crate) const DIRECTORY: u8 = 4;
 }
 
+/// How a payload is packed: [`Envelope::codec`].
+pub(crate) mod codec {
+    /// As it is.
+    pub(crate) const PLAIN: u8 = 0;
+    /// One LZ4 block.
+    pub(crate) const LZ4: u8 = 1;
+    /// One Zstandard frame.
+    pub(crate) const ZSTD: u8 = 2;
+}
+
 /// What stands before a payload.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -58,12 +68,12 @@ pub(crate) struct Envelope {
     pub(crate) crc: U32,
     /// What the part is.
     pub(crate) kind: u8,
-    /// How the payload is packed: 0 as it is.
+    /// How the payload is packed ([`codec`]).
     pub(crate) codec: u8,
     pub(crate) reserved: [u8; 2],
     /// The payload's length.
     pub(crate) bytes: U64,
-    /// The payload's length unpacked.
+    /// The payload's length unpacked, the same as `bytes` where it is not packed.
     pub(crate) raw_bytes: U64,
     /// Which key encrypts it: 0 none.
     pub(crate) key_id: U32,

@@ -6,8 +6,9 @@
 //! Holds: a builder that is given up removes its file. When [`Builder::finish`] returns, the file and its name are durable, and nothing is ever written to it again.
 //! Not here: choosing the order (`flush`, `compact`).
 
-use super::{block::encode, filter::Filter, stats::Zone};
+use super::{block::encode, filter::Filter, pack::pack, stats::Zone};
 use crate::{
+    config::Compression,
     error::Result,
     format::{
         Identity,
@@ -47,6 +48,7 @@ pub(crate) struct Builder {
     meta: SegmentMeta,
     shape: Arc<Shape>,
     bits_per_key: u32,
+    compression: Compression,
     offset: u64,
     crc: crc32fast::Hasher,
     hasher: blake3::Hasher,
@@ -67,6 +69,7 @@ pub(crate) struct NewSegment {
     pub(crate) level: u8,
     pub(crate) kind: SegmentKind,
     pub(crate) bits_per_key: u32,
+    pub(crate) compression: Compression,
 }
 
 impl Builder {
@@ -102,6 +105,7 @@ impl Builder {
             meta,
             shape: shape.clone(),
             bits_per_key: new.bits_per_key,
+            compression: new.compression,
             offset: FILE_HEADER_BYTES as u64,
             crc: crc32fast::Hasher::new(),
             hasher: blake3::Hasher::new(),
@@ -126,11 +130,16 @@ impl Builder {
         Ok(())
     }
 
-    fn part(&mut self, kind: u8, payload: &[u8]) -> Result<PartRef> {
+    fn part(&mut self, kind: u8, raw: &[u8]) -> Result<PartRef> {
+        // What is read at every open or look-up stays in place.
+        let compression = if kind == part::BLOCK { self.compression } else { Compression::None };
+        let (payload, codec) = pack(raw, compression);
+        let payload = &*payload;
         let mut envelope = Envelope::new_zeroed();
         envelope.kind = kind;
+        envelope.codec = codec;
         envelope.bytes = (payload.len() as u64).into();
-        envelope.raw_bytes = (payload.len() as u64).into();
+        envelope.raw_bytes = (raw.len() as u64).into();
         let mut crc = crc32fast::Hasher::new();
         crc.update(&envelope.as_bytes()[4..]);
         crc.update(payload);

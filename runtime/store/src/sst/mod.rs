@@ -8,6 +8,7 @@ mod builder;
 mod cache;
 mod filter;
 mod gather;
+mod pack;
 mod reader;
 mod stats;
 #[cfg(test)]

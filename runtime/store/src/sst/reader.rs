@@ -1,6 +1,7 @@
 //! How is a segment read?
 //!
-//! In place: the file is mapped, and a block's columns are slices of the map. Nothing is trusted before its checksum,
+//! In place: the file is mapped, and a block's columns are slices of the map. A block that is packed is unpacked into memory
+//! first, and where the settings say so parts are read into memory instead of mapped. Nothing is trusted before its checksum,
 //! its structure and its meaning were checked, and nothing is checked twice: header and footer when the file is opened,
 //! index and filter when the first reader needs them, each block when the first reader touches it. What passed is kept
 //! as columns, as far as the budget goes, and costs the next reader nothing.
@@ -12,19 +13,20 @@ use super::{
     block::decode,
     cache::{BlockCache, Kept, Slot},
     filter::Filter,
+    pack::{buffer, unpack},
     stats::Zone,
 };
 use crate::{
     error::{Result, StoreError},
     format::{
         Identity,
-        header::open_head,
+        header::{FILE_HEADER_BYTES, FileHeader},
         sst_v1::{
             ArchivedIndexV1, ENVELOPE_BYTES, Envelope, FOOTER_BYTES, FOOTER_MAGIC, Footer, MAGIC, PartRef, VERSION,
-            part, type_from_v1,
+            codec, part, type_from_v1,
         },
     },
-    fs::Disk,
+    fs::{Disk, File},
     keys::{Probe, partition_point},
     notes::Ends,
     run::{Bounds, Run, i64_at, lane_of_commit},
@@ -37,7 +39,7 @@ use rkyv::rancor;
 use spectradb_kernel::{key::i64_from_bytes, lane::Lane, schema::ColumnId, ty::LaneKind};
 use std::{
     cmp::Ordering,
-    ops::ControlFlow,
+    ops::{ControlFlow, Range},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -53,7 +55,7 @@ pub(crate) struct Segment {
     name: String,
     disk: Arc<dyn Disk>,
     cache: Arc<BlockCache>,
-    map: Bytes,
+    content: Content,
     footer: Footer,
     bounds: Bounds,
     index: OnceLock<Index>,
@@ -62,6 +64,26 @@ pub(crate) struct Segment {
     noted: AtomicU64,
     /// Its file goes when the last reader does.
     doomed: AtomicBool,
+}
+
+/// Where the file's bytes come from.
+#[derive(Debug)]
+enum Content {
+    Mapped(Bytes),
+    Read(Arc<dyn File>),
+}
+
+impl Content {
+    fn bytes(&self, range: Range<usize>) -> Result<Bytes> {
+        match self {
+            Content::Mapped(map) => Ok(map.slice(range)),
+            Content::Read(file) => {
+                let mut bytes = buffer(range.len());
+                file.read_at(&mut bytes, range.start as u64)?;
+                Ok(Bytes::from_owner(bytes))
+            }
+        }
+    }
 }
 
 /// The index of a segment, checked.
@@ -105,7 +127,7 @@ impl BlockRow<'_> {
 }
 
 impl Segment {
-    /// The segment of a file, mapped. Header and footer are checked.
+    /// The segment of a file, mapped or to be read part by part. Header and footer are checked.
     ///
     /// # Errors
     /// [`StoreError::Missing`], [`StoreError::Corrupt`] when the file is not what the manifest says, [`StoreError::Io`].
@@ -114,21 +136,33 @@ impl Segment {
         cache: &Arc<BlockCache>,
         identity: Identity,
         meta: SegmentMeta,
+        mapped: bool,
     ) -> Result<Segment> {
         let name = segment_name(meta.file);
-        let map = disk.map(&name)?;
+        let (content, len) = if mapped {
+            let map = disk.map(&name)?;
+            let len = map.len() as u64;
+            (Content::Mapped(map), len)
+        } else {
+            let file = disk.open(&name)?;
+            let len = file.len()?;
+            (Content::Read(file), len)
+        };
         let corrupt =
             |offset: u64, what: &str| StoreError::Corrupt { file: name.clone(), offset, what: what.to_owned() };
-        if map.len() as u64 != meta.bytes {
-            let what = format!("the file has {} bytes and should have {}", map.len(), meta.bytes);
-            return Err(corrupt(map.len() as u64, &what));
+        if len != meta.bytes || len < (FILE_HEADER_BYTES + FOOTER_BYTES) as u64 {
+            let what = format!("the file has {len} bytes and should have {}", meta.bytes);
+            return Err(corrupt(len, &what));
         }
-        let (header, _) = open_head(&name, &map, MAGIC, VERSION)?;
+        let len = len as usize;
+        let header = FileHeader::read_from_bytes(&content.bytes(0..FILE_HEADER_BYTES)?)
+            .map_err(|_| corrupt(len as u64, "the file ends within its header"))?;
+        header.check(&name, len as u64, MAGIC, VERSION)?;
         if header.identity().database != identity.database {
             return Err(corrupt(0, "the file belongs to another database"));
         }
-        let footer_at = map.len().saturating_sub(FOOTER_BYTES);
-        let footer = Footer::read_from_bytes(&map[footer_at..])
+        let footer_at = len - FOOTER_BYTES;
+        let footer = Footer::read_from_bytes(&content.bytes(footer_at..len)?)
             .map_err(|_| corrupt(footer_at as u64, "the file ends within its footer"))?;
         if footer.magic != FOOTER_MAGIC || crc32fast::hash(&footer.as_bytes()[4..]) != footer.crc.get() {
             return Err(corrupt(footer_at as u64, "the footer's checksum does not match"));
@@ -161,7 +195,7 @@ impl Segment {
             name,
             disk: disk.clone(),
             cache: cache.clone(),
-            map,
+            content,
             footer,
             bounds,
             index: OnceLock::new(),
@@ -176,17 +210,18 @@ impl Segment {
         StoreError::Corrupt { file: self.name.clone(), offset, what: what.to_owned() }
     }
 
-    /// The payload of a part whose checksum holds.
-    fn part(&self, place: &PartRef, kind: u8) -> Result<Bytes> {
+    /// The payload of a part whose checksum holds, unpacked; and how much of it is in memory of its own.
+    fn part(&self, place: &PartRef, kind: u8) -> Result<(Bytes, usize)> {
         let (offset, bytes) = (place.offset.get(), place.bytes.get());
         let end = offset.checked_add(ENVELOPE_BYTES as u64).and_then(|start| start.checked_add(bytes));
-        let whole = end.is_some_and(|end| end <= (self.map.len() - FOOTER_BYTES) as u64);
+        let whole = end.is_some_and(|end| end <= self.meta.bytes - FOOTER_BYTES as u64);
         if !whole || !offset.is_multiple_of(ENVELOPE_BYTES as u64) {
             return Err(self.corrupt(offset, "a part lies outside the file"));
         }
-        let start = offset as usize + ENVELOPE_BYTES;
-        let payload = self.map.slice(start..start + bytes as usize);
-        let envelope = Envelope::read_from_bytes(&self.map[offset as usize..start])
+        let start = offset as usize;
+        let part = self.content.bytes(start..start + ENVELOPE_BYTES + bytes as usize)?;
+        let payload = part.slice(ENVELOPE_BYTES..);
+        let envelope = Envelope::read_from_bytes(&part[..ENVELOPE_BYTES])
             .map_err(|_| self.corrupt(offset, "a part lies outside the file"))?;
         let mut crc = crc32fast::Hasher::new();
         crc.update(&envelope.as_bytes()[4..]);
@@ -197,10 +232,16 @@ impl Segment {
         if envelope.kind != kind || envelope.bytes.get() != bytes {
             return Err(self.corrupt(offset, "a part is not what points to it"));
         }
-        if envelope.codec != 0 || envelope.key_id.get() != 0 {
-            return Err(self.corrupt(offset, "a part is packed in a way this program does not know"));
+        if envelope.key_id.get() != 0 {
+            return Err(self.corrupt(offset, "a part is encrypted with a key that this program does not have"));
         }
-        Ok(payload)
+        let raw =
+            unpack(payload, envelope.codec, envelope.raw_bytes.get()).map_err(|what| self.corrupt(offset, what))?;
+        let own = match self.content {
+            Content::Mapped(_) if envelope.codec == codec::PLAIN => 0,
+            Content::Mapped(_) | Content::Read(_) => raw.len(),
+        };
+        Ok((raw, own))
     }
 
     /// The index.
@@ -216,7 +257,7 @@ impl Segment {
 
     fn read_index(&self) -> Result<Index> {
         let at = self.footer.index.offset.get();
-        let payload = self.part(&self.footer.index, part::INDEX)?;
+        let (payload, _) = self.part(&self.footer.index, part::INDEX)?;
         let bad = |what: &str| self.corrupt(at, what);
         let index = rkyv::access::<ArchivedIndexV1, rancor::Error>(&payload)
             .map_err(|_| bad("the index's archive is damaged"))?;
@@ -276,13 +317,13 @@ impl Segment {
     pub(crate) fn run(&self, block: &Block) -> Result<Kept> {
         block.slot.get(|| {
             let index = self.index()?;
-            let payload = self.part(&block.place, part::BLOCK)?;
+            let (payload, own) = self.part(&block.place, part::BLOCK)?;
             let at = block.place.offset.get();
             let run = decode(&payload, &index.shape).map_err(|what| self.corrupt(at, what))?;
             if run.len != block.rows as usize || run.bounds != block.bounds {
                 return Err(self.corrupt(at, "a block is not what the index says"));
             }
-            Ok(run)
+            Ok(Run { own_bytes: own, ..run })
         })
     }
 
@@ -290,7 +331,7 @@ impl Segment {
         match self.filter.get() {
             Some(filter) => Ok(filter),
             None => {
-                let payload = self.part(&self.footer.filter, part::FILTER)?;
+                let (payload, _) = self.part(&self.footer.filter, part::FILTER)?;
                 let filter = Lane::from_bytes(payload).ok().and_then(Filter::over);
                 let bad = || self.corrupt(self.footer.filter.offset.get(), "the filter is not whole");
                 let filter = filter.ok_or_else(bad)?;
@@ -303,7 +344,7 @@ impl Segment {
         match self.directory.get() {
             Some(rows) => Ok(rows),
             None => {
-                let payload = self.part(&self.footer.directory, part::DIRECTORY)?;
+                let (payload, _) = self.part(&self.footer.directory, part::DIRECTORY)?;
                 let bad = || self.corrupt(self.footer.directory.offset.get(), "the directory does not name every row");
                 let rows: Lane<u32> = Lane::from_bytes(payload).map_err(|_| bad())?;
                 let in_file = |row: &u32| u64::from(*row) < self.meta.rows;

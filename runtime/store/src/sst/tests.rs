@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::{
+    config::Compression,
     error::{Result, StoreError},
     format::Identity,
     fs::{Disk, MemDisk},
@@ -81,9 +82,19 @@ fn run(rows: std::ops::Range<i64>, kind: SegmentKind) -> Run {
     Run::new(columns.collect(), periods, lane(|row| row % 50 + 1), lane(|row| row % 2), system_to)
 }
 
-fn write(disk: &Arc<dyn Disk>, kind: SegmentKind, rows: i64, block_rows: usize) -> Result<SegmentMeta> {
-    let mut builder =
-        Builder::create(disk, IDENTITY, &shape(), NewSegment { file: 12, shard: 0, level: 0, kind, bits_per_key: 10 })?;
+/// How a segment is written, and how it is read.
+const WAYS: [(Compression, bool); 4] =
+    [(Compression::None, true), (Compression::None, false), (Compression::Lz4, true), (Compression::Zstd(3), false)];
+
+fn write(
+    disk: &Arc<dyn Disk>,
+    kind: SegmentKind,
+    rows: i64,
+    block_rows: usize,
+    compression: Compression,
+) -> Result<SegmentMeta> {
+    let new = NewSegment { file: 12, shard: 0, level: 0, kind, bits_per_key: 10, compression };
+    let mut builder = Builder::create(disk, IDENTITY, &shape(), new)?;
     for start in (0..rows).step_by(block_rows) {
         builder.add(&run(start..rows.min(start + block_rows as i64), kind))?;
     }
@@ -91,8 +102,8 @@ fn write(disk: &Arc<dyn Disk>, kind: SegmentKind, rows: i64, block_rows: usize) 
 }
 
 /// All facts, as text, read block by block and then key by key.
-fn read(disk: &Arc<dyn Disk>, meta: &SegmentMeta) -> Result<Vec<String>> {
-    let segment = Segment::open(disk, &BlockCache::new(usize::MAX), IDENTITY, meta.clone())?;
+fn read(disk: &Arc<dyn Disk>, meta: &SegmentMeta, mapped: bool) -> Result<Vec<String>> {
+    let segment = Segment::open(disk, &BlockCache::new(usize::MAX), IDENTITY, meta.clone(), mapped)?;
     let index = segment.index()?;
     let mut facts = Vec::new();
     let line = |run: &Run, row: usize| {
@@ -135,12 +146,22 @@ fn bytes_of(disk: &Arc<dyn Disk>) -> Vec<u8> {
     disk.map(&segment_name(12)).expect("it is there").to_vec()
 }
 
+fn each_way() -> impl Iterator<Item = (SegmentKind, (Compression, bool))> {
+    [SegmentKind::Current, SegmentKind::History].into_iter().flat_map(|kind| WAYS.map(|way| (kind, way)))
+}
+
 #[test]
 fn every_type_and_encoding_comes_back() {
-    for kind in [SegmentKind::Current, SegmentKind::History] {
+    let mut plain_bytes = 0;
+    for (kind, (compression, mapped)) in each_way() {
         let disk: Arc<dyn Disk> = Arc::new(MemDisk::new());
-        let meta = write(&disk, kind, 1200, 500).expect("writes");
-        let facts = read(&disk, &meta).expect("reads");
+        let meta = write(&disk, kind, 1200, 500, compression).expect("writes");
+        if compression == Compression::None {
+            plain_bytes = meta.bytes;
+        } else {
+            assert!(meta.bytes < plain_bytes * 3 / 4, "{} of {plain_bytes} bytes", meta.bytes);
+        }
+        let facts = read(&disk, &meta, mapped).expect("reads");
         let whole = run(0..1200, kind);
         let expected = (0..1200).map(|row| {
             let lanes = [&whole.valid_from, &whole.valid_to, &whole.commit, &whole.origin, &whole.system_to];
@@ -154,12 +175,12 @@ fn every_type_and_encoding_comes_back() {
 
 #[test]
 fn every_flipped_bit_and_every_cut_is_found_or_harmless() {
-    for kind in [SegmentKind::Current, SegmentKind::History] {
+    for (kind, (compression, mapped)) in each_way() {
         let disk: Arc<dyn Disk> = Arc::new(MemDisk::new());
-        let meta = write(&disk, kind, 8, 5).expect("writes");
+        let meta = write(&disk, kind, 8, 5, compression).expect("writes");
         let whole = bytes_of(&disk);
-        let facts = read(&disk, &meta).expect("reads");
-        let check = |damaged: &[u8], what: &str| match read(&disk_with(damaged), &meta) {
+        let facts = read(&disk, &meta, mapped).expect("reads");
+        let check = |damaged: &[u8], what: &str| match read(&disk_with(damaged), &meta, mapped) {
             Ok(read) => assert_eq!(read, facts, "{what} changed the answer"),
             Err(StoreError::Corrupt { file, .. } | StoreError::FormatVersion { file, .. }) => {
                 assert_eq!(file, segment_name(12));
@@ -185,7 +206,7 @@ fn every_flipped_bit_and_every_cut_is_found_or_harmless() {
 #[test]
 fn golden() {
     let disk: Arc<dyn Disk> = Arc::new(MemDisk::new());
-    let meta = write(&disk, SegmentKind::History, 300, 290).expect("writes");
+    let meta = write(&disk, SegmentKind::History, 300, 290, Compression::None).expect("writes");
     let bytes = bytes_of(&disk);
     assert_eq!(bytes.len(), 26_688);
     assert_eq!(

@@ -224,14 +224,19 @@ impl Tree {
     pub(crate) fn builder(&self, shape: &Arc<Shape>, shard: u16, level: u8, kind: SegmentKind) -> Result<Builder> {
         let file = self.next_file.fetch_add(1, Relaxed);
         let bits_per_key = self.config.bloom_bits_per_key;
-        Builder::create(&self.disk, self.identity, shape, NewSegment { file, shard, level, kind, bits_per_key })
+        let compression = match kind {
+            SegmentKind::Current => self.config.compression.level(level),
+            SegmentKind::History => self.config.compression.history,
+        };
+        let new = NewSegment { file, shard, level, kind, bits_per_key, compression };
+        Builder::create(&self.disk, self.identity, shape, new)
     }
 
     /// Ends a new segment and opens it for reading. Its file goes with it until it is published.
     pub(crate) fn open_built(&self, builder: Builder) -> Result<Arc<Segment>> {
         let meta = builder.finish()?;
         let name = segment_name(meta.file);
-        match Segment::open(&self.disk, &self.cache, self.identity, meta) {
+        match Segment::open(&self.disk, &self.cache, self.identity, meta, self.config.mapped) {
             Ok(segment) => {
                 segment.doom();
                 Ok(Arc::new(segment))

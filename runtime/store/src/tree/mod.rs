@@ -293,7 +293,7 @@ impl Tree {
         let cache = BlockCache::new(config.block_cache_bytes_max);
         let mut by_file = HashMap::new();
         for meta in &state.segments {
-            let segment = Arc::new(Segment::open(&disk, &cache, identity, meta.clone())?);
+            let segment = Arc::new(Segment::open(&disk, &cache, identity, meta.clone(), config.mapped)?);
             by_file.insert(meta.file, segment.clone());
             Arc::make_mut(tables.entry(meta.place()).or_default()).add(segment, meta);
         }
