@@ -43,6 +43,7 @@ pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
         | StatementKind::Explain(_)
         | StatementKind::ShowTables
         | StatementKind::Describe(_)
+        | StatementKind::Vacuum(_)
         | StatementKind::Copy(_) => return None,
     }
     Some(finder.found)

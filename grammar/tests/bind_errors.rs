@@ -245,6 +245,7 @@ fn definitions() {
             "CREATE TABLE t (a INTEGER DEFAULT $1)",
             "CREATE TABLE t (a INTEGER DEFAULT (SELECT 1))",
             "DROP TABLE nothing",
+            "VACUUM acounts",
             "DESCRIBE acounts",
             "COPY acounts FROM 'x'",
             "COPY accounts (foo) FROM 'x'",

@@ -68,6 +68,8 @@ fn syntax() {
             "CREATE TABLE t (a INTEGER NULL PRIMARY KEY)",
             "CREATE TABLE user (a INTEGER)",
             "DROP t",
+            "VACUUM a, b",
+            "VACUM",
             "SELECT a FROM t AS OF 1 AS OF 2",
             "SELECT a FROM t AS OF 1 ORDER BY a AS OF 2",
             "SELECT a AS valid FROM t",

@@ -237,6 +237,8 @@ fn definitions() {
             "EXPLAIN UPDATE accounts SET balance = 1",
             "SHOW TABLES",
             "DESCRIBE accounts",
+            "VACUUM",
+            "VACUUM accounts",
             "DROP TABLE IF EXISTS accounts, nothing",
             "CREATE TABLE IF NOT EXISTS accounts (a INTEGER)",
             "CREATE TABLE c (a INTEGER NOT NULL DEFAULT 1 + 2, b NUMERIC(10,2) DEFAULT 1.5, t TIMESTAMP DEFAULT now(), d DATE DEFAULT '2020-01-01', PRIMARY KEY (b, a))",

@@ -97,6 +97,14 @@ impl Session {
                 texts(&["table"], names, sql)
             }
             Statement::Describe(table) => texts(&["column", "type", "null", "key", "default"], describe(table), sql),
+            Statement::Vacuum(table) => {
+                self.no_transaction_for("VACUUM")?;
+                match table {
+                    None => self.store().compact()?,
+                    Some(table) => self.store().compact_table(table.id)?,
+                }
+                Ok(done("VACUUM", None))
+            }
             Statement::CopyFrom { table, columns, path, format } => {
                 let outcome =
                     self.change_on(snapshot, |txn| transfer::copy_from(txn, table, columns.as_deref(), path, format))?;

@@ -69,6 +69,8 @@ pub enum StatementKind {
     ShowTables,
     /// `DESCRIBE t`, `DESC t`
     Describe(Name),
+    /// `VACUUM`, `VACUUM t`
+    Vacuum(Option<Name>),
     /// `COPY`
     Copy(Copy),
 }

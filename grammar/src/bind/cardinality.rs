@@ -28,6 +28,7 @@ pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
         | Statement::Explain(_)
         | Statement::ShowTables
         | Statement::Describe(_)
+        | Statement::Vacuum(_)
         | Statement::CopyFrom { .. }
         | Statement::CopyTo { .. } => Cardinality::Many,
     }

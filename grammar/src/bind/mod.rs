@@ -152,6 +152,10 @@ impl Binder<'_> {
             ast::StatementKind::Explain(inner) => plan::Statement::Explain(Box::new(self.statement(inner)?)),
             ast::StatementKind::ShowTables => plan::Statement::ShowTables,
             ast::StatementKind::Describe(name) => plan::Statement::Describe(self.existing_table(name)?),
+            ast::StatementKind::Vacuum(name) => {
+                let table = name.as_ref().map(|name| self.existing_table(name)).transpose()?;
+                plan::Statement::Vacuum(table)
+            }
             ast::StatementKind::Copy(copy) => self.copy(copy)?,
         })
     }

@@ -37,6 +37,10 @@ impl Lower {
                 let name = pair.into_inner().find(|part| part.as_rule() == Rule::name);
                 StatementKind::Describe(self.name(&name.expect("DESCRIBE names a table")))
             }
+            Rule::vacuum => {
+                let name = pair.into_inner().find(|part| part.as_rule() == Rule::name);
+                StatementKind::Vacuum(name.map(|name| self.name(&name)))
+            }
             Rule::copy => StatementKind::Copy(self.copy(pair)?),
             Rule::explain => {
                 let inner = pair.into_inner().find(|part| part.as_rule() != Rule::kw_explain);

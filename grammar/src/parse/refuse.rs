@@ -15,7 +15,6 @@ const STATEMENTS: &[&str] = &[
     "alter",
     "grant",
     "revoke",
-    "vacuum",
     "analyze",
     "savepoint",
     "release",

@@ -127,6 +127,7 @@ impl Checker {
             | Statement::Rollback
             | Statement::ShowTables
             | Statement::Describe(_)
+            | Statement::Vacuum(_)
             | Statement::CopyFrom { .. } => Ok(()),
         }
     }

@@ -140,6 +140,8 @@ impl Printer<'_> {
             Statement::Explain(inner) => self.statement(inner, depth),
             Statement::ShowTables => self.line(depth, "Show tables"),
             Statement::Describe(table) => self.line(depth, &format!("Describe {}", table.name)),
+            Statement::Vacuum(None) => self.line(depth, "Vacuum"),
+            Statement::Vacuum(Some(table)) => self.line(depth, &format!("Vacuum {}", table.name)),
             Statement::CopyFrom { table, columns: _, path, format: _ } => {
                 self.line(depth, &format!("Copy into {} from {}", table.name, quoted(path)));
             }

@@ -570,6 +570,8 @@ pub enum Statement {
     ShowTables,
     /// A table's columns.
     Describe(Arc<TableSchema>),
+    /// A table's files, or all files, are compacted.
+    Vacuum(Option<Arc<TableSchema>>),
     /// Rows of a file become facts.
     CopyFrom {
         /// Where to.
