@@ -391,6 +391,7 @@ impl Statement {
             | Statement::Rollback
             | Statement::ShowTables
             | Statement::Describe(_)
+            | Statement::Vacuum(_)
             | Statement::CopyFrom { .. } => {}
         }
     }
@@ -428,6 +429,7 @@ impl Statement {
             | Statement::Rollback
             | Statement::ShowTables
             | Statement::Describe(_)
+            | Statement::Vacuum(_)
             | Statement::CopyFrom { .. } => {}
         }
     }
