@@ -473,7 +473,7 @@ fn leaf(v1: &TokenStream, function: &Function) -> TokenStream {
 /// A value of the loop as a `Value`.
 pub fn value_tokens(v1: &TokenStream, ty: Type, value: &TokenStream) -> TokenStream {
     let class = class_ident(ty.class());
-    match ty {
+    match ty.plain() {
         Type::Numeric { scale, .. } => {
             quote!(#v1::Value::Numeric(#v1::Decimal { units: #value, scale: #scale }))
         }
@@ -481,7 +481,12 @@ pub fn value_tokens(v1: &TokenStream, ty: Type, value: &TokenStream) -> TokenStr
         Type::Blob => quote!(#v1::Value::Blob(<[u8]>::to_vec(#value))),
         Type::Date => quote!(#v1::Value::Date(#v1::date_of(#value))),
         Type::Timestamp => quote!(#v1::Value::Timestamp(#v1::Timestamp(#value))),
+        Type::Time | Type::TimestampTz => quote!(#v1::Value::#class(#v1::#class(#value))),
+        Type::Interval | Type::Uuid => quote!(#v1::Value::#class(#v1::#class::from_lane(#value))),
         Type::Boolean | Type::Integer | Type::Real => quote!(#v1::Value::#class(#value)),
+        Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+            unreachable!("the type was made plain")
+        }
     }
 }
 
@@ -494,8 +499,8 @@ fn constant(value: &Value, ty: Type) -> Datum {
             let bits = Literal::u64_suffixed(value.to_bits());
             quote!(f64::from_bits(#bits))
         }
-        Value::Numeric(value) => {
-            let units = value.units;
+        Value::Numeric(_) | Value::Interval(_) | Value::Uuid(_) => {
+            let units = value.lane_i128().expect("it lies in that lane");
             if units >= 0 {
                 let units = Literal::i128_suffixed(units);
                 quote!(#units)
@@ -510,7 +515,9 @@ fn constant(value: &Value, ty: Type) -> Datum {
             quote!((#bytes as &[u8]))
         }
         Value::Date(date) => signed(i128::from(date.0), Literal::i64_suffixed),
-        Value::Timestamp(at) => signed(i128::from(at.0), Literal::i64_suffixed),
+        Value::Timestamp(_) | Value::Time(_) | Value::TimestampTz(_) => {
+            signed(i128::from(value.lane_i64().expect("it lies in that lane")), Literal::i64_suffixed)
+        }
     };
     Datum { value: tokens, has: None }
 }

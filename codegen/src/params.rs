@@ -129,7 +129,7 @@ impl Arguments {
         };
         // The type of the argument, of the environment's field, and the ways from the first to the second and to a Value;
         // `given` stands for the argument's value.
-        let (given_ty, field_ty, to_field, to_value) = match param.ty {
+        let (given_ty, field_ty, to_field, to_value) = match param.ty.plain() {
             Type::Boolean => (quote!(bool), quote!(bool), quote!(given), quote!(#v1::Value::Boolean(given))),
             Type::Integer => (quote!(i64), quote!(i64), quote!(given), quote!(#v1::Value::Integer(given))),
             Type::Real => (quote!(f64), quote!(f64), quote!(given), quote!(#v1::Value::Real(given))),
@@ -154,6 +154,17 @@ impl Arguments {
             Type::Date => (quote!(#v1::Date), quote!(i64), quote!(i64::from(given.0)), quote!(#v1::Value::Date(given))),
             Type::Timestamp => {
                 (quote!(#v1::Timestamp), quote!(i64), quote!(given.0), quote!(#v1::Value::Timestamp(given)))
+            }
+            Type::Time => (quote!(#v1::Time), quote!(i64), quote!(given.0), quote!(#v1::Value::Time(given))),
+            Type::TimestampTz => {
+                (quote!(#v1::TimestampTz), quote!(i64), quote!(given.0), quote!(#v1::Value::TimestampTz(given)))
+            }
+            Type::Interval => {
+                (quote!(#v1::Interval), quote!(i128), quote!(given.lane()), quote!(#v1::Value::Interval(given)))
+            }
+            Type::Uuid => (quote!(#v1::Uuid), quote!(i128), quote!(given.lane()), quote!(#v1::Value::Uuid(given))),
+            Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+                unreachable!("the type was made plain")
             }
             Type::Json => (
                 quote!(&#v1::Json),

@@ -333,11 +333,13 @@ pub(crate) fn loads(v1: &TokenStream, body: &Body<'_>, gathered: &BTreeSet<usize
         let (store, slice) = (format_ident!("s{idx}"), format_ident!("c{idx}"));
         loads.extend(match fields[*idx].ty.class() {
             TypeClass::Boolean => quote!(let #store = #v1::bools(&#column); let #slice = &#store[..len];),
-            TypeClass::Integer | TypeClass::Date | TypeClass::Timestamp => {
+            TypeClass::Integer | TypeClass::Date | TypeClass::Timestamp | TypeClass::Time | TypeClass::TimestampTz => {
                 quote!(let #store = #v1::i64s(&#column); let #slice = &#store[..len];)
             }
             TypeClass::Real => quote!(let #store = #v1::f64s(&#column); let #slice = &#store[..len];),
-            TypeClass::Numeric => quote!(let #store = #v1::i128s(&#column); let #slice = &#store[..len];),
+            TypeClass::Numeric | TypeClass::Interval | TypeClass::Uuid => {
+                quote!(let #store = #v1::i128s(&#column); let #slice = &#store[..len];)
+            }
             TypeClass::Text | TypeClass::Json => quote!(let #slice = #v1::texts(&#column);),
             TypeClass::Blob => quote!(let #slice = #column.byte_vals();),
         });

@@ -7,7 +7,7 @@
 //! Holds: reading what was written gives the same schema (ids are 0: names decide at compile time).
 //! Not here: what the derive emits besides (`table`), how callbacks are chained (`chain`).
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use spectradb_grammar::catalog::Catalog;
 use spectradb_kernel::{
@@ -70,12 +70,16 @@ pub fn to_tokens(table: &TableSchema) -> TokenStream {
     };
     let columns = table.columns.iter().map(|column| {
         let name = &column.name;
-        let class = Ident::new(column.ty.class().name(), Span::call_site());
-        let numbers = match column.ty {
+        let (word, numbers) = match column.ty {
             Type::Numeric { precision, scale } => {
                 let (precision, scale) = (Literal::u8_unsuffixed(precision), Literal::u8_unsuffixed(scale));
-                quote!(#precision #scale)
+                ("numeric", quote!(#precision #scale))
             }
+            Type::SmallInt => ("smallint", TokenStream::new()),
+            Type::Int4 => ("int4", TokenStream::new()),
+            Type::Float4 => ("float4", TokenStream::new()),
+            Type::Varchar { length } => ("varchar", TokenTree::from(Literal::u32_unsuffixed(length)).into()),
+            Type::Char { length } => ("character", TokenTree::from(Literal::u32_unsuffixed(length)).into()),
             Type::Boolean
             | Type::Integer
             | Type::Real
@@ -83,8 +87,13 @@ pub fn to_tokens(table: &TableSchema) -> TokenStream {
             | Type::Blob
             | Type::Date
             | Type::Timestamp
-            | Type::Json => TokenStream::new(),
+            | Type::Json
+            | Type::Time
+            | Type::TimestampTz
+            | Type::Interval
+            | Type::Uuid => (column.ty.class().name(), TokenStream::new()),
         };
+        let class = Ident::new(word, Span::call_site());
         let null = if column.nullable { quote!(optional) } else { quote!(required) };
         let hidden = column.hidden.then(|| quote!(hidden));
         let default = &column.default;
@@ -133,6 +142,15 @@ fn parse_column(parts: ParseStream<'_>, idx: usize) -> syn::Result<ColumnSchema>
         "date" => Type::Date,
         "timestamp" => Type::Timestamp,
         "json" => Type::Json,
+        "smallint" => Type::SmallInt,
+        "int4" => Type::Int4,
+        "float4" => Type::Float4,
+        "varchar" => Type::Varchar { length: parts.parse::<syn::LitInt>()?.base10_parse()? },
+        "character" => Type::Char { length: parts.parse::<syn::LitInt>()?.base10_parse()? },
+        "time" => Type::Time,
+        "timestamptz" => Type::TimestampTz,
+        "interval" => Type::Interval,
+        "uuid" => Type::Uuid,
         _ => return Err(syn::Error::new(class.span(), "unknown column type")),
     };
     let null: Ident = parts.parse()?;
@@ -157,20 +175,27 @@ pub fn field_type(ty: &syn::Type) -> syn::Result<(Type, bool)> {
         return Ok((ty, true));
     }
     let unknown = || {
-        let what = "no SQL type belongs to this type; columns are i64, f64, bool, String, Vec<u8>, Date, Timestamp, \
-                    Numeric<P, S>, Json, or an Option of one";
+        let what = "no SQL type belongs to this type; columns are i64, i32, i16, f64, f32, bool, String, Vec<u8>, \
+                    Date, Time, Timestamp, TimestampTz, Interval, Uuid, Numeric<P, S>, Json, or an Option of one";
         syn::Error::new(ty.span(), what)
     };
     let syn::Type::Path(path) = ty else { return Err(unknown()) };
     let last = path.path.segments.last().ok_or_else(unknown)?;
     let ty = match last.ident.to_string().as_str() {
         "i64" => Type::Integer,
+        "i32" => Type::Int4,
+        "i16" => Type::SmallInt,
         "f64" => Type::Real,
+        "f32" => Type::Float4,
         "bool" => Type::Boolean,
         "String" => Type::Text,
         "Date" => Type::Date,
         "Timestamp" => Type::Timestamp,
         "Json" => Type::Json,
+        "Time" => Type::Time,
+        "TimestampTz" => Type::TimestampTz,
+        "Interval" => Type::Interval,
+        "Uuid" => Type::Uuid,
         "Vec" if matches!(arguments(last).as_slice(), [syn::GenericArgument::Type(item)] if is_named(item, "u8")) => {
             Type::Blob
         }
@@ -229,11 +254,18 @@ pub fn rust_type(krate: &TokenStream, ty: Type, nullable: bool, span: Span) -> T
         Type::Integer => quote_spanned!(span=> ::core::primitive::i64),
         Type::Real => quote_spanned!(span=> ::core::primitive::f64),
         Type::Numeric { precision, scale } => quote_spanned!(span=> #typed::Numeric<#precision, #scale>),
-        Type::Text => quote_spanned!(span=> ::std::string::String),
+        Type::SmallInt => quote_spanned!(span=> ::core::primitive::i16),
+        Type::Int4 => quote_spanned!(span=> ::core::primitive::i32),
+        Type::Float4 => quote_spanned!(span=> ::core::primitive::f32),
+        Type::Text | Type::Varchar { .. } | Type::Char { .. } => quote_spanned!(span=> ::std::string::String),
         Type::Blob => quote_spanned!(span=> ::std::vec::Vec<::core::primitive::u8>),
         Type::Date => quote_spanned!(span=> #typed::Date),
         Type::Timestamp => quote_spanned!(span=> #typed::Timestamp),
         Type::Json => quote_spanned!(span=> #typed::Json),
+        Type::Time => quote_spanned!(span=> #typed::Time),
+        Type::TimestampTz => quote_spanned!(span=> #typed::TimestampTz),
+        Type::Interval => quote_spanned!(span=> #typed::Interval),
+        Type::Uuid => quote_spanned!(span=> #typed::Uuid),
     };
     if nullable { quote_spanned!(span=> ::core::option::Option<#plain>) } else { plain }
 }
@@ -245,6 +277,11 @@ pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
         Type::Numeric { precision, scale } => {
             quote!(#kernel::Type::Numeric { precision: #precision, scale: #scale })
         }
+        Type::SmallInt => quote!(#kernel::Type::SmallInt),
+        Type::Int4 => quote!(#kernel::Type::Int4),
+        Type::Float4 => quote!(#kernel::Type::Float4),
+        Type::Varchar { length } => quote!(#kernel::Type::Varchar { length: #length }),
+        Type::Char { length } => quote!(#kernel::Type::Char { length: #length }),
         Type::Boolean
         | Type::Integer
         | Type::Real
@@ -252,7 +289,11 @@ pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
         | Type::Blob
         | Type::Date
         | Type::Timestamp
-        | Type::Json => {
+        | Type::Json
+        | Type::Time
+        | Type::TimestampTz
+        | Type::Interval
+        | Type::Uuid => {
             let name = class_ident(ty.class());
             quote!(#kernel::Type::#name)
         }
@@ -271,6 +312,10 @@ pub fn class_ident(class: TypeClass) -> Ident {
         TypeClass::Date => "Date",
         TypeClass::Timestamp => "Timestamp",
         TypeClass::Json => "Json",
+        TypeClass::Time => "Time",
+        TypeClass::TimestampTz => "TimestampTz",
+        TypeClass::Interval => "Interval",
+        TypeClass::Uuid => "Uuid",
     };
     Ident::new(name, Span::call_site())
 }

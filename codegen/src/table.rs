@@ -280,7 +280,11 @@ fn key_type(class: TypeClass, ty: &syn::Type) -> TokenStream {
         | TypeClass::Numeric
         | TypeClass::Date
         | TypeClass::Timestamp
-        | TypeClass::Json => ty.to_token_stream(),
+        | TypeClass::Json
+        | TypeClass::Time
+        | TypeClass::TimestampTz
+        | TypeClass::Interval
+        | TypeClass::Uuid => ty.to_token_stream(),
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType},
 };
-use spectradb::embed::{Date, Decimal, Params, Timestamp, Value};
+use spectradb::embed::{Date, Decimal, Interval, Params, Time, Timestamp, TimestampTz, Uuid, Value};
 
 /// The parameters of a statement, owned so that they outlive the interpreter lock.
 pub(crate) enum OwnedParams {
@@ -70,6 +70,8 @@ fn imported<'py>(
 static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static DATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static DATETIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static TIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static TIMEDELTA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static TIMEZONE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
@@ -107,18 +109,36 @@ fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
                 .call_method1("fromordinal", (ordinal,))
                 .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit datetime.date")))?
         }
-        Value::Timestamp(Timestamp(i64::MIN)) => extreme(py, "min")?,
-        Value::Timestamp(Timestamp(i64::MAX)) => extreme(py, "max")?,
-        Value::Timestamp(Timestamp(micros)) => {
-            let offset = PyDict::new(py);
-            offset.set_item("microseconds", micros)?;
-            let delta = imported(py, &TIMEDELTA, "datetime", "timedelta")?.call((), Some(&offset))?;
-            epoch(py)?
-                .call_method1("__add__", (delta,))
-                .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit datetime.datetime")))?
+        Value::Timestamp(Timestamp(micros)) | Value::TimestampTz(TimestampTz(micros)) => match *micros {
+            i64::MIN => extreme(py, "min")?,
+            i64::MAX => extreme(py, "max")?,
+            micros => epoch(py)?
+                .call_method1("__add__", (timedelta(py, 0, micros)?,))
+                .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit datetime.datetime")))?,
+        },
+        Value::Time(Time(micros)) => {
+            let seconds = micros / 1_000_000;
+            let fields = (seconds / 3600, seconds / 60 % 60, seconds % 60, micros % 1_000_000);
+            imported(py, &TIME, "datetime", "time")?
+                .call1(fields)
+                .map_err(|_| PyOverflowError::new_err(format!("{value} does not fit datetime.time")))?
+        }
+        // timedelta knows no months: they are 30 days, as where intervals are compared.
+        Value::Interval(interval) => timedelta(py, interval.months() * 30 + interval.days(), interval.micros())?,
+        Value::Uuid(uuid) => {
+            let bits = PyDict::new(py);
+            bits.set_item("int", uuid.0)?;
+            imported(py, &UUID, "uuid", "UUID")?.call((), Some(&bits))?
         }
         Value::Json(text) => PyModule::import(py, "json")?.call_method1("loads", (text,))?,
     })
+}
+
+fn timedelta(py: Python<'_>, days: i64, micros: i64) -> PyResult<Bound<'_, PyAny>> {
+    let parts = PyDict::new(py);
+    parts.set_item("days", days)?;
+    parts.set_item("microseconds", micros)?;
+    imported(py, &TIMEDELTA, "datetime", "timedelta")?.call((), Some(&parts))
 }
 
 fn value_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -155,6 +175,21 @@ fn value_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
         let ordinal: i64 = given.call_method0("toordinal")?.extract()?;
         let days = i32::try_from(ordinal - EPOCH_ORDINAL).expect("datetime.date ends in the year 9999");
         return Ok(Value::Date(Date(days)));
+    }
+    if given.is_instance(imported(py, &TIME, "datetime", "time")?)? {
+        let field = |name: &str| given.getattr(name)?.extract::<i64>();
+        let seconds = (field("hour")? * 60 + field("minute")?) * 60 + field("second")?;
+        return Ok(Value::Time(Time(seconds * 1_000_000 + field("microsecond")?)));
+    }
+    if given.is_instance(imported(py, &TIMEDELTA, "datetime", "timedelta")?)? {
+        let field = |name: &str| given.getattr(name)?.extract::<i64>();
+        let micros = field("seconds")? * 1_000_000 + field("microseconds")?;
+        return Interval::new(0, field("days")?, micros)
+            .map(Value::Interval)
+            .ok_or_else(|| PyOverflowError::new_err("the timedelta does not fit INTERVAL"));
+    }
+    if given.is_instance(imported(py, &UUID, "uuid", "UUID")?)? {
+        return Ok(Value::Uuid(Uuid(given.getattr("int")?.extract()?)));
     }
     if given.is_instance_of::<PyDict>() || given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
         return Ok(Value::Json(PyModule::import(py, "json")?.call_method1("dumps", (given,))?.extract()?));

@@ -5,9 +5,10 @@
 //!
 //! Not here: casts inside statements (the binder writes them into the plan).
 
+use crate::error::{Error, code};
 use spectradb_kernel::{
     Column, Type, Value,
-    func::{self, RowFault},
+    func::{self, RowFault, narrow},
     ty::TypeClass,
 };
 
@@ -25,6 +26,19 @@ pub(crate) enum CastError {
     Row(RowFault),
 }
 
+impl CastError {
+    /// As a failure of writing a column.
+    pub(crate) fn of_column(self, name: &str) -> Error {
+        match self {
+            CastError::Type { from, to } => {
+                let message = format!("column \"{name}\" is of type {to} but the value is {from}");
+                Error::new(code::DATATYPE_MISMATCH, message)
+            }
+            CastError::Row(fault) => Error::new(fault.sqlstate(), format!("column \"{name}\": {}", fault.message())),
+        }
+    }
+}
+
 /// One value as a type.
 pub(crate) fn value(value: &Value, to: Type) -> Result<Value, CastError> {
     let from = match value {
@@ -38,6 +52,10 @@ pub(crate) fn value(value: &Value, to: Type) -> Result<Value, CastError> {
         Value::Date(_) => Type::Date,
         Value::Timestamp(_) => Type::Timestamp,
         Value::Json(_) => Type::Json,
+        Value::Time(_) => Type::Time,
+        Value::TimestampTz(_) => Type::TimestampTz,
+        Value::Interval(_) => Type::Interval,
+        Value::Uuid(_) => Type::Uuid,
     };
     if from == to {
         return Ok(value.clone());
@@ -48,8 +66,18 @@ pub(crate) fn value(value: &Value, to: Type) -> Result<Value, CastError> {
 /// A column as a type; the row of a fault is the column's.
 pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
     let from = given.ty();
-    if from == to {
+    if narrow::is_within(from, to) {
         return Ok(given.clone());
+    }
+    if let Some(name) = narrow::from(from) {
+        return column(&step(given, (name, None))?.with_ty(from.plain()), to);
+    }
+    if let Some(steps) = narrow::to(to, false) {
+        let plain = if from.plain() == to.plain() { given.clone() } else { column(given, to.plain())? };
+        return Ok(step(&plain, steps)?.with_ty(to));
+    }
+    if from.plain() == to.plain() {
+        return Ok(given.clone().with_ty(to));
     }
     let is_number = |class| matches!(class, TypeClass::Integer | TypeClass::Real | TypeClass::Numeric);
     let (from_class, to_class) = (from.class(), to.class());
@@ -57,8 +85,10 @@ pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
         || from_class == TypeClass::Text
         || to_class == TypeClass::Text
         || (is_number(from_class) && is_number(to_class))
-        || matches!((from_class, to_class), (TypeClass::Date, TypeClass::Timestamp))
-        || matches!((from_class, to_class), (TypeClass::Timestamp, TypeClass::Date));
+        || [from_class, to_class]
+            .iter()
+            .all(|class| matches!(class, TypeClass::Date | TypeClass::Timestamp | TypeClass::TimestampTz))
+        || matches!((from_class, to_class), (TypeClass::Timestamp | TypeClass::TimestampTz, TypeClass::Time));
     let no_cast = CastError::Type { from: from_class, to };
     let function = func::cast(from_class, to_class).filter(|_| assignable).ok_or(no_cast)?;
     let integer = |number: i64| Column::constant(Type::Integer, Value::Integer(number), given.len());
@@ -79,6 +109,19 @@ pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
     Ok(cast.with_ty(to))
 }
 
+/// Narrows or widens the values of a column.
+fn step(given: &Column, (name, arg): narrow::Step) -> Result<Column, CastError> {
+    let class = given.ty().class();
+    let mut args = vec![given.clone()];
+    let mut classes = vec![class];
+    if let Some(arg) = arg {
+        args.push(Column::constant(Type::Integer, Value::Integer(arg), given.len()));
+        classes.push(TypeClass::Integer);
+    }
+    let function = func::find(name, &classes).expect("the kernel narrows what is narrower");
+    (function.batch)(&args, given.len()).map_err(CastError::Row)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +137,9 @@ mod tests {
         assert_eq!(value(&Value::Null, numeric), Ok(Value::Null));
         assert!(matches!(value(&Value::Boolean(true), Type::Real), Err(CastError::Type { .. })));
         assert!(matches!(value(&"x".into(), Type::Integer), Err(CastError::Row(_))));
+        assert_eq!(value(&"-5".into(), Type::SmallInt), Ok(Value::Integer(-5)));
+        assert!(matches!(value(&Value::Integer(70_000), Type::SmallInt), Err(CastError::Row(_))));
+        assert_eq!(value(&"ab".into(), Type::Char { length: 3 }), Ok("ab ".into()));
+        assert!(matches!(value(&"abcd".into(), Type::Varchar { length: 3 }), Err(CastError::Row(_))));
     }
 }

@@ -14,7 +14,9 @@ pub use spectradb_grammar::{
 };
 pub use spectradb_kernel::{
     Type, Value,
-    time::{Date, Timestamp},
+    interval::Interval,
+    time::{Date, Time, Timestamp, TimestampTz},
+    uuid::Uuid,
     value::Decimal,
 };
 pub use spectradb_store::config::{Compression, CompressionPolicy, Config, Durability};

@@ -41,7 +41,10 @@ mod typed;
 mod writes;
 
 pub use db::Database;
-pub use embed::{Compression, CompressionPolicy, Config, Date, Decimal, Durability, Position, Timestamp, Type, Value};
+pub use embed::{
+    Compression, CompressionPolicy, Config, Date, Decimal, Durability, Interval, Position, Time, Timestamp, TimestampTz,
+    Type, Uuid, Value,
+};
 pub use error::{Error, Result, code};
 pub use params::Params;
 pub use rows::{ColumnIndex, Done, FromValue, Outcome, OutputColumn, Row, Rows};

@@ -13,7 +13,9 @@ use crate::{
 use spectradb_grammar::stack;
 use spectradb_kernel::{
     Batch, Column, Type, Value,
-    time::{Commit, Date, Timestamp},
+    interval::Interval,
+    time::{Commit, Date, Time, Timestamp, TimestampTz},
+    uuid::Uuid,
     value::Decimal,
 };
 use std::sync::{
@@ -358,6 +360,10 @@ from_value! {
     Vec<u8>, "blob", Value::Blob(value) => value.clone();
     Date, "date", Value::Date(value) => *value;
     Timestamp, "timestamp", Value::Timestamp(value) => *value;
+    Time, "time", Value::Time(value) => *value;
+    TimestampTz, "timestamptz", Value::TimestampTz(value) => *value;
+    Interval, "interval", Value::Interval(value) => *value;
+    Uuid, "uuid", Value::Uuid(value) => *value;
 }
 
 impl FromValue for Value {

@@ -93,5 +93,9 @@ fn print_value(value: &Value) -> String {
         Value::Date(value) => format!("{value:?}"),
         Value::Timestamp(value) => format!("{value:?}"),
         Value::Json(value) => format!("Json({value:?})"),
+        Value::Time(value) => format!("{value:?}"),
+        Value::TimestampTz(value) => format!("{value:?}"),
+        Value::Interval(value) => format!("{value:?}"),
+        Value::Uuid(value) => format!("{value:?}"),
     }
 }

@@ -36,7 +36,15 @@ pub(super) fn object(out: &mut impl Write, keys: &[String], values: &[Value]) ->
             Value::Real(real) if real.is_finite() => write!(out, "{value}")?,
             // In JSON a line break stands only between tokens, where a space does as well.
             Value::Json(json) => out.write_all(json.replace(['\n', '\r'], " ").as_bytes())?,
-            Value::Real(_) | Value::Text(_) | Value::Blob(_) | Value::Date(_) | Value::Timestamp(_) => {
+            Value::Real(_)
+            | Value::Text(_)
+            | Value::Blob(_)
+            | Value::Date(_)
+            | Value::Timestamp(_)
+            | Value::Time(_)
+            | Value::TimestampTz(_)
+            | Value::Interval(_)
+            | Value::Uuid(_) => {
                 string(out, &value.to_string())?;
             }
         }

@@ -27,8 +27,8 @@ pub(super) fn print(
 }
 
 fn alignment(ty: Type) -> CellAlignment {
-    match ty {
+    match ty.plain() {
         Type::Integer | Type::Real | Type::Numeric { .. } => CellAlignment::Right,
-        Type::Boolean | Type::Text | Type::Blob | Type::Date | Type::Timestamp | Type::Json => CellAlignment::Left,
+        _ => CellAlignment::Left,
     }
 }

@@ -583,7 +583,12 @@ fn constant(value: &Value, ty: Type) -> String {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("X'{hex}'")
         }
-        Value::Date(_) | Value::Timestamp(_) => {
+        Value::Date(_)
+        | Value::Timestamp(_)
+        | Value::Time(_)
+        | Value::TimestampTz(_)
+        | Value::Interval(_)
+        | Value::Uuid(_) => {
             let class: TypeClass = ty.class();
             format!("{} '{value}'", class.name().to_uppercase())
         }

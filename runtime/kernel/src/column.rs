@@ -10,9 +10,8 @@
 use crate::{
     bitmap::Bitmap,
     lane::Lane,
-    time::{Date, Timestamp},
     ty::{LaneKind, Type},
-    value::{Decimal, Value},
+    value::Value,
 };
 use bytes::Bytes;
 use std::{borrow::Cow, ops::Range, sync::Arc};
@@ -38,11 +37,11 @@ pub enum Data {
     Const(Value),
     /// BOOLEAN: 0 or 1.
     Bool(Lane<u8>),
-    /// INTEGER, DATE (days), TIMESTAMP (microseconds).
+    /// INTEGER, DATE (days), TIMESTAMP, TIMESTAMPTZ and TIME (microseconds).
     I64(Lane<i64>),
     /// REAL.
     F64(Lane<f64>),
-    /// NUMERIC: units of the type's scale.
+    /// NUMERIC: units of the type's scale; INTERVAL and UUID: see there.
     I128(Lane<i128>),
     /// TEXT, JSON (UTF-8), BLOB.
     Bytes(ByteRuns),
@@ -237,7 +236,7 @@ impl Column {
         Column { ty, len, validity: None, data: Data::Const(value) }
     }
 
-    /// An INTEGER, DATE or TIMESTAMP column without NULLs.
+    /// A column of the lane of 64-bit integers without NULLs.
     pub fn from_i64s(ty: Type, values: Vec<i64>) -> Column {
         Column::new(ty, None, Data::I64(Lane::from_vec(values)))
     }
@@ -342,10 +341,8 @@ impl Column {
     /// The integers of an `I64` lane; NULL rows hold anything.
     pub fn i64s(&self) -> Vals<'_, i64> {
         match &self.data {
-            Data::Const(Value::Integer(value)) => Vals::One(*value),
-            Data::Const(Value::Date(Date(days))) => Vals::One(i64::from(*days)),
-            Data::Const(Value::Timestamp(Timestamp(micros))) => Vals::One(*micros),
             Data::Const(Value::Null) => Vals::One(0),
+            Data::Const(value) if let Some(number) = value.lane_i64() => Vals::One(number),
             Data::I64(lane) => Vals::Many(Cow::Borrowed(lane.as_slice())),
             Data::FrameOfReference { base, codes } => {
                 Vals::Many(Cow::Owned(codes.map(|code| base.wrapping_add(code as i64))))
@@ -372,11 +369,11 @@ impl Column {
         }
     }
 
-    /// The units of a NUMERIC column; NULL rows hold anything.
+    /// The numbers of an `I128` lane; NULL rows hold anything.
     pub fn i128s(&self) -> Vals<'_, i128> {
         match &self.data {
-            Data::Const(Value::Numeric(value)) => Vals::One(value.units),
             Data::Const(Value::Null) => Vals::One(0),
+            Data::Const(value) if let Some(number) = value.lane_i128() => Vals::One(number),
             Data::I128(lane) => Vals::Many(Cow::Borrowed(lane.as_slice())),
             Data::Dictionary { codes, values } => match values.i128s() {
                 Vals::One(value) => Vals::One(value),
@@ -425,9 +422,9 @@ impl Column {
         match &self.data {
             Data::Const(value) => value.clone(),
             Data::Bool(lane) => Value::Boolean(lane.as_slice()[row] != 0),
-            Data::I64(lane) => self.i64_value(lane.as_slice()[row]),
+            Data::I64(lane) => Value::of_i64(self.ty, lane.as_slice()[row]),
             Data::F64(lane) => Value::Real(lane.as_slice()[row]),
-            Data::I128(lane) => Value::Numeric(Decimal { units: lane.as_slice()[row], scale: self.ty.scale() }),
+            Data::I128(lane) => Value::of_i128(self.ty, lane.as_slice()[row]),
             Data::Bytes(_) => {
                 let bytes = self.byte_vals().at(row);
                 let text = || std::str::from_utf8(bytes).expect("text columns hold UTF-8").to_owned();
@@ -437,16 +434,8 @@ impl Column {
                     _ => Value::Text(text()),
                 }
             }
-            Data::FrameOfReference { base, codes } => self.i64_value(base.wrapping_add(codes.at(row) as i64)),
+            Data::FrameOfReference { base, codes } => Value::of_i64(self.ty, base.wrapping_add(codes.at(row) as i64)),
             Data::Dictionary { codes, values } => values.value(codes.at(row)),
-        }
-    }
-
-    fn i64_value(&self, value: i64) -> Value {
-        match self.ty {
-            Type::Date => Value::Date(Date(i32::try_from(value).expect("days fit 32 bits"))),
-            Type::Timestamp => Value::Timestamp(Timestamp(value)),
-            _ => Value::Integer(value),
         }
     }
 

@@ -6,12 +6,13 @@
 //! | type | bytes |
 //! |---|---|
 //! | BOOLEAN | 0 or 1 |
-//! | INTEGER, DATE, TIMESTAMP | 8, big-endian, sign bit turned over |
+//! | INTEGER, DATE, TIME, TIMESTAMP, TIMESTAMPTZ | 8, big-endian, sign bit turned over |
 //! | REAL | 8, big-endian: sign bit turned over if clear, all bits if set; -0.0 as 0.0, every NaN as one |
-//! | NUMERIC | the units: 16, big-endian, sign bit turned over |
+//! | NUMERIC, UUID | the lane's number: 16, big-endian, sign bit turned over |
 //! | TEXT, BLOB | the bytes with 00 written as 00 FF, then 00 00 |
 //!
-//! A *sort key* serves ORDER BY in memory: it takes NULL, JSON and descending order too, and is never decoded.
+//! A *sort key* serves ORDER BY in memory: it takes NULL, JSON, INTERVAL (by its span, so that equal ones are equal) and
+//! descending order too, and is never decoded.
 //!
 //! Holds: bytes compare as [`compare`] does. Key bytes reach the disk: they do not change.
 //! Not here: which columns make a key (`schema`).
@@ -19,8 +20,10 @@
 use crate::{
     column::{Column, Data},
     func::{compare::lt_f64, json_order},
-    time::{Date, Timestamp},
+    interval,
+    time::{Date, Time, Timestamp, TimestampTz},
     ty::Type,
+    uuid::Uuid,
     value::{Decimal, Value},
 };
 use std::cmp::Ordering;
@@ -120,6 +123,9 @@ fn encode_datum(column: &Column, row: usize, out: &mut Vec<u8>) {
         Data::Bool(lane) => out.push(lane.as_slice()[row]),
         Data::I64(lane) => out.extend_from_slice(&i64_bytes(lane.as_slice()[row])),
         Data::F64(lane) => out.extend_from_slice(&f64_bytes(lane.as_slice()[row])),
+        Data::I128(lane) if column.ty() == Type::Interval => {
+            out.extend_from_slice(&i128_bytes(interval::span(lane.as_slice()[row])));
+        }
         Data::I128(lane) => out.extend_from_slice(&i128_bytes(lane.as_slice()[row])),
         Data::Bytes(_) => {
             assert!(column.ty() != Type::Json, "JSON is no key");
@@ -154,7 +160,11 @@ fn encode_value(value: &Value, out: &mut Vec<u8>) {
         Value::Boolean(value) => out.push(u8::from(*value)),
         Value::Integer(value) => out.extend_from_slice(&i64_bytes(*value)),
         Value::Date(Date(days)) => out.extend_from_slice(&i64_bytes(i64::from(*days))),
-        Value::Timestamp(Timestamp(micros)) => out.extend_from_slice(&i64_bytes(*micros)),
+        Value::Timestamp(Timestamp(micros)) | Value::TimestampTz(TimestampTz(micros)) | Value::Time(Time(micros)) => {
+            out.extend_from_slice(&i64_bytes(*micros));
+        }
+        Value::Uuid(uuid) => out.extend_from_slice(&i128_bytes(uuid.lane())),
+        Value::Interval(interval) => out.extend_from_slice(&i128_bytes(interval::span(interval.lane()))),
         Value::Real(value) => out.extend_from_slice(&f64_bytes(*value)),
         Value::Numeric(Decimal { units, .. }) => out.extend_from_slice(&i128_bytes(*units)),
         Value::Text(text) => push_string(text.as_bytes(), out),
@@ -191,7 +201,7 @@ pub fn decode(bytes: &[u8], types: &[Type]) -> Result<Vec<Value>, KeyError> {
 }
 
 fn decode_value(rest: &mut &[u8], ty: Type) -> Result<Value, KeyError> {
-    Ok(match ty {
+    Ok(match ty.plain() {
         Type::Boolean => match take::<1>(rest)? {
             [0] => Value::Boolean(false),
             [1] => Value::Boolean(true),
@@ -213,7 +223,14 @@ fn decode_value(rest: &mut &[u8], ty: Type) -> Result<Value, KeyError> {
             Value::Text(text.map_err(|_| KeyError { what: "a text is not UTF-8" })?)
         }
         Type::Blob => Value::Blob(take_string(rest)?),
+        Type::Time => Value::Time(Time(i64_from_bytes(take(rest)?))),
+        Type::TimestampTz => Value::TimestampTz(TimestampTz(i64_from_bytes(take(rest)?))),
+        Type::Uuid => Value::Uuid(Uuid::from_lane((u128::from_be_bytes(take(rest)?) ^ (1 << 127)) as i128)),
         Type::Json => return Err(KeyError { what: "JSON is no key" }),
+        Type::Interval => return Err(KeyError { what: "an interval is no key" }),
+        Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+            unreachable!("the type was made plain")
+        }
     })
 }
 
@@ -275,6 +292,10 @@ pub fn compare(a: &Value, b: &Value) -> Ordering {
         (Value::Blob(a), Value::Blob(b)) => a.cmp(b),
         (Value::Date(a), Value::Date(b)) => a.cmp(b),
         (Value::Timestamp(a), Value::Timestamp(b)) => a.cmp(b),
+        (Value::TimestampTz(a), Value::TimestampTz(b)) => a.cmp(b),
+        (Value::Time(a), Value::Time(b)) => a.cmp(b),
+        (Value::Uuid(a), Value::Uuid(b)) => a.cmp(b),
+        (Value::Interval(a), Value::Interval(b)) => a.span().cmp(&b.span()),
         (Value::Json(a), Value::Json(b)) => json_order::compare(a, b),
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Greater,
@@ -303,7 +324,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const TYPES: [Type; 8] = [
+    const TYPES: [Type; 11] = [
         Type::Boolean,
         Type::Integer,
         Type::Real,
@@ -312,10 +333,13 @@ mod tests {
         Type::Blob,
         Type::Date,
         Type::Timestamp,
+        Type::Time,
+        Type::TimestampTz,
+        Type::Uuid,
     ];
 
     fn value_of(ty: Type) -> BoxedStrategy<Value> {
-        match ty {
+        match ty.plain() {
             Type::Boolean => any::<bool>().prop_map(Value::Boolean).boxed(),
             Type::Integer => prop_oneof![any::<i64>(), -3..3i64].prop_map(Value::Integer).boxed(),
             Type::Real => {
@@ -335,6 +359,18 @@ mod tests {
             Type::Json => prop::sample::select(vec!["null", "\"a\"", "1", "1.0", "-2e5", "true", "[]", "[1,2]", "{}"])
                 .prop_map(|text| Value::Json(text.to_owned()))
                 .boxed(),
+            Type::Time => (0..86_400_000_000i64).prop_map(|micros| Value::Time(Time(micros))).boxed(),
+            Type::TimestampTz => any::<i64>().prop_map(|micros| Value::TimestampTz(TimestampTz(micros))).boxed(),
+            Type::Uuid => any::<u128>().prop_map(|bits| Value::Uuid(Uuid(bits))).boxed(),
+            Type::Interval => (-3..3i64, -90..90i64, -3..3i64)
+                .prop_map(|(months, days, hours)| {
+                    let interval = interval::Interval::new(months, days, hours * 3_600_000_000);
+                    Value::Interval(interval.expect("within the limits"))
+                })
+                .boxed(),
+            Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+                unreachable!("the type was made plain")
+            }
         }
     }
 
@@ -378,7 +414,7 @@ mod tests {
 
         #[test]
         fn sort_keys_keep_order(
-            (a, b) in prop::sample::select(vec![Type::Integer, Type::Real, Type::Text, Type::Json]).prop_flat_map(|ty| {
+            (a, b) in prop::sample::select(vec![Type::Integer, Type::Real, Type::Text, Type::Json, Type::Interval]).prop_flat_map(|ty| {
                 let value = || prop::option::of(value_of(ty)).prop_map(move |value| (ty, value.unwrap_or(Value::Null)));
                 (value(), value())
             }),

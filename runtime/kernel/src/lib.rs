@@ -4,7 +4,7 @@
 //! all call the same functions from here, so that a result cannot depend on who computed it.
 //!
 //! Rooms: [`ty`], [`value`] (what a datum is), [`lane`], [`bitmap`], [`mod@column`], [`batch`] (many of them), [`key`] (their
-//! order, as bytes), [`time`], [`rectangle`] (both times), [`schema`] (tables), [`func`], [`agg`] (what can be computed).
+//! order, as bytes), [`time`], [`interval`], [`rectangle`] (both times), [`uuid`], [`schema`] (tables), [`func`], [`agg`] (what can be computed).
 
 #[cfg(target_endian = "big")]
 compile_error!("SpectraDB reads little-endian files in place; big-endian targets are not built");
@@ -14,12 +14,14 @@ pub mod batch;
 pub mod bitmap;
 pub mod column;
 pub mod func;
+pub mod interval;
 pub mod key;
 pub mod lane;
 pub mod rectangle;
 pub mod schema;
 pub mod time;
 pub mod ty;
+pub mod uuid;
 pub mod value;
 
 pub use batch::Batch;

@@ -3,7 +3,7 @@
 //! Contract. System time is a commit number with an instant; valid time is an instant in microseconds UTC. Both
 //! stretches are half-open: `[from, to)`. `i64::MIN` and `i64::MAX` stand for minus and plus infinity.
 
-use crate::func::{Fault, cast};
+use crate::func::{Fault, cast, cast_time};
 use std::fmt;
 
 /// The number of a commit: 1, 2, 3 ... in the order in which commits became visible; 0 is the empty database.
@@ -112,6 +112,14 @@ pub struct Date(pub i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(pub Micros);
 
+/// A time of day: microseconds since midnight, from 0 to those of a whole day (24:00).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Time(pub i64);
+
+/// An instant as [`Timestamp`] counts it, which is printed and read with a time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TimestampTz(pub Micros);
+
 /// The civil date of a day number (proleptic Gregorian calendar): year, month 1-12, day 1-31.
 ///
 /// Days are counted in 400-year eras that begin on 1 March, so that a leap day ends a year.
@@ -174,6 +182,30 @@ impl std::str::FromStr for Timestamp {
     }
 }
 
+/// As `CAST('12:30' AS TIME)` does.
+impl std::str::FromStr for Time {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<Time, InvalidTime> {
+        match cast_time::text_to_time(text) {
+            (micros, Fault::Ok) => Ok(Time(micros)),
+            (_, _) => Err(InvalidTime { what: "time", text: text.to_owned() }),
+        }
+    }
+}
+
+/// As `CAST('2026-01-31 12:00+02' AS TIMESTAMPTZ)` does.
+impl std::str::FromStr for TimestampTz {
+    type Err = InvalidTime;
+
+    fn from_str(text: &str) -> Result<TimestampTz, InvalidTime> {
+        match cast_time::text_to_timestamptz(text) {
+            (micros, Fault::Ok) => Ok(TimestampTz(micros)),
+            (_, _) => Err(InvalidTime { what: "timestamptz", text: text.to_owned() }),
+        }
+    }
+}
+
 fn write_year(f: &mut fmt::Formatter<'_>, year: i64) -> fmt::Result {
     if year >= 0 { write!(f, "{year:04}") } else { write!(f, "-{:04}", -year) }
 }
@@ -195,14 +227,33 @@ impl fmt::Display for Timestamp {
         }
         let (days, micros) = (self.0.div_euclid(MICROS_PER_DAY), self.0.rem_euclid(MICROS_PER_DAY));
         let (year, month, day) = civil_from_days(days);
-        let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
         write_year(f, year)?;
-        write!(f, "-{month:02}-{day:02} {:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
-        if fraction != 0 {
-            let digits = format!("{fraction:06}");
-            write!(f, ".{}", digits.trim_end_matches('0'))?;
-        }
-        Ok(())
+        write!(f, "-{month:02}-{day:02} ")?;
+        write_clock(f, micros)
+    }
+}
+
+/// `HH:MM:SS[.ffffff]` of microseconds that are not negative; the hours may be more than a day's.
+pub(crate) fn write_clock(f: &mut impl fmt::Write, micros: i64) -> fmt::Result {
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    write!(f, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+    if fraction != 0 {
+        let digits = format!("{fraction:06}");
+        write!(f, ".{}", digits.trim_end_matches('0'))?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_clock(f, self.0)
+    }
+}
+
+impl fmt::Display for TimestampTz {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Timestamp(self.0).fmt(f)?;
+        if super::func::datetime::is_finite(self.0) { f.write_str("+00") } else { Ok(()) }
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! Contract. A [`Type`] is what SQL speaks of; a [`LaneKind`] is how a column of it lies in memory. Several types
 //! share one lane (an INTEGER, a DATE and a TIMESTAMP are all 64-bit integers), so loops are written once per lane.
+//!
+//! A *narrower* type (SMALLINT, INT4, FLOAT4, VARCHAR(n), CHAR(n)) is a promise about values of a plain one, which whoever
+//! makes such a value keeps (`func::narrow`). Its class is the plain type's, so functions, lanes, keys and files know the
+//! plain type only.
 
 use std::fmt;
 
@@ -34,7 +38,34 @@ pub enum Type {
     Timestamp,
     /// A JSON text, kept as it was written.
     Json,
+    /// An INTEGER of 16 bits.
+    SmallInt,
+    /// An INTEGER of 32 bits.
+    Int4,
+    /// A REAL that is the double nearest to the shortest decimal of a 32-bit float.
+    Float4,
+    /// A TEXT of at most so many characters.
+    Varchar {
+        /// The most characters, at most [`LENGTH_MAX`].
+        length: u32,
+    },
+    /// A TEXT of exactly so many characters, filled up with blanks.
+    Char {
+        /// The characters, at most [`LENGTH_MAX`].
+        length: u32,
+    },
+    /// A time of day: microseconds since midnight, 24:00 included.
+    Time,
+    /// An instant as [`Type::Timestamp`], printed with its time zone.
+    TimestampTz,
+    /// Months, days and microseconds: see [`crate::interval::Interval`].
+    Interval,
+    /// A number of 128 bits.
+    Uuid,
 }
+
+/// The longest length that VARCHAR and CHAR can be declared with.
+pub const LENGTH_MAX: u32 = 10_485_760;
 
 /// A type without its parameters: what a function signature speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,6 +88,14 @@ pub enum TypeClass {
     Timestamp,
     /// See [`Type::Json`].
     Json,
+    /// See [`Type::Time`].
+    Time,
+    /// See [`Type::TimestampTz`].
+    TimestampTz,
+    /// See [`Type::Interval`].
+    Interval,
+    /// See [`Type::Uuid`].
+    Uuid,
 }
 
 /// How the values of a type lie in a plain column.
@@ -79,14 +118,26 @@ impl Type {
     pub const fn class(self) -> TypeClass {
         match self {
             Type::Boolean => TypeClass::Boolean,
-            Type::Integer => TypeClass::Integer,
-            Type::Real => TypeClass::Real,
+            Type::Integer | Type::SmallInt | Type::Int4 => TypeClass::Integer,
+            Type::Real | Type::Float4 => TypeClass::Real,
             Type::Numeric { .. } => TypeClass::Numeric,
-            Type::Text => TypeClass::Text,
+            Type::Text | Type::Varchar { .. } | Type::Char { .. } => TypeClass::Text,
             Type::Blob => TypeClass::Blob,
             Type::Date => TypeClass::Date,
             Type::Timestamp => TypeClass::Timestamp,
             Type::Json => TypeClass::Json,
+            Type::Time => TypeClass::Time,
+            Type::TimestampTz => TypeClass::TimestampTz,
+            Type::Interval => TypeClass::Interval,
+            Type::Uuid => TypeClass::Uuid,
+        }
+    }
+
+    /// The type whose values this one's are, without the promise of a narrower one.
+    pub const fn plain(self) -> Type {
+        match self {
+            Type::Numeric { .. } => self,
+            other => other.class().plain_type(),
         }
     }
 
@@ -99,14 +150,7 @@ impl Type {
     pub const fn scale(self) -> u8 {
         match self {
             Type::Numeric { scale, .. } => scale,
-            Type::Boolean
-            | Type::Integer
-            | Type::Real
-            | Type::Text
-            | Type::Blob
-            | Type::Date
-            | Type::Timestamp
-            | Type::Json => 0,
+            _ => 0,
         }
     }
 }
@@ -116,9 +160,11 @@ impl TypeClass {
     pub const fn lane(self) -> LaneKind {
         match self {
             TypeClass::Boolean => LaneKind::Bool,
-            TypeClass::Integer | TypeClass::Date | TypeClass::Timestamp => LaneKind::I64,
+            TypeClass::Integer | TypeClass::Date | TypeClass::Timestamp | TypeClass::Time | TypeClass::TimestampTz => {
+                LaneKind::I64
+            }
             TypeClass::Real => LaneKind::F64,
-            TypeClass::Numeric => LaneKind::I128,
+            TypeClass::Numeric | TypeClass::Interval | TypeClass::Uuid => LaneKind::I128,
             TypeClass::Text | TypeClass::Blob | TypeClass::Json => LaneKind::Bytes,
         }
     }
@@ -135,6 +181,10 @@ impl TypeClass {
             TypeClass::Date => Type::Date,
             TypeClass::Timestamp => Type::Timestamp,
             TypeClass::Json => Type::Json,
+            TypeClass::Time => Type::Time,
+            TypeClass::TimestampTz => Type::TimestampTz,
+            TypeClass::Interval => Type::Interval,
+            TypeClass::Uuid => Type::Uuid,
         }
     }
 
@@ -150,6 +200,10 @@ impl TypeClass {
             TypeClass::Date => "date",
             TypeClass::Timestamp => "timestamp",
             TypeClass::Json => "json",
+            TypeClass::Time => "time",
+            TypeClass::TimestampTz => "timestamptz",
+            TypeClass::Interval => "interval",
+            TypeClass::Uuid => "uuid",
         }
     }
 }
@@ -158,6 +212,11 @@ impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Type::Numeric { precision, scale } => write!(f, "numeric({precision},{scale})"),
+            Type::SmallInt => f.write_str("smallint"),
+            Type::Int4 => f.write_str("int4"),
+            Type::Float4 => f.write_str("float4"),
+            Type::Varchar { length } => write!(f, "varchar({length})"),
+            Type::Char { length } => write!(f, "char({length})"),
             other => f.write_str(other.class().name()),
         }
     }

@@ -5,8 +5,10 @@
 //! [`crate::func`], the total order of keys and sorting in [`crate::key`].
 
 use crate::{
-    time::{Date, Timestamp},
+    interval::Interval,
+    time::{Date, Time, Timestamp, TimestampTz},
     ty::{Type, TypeClass},
+    uuid::Uuid,
 };
 use std::fmt;
 
@@ -42,6 +44,14 @@ pub enum Value {
     Timestamp(Timestamp),
     /// A JSON text.
     Json(String),
+    /// A TIME.
+    Time(Time),
+    /// A TIMESTAMPTZ.
+    TimestampTz(TimestampTz),
+    /// An INTERVAL.
+    Interval(Interval),
+    /// A UUID.
+    Uuid(Uuid),
 }
 
 impl Value {
@@ -58,6 +68,10 @@ impl Value {
             Value::Date(_) => TypeClass::Date,
             Value::Timestamp(_) => TypeClass::Timestamp,
             Value::Json(_) => TypeClass::Json,
+            Value::Time(_) => TypeClass::Time,
+            Value::TimestampTz(_) => TypeClass::TimestampTz,
+            Value::Interval(_) => TypeClass::Interval,
+            Value::Uuid(_) => TypeClass::Uuid,
         })
     }
 
@@ -65,22 +79,62 @@ impl Value {
     /// stay the numbers they are.
     pub(crate) fn relabel(&mut self, ty: Type) {
         let old = std::mem::replace(self, Value::Null);
+        if let Some(number) = old.lane_i64() {
+            *self = Value::of_i64(ty, number);
+            return;
+        }
+        if let Some(number) = old.lane_i128() {
+            *self = Value::of_i128(ty, number);
+            return;
+        }
         *self = match (old, ty) {
-            (Value::Numeric(Decimal { units, .. }), Type::Numeric { scale, .. }) => {
-                Value::Numeric(Decimal { units, scale })
-            }
-            (Value::Integer(number) | Value::Timestamp(Timestamp(number)), Type::Date) => {
-                Value::Date(Date(i32::try_from(number).expect("days fit 32 bits")))
-            }
-            (Value::Date(Date(days)), Type::Integer) => Value::Integer(i64::from(days)),
-            (Value::Timestamp(Timestamp(micros)), Type::Integer) => Value::Integer(micros),
-            (Value::Date(Date(days)), Type::Timestamp) => Value::Timestamp(Timestamp(i64::from(days))),
-            (Value::Integer(number), Type::Timestamp) => Value::Timestamp(Timestamp(number)),
             (Value::Json(text), Type::Text) => Value::Text(text),
             (Value::Text(text), Type::Json) => Value::Json(text),
             (Value::Json(text) | Value::Text(text), Type::Blob) => Value::Blob(text.into_bytes()),
             (same, _) => same,
         };
+    }
+
+    /// The number of a type whose lane is that of 64-bit integers.
+    pub const fn lane_i64(&self) -> Option<i64> {
+        match self {
+            Value::Integer(number) => Some(*number),
+            Value::Date(Date(days)) => Some(*days as i64),
+            Value::Timestamp(Timestamp(micros)) => Some(*micros),
+            Value::Time(Time(micros)) => Some(*micros),
+            Value::TimestampTz(TimestampTz(micros)) => Some(*micros),
+            _ => None,
+        }
+    }
+
+    /// The number of a type whose lane is that of 128-bit integers.
+    pub const fn lane_i128(&self) -> Option<i128> {
+        match self {
+            Value::Numeric(decimal) => Some(decimal.units),
+            Value::Interval(interval) => Some(interval.lane()),
+            Value::Uuid(uuid) => Some(uuid.lane()),
+            _ => None,
+        }
+    }
+
+    /// What a number of the lane of 64-bit integers is in a type of that lane.
+    pub fn of_i64(ty: Type, number: i64) -> Value {
+        match ty.class() {
+            TypeClass::Date => Value::Date(Date(i32::try_from(number).expect("days fit 32 bits"))),
+            TypeClass::Timestamp => Value::Timestamp(Timestamp(number)),
+            TypeClass::Time => Value::Time(Time(number)),
+            TypeClass::TimestampTz => Value::TimestampTz(TimestampTz(number)),
+            _ => Value::Integer(number),
+        }
+    }
+
+    /// What a number of the lane of 128-bit integers is in a type of that lane.
+    pub fn of_i128(ty: Type, number: i128) -> Value {
+        match ty.class() {
+            TypeClass::Interval => Value::Interval(Interval::from_lane(number)),
+            TypeClass::Uuid => Value::Uuid(Uuid::from_lane(number)),
+            _ => Value::Numeric(Decimal { units: number, scale: ty.scale() }),
+        }
     }
 
     /// Is it NULL?
@@ -142,6 +196,10 @@ impl fmt::Display for Value {
             }
             Value::Date(value) => write!(f, "{value}"),
             Value::Timestamp(value) => write!(f, "{value}"),
+            Value::Time(value) => write!(f, "{value}"),
+            Value::TimestampTz(value) => write!(f, "{value}"),
+            Value::Interval(value) => write!(f, "{value}"),
+            Value::Uuid(value) => write!(f, "{value}"),
         }
     }
 }
@@ -155,7 +213,7 @@ macro_rules! from_native {
         }
     )*};
 }
-from_native!(bool => Boolean, i64 => Integer, i32 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp);
+from_native!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid);
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(native: Option<T>) -> Value {

@@ -39,8 +39,10 @@ pub mod v1 {
         Batch, Column, Type, Value,
         column::ByteSink,
         func::{Fault, lift::class::Access},
+        interval::Interval,
         key::SortOrder,
-        time::{Date, Timestamp},
+        time::{Date, Time, Timestamp, TimestampTz},
+        uuid::Uuid,
         value::Decimal,
     };
     pub use spectradb_store::scan::{BlockOp, KeyRange, ScanColumn};

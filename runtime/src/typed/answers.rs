@@ -171,6 +171,14 @@ pub enum Needle<'n> {
     Timestamp(Option<i64>),
     /// A JSON text.
     Json(Option<&'n str>),
+    /// A TIME, in microseconds.
+    Time(Option<i64>),
+    /// A TIMESTAMPTZ, in microseconds.
+    TimestampTz(Option<i64>),
+    /// The lane's number of an INTERVAL.
+    Interval(Option<i128>),
+    /// The lane's number of a UUID.
+    Uuid(Option<i128>),
 }
 
 impl Needle<'_> {
@@ -186,6 +194,14 @@ impl Needle<'_> {
             Needle::Date(days) => (Type::Date, days.map(date_of).into()),
             Needle::Timestamp(at) => (Type::Timestamp, at.map(spectradb_kernel::time::Timestamp).into()),
             Needle::Json(value) => (Type::Json, value.map_or(Value::Null, |text| Value::Json(text.to_owned()))),
+            Needle::Time(at) => (Type::Time, at.map_or(Value::Null, |at| Value::of_i64(Type::Time, at))),
+            Needle::TimestampTz(at) => {
+                (Type::TimestampTz, at.map_or(Value::Null, |at| Value::of_i64(Type::TimestampTz, at)))
+            }
+            Needle::Interval(lane) => {
+                (Type::Interval, lane.map_or(Value::Null, |lane| Value::of_i128(Type::Interval, lane)))
+            }
+            Needle::Uuid(lane) => (Type::Uuid, lane.map_or(Value::Null, |lane| Value::of_i128(Type::Uuid, lane))),
         };
         Column::constant(ty, value, 1)
     }

@@ -3,7 +3,8 @@
 //! A [`Field`] knows its column's class, views a column, reads a row of it, and appends itself to a lane under
 //! construction. The derive and `spectra_sql!` call it once a column and batch; the loops are theirs.
 //!
-//! Holds: a column that a checked plan or a checked table gives is of the field's type and, unless the field is an
+//! Holds: a column that a checked plan or a checked table gives is of the field's type (so an INT4's integers fit 32
+//! bits) and, unless the field is an
 //! `Option`, has no NULL.
 
 use super::numeric::{Json, Numeric};
@@ -11,9 +12,14 @@ use spectradb_kernel::{
     Column, Type, Value,
     bitmap::Bitmap,
     column::{ByteSink, ByteVals, Data, Vals},
-    func::lift::{Class as _, class, class::Access as _},
-    time::{Date, Timestamp},
+    func::{
+        lift::{Class as _, class, class::Access as _},
+        narrow::shortest,
+    },
+    interval::Interval,
+    time::{Date, Time, Timestamp, TimestampTz},
     ty::TypeClass,
+    uuid::Uuid,
 };
 
 /// A Rust type that a column's values have.
@@ -119,9 +125,16 @@ macro_rules! numbers {
 numbers! {
     bool: Boolean, u8, bools, Bool, |item| item != 0, |value| u8::from(value);
     i64: Integer, i64, i64s, I64, |item| item, |value| value;
+    i32: Integer, i64, i64s, I64, |item| item as i32, |value| i64::from(value);
+    i16: Integer, i64, i64s, I64, |item| item as i16, |value| i64::from(value);
+    f32: Real, f64, f64s, F64, |item| item as f32, |value| shortest(value);
     f64: Real, f64, f64s, F64, |item| item, |value| value;
     Date: Date, i64, i64s, I64, |item| date_of(item), |value| i64::from(value.0);
     Timestamp: Timestamp, i64, i64s, I64, |item| Timestamp(item), |value| value.0;
+    Time: Time, i64, i64s, I64, |item| Time(item), |value| value.0;
+    TimestampTz: TimestampTz, i64, i64s, I64, |item| TimestampTz(item), |value| value.0;
+    Interval: Interval, i128, i128s, I128, |item| Interval::from_lane(item), |value| value.lane();
+    Uuid: Uuid, i128, i128s, I128, |item| Uuid::from_lane(item), |value| value.lane();
 }
 
 /// The day of a number from a DATE column.

@@ -239,7 +239,12 @@ impl Session {
             let mut changed = crate::txn::Changed::default();
             let mut done = 0;
             for (columns, count) in &batches {
-                changed += txn.insert(&table, columns.clone(), periods(done, *count))?;
+                // A field's Rust type says less than VARCHAR(n) or CHAR(n) does.
+                let fitted = columns.iter().zip(&table.columns).map(|(column, declared)| {
+                    crate::cast::column(column, declared.ty).map_err(|error| error.of_column(&declared.name))
+                });
+                let fitted = fitted.collect::<Result<Vec<Column>>>()?;
+                changed += txn.insert(&table, fitted, periods(done, *count))?;
                 done += count;
             }
             Ok(changed)

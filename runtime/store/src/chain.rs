@@ -21,7 +21,7 @@ use spectradb_kernel::{
     key,
     schema::{ColumnId, TableId},
     time::Micros,
-    ty::LaneKind,
+    ty::{LaneKind, TypeClass},
 };
 use std::{cmp::Ordering, sync::LazyLock};
 
@@ -358,16 +358,20 @@ impl LeafColumn<'_> {
 }
 
 fn type_code(ty: Type) -> u8 {
-    match ty {
-        Type::Boolean => 1,
-        Type::Integer => 2,
-        Type::Real => 3,
-        Type::Numeric { .. } => 4,
-        Type::Text => 5,
-        Type::Blob => 6,
-        Type::Date => 7,
-        Type::Timestamp => 8,
-        Type::Json => 9,
+    match ty.class() {
+        TypeClass::Boolean => 1,
+        TypeClass::Integer => 2,
+        TypeClass::Real => 3,
+        TypeClass::Numeric => 4,
+        TypeClass::Text => 5,
+        TypeClass::Blob => 6,
+        TypeClass::Date => 7,
+        TypeClass::Timestamp => 8,
+        TypeClass::Json => 9,
+        TypeClass::Time => 10,
+        TypeClass::TimestampTz => 11,
+        TypeClass::Interval => 12,
+        TypeClass::Uuid => 13,
     }
 }
 

@@ -27,7 +27,7 @@ impl Shape {
         Shape {
             table: schema.id,
             version: schema.version,
-            columns: schema.columns.iter().map(|column| (column.id, column.ty)).collect(),
+            columns: schema.columns.iter().map(|column| (column.id, column.ty.plain())).collect(),
             key: schema.key.clone(),
         }
     }

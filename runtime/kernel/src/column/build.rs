@@ -7,7 +7,6 @@ use super::{ByteRuns, Column, Data, Vals};
 use crate::{
     bitmap::Bitmap,
     lane::Lane,
-    time::{Date, Timestamp},
     ty::{LaneKind, Type},
     value::Value,
 };
@@ -131,14 +130,13 @@ impl ColumnBuilder {
         match (&mut self.lane, value) {
             (_, Value::Null) => return self.push_null(),
             (LaneBuilder::Bool(lane), Value::Boolean(value)) => lane.push(u8::from(*value)),
-            (LaneBuilder::I64(lane), Value::Integer(value)) => lane.push(*value),
-            (LaneBuilder::I64(lane), Value::Date(Date(days))) => lane.push(i64::from(*days)),
-            (LaneBuilder::I64(lane), Value::Timestamp(Timestamp(micros))) => lane.push(*micros),
+            (LaneBuilder::I64(lane), value) if let Some(number) = value.lane_i64() => lane.push(number),
             (LaneBuilder::F64(lane), Value::Real(value)) => lane.push(*value),
             (LaneBuilder::I128(lane), Value::Numeric(value)) => {
                 assert_eq!(value.scale, self.ty.scale(), "a decimal is rescaled before it joins a column");
                 lane.push(value.units);
             }
+            (LaneBuilder::I128(lane), value) if let Some(number) = value.lane_i128() => lane.push(number),
             (LaneBuilder::Bytes(sink), Value::Text(text) | Value::Json(text)) => sink.push(text.as_bytes()),
             (LaneBuilder::Bytes(sink), Value::Blob(blob)) => sink.push(blob),
             (_, value) => panic!("a {} column takes no {value:?}", self.ty),

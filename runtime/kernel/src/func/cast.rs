@@ -288,7 +288,8 @@ pub fn text_to_blob(a: &str, out: &mut Vec<u8>) -> Fault {
     Fault::Ok
 }
 
-fn flagged(result: Result<i64, Fault>) -> (i64, Fault) {
+/// A result as leaves give it.
+pub(super) fn flagged(result: Result<i64, Fault>) -> (i64, Fault) {
     match result {
         Ok(value) => (value, Fault::Ok),
         Err(fault) => (0, fault),

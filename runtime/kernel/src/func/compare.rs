@@ -8,7 +8,7 @@ use super::{
     RowFault,
     lift::{self, Call, class, functions},
 };
-use crate::{bitmap::Bitmap, column::Column, ty::Type, value::Value};
+use crate::{bitmap::Bitmap, column::Column, interval::span, ty::Type, value::Value};
 
 macro_rules! ordered {
     ($($what:literal $ty:ty: $eq:ident $ne:ident $lt:ident $le:ident $gt:ident $ge:ident;)*) => {$(
@@ -72,6 +72,42 @@ pub fn ge_f64(a: f64, b: f64) -> bool {
     le_f64(b, a)
 }
 
+/// Are both the same? Intervals as their lane's numbers.
+#[inline]
+pub fn eq_span(a: i128, b: i128) -> bool {
+    span(a) == span(b)
+}
+
+/// Do both differ? Intervals as their lane's numbers.
+#[inline]
+pub fn ne_span(a: i128, b: i128) -> bool {
+    span(a) != span(b)
+}
+
+/// Is the first smaller? Intervals as their lane's numbers.
+#[inline]
+pub fn lt_span(a: i128, b: i128) -> bool {
+    span(a) < span(b)
+}
+
+/// Is the first not greater? Intervals as their lane's numbers.
+#[inline]
+pub fn le_span(a: i128, b: i128) -> bool {
+    span(a) <= span(b)
+}
+
+/// Is the first greater? Intervals as their lane's numbers.
+#[inline]
+pub fn gt_span(a: i128, b: i128) -> bool {
+    span(a) > span(b)
+}
+
+/// Is the first not smaller? Intervals as their lane's numbers.
+#[inline]
+pub fn ge_span(a: i128, b: i128) -> bool {
+    span(a) >= span(b)
+}
+
 macro_rules! distinct {
     ($($name:ident $ty:ty, $ne:ident;)*) => {$(
         /// Do two data differ, where NULL differs from all but NULL?
@@ -91,6 +127,7 @@ distinct! {
     distinct_i64 i64, ne_i64;
     distinct_f64 f64, ne_f64;
     distinct_i128 i128, ne_i128;
+    distinct_span i128, ne_span;
     distinct_text &str, ne_text;
     distinct_blob &[u8], ne_blob;
 }
@@ -230,4 +267,40 @@ functions! { "func::compare";
     "$is_not_null" (Date) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
     "$is_not_null" (Timestamp) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
     "$is_not_null" (Json) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL; JSON's null is a value.";
+    "=" (Time, Time) -> Boolean, Total, eq_i64, "Are both the same?";
+    "<>" (Time, Time) -> Boolean, Total, ne_i64, "Do both differ?";
+    "<" (Time, Time) -> Boolean, Total, lt_i64, "Is the first earlier?";
+    "<=" (Time, Time) -> Boolean, Total, le_i64, "Is the first not later?";
+    ">" (Time, Time) -> Boolean, Total, gt_i64, "Is the first later?";
+    ">=" (Time, Time) -> Boolean, Total, ge_i64, "Is the first not earlier?";
+    "$is_distinct" (Time, Time) -> Boolean, NullAware, distinct_i64, "IS DISTINCT FROM.";
+    "$is_null" (Time) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
+    "$is_not_null" (Time) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
+    "=" (TimestampTz, TimestampTz) -> Boolean, Total, eq_i64, "Are both the same?";
+    "<>" (TimestampTz, TimestampTz) -> Boolean, Total, ne_i64, "Do both differ?";
+    "<" (TimestampTz, TimestampTz) -> Boolean, Total, lt_i64, "Is the first earlier?";
+    "<=" (TimestampTz, TimestampTz) -> Boolean, Total, le_i64, "Is the first not later?";
+    ">" (TimestampTz, TimestampTz) -> Boolean, Total, gt_i64, "Is the first later?";
+    ">=" (TimestampTz, TimestampTz) -> Boolean, Total, ge_i64, "Is the first not earlier?";
+    "$is_distinct" (TimestampTz, TimestampTz) -> Boolean, NullAware, distinct_i64, "IS DISTINCT FROM.";
+    "$is_null" (TimestampTz) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
+    "$is_not_null" (TimestampTz) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
+    "=" (Uuid, Uuid) -> Boolean, Total, eq_i128, "Are both the same?";
+    "<>" (Uuid, Uuid) -> Boolean, Total, ne_i128, "Do both differ?";
+    "<" (Uuid, Uuid) -> Boolean, Total, lt_i128, "Is the first smaller?";
+    "<=" (Uuid, Uuid) -> Boolean, Total, le_i128, "Is the first not greater?";
+    ">" (Uuid, Uuid) -> Boolean, Total, gt_i128, "Is the first greater?";
+    ">=" (Uuid, Uuid) -> Boolean, Total, ge_i128, "Is the first not smaller?";
+    "$is_distinct" (Uuid, Uuid) -> Boolean, NullAware, distinct_i128, "IS DISTINCT FROM.";
+    "$is_null" (Uuid) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
+    "$is_not_null" (Uuid) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
+    "=" (Interval, Interval) -> Boolean, Total, eq_span, "Are both the same? A month is 30 days, a day 24 hours.";
+    "<>" (Interval, Interval) -> Boolean, Total, ne_span, "Do both differ? A month is 30 days, a day 24 hours.";
+    "<" (Interval, Interval) -> Boolean, Total, lt_span, "Is the first smaller? A month is 30 days, a day 24 hours.";
+    "<=" (Interval, Interval) -> Boolean, Total, le_span, "Is the first not greater? A month is 30 days, a day 24 hours.";
+    ">" (Interval, Interval) -> Boolean, Total, gt_span, "Is the first greater? A month is 30 days, a day 24 hours.";
+    ">=" (Interval, Interval) -> Boolean, Total, ge_span, "Is the first not smaller? A month is 30 days, a day 24 hours.";
+    "$is_distinct" (Interval, Interval) -> Boolean, NullAware, distinct_span, "IS DISTINCT FROM.";
+    "$is_null" (Interval) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
+    "$is_not_null" (Interval) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
 }

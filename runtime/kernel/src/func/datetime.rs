@@ -46,6 +46,37 @@ pub(crate) fn read_timestamp(text: &str) -> Result<i64, Fault> {
         .ok_or(Fault::DatetimeRange)
 }
 
+/// Reads a time of day: microseconds since midnight, also with `AM` or `PM`, also as part of an instant.
+pub(crate) fn read_time_of_day(text: &str) -> Result<i64, Fault> {
+    let text = text.trim_ascii();
+    if text.eq_ignore_ascii_case("allballs") {
+        return Ok(0);
+    }
+    let mut reader = Reader(text.as_bytes());
+    if text.bytes().skip(1).take_while(|byte| *byte != b':').any(|byte| byte == b'-') {
+        return read_timestamp(text).map(|micros| micros.rem_euclid(MICROS_PER_DAY));
+    }
+    let micros = read_time(&mut reader)?;
+    reader.spaces();
+    let half = reader.0.get(..2).map(|word| word.to_ascii_lowercase());
+    let micros = match half.as_deref() {
+        Some(b"am" | b"pm") => {
+            let hour = micros / 3_600_000_000;
+            if !(1..=12).contains(&hour) {
+                return Err(Fault::DatetimeRange);
+            }
+            reader.0 = &reader.0[2..];
+            reader.spaces();
+            let shift = if half.as_deref() == Some(b"pm") { 12 } else { 0 };
+            micros + (hour % 12 - hour + shift) * 3_600_000_000
+        }
+        _ => micros,
+    };
+    // An offset is read and left out: a time of day without a zone has none.
+    read_offset(&mut reader)?;
+    if reader.0.is_empty() { Ok(micros) } else { Err(Fault::InvalidDatetime) }
+}
+
 /// The instant at which a day begins, if instants reach that far.
 #[inline]
 pub(crate) fn midnight(days: i64) -> Option<i64> {

@@ -32,6 +32,10 @@ impl RowFault {
                 (_, TypeClass::Numeric) => "numeric field overflow".to_owned(),
                 (Some(text), TypeClass::Real) => format!("\"{text}\" is out of range for type real"),
                 (Some(text), _) => format!("value \"{text}\" is out of range for type {ty}"),
+                (None, TypeClass::Integer) if self.function == "$fit_integer" => {
+                    let is_short = self.args.get(1) == Some(&Value::Integer(16));
+                    format!("{} out of range", if is_short { "smallint" } else { "int4" })
+                }
                 (None, TypeClass::Real) if self.underflows() => "value out of range: underflow".to_owned(),
                 (None, TypeClass::Real) => "value out of range: overflow".to_owned(),
                 (None, _) => format!("{ty} out of range"),
@@ -55,6 +59,12 @@ impl RowFault {
             }
             Fault::InvalidJson => "invalid input syntax for type json".to_owned(),
             Fault::TooLarge => "requested length too large".to_owned(),
+            Fault::TooLong => {
+                let length = self.args.get(1).map(Value::to_string).unwrap_or_default();
+                let ty = if self.function == "$fit_char" { "character" } else { "character varying" };
+                format!("value too long for type {ty}({length})")
+            }
+            Fault::InvalidRegex => "invalid regular expression".to_owned(),
             Fault::InvalidArgument => self.argument().1,
         }
     }
@@ -69,6 +79,8 @@ impl RowFault {
             Fault::DatetimeRange => "22008",
             Fault::InvalidDatetime => "22007",
             Fault::TooLarge => "54000",
+            Fault::TooLong => "22001",
+            Fault::InvalidRegex => "2201B",
             Fault::InvalidArgument => self.argument().0,
         }
     }

@@ -4,8 +4,8 @@
 //! signature, the interpreter's batch loop and the path that generated code calls. Operators, casts and comparisons are
 //! functions like any other. A leaf takes data that are not NULL; the lifted loop owns NULLs.
 //!
-//! Leaf conventions by class: BOOLEAN `bool`; INTEGER, DATE (days) and TIMESTAMP (microseconds) `i64`; REAL `f64`;
-//! NUMERIC `i128` units (the binder aligns scales and passes powers of ten as INTEGER arguments); TEXT, JSON `&str`;
+//! Leaf conventions by class: BOOLEAN `bool`; INTEGER, DATE (days), TIME, TIMESTAMP and TIMESTAMPTZ (microseconds) `i64`;
+//! REAL `f64`; INTERVAL and UUID the lane's `i128`; NUMERIC `i128` units (the binder aligns scales and passes powers of ten as INTEGER arguments); TEXT, JSON `&str`;
 //! BLOB `&[u8]`. Results are the same, but text results are appended to a `&mut String` given last (BLOB: `&mut Vec<u8>`).
 //! What a leaf returns depends on its [`Shape`].
 
@@ -14,17 +14,21 @@ use std::fmt;
 
 pub mod arith;
 pub mod cast;
+pub mod cast_time;
 pub mod compare;
 pub mod date;
 pub mod datetime;
 mod fault;
+pub mod interval;
 pub mod json;
 pub mod json_order;
 pub mod lift;
 pub mod like;
 pub mod logic;
 pub mod math;
+pub mod narrow;
 pub mod text;
+pub mod zone;
 
 /// The tables of the families.
 static FAMILIES: &[&[Function]] = &[
@@ -35,6 +39,10 @@ static FAMILIES: &[&[Function]] = &[
     text::TABLE,
     like::TABLE,
     cast::TABLE,
+    cast_time::TABLE,
+    narrow::TABLE,
+    interval::TABLE,
+    zone::TABLE,
     date::TABLE,
     json::TABLE,
     json_order::TABLE,
@@ -88,6 +96,10 @@ pub enum Fault {
     InvalidJson = 7,
     /// A string would be too long (54000).
     TooLarge = 8,
+    /// A text is longer than its column's type allows (22001).
+    TooLong = 9,
+    /// A regular expression is none (2201B).
+    InvalidRegex = 10,
 }
 
 /// The rust form of a leaf.

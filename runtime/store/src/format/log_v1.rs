@@ -15,9 +15,7 @@ use spectradb_kernel::{
     column::{ByteRuns, Data},
     lane::Lane,
     schema::{ColumnId, TableId},
-    time::{Date, Timestamp},
-    ty::LaneKind,
-    value::Decimal,
+    ty::{LENGTH_MAX, LaneKind},
 };
 use std::ops::Range;
 
@@ -192,45 +190,59 @@ fn put_facts(batch: &FactBatch, column_ids: &[ColumnId], rows: Range<usize>, out
     }
 }
 
+/// A column's type: a narrower one is written as its plain one.
 fn put_type(ty: Type, out: &mut Vec<u8>) {
-    let (code, precision, scale) = match ty {
-        Type::Boolean => (1, 0, 0),
-        Type::Integer => (2, 0, 0),
-        Type::Real => (3, 0, 0),
-        Type::Numeric { precision, scale } => (4, precision, scale),
-        Type::Text => (5, 0, 0),
-        Type::Blob => (6, 0, 0),
-        Type::Date => (7, 0, 0),
-        Type::Timestamp => (8, 0, 0),
-        Type::Json => (9, 0, 0),
-    };
+    let (code, precision, scale) = super::sst_v1::type_to_v1(ty);
     out.put(&[code, precision, scale]);
 }
 
 fn read_type(reader: &mut Reader<'_>) -> Read<Type> {
     let (code, precision, scale) = (reader.u8()?, reader.u8()?, reader.u8()?);
-    Ok(match code {
-        1 => Type::Boolean,
-        2 => Type::Integer,
-        3 => Type::Real,
-        4 if scale <= precision && precision <= 38 => Type::Numeric { precision, scale },
-        5 => Type::Text,
-        6 => Type::Blob,
-        7 => Type::Date,
-        8 => Type::Timestamp,
-        9 => Type::Json,
-        _ => return reader.malformed("there is no such type"),
-    })
+    match super::sst_v1::type_from_v1(code, precision, scale) {
+        Some(ty) => Ok(ty),
+        None => reader.malformed("there is no such type"),
+    }
 }
 
-/// A type as it stands in a catalogue.
+const DECLARED_SMALLINT: u8 = 64;
+const DECLARED_INT4: u8 = 65;
+const DECLARED_FLOAT4: u8 = 66;
+const DECLARED_VARCHAR: u8 = 67;
+const DECLARED_CHAR: u8 = 68;
+
+/// A type as it stands in a catalogue: narrower ones have numbers of their own, and a length follows that of a text.
 pub(crate) fn put_declared_type(ty: Type, out: &mut Vec<u8>) {
-    put_type(ty, out);
+    let (code, length) = match ty {
+        Type::SmallInt => (DECLARED_SMALLINT, None),
+        Type::Int4 => (DECLARED_INT4, None),
+        Type::Float4 => (DECLARED_FLOAT4, None),
+        Type::Varchar { length } => (DECLARED_VARCHAR, Some(length)),
+        Type::Char { length } => (DECLARED_CHAR, Some(length)),
+        plain => return put_type(plain, out),
+    };
+    out.put(&[code, 0, 0]);
+    if let Some(length) = length {
+        out.put_u32(length);
+    }
 }
 
 /// A type as it stands in a catalogue.
 pub(crate) fn read_declared_type(reader: &mut Reader<'_>) -> Read<Type> {
-    read_type(reader)
+    let (code, precision, scale) = (reader.u8()?, reader.u8()?, reader.u8()?);
+    Ok(match code {
+        DECLARED_SMALLINT => Type::SmallInt,
+        DECLARED_INT4 => Type::Int4,
+        DECLARED_FLOAT4 => Type::Float4,
+        DECLARED_VARCHAR | DECLARED_CHAR => {
+            let length = reader.u32()?;
+            reader.check((1..=LENGTH_MAX).contains(&length), "a text has an impossible length")?;
+            if code == DECLARED_CHAR { Type::Char { length } } else { Type::Varchar { length } }
+        }
+        _ => match super::sst_v1::type_from_v1(code, precision, scale) {
+            Some(ty) => ty,
+            None => return reader.malformed("there is no such type"),
+        },
+    })
 }
 
 fn put_column(column: &Column, out: &mut Vec<u8>) {
@@ -272,30 +284,34 @@ fn put_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => unreachable!("a NULL constant has an encoding of its own"),
         Value::Boolean(value) => out.put_u8(u8::from(*value)),
-        Value::Integer(value) => out.put_i64(*value),
         Value::Real(value) => out.put_u64(value.to_bits()),
-        Value::Numeric(value) => out.put(&value.units.to_le_bytes()),
         Value::Text(text) | Value::Json(text) => out.put_bytes(text.as_bytes()),
         Value::Blob(blob) => out.put_bytes(blob),
-        Value::Date(Date(days)) => out.put_i64(i64::from(*days)),
-        Value::Timestamp(Timestamp(micros)) => out.put_i64(*micros),
+        Value::Integer(_) | Value::Date(_) | Value::Timestamp(_) | Value::Time(_) | Value::TimestampTz(_) => {
+            out.put_i64(value.lane_i64().expect("it lies in that lane"));
+        }
+        Value::Numeric(_) | Value::Interval(_) | Value::Uuid(_) => {
+            out.put(&value.lane_i128().expect("it lies in that lane").to_le_bytes());
+        }
     }
 }
 
 fn read_value(ty: Type, reader: &mut Reader<'_>) -> Read<Value> {
-    Ok(match ty {
-        Type::Boolean => Value::Boolean(reader.u8()? != 0),
-        Type::Integer => Value::Integer(reader.i64()?),
-        Type::Real => Value::Real(f64::from_bits(reader.u64()?)),
-        Type::Numeric { scale, .. } => Value::Numeric(Decimal { units: reader.all::<i128>(1)?[0], scale }),
-        Type::Text => Value::Text(reader.text()?),
-        Type::Json => Value::Json(reader.text()?),
-        Type::Blob => Value::Blob(reader.bytes()?.to_vec()),
-        Type::Date => match i32::try_from(reader.i64()?) {
-            Ok(days) => Value::Date(Date(days)),
-            Err(_) => return reader.malformed("a date has too many days"),
+    Ok(match ty.lane() {
+        LaneKind::Bool => Value::Boolean(reader.u8()? != 0),
+        LaneKind::I64 => {
+            let number = reader.i64()?;
+            let fits = ty != Type::Date || i32::try_from(number).is_ok();
+            reader.check(fits, "a date has too many days")?;
+            Value::of_i64(ty, number)
+        }
+        LaneKind::F64 => Value::Real(f64::from_bits(reader.u64()?)),
+        LaneKind::I128 => Value::of_i128(ty, reader.all::<i128>(1)?[0]),
+        LaneKind::Bytes => match ty {
+            Type::Blob => Value::Blob(reader.bytes()?.to_vec()),
+            Type::Json => Value::Json(reader.text()?),
+            _ => Value::Text(reader.text()?),
         },
-        Type::Timestamp => Value::Timestamp(Timestamp(reader.i64()?)),
     })
 }
 

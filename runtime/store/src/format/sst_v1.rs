@@ -285,9 +285,9 @@ const _: () = {
 /// How many bytes of a string a [`SpanV1`] keeps.
 pub(crate) const SPAN_BYTES_MAX: usize = 32;
 
-/// The number, precision and scale that stand for a type.
+/// The number, precision and scale that stand for a type; a narrower type is written as its plain one.
 pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
-    match ty {
+    match ty.plain() {
         Type::Boolean => (1, 0, 0),
         Type::Integer => (2, 0, 0),
         Type::Real => (3, 0, 0),
@@ -297,6 +297,13 @@ pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
         Type::Date => (7, 0, 0),
         Type::Timestamp => (8, 0, 0),
         Type::Json => (9, 0, 0),
+        Type::Time => (10, 0, 0),
+        Type::TimestampTz => (11, 0, 0),
+        Type::Interval => (12, 0, 0),
+        Type::Uuid => (13, 0, 0),
+        Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+            unreachable!("the type was made plain")
+        }
     }
 }
 
@@ -312,6 +319,10 @@ pub(crate) fn type_from_v1(ty: u8, precision: u8, scale: u8) -> Option<Type> {
         7 => Type::Date,
         8 => Type::Timestamp,
         9 => Type::Json,
+        10 => Type::Time,
+        11 => Type::TimestampTz,
+        12 => Type::Interval,
+        13 => Type::Uuid,
         _ => return None,
     })
 }

@@ -141,6 +141,10 @@ fn value_bytes(value: &Value) -> usize {
             | Value::Real(_)
             | Value::Numeric(_)
             | Value::Date(_)
-            | Value::Timestamp(_) => 0,
+            | Value::Timestamp(_)
+            | Value::Time(_)
+            | Value::TimestampTz(_)
+            | Value::Interval(_)
+            | Value::Uuid(_) => 0,
         }
 }

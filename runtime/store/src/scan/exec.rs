@@ -240,7 +240,7 @@ impl Reader<'_> {
 /// The type of a column of a scan.
 fn column_type(column: ScanColumn, schema: &TableSchema) -> Type {
     match column {
-        ScanColumn::Data(column_idx) => schema.columns[column_idx].ty,
+        ScanColumn::Data(column_idx) => schema.columns[column_idx].ty.plain(),
         ScanColumn::Commit | ScanColumn::Origin => Type::Integer,
         ScanColumn::SystemFrom | ScanColumn::SystemTo | ScanColumn::ValidFrom | ScanColumn::ValidTo => Type::Timestamp,
     }

@@ -21,9 +21,7 @@ use spectradb_kernel::{
     bitmap::Bitmap,
     column::{ByteRuns, ByteVals, Codes, Data, Vals},
     lane::{Element, Lane},
-    time::{Date, Timestamp},
     ty::LaneKind,
-    value::Decimal,
 };
 use std::sync::Arc;
 
@@ -90,11 +88,13 @@ fn constant(value: &Value) -> LaneV1 {
     match value {
         Value::Null => LaneV1::Null,
         Value::Boolean(value) => LaneV1::ConstBool(u8::from(*value)),
-        Value::Integer(value) => LaneV1::ConstI64(*value),
-        Value::Date(Date(days)) => LaneV1::ConstI64(i64::from(*days)),
-        Value::Timestamp(Timestamp(micros)) => LaneV1::ConstI64(*micros),
+        Value::Integer(_) | Value::Date(_) | Value::Timestamp(_) | Value::Time(_) | Value::TimestampTz(_) => {
+            LaneV1::ConstI64(value.lane_i64().expect("it lies in that lane"))
+        }
         Value::Real(value) => LaneV1::ConstF64(*value),
-        Value::Numeric(value) => LaneV1::ConstI128(value.units),
+        Value::Numeric(_) | Value::Interval(_) | Value::Uuid(_) => {
+            LaneV1::ConstI128(value.lane_i128().expect("it lies in that lane"))
+        }
         Value::Text(text) | Value::Json(text) => LaneV1::ConstBytes(text.as_bytes().to_vec()),
         Value::Blob(blob) => LaneV1::ConstBytes(blob.clone()),
     }
@@ -334,11 +334,7 @@ fn decode_lane(
             expect(LaneKind::I64)?;
             let value = value.to_native();
             check_offsets(ty, value, 0)?;
-            constant(match ty {
-                Type::Date => Value::Date(Date(value as i32)),
-                Type::Timestamp => Value::Timestamp(Timestamp(value)),
-                _ => Value::Integer(value),
-            })
+            constant(Value::of_i64(ty, value))
         }
         ArchivedLaneV1::ConstF64(value) => {
             expect(LaneKind::F64)?;
@@ -346,7 +342,7 @@ fn decode_lane(
         }
         ArchivedLaneV1::ConstI128(value) => {
             expect(LaneKind::I128)?;
-            constant(Value::Numeric(Decimal { units: value.to_native(), scale: ty.scale() }))
+            constant(Value::of_i128(ty, value.to_native()))
         }
         ArchivedLaneV1::ConstBytes(bytes) => {
             expect(LaneKind::Bytes)?;

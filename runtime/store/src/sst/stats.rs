@@ -9,12 +9,7 @@ use crate::{
     format::sst_v1::{ArchivedSpanV1, ArchivedZoneV1, SPAN_BYTES_MAX, SpanV1, ZoneV1},
     scan::BlockOp,
 };
-use spectradb_kernel::{
-    Column, Type, Value,
-    column::Vals,
-    time::{Date, Timestamp},
-    ty::LaneKind,
-};
+use spectradb_kernel::{Column, Type, Value, column::Vals, ty::LaneKind};
 
 /// The values of a column in a block.
 #[derive(Clone, Debug)]
@@ -91,13 +86,12 @@ impl Zone {
             return false;
         }
         match (&self.span, value) {
-            (Span::I64 { min, max }, Value::Integer(value) | Value::Timestamp(Timestamp(value))) => {
-                spans(op, min, max, value)
-            }
-            (Span::I64 { min, max }, Value::Date(Date(days))) => spans(op, min, max, &i64::from(*days)),
+            (Span::I64 { min, max }, value) if let Some(number) = value.lane_i64() => spans(op, min, max, &number),
+            // Equal intervals may lie apart.
+            (_, Value::Interval(_)) => true,
             // NaN is greater than every number: the zone has none, but the constant may be one.
             (Span::F64 { min, max }, Value::Real(value)) if !value.is_nan() => spans(op, min, max, value),
-            (Span::I128 { min, max }, Value::Numeric(value)) => spans(op, min, max, &value.units),
+            (Span::I128 { min, max }, value) if let Some(number) = value.lane_i128() => spans(op, min, max, &number),
             (Span::Bytes { min, max }, Value::Text(text)) => spans_bytes(op, min, max, text.as_bytes()),
             (Span::Bytes { min, max }, Value::Blob(blob)) => spans_bytes(op, min, max, blob),
             _ => true,

@@ -190,8 +190,12 @@ numbers! {
     Integer: i64, i64s, I64;
     Date: i64, i64s, I64;
     Timestamp: i64, i64s, I64;
+    Time: i64, i64s, I64;
+    TimestampTz: i64, i64s, I64;
     Real: f64, f64s, F64;
     Numeric: i128, i128s, I128;
+    Interval: i128, i128s, I128;
+    Uuid: i128, i128s, I128;
 }
 
 /// Marks [`TypeClass::Boolean`].

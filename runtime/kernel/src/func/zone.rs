@@ -1,0 +1,271 @@
+//! Which instant is a local time of a time zone, and the other way round?
+//!
+//! Zones are named as in the IANA database, which is compiled in (so that an answer does not depend on the machine), by the
+//! common abbreviations, or by an offset. In a name such as `UTC+3` the sign is POSIX's, as in PostgreSQL: three hours
+//! west. A local time that a zone skips is read with the offset before the gap; one that it has twice is the first.
+//!
+//! Not here: a session's own zone. There is none: what names no zone is UTC.
+
+use super::{
+    Fault,
+    datetime::{self, is_finite},
+    lift::functions,
+};
+use crate::{
+    interval::Interval,
+    time::{MICROS_PER_DAY, civil_from_days},
+};
+use jiff::{Timestamp, civil, tz};
+
+/// Abbreviations and their minutes east of UTC.
+const ABBREVIATIONS: &[(&str, i64)] = &[
+    ("utc", 0),
+    ("gmt", 0),
+    ("z", 0),
+    ("zulu", 0),
+    ("ut", 0),
+    ("wet", 0),
+    ("west", 60),
+    ("bst", 60),
+    ("cet", 60),
+    ("cest", 120),
+    ("met", 60),
+    ("eet", 120),
+    ("eest", 180),
+    ("msk", 180),
+    ("ist", 330),
+    ("jst", 540),
+    ("kst", 540),
+    ("aest", 600),
+    ("aedt", 660),
+    ("nzst", 720),
+    ("nzdt", 780),
+    ("ast", -240),
+    ("adt", -180),
+    ("est", -300),
+    ("edt", -240),
+    ("cst", -360),
+    ("cdt", -300),
+    ("mst", -420),
+    ("mdt", -360),
+    ("pst", -480),
+    ("pdt", -420),
+    ("akst", -540),
+    ("akdt", -480),
+    ("hst", -600),
+];
+
+/// A zone.
+#[derive(Clone, Debug)]
+enum Zone {
+    /// Always so many microseconds east of UTC.
+    Fixed(i64),
+    /// Of the database.
+    Named(tz::TimeZone),
+}
+
+/// `[+-]H[H][:MM]` or `[+-]HHMM` as microseconds.
+fn offset(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.as_bytes().first()? {
+        b'+' => (1, &text[1..]),
+        b'-' => (-1, &text[1..]),
+        _ => (1, text),
+    };
+    let number = |digits: &str| -> Option<i64> {
+        let fits = (1..=2).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if fits { digits.parse().ok() } else { None }
+    };
+    let (hours, minutes) = match rest.split_once(':') {
+        Some((hours, minutes)) => (number(hours)?, number(minutes)?),
+        None if rest.len() == 4 && rest.is_ascii() => (number(&rest[..2])?, number(&rest[2..])?),
+        None => (number(rest)?, 0),
+    };
+    (hours <= 15 && minutes <= 59).then_some(sign * (hours * 60 + minutes) * 60_000_000)
+}
+
+fn zone_of(name: &str) -> Option<Zone> {
+    let name = name.trim_ascii();
+    if let Some((_, minutes)) = ABBREVIATIONS.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)) {
+        return Some(Zone::Fixed(minutes * 60_000_000));
+    }
+    let letters = name.bytes().take_while(u8::is_ascii_alphabetic).count();
+    // A bare offset counts eastwards in SQL's `+02`, westwards behind a name.
+    if letters == 0 {
+        return offset(name).map(|east| Zone::Fixed(-east));
+    }
+    if let Ok(zone) = database().get(name) {
+        return Some(Zone::Named(zone));
+    }
+    let (word, rest) = name.split_at(letters);
+    let is_known = ABBREVIATIONS.iter().any(|(known, minutes)| *minutes == 0 && known.eq_ignore_ascii_case(word));
+    if is_known || letters >= 3 { offset(rest).map(|west| Zone::Fixed(-west)) } else { None }
+}
+
+fn database() -> &'static tz::TimeZoneDatabase {
+    static BUNDLED: std::sync::LazyLock<tz::TimeZoneDatabase> = std::sync::LazyLock::new(tz::TimeZoneDatabase::bundled);
+    &BUNDLED
+}
+
+impl Zone {
+    /// Microseconds east of UTC at an instant. Beyond the years of the database the offset is that of its last.
+    fn at(&self, micros: i64) -> i64 {
+        match self {
+            Zone::Fixed(east) => *east,
+            Zone::Named(zone) => {
+                let at = micros.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+                let at = Timestamp::from_microsecond(at).expect("the instant was clamped");
+                i64::from(zone.to_offset(at).seconds()) * 1_000_000
+            }
+        }
+    }
+
+    /// The instant of a local time.
+    fn instant(&self, local: i64) -> Option<i64> {
+        let east = match self {
+            Zone::Fixed(east) => *east,
+            Zone::Named(zone) => {
+                let (year, month, day) = civil_from_days(local.div_euclid(MICROS_PER_DAY));
+                let seconds = local.rem_euclid(MICROS_PER_DAY) / 1_000_000;
+                let civil = civil::DateTime::new(
+                    i16::try_from(year.clamp(-9_000, 9_990)).expect("the year was clamped"),
+                    month as i8,
+                    (day as i8).min(28),
+                    (seconds / 3600) as i8,
+                    (seconds / 60 % 60) as i8,
+                    (seconds % 60) as i8,
+                    0,
+                );
+                let exact = civil::DateTime::new(
+                    i16::try_from(year.clamp(-9_000, 9_990)).expect("the year was clamped"),
+                    month as i8,
+                    day as i8,
+                    (seconds / 3600) as i8,
+                    (seconds / 60 % 60) as i8,
+                    (seconds % 60) as i8,
+                    0,
+                );
+                let civil = exact.or(civil).ok()?;
+                let offset = match zone.to_ambiguous_timestamp(civil).offset() {
+                    tz::AmbiguousOffset::Unambiguous { offset } => offset,
+                    tz::AmbiguousOffset::Gap { before, .. } => before,
+                    // PostgreSQL takes standard time, which is the later of the two.
+                    tz::AmbiguousOffset::Fold { after, .. } => after,
+                };
+                i64::from(offset.seconds()) * 1_000_000
+            }
+        };
+        local.checked_sub(east)
+    }
+}
+
+fn checked(micros: Option<i64>) -> (i64, Fault) {
+    match micros {
+        Some(micros) if is_finite(micros) => (micros, Fault::Ok),
+        Some(_) | None => (0, Fault::DatetimeRange),
+    }
+}
+
+/// The instant of a zone's local time; an infinity stays.
+pub fn local_to_instant(zone: &str, local: i64) -> (i64, Fault) {
+    match zone_of(zone) {
+        None => (0, Fault::InvalidArgument),
+        Some(_) if !is_finite(local) => (local, Fault::Ok),
+        Some(zone) => checked(zone.instant(local)),
+    }
+}
+
+/// A zone's local time at an instant; an infinity stays.
+pub fn instant_to_local(zone: &str, micros: i64) -> (i64, Fault) {
+    match zone_of(zone) {
+        None => (0, Fault::InvalidArgument),
+        Some(_) if !is_finite(micros) => (micros, Fault::Ok),
+        Some(zone) => checked(micros.checked_add(zone.at(micros))),
+    }
+}
+
+fn east(offset: i128) -> Option<i64> {
+    let offset = Interval::from_lane(offset);
+    (offset.months() == 0 && offset.days() == 0).then_some(offset.micros())
+}
+
+/// The instant of a local time so far east of UTC.
+pub fn local_to_instant_by(offset: i128, local: i64) -> (i64, Fault) {
+    match east(offset) {
+        None => (0, Fault::InvalidArgument),
+        Some(_) if !is_finite(local) => (local, Fault::Ok),
+        Some(east) => checked(local.checked_sub(east)),
+    }
+}
+
+/// The local time so far east of UTC at an instant.
+pub fn instant_to_local_by(offset: i128, micros: i64) -> (i64, Fault) {
+    match east(offset) {
+        None => (0, Fault::InvalidArgument),
+        Some(_) if !is_finite(micros) => (micros, Fault::Ok),
+        Some(east) => checked(micros.checked_add(east)),
+    }
+}
+
+/// An instant from a text that may end with the name of a zone.
+pub(crate) fn read_timestamptz(text: &str) -> Result<i64, Fault> {
+    let text = text.trim_ascii();
+    if let Some((head, name)) = text.rsplit_once(|c: char| c.is_ascii_whitespace())
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && head.contains('-')
+        && !["bc", "ad", "am", "pm", "z"].iter().any(|word| name.eq_ignore_ascii_case(word))
+        && let Some(zone) = zone_of(name)
+    {
+        let local = datetime::read_timestamp(head)?;
+        return if is_finite(local) { zone.instant(local).ok_or(Fault::DatetimeRange) } else { Ok(local) };
+    }
+    datetime::read_timestamp(text)
+}
+
+functions! { "func::zone";
+    "timezone" (Text, Timestamp) -> TimestampTz, Fallible, local_to_instant, "The instant of a zone's local time: AT TIME ZONE.";
+    "timezone" (Text, TimestampTz) -> Timestamp, Fallible, instant_to_local, "A zone's local time at an instant: AT TIME ZONE.";
+    "timezone" (Interval, Timestamp) -> TimestampTz, Fallible, local_to_instant_by, "The instant of a local time so far east of UTC: AT TIME ZONE.";
+    "timezone" (Interval, TimestampTz) -> Timestamp, Fallible, instant_to_local_by, "The local time so far east of UTC at an instant: AT TIME ZONE.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp as Instant;
+
+    fn at(text: &str) -> i64 {
+        datetime::read_timestamp(text).expect("an instant")
+    }
+
+    #[test]
+    fn zones_shift_local_times() {
+        let utc = |zone: &str, local: &str| Instant(local_to_instant(zone, at(local)).0).to_string();
+        let local = |zone: &str, utc: &str| Instant(instant_to_local(zone, at(utc)).0).to_string();
+        assert_eq!(utc("America/New_York", "2024-07-01 12:00"), "2024-07-01 16:00:00");
+        assert_eq!(utc("America/New_York", "2024-01-01 12:00"), "2024-01-01 17:00:00");
+        assert_eq!(local("europe/berlin", "2024-07-01 12:00"), "2024-07-01 14:00:00");
+        assert_eq!(local("PST", "2024-07-01 12:00"), "2024-07-01 04:00:00");
+        assert_eq!(local("UTC+3", "2024-07-01 12:00"), "2024-07-01 09:00:00");
+        assert_eq!(local("-05", "2024-07-01 12:00"), "2024-07-01 17:00:00");
+        assert_eq!(local_to_instant("Mars/Base", 0).1, Fault::InvalidArgument);
+        assert_eq!(instant_to_local("UTC", i64::MAX), (i64::MAX, Fault::Ok));
+        assert_eq!(utc("Europe/Berlin", "200000-07-01 12:00"), "200000-07-01 10:00:00");
+    }
+
+    #[test]
+    fn gaps_and_folds_are_postgresqls() {
+        let utc = |local: &str| Instant(local_to_instant("America/New_York", at(local)).0).to_string();
+        assert_eq!(utc("2024-03-10 02:30"), "2024-03-10 07:30:00");
+        assert_eq!(utc("2024-11-03 01:30"), "2024-11-03 06:30:00");
+    }
+
+    #[test]
+    fn instants_are_read_with_their_zones() {
+        let read = |text: &str| read_timestamptz(text).map(|micros| Instant(micros).to_string());
+        assert_eq!(read("2024-07-01 12:00+02").as_deref(), Ok("2024-07-01 10:00:00"));
+        assert_eq!(read("2024-07-01 12:00 Europe/Berlin").as_deref(), Ok("2024-07-01 10:00:00"));
+        assert_eq!(read("2024-07-01 12:00 EST").as_deref(), Ok("2024-07-01 17:00:00"));
+        assert_eq!(read("2024-07-01 12:00").as_deref(), Ok("2024-07-01 12:00:00"));
+        assert_eq!(read("2024-07-01 12:00 Nowhere"), Err(Fault::InvalidDatetime));
+    }
+}
