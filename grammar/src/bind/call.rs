@@ -306,7 +306,7 @@ impl Binder<'_> {
 }
 
 /// The candidate that fits best, if one does.
-fn resolve(candidates: &[&'static Function], args: &[Bound]) -> Option<&'static Function> {
+pub(super) fn resolve(candidates: &[&'static Function], args: &[Bound]) -> Option<&'static Function> {
     let mut best: Option<(usize, usize, &'static Function)> = None;
     for function in candidates.iter().copied().filter(|function| function.args.len() == args.len()) {
         let (mut exact, mut preferred) = (0, 0);

@@ -15,7 +15,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Type, Value,
-    func::{Fault, cast},
+    func::{Fault, Function, cast, narrow},
     ty::{NUMERIC_PRECISION_MAX, TypeClass},
     value::Decimal,
 };
@@ -79,7 +79,7 @@ impl Bound {
 
 /// May a class become another one, for whom?
 pub(super) fn allows(from: TypeClass, to: TypeClass, degree: Degree) -> bool {
-    use TypeClass::{Blob, Boolean, Date, Integer, Json, Numeric, Real, Text, Timestamp};
+    use TypeClass::{Boolean, Date, Integer, Interval, Json, Numeric, Real, Text, Time, Timestamp, TimestampTz};
     if from == to {
         return true;
     }
@@ -87,19 +87,26 @@ pub(super) fn allows(from: TypeClass, to: TypeClass, degree: Degree) -> bool {
         (from, to),
         (Integer, Numeric | Real)
             | (Numeric, Real)
-            | (Date, Timestamp)
+            | (Date, Timestamp | TimestampTz)
+            | (Timestamp, TimestampTz)
+            | (Time, Interval)
             | (Json, Text | Integer | Numeric | Real | Boolean)
     );
-    let assignment = matches!((from, to), (Numeric, Integer) | (Real, Integer | Numeric) | (Timestamp, Date))
-        || (to == Text && matches!(from, Boolean | Integer | Real | Numeric | Date | Timestamp | Blob));
+    let assignment = matches!(
+        (from, to),
+        (Numeric, Integer)
+            | (Real, Integer | Numeric)
+            | (Timestamp, Date | Time)
+            | (TimestampTz, Date | Time | Timestamp)
+            | (Interval, Time)
+    ) || (to == Text && from != Json);
     match degree {
         Degree::Implicit => implicit,
         Degree::Assignment => implicit || assignment,
         Degree::Explicit => {
             implicit
                 || assignment
-                || (from, to) == (Json, Date)
-                || (from, to) == (Json, Timestamp)
+                || matches!((from, to), (Json, Date | Timestamp | TimestampTz | Time | Interval | TypeClass::Uuid))
                 || function::cast(from, to).is_some()
         }
     }
@@ -107,12 +114,14 @@ pub(super) fn allows(from: TypeClass, to: TypeClass, degree: Degree) -> bool {
 
 /// The class that two operands meet in, if they do: the wider number, the finer time, what JSON is read as.
 pub(super) fn meet(a: TypeClass, b: TypeClass) -> Option<TypeClass> {
-    use TypeClass::{Boolean, Date, Integer, Json, Numeric, Real, Text, Timestamp};
+    use TypeClass::{Boolean, Date, Integer, Interval, Json, Numeric, Real, Text, Time, Timestamp, TimestampTz};
     Some(match (a, b) {
         _ if a == b => a,
         (Integer | Numeric, Real) | (Real, Integer | Numeric) => Real,
         (Integer, Numeric) | (Numeric, Integer) => Numeric,
         (Date, Timestamp) | (Timestamp, Date) => Timestamp,
+        (Date | Timestamp, TimestampTz) | (TimestampTz, Date | Timestamp) => TimestampTz,
+        (Time, Interval) | (Interval, Time) => Interval,
         (Json, Integer | Numeric | Real) | (Integer | Numeric | Real, Json) => Real,
         (Json, Text) | (Text, Json) => Text,
         (Json, Boolean) | (Boolean, Json) => Boolean,
@@ -174,12 +183,17 @@ impl Binder<'_> {
         let Some(open) = bound.open.take() else { return Ok(Err(bound)) };
         match (open, &bound.expr.kind) {
             (Open::Text, _) if ty == Type::Text => Ok(Ok(bound.expr)),
-            (Open::Text, ExprKind::Const(Value::Text(text))) => literal::read(text, ty, bound.expr.span).map(Ok),
+            (Open::Text, ExprKind::Const(Value::Text(text))) => {
+                // A narrower type is kept by the conversion that follows.
+                let plain = literal::read(text, ty.plain(), bound.expr.span)?;
+                Ok(if ty == ty.plain() { Ok(plain) } else { Err(Bound::known(plain)) })
+            }
             (Open::Param, ExprKind::Param(param)) => {
-                let settled = self.params.settle(*param, ty);
+                let settled = self.params.settle(*param, ty.plain());
                 bound.expr.ty = settled;
                 // Another use between was first: from here on it is an expression of that type.
-                Ok(if crate::plan::check::agrees(settled, ty) { Ok(bound.expr) } else { Err(bound) })
+                let is_done = ty == ty.plain() && crate::plan::check::agrees(settled, ty);
+                Ok(if is_done { Ok(bound.expr) } else { Err(bound) })
             }
             (Open::Null | Open::Text | Open::Param, _) => Ok(Ok(Expr::constant(Value::Null, ty, bound.expr.span))),
         }
@@ -244,9 +258,28 @@ impl Binder<'_> {
         Ok(match class {
             None => Type::Text,
             Some(TypeClass::Numeric) => numeric_meet(bounds.iter().filter_map(|bound| natural(bound))),
-            Some(class) => class.plain_type(),
+            Some(class) => narrowest(&bounds).filter(|ty| ty.class() == class).unwrap_or(class.plain_type()),
         })
     }
+}
+
+/// The narrower type that all values which have a type are of; none where a quoted text could not keep it.
+fn narrowest(bounds: &[&Bound]) -> Option<Type> {
+    let mut types = bounds.iter().filter(|bound| bound.open != Some(Open::Null)).map(|bound| match bound.open {
+        None => Some(bound.expr.ty),
+        Some(_) => None,
+    });
+    let first = types.next()??;
+    types.try_fold(first, |widest, ty| {
+        let ty = ty?;
+        if narrow::is_within(ty, widest) {
+            Some(widest)
+        } else if narrow::is_within(widest, ty) {
+            Some(ty)
+        } else {
+            None
+        }
+    })
 }
 
 /// The NUMERIC that an expression would become, if it has or can have one.
@@ -306,6 +339,21 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
     let expr = if degree == Degree::Implicit { widened(expr, ty) } else { expr };
     let span = expr.span;
     let from = expr.ty;
+    if narrow::is_within(from, ty) {
+        return Ok(expr);
+    }
+    if let Some(name) = narrow::from(from) {
+        let function = function::find(name, &[from.class()]).expect("the kernel widens what is narrower");
+        let plain = called(function, vec![expr], from.plain(), degree, span)?;
+        return convert(plain, ty, degree);
+    }
+    if let Some((name, arg)) = narrow::to(ty, degree == Degree::Explicit) {
+        let plain = convert(expr, ty.plain(), degree)?;
+        let args: Vec<Expr> = [plain].into_iter().chain(arg.map(|arg| literal::integer(arg, span))).collect();
+        let classes: Vec<TypeClass> = args.iter().map(|arg| arg.ty.class()).collect();
+        let function = function::find(name, &classes).expect("the kernel narrows what is narrower");
+        return called(function, args, ty, degree, span);
+    }
     if from == ty || (from.class() == ty.class() && ty.class() != TypeClass::Numeric) {
         return Ok(expr);
     }
@@ -342,7 +390,7 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
             ("$cast", vec![expr])
         }
         (Type::Json, Type::Text) => ("$json_text", vec![expr]),
-        (Type::Json, Type::Date | Type::Timestamp) => {
+        (Type::Json, Type::Date | Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval | Type::Uuid) => {
             let text = convert(expr, Type::Text, Degree::Implicit)?;
             return convert(text, ty, degree);
         }
@@ -354,6 +402,11 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
         let classes: Vec<TypeClass> = args.iter().map(|arg| arg.ty.class()).collect();
         function::find(name, &classes).expect("the kernel reads JSON and rescales")
     };
+    called(function, args, ty, degree, span)
+}
+
+/// A call, or its value where that is known.
+fn called(function: &'static Function, args: Vec<Expr>, ty: Type, degree: Degree, span: Span) -> Result<Expr, Diag> {
     match constant::evaluate(function, &args, ty) {
         Some(Ok(value)) => Ok(Expr::constant(value, ty, span)),
         Some(Err(fault)) if degree == Degree::Assignment => Err(Diag::new(fault.sqlstate(), fault.message(), span)),

@@ -139,10 +139,6 @@ impl Binder<'_> {
                 return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, column.ty.span)
                     .help("write NUMERIC(p,s), for example NUMERIC(18,4)"));
             }
-            Written::Varchar(_) => {
-                let message = "a length limit on a column is not supported";
-                return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, column.ty.span).help("write TEXT"));
-            }
         };
         let default = match &column.default {
             None => None,
@@ -267,8 +263,9 @@ fn key_of(create: &ast::CreateTable, columns: &[ColumnSchema]) -> Result<Vec<usi
 }
 
 fn may_be_key(column: &ColumnSchema, span: crate::span::Span) -> Result<(), Diag> {
-    if column.ty == Type::Json {
-        let message = format!("the JSON column \"{}\" cannot be part of a key", column.name);
+    if matches!(column.ty, Type::Json | Type::Interval) {
+        let class = column.ty.class().name().to_uppercase();
+        let message = format!("the {class} column \"{}\" cannot be part of a key", column.name);
         return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, span).help("keep the key in a column of its own"));
     }
     Ok(())

@@ -290,12 +290,6 @@ impl Binder<'_> {
         let mut expr = match written {
             Written::Full(ty) => self.coerce(operand, ty, Degree::Explicit)?,
             Written::Numeric => self.coerce_class(operand, TypeClass::Numeric, Degree::Explicit)?,
-            Written::Varchar(length) => {
-                let text = self.coerce(operand, Type::Text, Degree::Explicit)?;
-                let at = text.span;
-                let args = vec![text, literal::integer(1, at), literal::integer(i64::from(length), at)];
-                super::constant::fold(function::call_named("substr", args, Type::Text, at))
-            }
         };
         // A column that needs no cast keeps its own place: messages about it point at the column.
         if !matches!(expr.kind, ExprKind::Column(_)) {

@@ -16,7 +16,7 @@ use crate::{
     span::Span,
 };
 use spectradb_kernel::{
-    Type,
+    Type, Value,
     ty::{NUMERIC_PRECISION_MAX, TypeClass},
 };
 
@@ -69,7 +69,10 @@ impl Binder<'_> {
                 None => return Err(no_operator(name, &left, &right, at)),
             },
         };
-        let (left, right) = self.in_one_class(left, right, class)?;
+        let (left, right) = match padded(&left, &right) {
+            Some(both) => both,
+            None => self.in_one_class(left, right, class)?,
+        };
         let Some(function) = function::find(name, &[class, class]) else {
             return Err(no_operator(name, &Bound::known(left), &Bound::known(right), at));
         };
@@ -127,10 +130,18 @@ impl Binder<'_> {
             (None, Some(TypeClass::Date)) => (TypeClass::Integer, TypeClass::Date),
             (Some(TypeClass::Json), None) | (None, Some(TypeClass::Json)) => (TypeClass::Real, TypeClass::Real),
             (Some(TypeClass::Json), Some(TypeClass::Json)) => (TypeClass::Real, TypeClass::Real),
-            (Some(class), None) | (None, Some(class)) => (class, class),
+            (Some(class), None) | (None, Some(class)) => match guessed(name, class, left.class().is_some()) {
+                Some(classes) => classes,
+                None => (class, class),
+            },
             (Some(a), Some(b)) => match meet(a, b) {
                 Some(class @ (TypeClass::Integer | TypeClass::Numeric | TypeClass::Real)) => (class, class),
-                Some(_) | None => (a, b),
+                Some(_) | None if function::find(name, &[a, b]).is_some() => (a, b),
+                Some(_) | None => match super::call::resolve(function::overloads(name), &[left.clone(), right.clone()])
+                {
+                    Some(function) => (function.args[0], function.args[1]),
+                    None => (a, b),
+                },
             },
         };
         if (a, b) == (TypeClass::Numeric, TypeClass::Numeric) {
@@ -139,9 +150,14 @@ impl Binder<'_> {
         let Some(function) = function::find(name, &[a, b]) else {
             return Err(no_operator(name, &left, &right, at));
         };
+        let narrower = narrower(&left, &right);
         let left = self.coerce_class(left, a, Degree::Implicit)?;
         let right = self.coerce_class(right, b, Degree::Implicit)?;
-        Ok(function::call(function, vec![left, right], function.ret.plain_type(), whole))
+        let result = function::call(function, vec![left, right], function.ret.plain_type(), whole);
+        match narrower {
+            Some(ty) if ty.class() == function.ret => convert(result, ty, Degree::Implicit),
+            Some(_) | None => Ok(result),
+        }
     }
 
     fn decimal_arithmetic(&mut self, op: BinaryOp, left: Bound, right: Bound, whole: Span) -> Result<Expr, Diag> {
@@ -199,10 +215,11 @@ impl Binder<'_> {
                 return Err(diag.help("say the type of the operand with a cast"));
             }
             Some(TypeClass::Json) => TypeClass::Real,
-            Some(class @ (TypeClass::Integer | TypeClass::Real | TypeClass::Numeric)) => class,
+            Some(class @ (TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::Interval)) => class,
             Some(class) => {
                 let message = format!("operator does not exist: {name} {class}");
-                return Err(Diag::new(code::UNDEFINED_FUNCTION, message, at).help("only numbers have a sign"));
+                let help = "only numbers and intervals have a sign";
+                return Err(Diag::new(code::UNDEFINED_FUNCTION, message, at).help(help));
             }
         };
         let mut operand = self.coerce_class(operand, class, Degree::Implicit)?;
@@ -215,9 +232,55 @@ impl Binder<'_> {
     }
 }
 
+/// The narrower type that both operands are of, and so the result: an INT4 and a SMALLINT make an INT4. A number that is
+/// written out is an INTEGER.
+fn narrower(left: &Bound, right: &Bound) -> Option<Type> {
+    let narrow = |bound: &Bound| match (bound.open, bound.expr.ty) {
+        (None, ty @ (Type::SmallInt | Type::Int4 | Type::Float4)) => Some(ty),
+        _ => None,
+    };
+    match (narrow(left)?, narrow(right)?) {
+        (a, b) if a == b => Some(a),
+        (Type::SmallInt | Type::Int4, Type::SmallInt | Type::Int4) => Some(Type::Int4),
+        _ => None,
+    }
+}
+
+/// The classes of an operator beside an operand without a type: that of the other one if there is such an operator, else
+/// the only one that is there for it.
+fn guessed(name: &str, known: TypeClass, is_left: bool) -> Option<(TypeClass, TypeClass)> {
+    if function::find(name, &[known, known]).is_some() {
+        return Some((known, known));
+    }
+    let mut found = function::overloads(name).iter().filter(|function| match function.args {
+        [left, right] => *(if is_left { left } else { right }) == known,
+        _ => false,
+    });
+    let first = found.next()?;
+    if found.next().is_some() { None } else { Some((first.args[0], first.args[1])) }
+}
+
 /// The widest NUMERIC of a scale.
 fn widest(ty: Type) -> Type {
     Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: ty.scale() }
+}
+
+/// Two CHARs of one length, or one and a quoted text that fits in it, compare as they lie: both end in blanks that do not
+/// count. So a CHAR can be looked up in a key.
+fn padded(left: &Bound, right: &Bound) -> Option<(Expr, Expr)> {
+    let as_char = |bound: &Bound, length: u32| -> Option<Expr> {
+        let Some(Value::Text(text)) = literal::value(&bound.expr) else { return None };
+        let trimmed = text.trim_end_matches(' ');
+        let blanks = (length as usize).checked_sub(trimmed.chars().count())?;
+        let padded = format!("{trimmed}{}", " ".repeat(blanks));
+        Some(Expr::constant(Value::Text(padded), Type::Text, bound.span()))
+    };
+    match (left.open, left.expr.ty, right.open, right.expr.ty) {
+        (None, a @ Type::Char { .. }, None, b) if a == b => Some((left.expr.clone(), right.expr.clone())),
+        (None, Type::Char { length }, Some(Open::Text), _) => Some((left.expr.clone(), as_char(right, length)?)),
+        (Some(Open::Text), _, None, Type::Char { length }) => Some((as_char(left, length)?, right.expr.clone())),
+        _ => None,
+    }
 }
 
 /// Two decimals with one scale.

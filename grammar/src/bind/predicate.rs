@@ -15,7 +15,7 @@ use crate::{
     plan::{Expr, ExprKind},
     span::Span,
 };
-use spectradb_kernel::{Type, Value, ty::TypeClass};
+use spectradb_kernel::{Type, Value, func::fields, ty::TypeClass};
 
 /// Fields of EXTRACT that are whole numbers, as PostgreSQL's manual lists them.
 const WHOLE_FIELDS: [&str; 14] = [
@@ -183,11 +183,11 @@ impl Binder<'_> {
         let class = match operand.class() {
             Some(TypeClass::Date) => TypeClass::Date,
             Some(TypeClass::Timestamp) | None => TypeClass::Timestamp,
+            Some(class @ (TypeClass::TimestampTz | TypeClass::Time | TypeClass::Interval)) => class,
             Some(other) => {
                 let message = format!("function extract({}, {other}) does not exist", field.text);
-                return Err(
-                    Diag::new(code::UNDEFINED_FUNCTION, message, span).help("extract reads a DATE or a TIMESTAMP")
-                );
+                return Err(Diag::new(code::UNDEFINED_FUNCTION, message, span)
+                    .help("extract reads dates, times, timestamps and intervals"));
             }
         };
         let canonical = match field.text.as_str() {
@@ -208,6 +208,15 @@ impl Binder<'_> {
                 Some(near) => diag.help(format!("a unit named \"{near}\" exists")),
                 None => diag,
             });
+        }
+        let has = match class {
+            TypeClass::Time => fields::time_has(canonical),
+            TypeClass::Interval => fields::interval_has(canonical),
+            _ => true,
+        };
+        if !has {
+            let message = format!("unit \"{}\" not supported for type {class}", field.text);
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, field.span));
         }
         let operand = self.coerce_class(operand, class, Degree::Implicit)?;
         let field = Expr::constant(Value::Text(canonical.to_owned()), Type::Text, field.span);

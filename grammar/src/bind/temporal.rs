@@ -182,8 +182,8 @@ impl Binder<'_> {
         let bound = self.fixed_expr(at, clause)?;
         let point = match (bound.open, bound.class()) {
             (Some(Open::Param), _) => self.coerce(bound, Type::Integer, Degree::Implicit)?,
-            (Some(Open::Text), _) | (_, Some(TypeClass::Date)) => {
-                self.coerce(bound, Type::Timestamp, Degree::Implicit)?
+            (Some(Open::Text), _) | (_, Some(TypeClass::Date | TypeClass::TimestampTz)) => {
+                self.coerce(bound, Type::Timestamp, Degree::Assignment)?
             }
             (None, Some(TypeClass::Integer | TypeClass::Timestamp)) => bound.expr,
             (Some(Open::Null), _) | (None, _) => {
@@ -210,8 +210,9 @@ impl Binder<'_> {
 
     fn instant_of(&mut self, bound: Bound, clause: &str) -> Result<Expr, Diag> {
         match (bound.open, bound.class()) {
-            (Some(Open::Text | Open::Param), _) | (None, Some(TypeClass::Date | TypeClass::Timestamp)) => {
-                self.coerce(bound, Type::Timestamp, Degree::Implicit)
+            (Some(Open::Text | Open::Param), _)
+            | (None, Some(TypeClass::Date | TypeClass::Timestamp | TypeClass::TimestampTz)) => {
+                self.coerce(bound, Type::Timestamp, Degree::Assignment)
             }
             (Some(Open::Null), _) | (None, _) => {
                 let message =

@@ -1,13 +1,16 @@
 //! Which type does a type's name mean?
 //!
-//! INTEGER is BIGINT and REAL is DOUBLE PRECISION, as embedded users expect. A name whose promise we would not keep (a
-//! smaller range, a length limit on a column, a time zone) is refused rather than taken for something near it.
+//! INTEGER is BIGINT and REAL is DOUBLE PRECISION, as embedded users expect; SMALLINT, INT4 and FLOAT4 have their own
+//! ranges. A name whose promise we would not keep is refused rather than taken for something near it.
 
 use crate::{
     ast::TypeName,
     diag::{Diag, code, nearest},
 };
-use spectradb_kernel::{Type, ty::NUMERIC_PRECISION_MAX};
+use spectradb_kernel::{
+    Type,
+    ty::{LENGTH_MAX, NUMERIC_PRECISION_MAX},
+};
 
 /// A type as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +19,6 @@ pub(super) enum Written {
     Full(Type),
     /// NUMERIC without digits: as many as the value has.
     Numeric,
-    /// VARCHAR(n): TEXT of at most so many characters.
-    Varchar(u32),
 }
 
 /// Names that are taken as they stand, without numbers in parentheses.
@@ -42,29 +43,29 @@ const PLAIN: &[(&str, Type)] = &[
     ("date", Type::Date),
     ("timestamp", Type::Timestamp),
     ("timestamp without time zone", Type::Timestamp),
+    ("timestamptz", Type::TimestampTz),
+    ("timestamp with time zone", Type::TimestampTz),
+    ("time", Type::Time),
+    ("time without time zone", Type::Time),
+    ("interval", Type::Interval),
+    ("uuid", Type::Uuid),
+    ("smallint", Type::SmallInt),
+    ("int2", Type::SmallInt),
+    ("int4", Type::Int4),
+    ("float4", Type::Float4),
+    ("char", Type::Char { length: 1 }),
+    ("character", Type::Char { length: 1 }),
     ("json", Type::Json),
     ("jsonb", Type::Json),
 ];
 
 /// Names that PostgreSQL has and we refuse, with what to write instead.
 const REFUSED: &[(&str, &str)] = &[
-    ("smallint", "write INTEGER, which has 64 bits"),
-    ("int2", "write INTEGER, which has 64 bits"),
-    ("int4", "write INTEGER, which has 64 bits"),
-    ("float4", "write REAL, which has 64 bits"),
     ("serial", "write INTEGER and give the numbers"),
     ("bigserial", "write INTEGER and give the numbers"),
-    ("char", "write TEXT"),
-    ("character", "write TEXT"),
-    ("bpchar", "write TEXT"),
-    ("timestamptz", "write TIMESTAMP, which counts in UTC"),
-    ("timestamp with time zone", "write TIMESTAMP, which counts in UTC"),
-    ("time", "write TIMESTAMP or TEXT"),
-    ("time without time zone", "write TIMESTAMP or TEXT"),
-    ("time with time zone", "write TIMESTAMP or TEXT"),
-    ("timetz", "write TIMESTAMP or TEXT"),
-    ("interval", "count days in an INTEGER"),
-    ("uuid", "write TEXT"),
+    ("bpchar", "write CHAR(n) or TEXT"),
+    ("time with time zone", "write TIMESTAMPTZ"),
+    ("timetz", "write TIMESTAMPTZ"),
     ("money", "write NUMERIC(p,s)"),
 ];
 
@@ -78,11 +79,21 @@ pub(super) fn written(name: &TypeName) -> Result<Written, Diag> {
         ("numeric" | "decimal" | "dec", _, []) => Ok(Written::Numeric),
         ("numeric" | "decimal" | "dec", _, [precision]) => numeric(name, *precision, 0),
         ("numeric" | "decimal" | "dec", _, [precision, scale]) => numeric(name, *precision, *scale),
-        ("varchar" | "character varying", _, [0]) => {
-            Err(Diag::new(code::INVALID_PARAMETER, "length for type varchar must be at least 1", name.span))
+        ("varchar" | "character varying" | "char" | "character", _, [length]) => {
+            let is_char = name.name.starts_with("char") && !name.name.ends_with("varying");
+            let word = if is_char { "char" } else { "varchar" };
+            let refused =
+                |bound| Diag::new(code::INVALID_PARAMETER, format!("length for type {word} {bound}"), name.span);
+            match *length {
+                0 => Err(refused("must be at least 1".to_owned())),
+                length if length > LENGTH_MAX => Err(refused(format!("cannot exceed {LENGTH_MAX}"))),
+                length if is_char => Ok(Written::Full(Type::Char { length })),
+                length => Ok(Written::Full(Type::Varchar { length })),
+            }
         }
-        ("varchar" | "character varying", _, [length]) => Ok(Written::Varchar(*length)),
-        ("timestamp" | "timestamp without time zone", Some(ty), [6]) => Ok(Written::Full(ty)),
+        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [6]) => {
+            Ok(Written::Full(ty))
+        }
         ("float", _, [1..=53]) => Ok(Written::Full(Type::Real)),
         (_, Some(ty), []) => Ok(Written::Full(ty)),
         (_, Some(_), _) => Err(Diag::new(

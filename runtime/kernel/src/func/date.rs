@@ -20,7 +20,7 @@ use crate::{
 
 /// A part of a date or of a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+pub(super) enum Field {
     Microseconds,
     Milliseconds,
     Second,
@@ -65,7 +65,8 @@ const NAMES: &[(&[&str], Field)] = &[
     (&["julian"], Field::Julian),
 ];
 
-fn field_of(name: &str) -> Option<Field> {
+/// The field of a name.
+pub(super) fn field_of(name: &str) -> Option<Field> {
     let name = name.trim_ascii();
     let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     NAMES.iter().find(|(names, _)| is(names)).map(|(_, field)| *field)

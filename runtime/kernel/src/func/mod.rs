@@ -19,6 +19,7 @@ pub mod compare;
 pub mod date;
 pub mod datetime;
 mod fault;
+pub mod fields;
 pub mod interval;
 pub mod json;
 pub mod json_order;
@@ -44,6 +45,7 @@ static FAMILIES: &[&[Function]] = &[
     interval::TABLE,
     zone::TABLE,
     date::TABLE,
+    fields::TABLE,
     json::TABLE,
     json_order::TABLE,
 ];
