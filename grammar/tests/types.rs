@@ -103,6 +103,53 @@ fn other_types_meet() {
 }
 
 #[test]
+fn narrower_types_stay_narrow_among_themselves() {
+    typed(&[
+        ("1::smallint + 2::smallint", "smallint 3"),
+        ("1::smallint + 2::int4", "int4 3"),
+        ("1::smallint + 2", "integer 3"),
+        ("1::float4 / 3::float4", "float4 0.33333334"),
+        ("0.1::float4::real", "real 0.10000000149011612"),
+        ("1::smallint = 1", "boolean true"),
+        ("'abc'::char(5) || 'd'", "text abcd"),
+        ("'abc'::char(5) = 'abc'", "boolean true"),
+        ("'abcdef'::varchar(3)", "varchar(3) abc"),
+        ("coalesce('a'::varchar(3), 'bcd'::varchar(3))", "varchar(3) a"),
+        ("coalesce(nullif(1::smallint, 1), 2::int4)", "int4 2"),
+        ("coalesce(1::smallint, 2)", "integer 1"),
+    ]);
+}
+
+#[test]
+fn times_and_intervals() {
+    typed(&[
+        ("now() - INTERVAL '1 day'", "timestamp"),
+        ("i.date + INTERVAL '1 month'", "timestamp"),
+        ("DATE '2024-01-31' + INTERVAL '1 month'", "timestamp 2024-02-29 00:00:00"),
+        ("DATE '2024-01-31' + TIME '10:30'", "timestamp 2024-01-31 10:30:00"),
+        ("TIME '23:30' + INTERVAL '1h'", "time 00:30:00"),
+        ("TIMESTAMP '2024-03-01' - TIMESTAMP '2024-02-01 12:00'", "interval 28 days 12:00:00"),
+        ("TIMESTAMP '2024-03-01' - '1 day'::interval", "timestamp 2024-02-29 00:00:00"),
+        ("TIMESTAMP '2024-03-01' + '1 day'", "timestamp 2024-03-02 00:00:00"),
+        ("2 * INTERVAL '1 day 01:00'", "interval 2 days 02:00:00"),
+        ("INTERVAL '1 day' / 2", "interval 12:00:00"),
+        ("-INTERVAL '1 day'", "interval -1 days"),
+        ("INTERVAL '1 mon' = INTERVAL '30 days'", "boolean true"),
+        ("INTERVAL '1' YEAR", "interval 1 year"),
+        ("INTERVAL '1-2' YEAR TO MONTH", "interval 1 year 2 mons"),
+        ("INTERVAL '1 day 10:20:30' DAY TO MINUTE", "interval 1 day 10:20:00"),
+        ("INTERVAL '10:20' MINUTE TO SECOND", "interval 00:10:20"),
+        ("TIMESTAMPTZ '2024-07-01 12:00+02'", "timestamptz 2024-07-01 10:00:00+00"),
+        ("TIMESTAMP WITH TIME ZONE '2024-07-01 12:00 Europe/Berlin'", "timestamptz 2024-07-01 10:00:00+00"),
+        ("TIMESTAMP '2024-07-01 12:00' AT TIME ZONE 'America/New_York'", "timestamptz 2024-07-01 16:00:00+00"),
+        ("TIMESTAMPTZ '2024-07-01 12:00Z' AT TIME ZONE 'Europe/Berlin'", "timestamp 2024-07-01 14:00:00"),
+        ("extract(hour FROM TIME '10:30')", "integer 10"),
+        ("extract(epoch FROM INTERVAL '1 day')", "numeric(24,6) 86400.000000"),
+        ("'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid", "uuid a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"),
+    ]);
+}
+
+#[test]
 fn casts() {
     typed(&[
         ("'12'::integer", "integer 12"),
@@ -116,7 +163,7 @@ fn casts() {
         ("1::double precision", "real 1"),
         ("'t'::bool", "boolean true"),
         ("1::varchar", "text 1"),
-        ("12345::varchar(3)", "text 123"),
+        ("12345::varchar(3)", "varchar(3) 123"),
         ("true::integer", "integer 1"),
         ("DATE '2020-01-01'::timestamp", "timestamp 2020-01-01 00:00:00"),
         ("'{\"a\": 1}'::jsonb", "json {\"a\": 1}"),

@@ -480,6 +480,8 @@ pub enum UnaryOp {
     Plus,
     /// `NOT`
     Not,
+    /// Another one, by its sign: `~`, `@`, `|/`, `||/`
+    Named(&'static str),
 }
 
 /// A binary operator.
@@ -517,6 +519,8 @@ pub enum BinaryOp {
     Arrow,
     /// `->>`
     ArrowText,
+    /// Another one, by its sign: `&`, `~*`, `@>` and so on
+    Named(&'static str),
 }
 
 /// What `IS` asks.

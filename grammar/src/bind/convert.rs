@@ -340,7 +340,7 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
     let span = expr.span;
     let from = expr.ty;
     if narrow::is_within(from, ty) {
-        return Ok(expr);
+        return Ok(if from == ty { expr } else { relabelled(expr, ty) });
     }
     if let Some(name) = narrow::from(from) {
         let function = function::find(name, &[from.class()]).expect("the kernel widens what is narrower");

@@ -192,6 +192,10 @@ impl Binder<'_> {
                 let operand = self.expr(operand, ctx)?;
                 Ok(Bound::known(self.negate(operand, true, span, span)?))
             }
+            UnaryOp::Named(sign) => {
+                let operand = self.expr(operand, ctx)?;
+                Ok(Bound::known(self.named_operator(sign, vec![operand], span, span)?))
+            }
             UnaryOp::Plus => {
                 let operand = self.expr(operand, ctx)?;
                 Ok(Bound::known(self.negate(operand, false, span, span)?))
@@ -242,6 +246,7 @@ impl Binder<'_> {
             }
             BinaryOp::Concat => self.concat(left, right, at, whole),
             BinaryOp::Arrow | BinaryOp::ArrowText => self.arrow(op, left, right, at, whole),
+            BinaryOp::Named(sign) => self.named_operator(sign, vec![left, right], at, whole),
         }
     }
 

@@ -39,6 +39,7 @@ pub(super) fn sign(op: BinaryOp) -> &'static str {
         BinaryOp::Concat => "||",
         BinaryOp::Arrow => "->",
         BinaryOp::ArrowText => "->>",
+        BinaryOp::Named(sign) => sign,
     }
 }
 
@@ -184,6 +185,41 @@ impl Binder<'_> {
                 Ok(function::call_named(name, vec![left, right], ty, whole))
             }
         }
+    }
+
+    /// Every operator that is no more than a function named by its sign.
+    pub(super) fn named_operator(
+        &mut self,
+        name: &str,
+        operands: Vec<Bound>,
+        at: Span,
+        whole: Span,
+    ) -> Result<Expr, Diag> {
+        let candidates = function::overloads(name);
+        // An operand without a type is first taken to be of the other one's.
+        let same = match operands.as_slice() {
+            [left, right] => match (left.class(), right.class()) {
+                (Some(class), None) | (None, Some(class)) => function::find(name, &[class, class]),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some(function) = same.or_else(|| super::call::resolve(candidates, &operands)) else {
+            return Err(match operands.as_slice() {
+                [operand] => {
+                    let message = format!("operator does not exist: {name} {}", operand.type_name());
+                    Diag::new(code::UNDEFINED_FUNCTION, message, at)
+                        .help("no operator of that name takes this type; cast the operand")
+                }
+                [left, right, ..] => no_operator(name, left, right, at),
+                [] => unreachable!("an operator has operands"),
+            });
+        };
+        let mut exprs = Vec::with_capacity(operands.len());
+        for (operand, class) in operands.into_iter().zip(function.args) {
+            exprs.push(self.coerce_class(operand, *class, Degree::Implicit)?);
+        }
+        Ok(function::call(function, exprs, function.ret.plain_type(), whole))
     }
 
     /// `||`

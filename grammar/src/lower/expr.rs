@@ -50,6 +50,7 @@ impl Lower {
                     let op = if part.as_str().starts_with('-') { UnaryOp::Minus } else { UnaryOp::Plus };
                     yard.prefix(op, span);
                 }
+                Rule::prefix_sign => yard.prefix(UnaryOp::Named(other(part.as_str())), span),
                 Rule::kw_not => yard.prefix(UnaryOp::Not, span),
                 Rule::infix | Rule::bound_infix => {
                     yard.infix(infix(&part), span)?;
@@ -58,11 +59,18 @@ impl Lower {
                     let ty = self.type_name(part.into_inner().next().expect("a cast names a type"))?;
                     yard.postfix(Level::Cast, |operand| cast(operand, ty, span.end));
                 }
+                Rule::at_zone => {
+                    let zone = self.primary(part.into_inner().next_back().expect("AT TIME ZONE names one"))?;
+                    yard.postfix(Level::Zone, |operand| {
+                        let place = operand.span.to(span);
+                        Expr { kind: plain_call("timezone", span, vec![zone, operand]), span: place }
+                    });
+                }
                 Rule::is_test => {
                     let (mut negated, mut test) = (false, IsTest::Null);
                     for word in part.into_inner() {
                         match word.as_rule() {
-                            Rule::kw_not => negated = true,
+                            Rule::kw_not | Rule::kw_notnull => negated = true,
                             Rule::kw_true => test = IsTest::True,
                             Rule::kw_false => test = IsTest::False,
                             Rule::kw_unknown => test = IsTest::Unknown,
@@ -114,6 +122,16 @@ impl Lower {
                 let high = self.boxed(parts.next().expect("BETWEEN has two bounds"))?;
                 Ok(Box::new(move |operand| ExprKind::Between { operand, low, high, negated }))
             }
+            Rule::similar => {
+                let pattern = self.expr(parts.next().expect("SIMILAR TO has a pattern"))?;
+                let escape = parts.next().map(|part| self.expr(part)).transpose()?;
+                Ok(Box::new(move |operand| {
+                    let span = operand.span.to(pattern.span);
+                    let args = [Some(*operand), Some(pattern), escape].into_iter().flatten().collect();
+                    let test = plain_call("similar_to", span, args);
+                    if negated { not(Expr { kind: test, span }) } else { test }
+                }))
+            }
             _ => {
                 let mut next = parts.next().expect("LIKE has a pattern");
                 let case_insensitive = next.as_rule() == Rule::kw_ilike;
@@ -160,22 +178,69 @@ impl Lower {
                 ExprKind::Exists(Box::new(self.paren_query(query.expect("EXISTS has a query"))?))
             }
             Rule::special_call => self.special_call(pair.into_inner().next().expect("it is one of the calls"), span)?,
-            Rule::kw_current_timestamp => now(span),
-            Rule::kw_current_date => {
-                let ty = TypeName { name: "date".to_owned(), args: Vec::new(), span };
-                ExprKind::Cast { operand: Box::new(Expr { kind: now(span), span }), ty }
+            Rule::clock => {
+                let word = pair.into_inner().next().map(|word| word.as_rule());
+                let as_type = |name: &str| {
+                    let ty = TypeName { name: name.to_owned(), args: Vec::new(), span };
+                    ExprKind::Cast { operand: Box::new(Expr { kind: now(span), span }), ty }
+                };
+                match word {
+                    Some(Rule::kw_current_date) => as_type("date"),
+                    Some(Rule::kw_current_time | Rule::kw_localtime) => as_type("time"),
+                    Some(_) | None => now(span),
+                }
             }
-            Rule::named => self.named(pair, span)?,
+            Rule::interval => self.interval(pair, span)?,
+            Rule::named => self.named(pair)?,
             rule => unreachable!("{rule:?} is no operand"),
         };
         Ok(Expr { kind, span })
     }
 
+    /// `interval '..'`, with the fields that it may have.
+    fn interval(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
+        let (mut text, mut fields) = (String::new(), Vec::new());
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::plain_text | Rule::escape_text | Rule::dollar_text => text = self.text(&part)?,
+                Rule::interval_fields => {
+                    let words = part.into_inner().filter(|word| word.as_rule() == Rule::interval_field);
+                    fields.extend(words.map(|word| word.as_str().to_lowercase()));
+                }
+                _ => {}
+            }
+        }
+        let trimmed = text.trim();
+        let is_number =
+            trimmed.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        if let (true, Some(unit)) = (is_number && !trimmed.is_empty(), fields.last()) {
+            text = format!("{trimmed} {unit}");
+        } else if fields.first().is_some_and(|first| first == "minute") && text.matches(':').count() == 1 {
+            // MINUTE TO SECOND: what would be hours and minutes are minutes and seconds.
+            text = format!("00:{trimmed}");
+        }
+        let ty = TypeName { name: "interval".to_owned(), args: Vec::new(), span };
+        let whole = ExprKind::Typed { ty, text };
+        Ok(match fields.pop() {
+            Some(finest) if finest != "second" => {
+                let unit = Expr { kind: ExprKind::Text(finest), span };
+                plain_call("date_trunc", span, vec![unit, Expr { kind: whole, span }])
+            }
+            Some(_) | None => whole,
+        })
+    }
+
     /// `date '..'`, `f(..)`, `a.b.c`
-    fn named(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
+    fn named(&mut self, pair: Pair<'_>) -> Result<ExprKind, Diag> {
         let mut parts = pair.into_inner();
         let name = self.name(&parts.next().expect("it begins with a name"));
-        let Some(second) = parts.next() else {
+        let mut ty = TypeName { name: name.text.clone(), args: Vec::new(), span: name.span };
+        let mut second = parts.next();
+        while let Some(part) = second.take_if(|part| matches!(part.as_rule(), Rule::type_args | Rule::type_zone)) {
+            self.type_part(part, &mut ty)?;
+            second = parts.next();
+        }
+        let Some(second) = second else {
             return Ok(ExprKind::Path(vec![name]));
         };
         match second.as_rule() {
@@ -185,10 +250,9 @@ impl Lower {
                 path.extend(parts.map(|part| self.name(&part)));
                 Ok(ExprKind::Path(path))
             }
-            _ if name.text == "interval" => Err(unsupported("INTERVAL", span)),
             _ => {
                 let text = self.text(&second)?;
-                Ok(ExprKind::Typed { ty: TypeName { name: name.text, args: Vec::new(), span: name.span }, text })
+                Ok(ExprKind::Typed { ty, text })
             }
         }
     }
@@ -299,6 +363,11 @@ impl Lower {
                 });
                 Ok(plain_call("substr", word, [Some(text), Some(from), length].into_iter().flatten().collect()))
             }
+            Rule::overlay => {
+                let parts = pair.into_inner().filter(|part| part.as_rule() == Rule::expr);
+                let args = parts.map(|part| self.expr(part)).collect::<Result<Vec<Expr>, Diag>>()?;
+                Ok(plain_call("overlay", word, args))
+            }
             Rule::trim => {
                 let mut function = "btrim";
                 let mut exprs = Vec::new();
@@ -380,22 +449,30 @@ impl Lower {
                     ty.name.push(' ');
                     ty.name.push_str(&part.as_str().to_lowercase());
                 }
-                Rule::type_zone => {
-                    let with = part.into_inner().next().is_some_and(|word| word.as_rule() == Rule::kw_with);
-                    ty.name.push_str(if with { " with time zone" } else { " without time zone" });
-                }
-                Rule::type_args => {
-                    for arg in part.into_inner().filter(|arg| arg.as_rule() == Rule::type_arg) {
-                        let number = arg.as_str().parse().map_err(|_| {
-                            Diag::new(code::SYNTAX, format!("{} is too large here", arg.as_str()), self.span(&arg))
-                        })?;
-                        ty.args.push(number);
-                    }
-                }
-                _ => {}
+                _ => self.type_part(part, &mut ty)?,
             }
         }
         Ok(ty)
+    }
+
+    /// The numbers of a type, and the words about its time zone.
+    fn type_part(&self, part: Pair<'_>, ty: &mut TypeName) -> Result<(), Diag> {
+        match part.as_rule() {
+            Rule::type_zone => {
+                let with = part.into_inner().next().is_some_and(|word| word.as_rule() == Rule::kw_with);
+                ty.name.push_str(if with { " with time zone" } else { " without time zone" });
+            }
+            Rule::type_args => {
+                for arg in part.into_inner().filter(|arg| arg.as_rule() == Rule::type_arg) {
+                    let number = arg.as_str().parse().map_err(|_| {
+                        Diag::new(code::SYNTAX, format!("{} is too large here", arg.as_str()), self.span(&arg))
+                    })?;
+                    ty.args.push(number);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -406,6 +483,19 @@ fn now(span: Span) -> ExprKind {
 fn plain_call(function: &str, span: Span, args: Vec<Expr>) -> ExprKind {
     let name = Name { text: function.to_owned(), span };
     ExprKind::Call { name, args, star: false, distinct: false, over: None }
+}
+
+fn not(operand: Expr) -> ExprKind {
+    ExprKind::Unary { op: UnaryOp::Not, operand: Box::new(operand) }
+}
+
+/// The sign of an operator that has no name of its own in the tree.
+fn other(sign: &str) -> &'static str {
+    const SIGNS: [&str; 25] = [
+        "||/", "|/", "#>>", "#>", "#-", "#", "@>", "@?", "@@", "@", "<@", "<<", ">>", "!~*", "!~", "~*", "~", "&&",
+        "&", "?|", "?&", "?", "|", "^@", "^",
+    ];
+    SIGNS.into_iter().find(|known| *known == sign).expect("the rules have no other signs")
 }
 
 fn cast(operand: Expr, ty: TypeName, end: u32) -> Expr {
@@ -436,7 +526,7 @@ fn infix(pair: &Pair<'_>) -> Op {
         "*" => BinaryOp::Mul,
         "/" => BinaryOp::Div,
         "%" => BinaryOp::Rem,
-        other => unreachable!("{other:?} is no operator of the rule"),
+        sign => BinaryOp::Named(other(sign)),
     })
 }
 
@@ -457,6 +547,8 @@ fn levels(pair: &Pair<'_>) -> u32 {
             Rule::infix
             | Rule::bound_infix
             | Rule::sign
+            | Rule::prefix_sign
+            | Rule::at_zone
             | Rule::kw_not
             | Rule::cast
             | Rule::is_test

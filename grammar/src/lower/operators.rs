@@ -2,7 +2,7 @@
 //!
 //! A run of operands and operators is read from left to right. Operators wait on a stack until one that binds no tighter
 //! arrives (Dijkstra's shunting yard), so a run of any length needs no recursion. PostgreSQL's levels:
-//! OR, AND, NOT, IS, comparison, BETWEEN / IN / LIKE, other operators, + -, * / %, unary sign, `::`.
+//! OR, AND, NOT, IS, comparison, BETWEEN / IN / LIKE, other operators, + -, * / %, ^, AT TIME ZONE, unary sign, `::`.
 //!
 //! Holds: AND and OR runs become balanced trees. They are associative in three-valued logic, their order is kept, and
 //! 10,000 terms are 14 levels deep: whoever walks or drops the tree may recurse.
@@ -24,6 +24,8 @@ pub(super) enum Level {
     Other,
     Sum,
     Product,
+    Power,
+    Zone,
     Sign,
     Cast,
 }
@@ -41,6 +43,7 @@ impl Op {
         match self {
             Op::Prefix(UnaryOp::Not) => Level::Not,
             Op::Prefix(UnaryOp::Minus | UnaryOp::Plus) => Level::Sign,
+            Op::Prefix(UnaryOp::Named(_)) => Level::Other,
             Op::IsDistinct { .. } => Level::Is,
             Op::Infix(op) => match op {
                 BinaryOp::Or => Level::Or,
@@ -51,6 +54,8 @@ impl Op {
                 BinaryOp::Concat | BinaryOp::Arrow | BinaryOp::ArrowText => Level::Other,
                 BinaryOp::Add | BinaryOp::Sub => Level::Sum,
                 BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => Level::Product,
+                BinaryOp::Named("^") => Level::Power,
+                BinaryOp::Named(_) => Level::Other,
             },
         }
     }

@@ -184,24 +184,36 @@ fn words_of(rule: Rule) -> Option<String> {
             "an expression"
         }
         Rule::named_param | Rule::named | Rule::paren | Rule::case | Rule::cast_call | Rule::exists => "an expression",
-        Rule::special_call | Rule::extract | Rule::position | Rule::substring | Rule::trim | Rule::side => {
-            "an expression"
-        }
-        Rule::expr | Rule::bound | Rule::sign | Rule::expr_only | Rule::point => "an expression",
-        Rule::kw_null | Rule::kw_true | Rule::kw_false | Rule::kw_current_timestamp | Rule::kw_current_date => {
-            "an expression"
-        }
-        Rule::kw_case | Rule::kw_cast | Rule::kw_exists | Rule::kw_not => "an expression",
+        Rule::special_call
+        | Rule::overlay
+        | Rule::extract
+        | Rule::position
+        | Rule::substring
+        | Rule::trim
+        | Rule::side => "an expression",
+        Rule::expr | Rule::bound | Rule::sign | Rule::prefix_sign | Rule::expr_only | Rule::point => "an expression",
+        Rule::kw_null | Rule::kw_true | Rule::kw_false | Rule::clock | Rule::interval => "an expression",
+        Rule::kw_case | Rule::kw_cast | Rule::kw_exists | Rule::kw_not | Rule::kw_interval => "an expression",
         Rule::kw_is | Rule::kw_and | Rule::kw_or => "an operator",
-        Rule::kw_in | Rule::kw_between | Rule::kw_like | Rule::kw_ilike => "an operator",
+        Rule::kw_in
+        | Rule::kw_between
+        | Rule::kw_like
+        | Rule::kw_ilike
+        | Rule::kw_similar
+        | Rule::kw_isnull
+        | Rule::kw_notnull => "an operator",
         Rule::kw_order => "ORDER BY",
         Rule::kw_group => "GROUP BY",
         Rule::kw_primary => "PRIMARY KEY",
         Rule::kw_if => "IF EXISTS",
-        Rule::infix | Rule::bound_infix | Rule::cast | Rule::is_test | Rule::negatable | Rule::distinct_from => {
-            "an operator"
-        }
-        Rule::in_test | Rule::between | Rule::like => "IN, BETWEEN or LIKE",
+        Rule::at_zone
+        | Rule::infix
+        | Rule::bound_infix
+        | Rule::cast
+        | Rule::is_test
+        | Rule::negatable
+        | Rule::distinct_from => "an operator",
+        Rule::in_test | Rule::between | Rule::like | Rule::similar => "IN, BETWEEN or LIKE",
         Rule::case_operand => "an expression",
         Rule::case_arm => "WHEN",
         Rule::case_else => "ELSE",

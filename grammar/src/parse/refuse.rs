@@ -99,10 +99,7 @@ const OBJECTS: &[&str] = &[
 ];
 
 /// Operators of PostgreSQL's that we do not have.
-const OPERATORS: &[&str] = &[
-    "^", "~", "~*", "!~", "!~*", "@>", "<@", "#>", "#>>", "&", "|", "#", "<<", ">>", "<->", "@@", "&&", "?|", "?&",
-    "@?", "|/", "||/", "@", "==", "<=>", "//",
-];
+const OPERATORS: &[&str] = &["<->", "==", "<=>", "//"];
 
 /// Looks at the token where the grammar failed, `found_idx` of `all` (comments left out).
 pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<Recognised> {
@@ -215,9 +212,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         ("(", _) if before(1) == "filter" => {
             return is("FILTER", Some("use CASE within the aggregate"), found_idx - 1, found_idx - 1);
         }
-        ("time", "zone") if before(1) == "at" => {
-            return is("AT TIME ZONE", Some("all instants are in UTC"), found_idx - 1, found_idx + 1);
-        }
         (_, _) if before(1) == "over" && found_idx > 1 && !found.is_empty() && found != "(" => {
             return is("a named window", Some("write the window behind OVER"), found_idx, found_idx);
         }
@@ -250,14 +244,9 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         ("any" | "some", "(") => return is(&found.to_uppercase(), Some("write IN"), found_idx, found_idx),
         ("all", "(") => return is("ALL over a subquery", None, found_idx, found_idx),
         ("collate", _) => return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx),
-        ("at", "time") => return is("AT TIME ZONE", Some("all instants are in UTC"), found_idx, found_idx + 1),
-        ("similar", _) => return is("SIMILAR TO", Some("use LIKE"), found_idx, found_idx),
         ("overlaps", _) => return is("OVERLAPS", Some("compare the bounds with < and >"), found_idx, found_idx),
-        ("isnull", _) => return is("ISNULL", Some("write IS NULL"), found_idx, found_idx),
-        ("notnull", _) => return is("NOTNULL", Some("write IS NOT NULL"), found_idx, found_idx),
         ("symmetric" | "asymmetric", _) => return is(&found.to_uppercase(), None, found_idx, found_idx),
         ("only", _) => return is("ONLY", None, found_idx, found_idx),
-        ("interval", _) => return is("INTERVAL", None, found_idx, found_idx),
         ("order", "by") if before(1) != ")" && word(0) == "select" && inside_call(text, all, found_idx) => {
             return is("ORDER BY within an aggregate", None, found_idx, found_idx + 1);
         }
@@ -284,7 +273,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
 fn operator_help(operator: &str) -> Option<&'static str> {
     match operator {
         "==" => Some("write ="),
-        "~" | "~*" | "!~" | "!~*" => Some("use LIKE or ILIKE"),
         "<=>" => Some("write IS NOT DISTINCT FROM"),
         "//" => Some("/ divides integers"),
         _ => None,

@@ -221,7 +221,14 @@ pub(crate) fn read_timestamptz(text: &str) -> Result<i64, Fault> {
     datetime::read_timestamp(text)
 }
 
+/// Is the instant neither of the infinities?
+pub fn instant_is_finite(micros: i64) -> bool {
+    is_finite(micros)
+}
+
 functions! { "func::zone";
+    "isfinite" (Timestamp) -> Boolean, Total, instant_is_finite, "Is it neither of the infinities?";
+    "isfinite" (TimestampTz) -> Boolean, Total, instant_is_finite, "Is it neither of the infinities?";
     "timezone" (Text, Timestamp) -> TimestampTz, Fallible, local_to_instant, "The instant of a zone's local time: AT TIME ZONE.";
     "timezone" (Text, TimestampTz) -> Timestamp, Fallible, instant_to_local, "A zone's local time at an instant: AT TIME ZONE.";
     "timezone" (Interval, Timestamp) -> TimestampTz, Fallible, local_to_instant_by, "The instant of a local time so far east of UTC: AT TIME ZONE.";
