@@ -85,6 +85,41 @@ fn not_of_column(value: &Value) -> ! {
     panic!("a column's values are of its type, and NULL only where it may be: {value:?}")
 }
 
+/// The number of a lane that a value is.
+trait OfLane: Sized {
+    fn of_lane(value: &Value) -> Option<Self>;
+}
+
+impl OfLane for u8 {
+    fn of_lane(value: &Value) -> Option<u8> {
+        match value {
+            Value::Boolean(value) => Some(u8::from(*value)),
+            _ => None,
+        }
+    }
+}
+
+impl OfLane for i64 {
+    fn of_lane(value: &Value) -> Option<i64> {
+        value.lane_i64()
+    }
+}
+
+impl OfLane for f64 {
+    fn of_lane(value: &Value) -> Option<f64> {
+        match value {
+            Value::Real(value) => Some(*value),
+            _ => None,
+        }
+    }
+}
+
+impl OfLane for i128 {
+    fn of_lane(value: &Value) -> Option<i128> {
+        value.lane_i128()
+    }
+}
+
 macro_rules! numbers {
     ($($field:ty: $class:ident, $lane:ty, $read:ident, $data:ident, |$item:ident| $from:expr, |$value:ident| $to:expr;)*) => {$(
         impl Field for $field {
@@ -101,9 +136,9 @@ macro_rules! numbers {
                 $from
             }
             fn of_value(value: Value) -> Self {
-                match value {
-                    Value::$class(value) => value,
-                    other => not_of_column(&other),
+                match <$lane as OfLane>::of_lane(&value) {
+                    Some($item) => $from,
+                    None => not_of_column(&value),
                 }
             }
             #[inline]
