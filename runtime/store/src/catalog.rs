@@ -73,6 +73,16 @@ pub enum CatalogChange {
     Drop(TableId),
 }
 
+impl CatalogChange {
+    /// The schema that it gives a table.
+    pub fn schema(&self) -> Option<&Arc<TableSchema>> {
+        match self {
+            CatalogChange::Create(schema) => Some(schema),
+            CatalogChange::Drop(_) => None,
+        }
+    }
+}
+
 /// One version of the catalogue with its place in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CatalogVersion {

@@ -8,12 +8,14 @@
 //!
 //! Holds: what is hashed are values by column id, never the bytes of a file, so facts hash the same in log, memory and
 //! segments. NULL columns are left out, so a fact hashes the same after a column was added.
-//! Not here: proofs and their files.
+//! Not here: the tree over records and what proofs say (`proof`).
 
 use crate::{
     fact::Write,
     format::{bytes::Put, frame::RecordHead, header::HASH_SUITE_BLAKE3},
     hashing::{Messages, hash_pairs},
+    proof::{RecordHeader, merkle::Join},
+    shape::Shape,
 };
 use spectradb_kernel::{
     Column, Type,
@@ -25,8 +27,7 @@ use spectradb_kernel::{
 };
 use std::{cmp::Ordering, sync::LazyLock};
 
-/// 32 bytes of BLAKE3.
-pub(crate) type Hash = [u8; 32];
+pub(crate) use crate::proof::merkle::Hash;
 
 /// The link before the first record.
 pub(crate) const GENESIS: Hash = [0; 32];
@@ -73,11 +74,23 @@ pub(crate) struct BatchShape {
     pub(crate) ids: Vec<ColumnId>,
 }
 
+impl BatchShape {
+    /// That of facts of a shape.
+    pub(crate) fn of(shape: &Shape) -> BatchShape {
+        BatchShape { key: shape.key.clone(), ids: shape.columns.iter().map(|(id, _)| *id).collect() }
+    }
+}
+
 /// A record's link.
 pub(crate) fn link(database: [u8; 16], timeline: u32, head: &RecordHead, root: &Hash) -> Hash {
+    link_of(database, timeline, &RecordHeader::from(head), root)
+}
+
+/// The link of a record that may be of a kind that this program does not know.
+pub(crate) fn link_of(database: [u8; 16], timeline: u32, head: &RecordHeader, root: &Hash) -> Hash {
     let mut bytes = Vec::with_capacity(160);
     bytes.put_u8(HASH_SUITE_BLAKE3);
-    bytes.put_u8(head.kind.code());
+    bytes.put_u8(head.kind);
     bytes.put(&database);
     bytes.put_u32(timeline);
     bytes.put_u64(head.epoch);
@@ -96,17 +109,102 @@ pub(crate) fn catalog_root(change: &[u8]) -> Hash {
     let mut message = Vec::with_capacity(change.len() + 68);
     message.put_bytes(change);
     let columns = hash_padded(&KEYS.columns, &mut message);
-    leaf(&leaf_key(TableId(0), 0, Op::Catalog), &GENESIS, &columns)
+    leaf_of(TableId(0), 0, Op::Catalog as u8, &GENESIS, &columns)
 }
 
 /// The root of a commit; `shapes` has one entry a fact batch.
 pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], seed: &Hash) -> Hash {
     let mut entries = Entries::default();
     entries.gather(write, shapes);
+    let mut merkle = Merkle::default();
+    hash_entries(write, shapes, &entries, seed, &mut |leaves| merkle.extend(leaves));
+    merkle.root()
+}
+
+/// A leaf with the messages of its two commitments.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenLeaf {
+    pub(crate) table: TableId,
+    pub(crate) schema_version: u32,
+    pub(crate) op: u8,
+    pub(crate) key_and_period: Vec<u8>,
+    pub(crate) columns: Vec<u8>,
+    pub(crate) leaf_idx: usize,
+    /// All leaves of the commit, in order.
+    pub(crate) leaves: Vec<Hash>,
+}
+
+/// Which leaf of a commit is to be opened?
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum WantedLeaf<'a> {
+    /// That of its metadata.
+    Metadata,
+    /// That of the fact it states for a key from an instant on.
+    Fact { table: TableId, key: &'a [u8], valid_from: Micros },
+}
+
+/// Opens a leaf of a commit; `None` when it has no such leaf.
+pub(crate) fn open_leaf(write: &Write, shapes: &[BatchShape], seed: &Hash, wanted: WantedLeaf<'_>) -> Option<OpenLeaf> {
+    let mut entries = Entries::default();
+    entries.gather(write, shapes);
+    let is_wanted = |entry: &Entry| match wanted {
+        WantedLeaf::Metadata => entry.op == Op::Metadata,
+        WantedLeaf::Fact { table, key, valid_from } => {
+            entry.op == Op::Assert
+                && entry.table == table
+                && entry.valid_from == valid_from
+                && entries.key(entry) == key
+        }
+    };
+    let leaf_idx = entries.sorted.iter().position(is_wanted)?;
+    let entry = &entries.sorted[leaf_idx];
+    let mut leaves = Vec::with_capacity(entries.sorted.len());
+    hash_entries(write, shapes, &entries, seed, &mut |some| leaves.extend_from_slice(some));
+    let mut salt = [0; 2 * SALT_BYTES];
+    let mut salts = blake3::Hasher::new_keyed(seed).finalize_xof();
+    salts.set_position((leaf_idx * salt.len()) as u64);
+    salts.fill(&mut salt);
+    let (mut key_and_period, mut columns) = (Vec::new(), Vec::new());
+    put_key_and_period(write, &entries, entry, &salt[..SALT_BYTES], &mut key_and_period);
+    let readers = match entry.op {
+        Op::Assert => leaf_columns(&write.facts[entry.source as usize].columns, &shapes[entry.source as usize]),
+        Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => Vec::new(),
+    };
+    put_columns(write, &readers, entry, &salt[SALT_BYTES..], &mut columns);
+    let schema_version = schema_version(write, entry);
+    Some(OpenLeaf { table: entry.table, schema_version, op: entry.op as u8, key_and_period, columns, leaf_idx, leaves })
+}
+
+/// The leaf of a commitment to a key and period and one to columns.
+pub(crate) fn leaf_of(table: TableId, schema_version: u32, op: u8, key_and_period: &Hash, columns: &Hash) -> Hash {
+    pair(&leaf_key(table, schema_version, op), key_and_period, columns)
+}
+
+/// The commitment that a message of key and period makes.
+pub(crate) fn commitment_to_key(message: &[u8]) -> Hash {
+    hash_padded(&KEYS.key_and_period, &mut message.to_vec())
+}
+
+/// The commitment that a message of columns makes.
+pub(crate) fn commitment_to_columns(message: &[u8]) -> Hash {
+    hash_padded(&KEYS.columns, &mut message.to_vec())
+}
+
+/// How hashes are joined within a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WithinRecord;
+
+impl Join for WithinRecord {
+    fn join(left: &Hash, right: &Hash) -> Hash {
+        pair(&KEYS.node, left, right)
+    }
+}
+
+/// Hashes the leaves of a commit, some at a time.
+fn hash_entries(write: &Write, shapes: &[BatchShape], entries: &Entries, seed: &Hash, take: &mut dyn FnMut(&[Hash])) {
     let readers: Vec<Vec<LeafColumn<'_>>> =
         write.facts.iter().zip(shapes).map(|(batch, shape)| leaf_columns(&batch.columns, shape)).collect();
     let mut salts = Salts::new(seed);
-    let mut merkle = Merkle::default();
     let (mut keys, mut columns) = (Messages::default(), Messages::default());
     let (mut key_hashes, mut column_hashes, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
     for some in entries.sorted.chunks(LEAVES_AT_ONCE) {
@@ -114,28 +212,17 @@ pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], seed: &Hash) -> 
         columns.clear();
         for entry in some {
             let salt = salts.next();
-            put_key_and_period(write, &entries, entry, &salt[..SALT_BYTES], keys.buffer());
+            put_key_and_period(write, entries, entry, &salt[..SALT_BYTES], keys.buffer());
             keys.end();
-            let (row, out) = (entry.row as usize, columns.buffer());
-            out.put(&salt[SALT_BYTES..]);
-            match entry.op {
-                Op::Assert => readers[entry.source as usize].iter().for_each(|column| column.put(row, out)),
-                Op::Metadata => out.put_bytes(write.metadata.as_deref().unwrap_or_default().as_bytes()),
-                Op::Retract | Op::Supersede | Op::Catalog => {}
-            }
+            let of_batch = readers.get(entry.source as usize).map_or(&[][..], Vec::as_slice);
+            put_columns(write, of_batch, entry, &salt[SALT_BYTES..], columns.buffer());
             columns.end();
         }
         keys.hash(&KEYS.key_and_period, &mut key_hashes);
         columns.hash(&KEYS.columns, &mut column_hashes);
         // Table, version and kind are in the leaf's key, so that the two commitments fill exactly one block; leaves that
         // have them in common mostly stand together.
-        let kind = |entry: &Entry| {
-            let schema_version = match entry.op {
-                Op::Assert => write.facts[entry.source as usize].schema_version,
-                Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => 0,
-            };
-            (entry.table, schema_version, entry.op)
-        };
+        let kind = |entry: &Entry| (entry.table, schema_version(write, entry), entry.op);
         let mut next = 0;
         leaves.clear();
         for alike in some.chunk_by(|one, other| kind(one) == kind(other)) {
@@ -144,11 +231,28 @@ pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], seed: &Hash) -> 
             next = commitments.end;
             let both = key_hashes[commitments.clone()].iter().zip(&column_hashes[commitments]);
             let both: Vec<Hash> = both.flat_map(|(key, columns)| [*key, *columns]).collect();
-            hash_pairs(&leaf_key(table, schema_version, op), &both, &mut leaves);
+            hash_pairs(&leaf_key(table, schema_version, op as u8), &both, &mut leaves);
         }
-        merkle.extend(&leaves);
+        take(&leaves);
     }
-    merkle.root()
+}
+
+/// The schema version that a leaf's key names: that of a new fact, 0 for all else.
+fn schema_version(write: &Write, entry: &Entry) -> u32 {
+    match entry.op {
+        Op::Assert => write.facts[entry.source as usize].schema_version,
+        Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => 0,
+    }
+}
+
+/// The message of a leaf's commitment to columns; `readers` are those of the batch of a new fact.
+fn put_columns(write: &Write, readers: &[LeafColumn<'_>], entry: &Entry, salt: &[u8], out: &mut Vec<u8>) {
+    out.put(salt);
+    match entry.op {
+        Op::Assert => readers.iter().for_each(|column| column.put(entry.row as usize, out)),
+        Op::Metadata => out.put_bytes(write.metadata.as_deref().unwrap_or_default().as_bytes()),
+        Op::Retract | Op::Supersede | Op::Catalog => {}
+    }
 }
 
 /// The message of a leaf's commitment to key and period.
@@ -183,16 +287,12 @@ fn hash_padded(hash_key: &Hash, message: &mut Vec<u8>) -> Hash {
 }
 
 /// The key of the leaves of one table, schema version and kind.
-fn leaf_key(table: TableId, schema_version: u32, op: Op) -> Hash {
+fn leaf_key(table: TableId, schema_version: u32, op: u8) -> Hash {
     let mut bytes = Vec::with_capacity(9);
     bytes.put_u32(table.0);
     bytes.put_u32(schema_version);
-    bytes.put_u8(op as u8);
+    bytes.put_u8(op);
     *blake3::keyed_hash(&KEYS.leaf, &bytes).as_bytes()
-}
-
-fn leaf(leaf_key: &Hash, key_and_period: &Hash, columns: &Hash) -> Hash {
-    pair(leaf_key, key_and_period, columns)
 }
 
 fn pair(hash_key: &Hash, left: &Hash, right: &Hash) -> Hash {
@@ -304,7 +404,7 @@ impl Entries {
 }
 
 /// A column with what its values need to be hashed.
-struct LeafColumn<'a> {
+pub(crate) struct LeafColumn<'a> {
     id: ColumnId,
     column: &'a Column,
     values: LeafValues<'a>,
@@ -319,7 +419,7 @@ enum LeafValues<'a> {
 }
 
 /// The columns outside the key, by id.
-fn leaf_columns<'a>(columns: &'a [Column], shape: &BatchShape) -> Vec<LeafColumn<'a>> {
+pub(crate) fn leaf_columns<'a>(columns: &'a [Column], shape: &BatchShape) -> Vec<LeafColumn<'a>> {
     let outside = columns.iter().zip(&shape.ids).enumerate().filter(|(place, _)| !shape.key.contains(place));
     let mut found: Vec<LeafColumn<'_>> = outside
         .map(|(_, (column, id))| {
@@ -338,7 +438,8 @@ fn leaf_columns<'a>(columns: &'a [Column], shape: &BatchShape) -> Vec<LeafColumn
 }
 
 impl LeafColumn<'_> {
-    fn put(&self, row: usize, out: &mut Vec<u8>) {
+    /// Appends what a leaf says of a row's value; nothing of NULL.
+    pub(crate) fn put(&self, row: usize, out: &mut Vec<u8>) {
         if self.column.is_null(row) {
             return;
         }

@@ -108,6 +108,12 @@ pub enum StoreError {
         /// The commit.
         commit: Commit,
     },
+    /// A record was asked for that the log no longer has.
+    #[error("record {record} is no longer in the log")]
+    Pruned {
+        /// Its number.
+        record: u64,
+    },
     /// The database is closed.
     #[error("the database is closed")]
     Closed,

@@ -14,6 +14,7 @@ use crate::{
         catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, encode_versions},
         header::seal,
     },
+    links::Links,
     log::{held, segment_generation, segment_name},
     manifest::KnownEnd,
     recover::catalog_name,
@@ -238,6 +239,8 @@ impl Inner {
     fn retire_segments(&self) -> Result<()> {
         let state = self.manifest.state();
         if state.log_first < state.checkpoint.generation {
+            let dropped = (state.log_first, state.checkpoint.generation);
+            Links::keep(&self.disk, self.identity, dropped, state.checkpoint.record)?;
             // The manifest first: what it names must be there.
             self.manifest.replace(|state| state.log_first = state.checkpoint.generation)?;
             let first = state.checkpoint.generation;

@@ -144,7 +144,7 @@ fn check_nothing_is_there(disk: &dyn Disk, names: &[String]) -> Result<()> {
     }
 }
 
-fn read_catalogs(disk: &dyn Disk, identity: &Identity, state: &ManifestState) -> Result<Catalogs> {
+pub(crate) fn read_catalogs(disk: &dyn Disk, identity: &Identity, state: &ManifestState) -> Result<Catalogs> {
     let catalogs = Catalogs::default();
     if state.catalog_file == 0 {
         return Ok(catalogs);

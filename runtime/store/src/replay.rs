@@ -63,6 +63,12 @@ pub(crate) struct Found {
     pub(crate) record: Record,
     /// The log's end if this were the last record.
     pub(crate) end: LogEnd,
+    /// What its frames say of it.
+    pub(crate) head: RecordHead,
+    /// What its leaves are salted from; zeroes where they are not.
+    pub(crate) seed: [u8; 32],
+    /// The root over its leaves.
+    pub(crate) root: [u8; 32],
 }
 
 /// Reads records one by one.
@@ -84,7 +90,7 @@ pub(crate) struct LogScan {
 
 /// A part of a segment in memory.
 #[derive(Debug)]
-struct Window {
+pub(crate) struct Window {
     generation: u64,
     file: Arc<dyn File>,
     file_bytes: u64,
@@ -96,14 +102,14 @@ struct Window {
 const WINDOW_BYTES: u64 = 256 << 10;
 
 impl Window {
-    fn open(disk: &dyn Disk, generation: u64) -> Result<Window> {
+    pub(crate) fn open(disk: &dyn Disk, generation: u64) -> Result<Window> {
         let file = disk.open(&segment_name(generation))?;
         let file_bytes = file.len()?;
         Ok(Window { generation, file, file_bytes, start: 0, bytes: Vec::new() })
     }
 
     /// Some bytes of the segment; `None` when it ends before.
-    fn get(&mut self, offset: u64, len: u64) -> Result<Option<&[u8]>> {
+    pub(crate) fn get(&mut self, offset: u64, len: u64) -> Result<Option<&[u8]>> {
         let Some(end) = offset.checked_add(len).filter(|end| *end <= self.file_bytes) else { return Ok(None) };
         if offset < self.start || end > self.start + self.bytes.len() as u64 {
             let wanted = len.max(WINDOW_BYTES).min(self.file_bytes - offset);
@@ -255,12 +261,13 @@ impl LogScan {
             };
             self.knows_link = true;
             let catalog_version = begun.catalog_version;
+            let seed = facts.seed;
             let body = match change {
                 Some(change) => RecordBody::Catalog { catalog_version, change },
                 None => RecordBody::Commit { commit: begun.commit, catalog_version, write: facts.write },
             };
             let record = Record { record: begun.record, instant: begun.instant, body };
-            return Ok(Some(Found { record, end: self.end }));
+            return Ok(Some(Found { record, end: self.end, head: begun, seed, root }));
         }
     }
 

@@ -114,7 +114,7 @@ impl Snapshot {
         Ok(low)
     }
 
-    fn commit_column(&self, commit: Commit, column_idx: usize) -> Result<Option<Value>> {
+    pub(crate) fn commit_column(&self, commit: Commit, column_idx: usize) -> Result<Option<Value>> {
         if commit > self.pinned.commit {
             return Err(StoreError::Future { asked: commit, newest: self.pinned.commit });
         }

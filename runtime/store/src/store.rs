@@ -16,6 +16,7 @@ use crate::{
     fact::{Committed, Write},
     format::Identity,
     fs::{Disk, DiskLock, MemDisk, OsDisk},
+    links::LedgerTree,
     log::{Health, Log, LogEnd, LogSync, Segments, held},
     maintain::Threads,
     manifest::{KnownEnd, Manifest},
@@ -79,6 +80,8 @@ pub(crate) struct Inner {
     pub(crate) catalogs: Arc<Catalogs>,
     pub(crate) sequencer: Mutex<Sequencer>,
     pub(crate) publication: Publication,
+    /// The tree over records, as far as a digest was asked for.
+    pub(crate) ledger: Mutex<LedgerTree>,
     seeds: Seeds,
     /// Where the log ended when memtables were frozen, oldest first.
     pub(crate) freezes: Mutex<VecDeque<LogEnd>>,
@@ -153,6 +156,13 @@ impl Seeds {
     }
 }
 
+impl Inner {
+    /// Random bytes that nobody can guess.
+    pub(crate) fn new_secret(&self) -> Result<[u8; 32]> {
+        random()
+    }
+}
+
 fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     let refused = |error: getrandom::Error| StoreError::Io {
@@ -180,6 +190,7 @@ impl Store {
         let log = Log::new(identity, segments.clone(), segment, end, health.clone());
         let shared = log.shared().clone();
         let sequencer = Sequencer::new(log, catalogs.newest());
+        let ledger = LedgerTree::new(disk.clone(), identity);
         let inner = Arc::new(Inner {
             disk,
             clock,
@@ -192,6 +203,7 @@ impl Store {
             tree,
             catalogs,
             sequencer: Mutex::new(sequencer),
+            ledger: Mutex::new(ledger),
             publication: Publication::new(visible),
             seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
             freezes: Mutex::new(freezes.into()),
@@ -276,11 +288,21 @@ impl Store {
 
     /// A reader of the newest visible commit.
     pub fn snapshot(&self) -> Snapshot {
+        self.snapshot_with_record().0
+    }
+
+    /// A reader of the newest visible commit, and the record up to which it sees.
+    pub(crate) fn snapshot_with_record(&self) -> (Snapshot, Arc<Visible>) {
         // The commit first: what it says is then in the view.
         let visible = self.handle.inner.publication.visible();
         let view = self.handle.inner.tree.view();
         let Visible { commit, instant, catalog, .. } = &*visible;
-        Snapshot::new(view, *commit, *instant, catalog.clone(), self.handle.inner.catalogs.clone())
+        let snapshot = Snapshot::new(view, *commit, *instant, catalog.clone(), self.handle.inner.catalogs.clone());
+        (snapshot, visible)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.handle.inner
     }
 
     /// A reader that sees every commit that was under way when this was called, and so every one whose instant is not

@@ -3,6 +3,7 @@
 //! A segment is a file of blocks, each some thousand facts by columns, with an index, a filter and, for history, a
 //! directory by key. It is written once ([`Builder`]) and read in place ([`Segment`]).
 
+mod audit;
 mod block;
 mod builder;
 mod cache;

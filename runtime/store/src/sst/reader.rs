@@ -119,6 +119,13 @@ pub(crate) struct BlockRow<'a> {
     pub(crate) row: usize,
 }
 
+impl Block {
+    /// Where in the file it begins.
+    pub(super) fn offset(&self) -> u64 {
+        self.place.offset.get()
+    }
+}
+
 impl BlockRow<'_> {
     /// Its end: the noted one, or its own.
     pub(crate) fn end(&self) -> i64 {
@@ -206,8 +213,20 @@ impl Segment {
         })
     }
 
-    fn corrupt(&self, offset: u64, what: &str) -> StoreError {
+    pub(super) fn corrupt(&self, offset: u64, what: &str) -> StoreError {
         StoreError::Corrupt { file: self.name.clone(), offset, what: what.to_owned() }
+    }
+
+    /// Some bytes of the file.
+    pub(super) fn bytes(&self, range: Range<usize>) -> Result<Bytes> {
+        self.content.bytes(range)
+    }
+
+    /// Does the manifest say this of its facts?
+    pub(super) fn claims(&self, bounds: Bounds) -> bool {
+        let claimed = &self.bounds;
+        (claimed.commit_min, claimed.commit_max, claimed.end_max, claimed.from_min, claimed.to_max)
+            == (bounds.commit_min, bounds.commit_max, bounds.end_max, bounds.from_min, bounds.to_max)
     }
 
     /// The payload of a part whose checksum holds, unpacked; and how much of it is in memory of its own.
@@ -327,7 +346,7 @@ impl Segment {
         })
     }
 
-    fn filter(&self) -> Result<&Filter> {
+    pub(super) fn filter(&self) -> Result<&Filter> {
         match self.filter.get() {
             Some(filter) => Ok(filter),
             None => {
@@ -340,7 +359,7 @@ impl Segment {
         }
     }
 
-    fn directory(&self) -> Result<&Lane<u32>> {
+    pub(super) fn directory(&self) -> Result<&Lane<u32>> {
         match self.directory.get() {
             Some(rows) => Ok(rows),
             None => {

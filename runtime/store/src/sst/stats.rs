@@ -12,7 +12,7 @@ use crate::{
 use spectradb_kernel::{Column, Type, Value, column::Vals, ty::LaneKind};
 
 /// The values of a column in a block.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Zone {
     pub(crate) null_count: u32,
     pub(crate) span: Span,

@@ -62,6 +62,9 @@ pub(crate) const COMMITS_INSTANT: usize = 1;
 /// The position of the catalogue version in the table of commits.
 pub(crate) const COMMITS_CATALOG: usize = 2;
 
+/// The position of the log record in the table of commits.
+pub(crate) const COMMITS_RECORD: usize = 3;
+
 static COMMITS_SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
     Arc::new(Shape {
         table: COMMITS,

@@ -1,0 +1,199 @@
+//! How does the database make proofs that others can check without it?
+//!
+//! The links of all records give the paths of the tree over records; the record itself, read from the log, gives the
+//! leaf and its path within the record. A proof is made for the newest state or for an earlier one, so that it fits a
+//! digest that somebody already holds.
+//!
+//! Not here: what proofs say and how they are checked (`proof`).
+
+use crate::{
+    chain::{BatchShape, OpenLeaf, WantedLeaf, WithinRecord, open_leaf},
+    error::{Result, StoreError},
+    fact::FactId,
+    format::catalog_v1::encode_change,
+    links::Links,
+    log::held,
+    manifest::KnownEnd,
+    proof::{
+        ConsistencyProof, InclusionProof, LeafProof, Opening, OverRecords, RecordHeader, RecordProof, SchemaProof,
+        merkle::{Hash, consistency_path, inclusion_path},
+        record_leaf,
+    },
+    replay::{Found, LogScan, RecordBody},
+    store::{Inner, Store},
+    tree::COMMITS_RECORD,
+};
+use spectradb_kernel::{Value, schema::TableId, time::Commit};
+
+/// What is to be proved?
+#[derive(Clone, Copy, Debug)]
+pub enum ProofOf<'a> {
+    /// A record, by its number.
+    Record(u64),
+    /// The metadata of a commit.
+    Metadata(Commit),
+    /// A fact.
+    Fact {
+        /// Its table.
+        table: TableId,
+        /// Which of the table's facts.
+        fact: &'a FactId,
+    },
+}
+
+impl Store {
+    /// A proof that something is in the ledger, as it is now or as it was when it had `records` records. `None` when it is
+    /// not in it.
+    ///
+    /// # Errors
+    /// [`StoreError::Pruned`] when the record is no longer in the log; what the disk says.
+    pub fn prove_inclusion(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<Option<InclusionProof>> {
+        let inner = self.inner();
+        let (snapshot, visible) = self.snapshot_with_record();
+        let records = records.unwrap_or(visible.record);
+        let record_of = |commit: Commit| -> Result<Option<u64>> {
+            if commit > snapshot.commit() {
+                return Ok(None);
+            }
+            match snapshot.commit_column(commit, COMMITS_RECORD)? {
+                Some(Value::Integer(record)) => Ok(Some(record.cast_unsigned())),
+                _ => Ok(None),
+            }
+        };
+        let record = match of {
+            ProofOf::Record(record) => Some(record),
+            ProofOf::Metadata(commit) => record_of(commit)?,
+            ProofOf::Fact { fact, .. } => record_of(fact.commit)?,
+        };
+        let Some(record) = record.filter(|record| (1..=records).contains(record) && records <= visible.record) else {
+            return Ok(None);
+        };
+        let leaves = inner.record_leaves(records)?;
+        let found = inner.record(record)?;
+        let (leaf, schema) = match (of, &found.record.body) {
+            (ProofOf::Record(_), _) => (None, None),
+            (ProofOf::Metadata(_) | ProofOf::Fact { .. }, RecordBody::Catalog { .. }) => return Ok(None),
+            (ProofOf::Metadata(_), RecordBody::Commit { .. }) => match inner.leaf(&found, WantedLeaf::Metadata)? {
+                Some(leaf) => (Some(leaf), None),
+                None => return Ok(None),
+            },
+            (ProofOf::Fact { table, fact }, RecordBody::Commit { .. }) => {
+                let wanted = WantedLeaf::Fact { table, key: &fact.key, valid_from: fact.valid_from };
+                let Some(leaf) = inner.leaf(&found, wanted)? else { return Ok(None) };
+                let schema = inner.schema_proof(table, leaf.schema_version, &leaves)?;
+                (Some(leaf), schema)
+            }
+        };
+        let proof = InclusionProof {
+            database: inner.identity.database,
+            timeline: inner.identity.timeline,
+            records,
+            record: record_proof(&found, &leaves),
+            leaf,
+            schema,
+        };
+        Ok(Some(proof))
+    }
+
+    /// A proof that the ledger, as it is now or as it was when it had `new_records` records, goes on from its first
+    /// `old_records`. `None` when it does not have as many.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn prove_consistency(&self, old_records: u64, new_records: Option<u64>) -> Result<Option<ConsistencyProof>> {
+        let inner = self.inner();
+        let newest = self.snapshot_with_record().1.record;
+        let new_records = new_records.unwrap_or(newest);
+        if old_records > new_records || new_records > newest {
+            return Ok(None);
+        }
+        let leaves = inner.record_leaves(new_records)?;
+        let path = consistency_path::<OverRecords>(&leaves, old_records as usize);
+        let (database, timeline) = (inner.identity.database, inner.identity.timeline);
+        Ok(path.map(|path| ConsistencyProof { database, timeline, old_records, new_records, path }))
+    }
+}
+
+fn record_proof(found: &Found, leaves: &[Hash]) -> RecordProof {
+    let place = found.record.record as usize - 1;
+    let path = inclusion_path::<OverRecords>(leaves, place).expect("the record is among the leaves");
+    RecordProof { header: RecordHeader::from(&found.head), root: found.root, path }
+}
+
+impl Inner {
+    /// The leaves of the tree over the first so many records.
+    fn record_leaves(&self, records: u64) -> Result<Vec<Hash>> {
+        loop {
+            let state = self.manifest.state();
+            let mut links = Links::new(self.disk.clone(), self.identity);
+            let mut leaves = Vec::new();
+            let ended = loop {
+                match links.next(records, (state.log_first, state.log_last)) {
+                    Ok(Some(linked)) => leaves.push(record_leaf(&linked.link)),
+                    Ok(None) => break Ok(leaves),
+                    Err(error) => break Err(error),
+                }
+            };
+            match ended {
+                // A segment was dropped under our feet: its links are in a file of their own now.
+                Err(StoreError::Missing { .. }) if self.manifest.state().log_first != state.log_first => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    /// A record of the log.
+    fn record(&self, record: u64) -> Result<Found> {
+        let first = self.manifest.state().log_first;
+        let last = held(&self.sequencer).log.end().generation;
+        let (disk, catalogs) = (self.disk.clone(), self.catalogs.clone());
+        let known = KnownEnd { record, link: None, generation: last };
+        let scan = LogScan::starting_at(disk, self.identity, catalogs, record, first..=last, known);
+        match scan.and_then(|mut scan| scan.next_record()) {
+            Ok(Some(found)) => Ok(found),
+            Err(StoreError::Missing { .. }) | Ok(None) => Err(StoreError::Pruned { record }),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn leaf(&self, found: &Found, wanted: WantedLeaf<'_>) -> Result<Option<LeafProof>> {
+        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
+        let mut shapes = Vec::with_capacity(write.facts.len());
+        for batch in &write.facts {
+            let schema = self.catalogs.schema_at(batch.table, batch.schema_version);
+            let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
+            let ids = schema.columns.iter().map(|column| column.id).collect();
+            shapes.push(BatchShape { key: schema.key.clone(), ids });
+        }
+        let Some(open) = open_leaf(write, &shapes, &found.seed, wanted) else { return Ok(None) };
+        let OpenLeaf { table, schema_version, op, key_and_period, columns, leaf_idx, leaves } = open;
+        let path = inclusion_path::<WithinRecord>(&leaves, leaf_idx).expect("the leaf is among them");
+        Ok(Some(LeafProof {
+            table,
+            schema_version,
+            op,
+            key_and_period: Opening::Open(key_and_period),
+            columns: Opening::Open(columns),
+            leaf_idx: leaf_idx as u64,
+            leaf_count: leaves.len() as u64,
+            path,
+        }))
+    }
+
+    /// The record that made a table's schema; `None` when it is no longer in the log.
+    fn schema_proof(&self, table: TableId, schema_version: u32, leaves: &[Hash]) -> Result<Option<SchemaProof>> {
+        let versions = self.catalogs.all();
+        let made = versions.iter().find_map(|version| {
+            let schema = version.change.as_ref()?.schema()?;
+            (schema.id == table && schema.version == schema_version).then_some(version.record)
+        });
+        let Some(made) = made.filter(|record| *record <= leaves.len() as u64) else { return Ok(None) };
+        let found = match self.record(made) {
+            Ok(found) => found,
+            Err(StoreError::Pruned { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let RecordBody::Catalog { change, .. } = &found.record.body else { return Ok(None) };
+        Ok(Some(SchemaProof { record: record_proof(&found, leaves), change: encode_change(change) }))
+    }
+}

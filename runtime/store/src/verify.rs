@@ -1,0 +1,647 @@
+//! Is everything in the files what the ledger says?
+//!
+//! Nothing is taken for granted that could be computed: the links of all records make a tree and follow each other; each
+//! record that is still in the log hashes to its link; the tables hold each fact that it states, with the same values and
+//! the same end, and no fact and no end of which the log knows nothing. Then each file is held against what the manifest,
+//! its index and its filter claim.
+//!
+//! Facts of records that are no longer in the log cannot be compared: they are counted as pruned. Commits that come while
+//! this runs are left out.
+//!
+//! Holds: the answer is about one state of the database. The first difference ends the walk.
+//! Not here: what an outsider can check (`proof`).
+
+mod tally;
+
+use crate::{
+    catalog::CatalogVersion,
+    chain::{BatchShape, Hash, leaf_columns},
+    error::{Result, StoreError},
+    fact::{FactBatch, FactId, Superseded, Write},
+    format::notes_v1,
+    keys::{encode_row, hash_of},
+    links::Links,
+    log::held,
+    manifest::{self, KnownEnd, ManifestState},
+    notes::Known,
+    proof::{Digest, OverRecords, empty_root, merkle::Frontier, record_leaf},
+    recover::read_catalogs,
+    replay::{self, LogScan, RecordBody},
+    run::{Run, commit_of_lane, i64_at, lane_of_commit},
+    shape::Shape,
+    snapshot::Snapshot,
+    sst::{BlockCache, Segment},
+    store::{Inner, Store},
+    tree::{COMMITS, TableShard, notes_name},
+};
+use spectradb_kernel::{
+    Value, key,
+    schema::{TableId, TableSchema},
+    time::{Commit, Micros, Timestamp},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+use tally::{Tally, put_commit, put_content, put_end, put_fact, put_stored_commit};
+
+/// What was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verification {
+    /// The state that was verified.
+    pub digest: Digest,
+    /// Records that are no longer in the log; only their links are known.
+    pub pruned_records: u64,
+    /// Facts of all versions in all tables.
+    pub facts: u64,
+    /// Facts that are what a record of the log says.
+    pub proven: u64,
+    /// Facts of records that are no longer in the log.
+    pub pruned: u64,
+    /// Facts whose content was erased; their leaves are in the log.
+    pub erased: u64,
+    /// The first difference that was found; the counts go up to it.
+    pub difference: Option<Difference>,
+}
+
+/// Something is not what the ledger says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// A fact.
+    Fact {
+        /// Its table's name.
+        table: String,
+        /// Its key, such as `(id)=(1)`.
+        key: String,
+        /// Where its valid period begins.
+        valid_from: Micros,
+        /// The commit that wrote it.
+        commit: Commit,
+        /// What is wrong.
+        what: String,
+    },
+    /// A record.
+    Record {
+        /// Its number.
+        record: u64,
+        /// What is wrong.
+        what: String,
+    },
+    /// A file is damaged, missing, or of another format.
+    File {
+        /// Which one, where, and what is wrong.
+        what: String,
+    },
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Fact { table, key, valid_from, commit, what } => {
+                let from = Timestamp(*valid_from);
+                write!(f, "fact {key} of table \"{table}\", valid from {from}, commit {commit}: {what}")
+            }
+            Difference::Record { record, what } => write!(f, "record {record}: {what}"),
+            Difference::File { what } => f.write_str(what),
+        }
+    }
+}
+
+/// Why the walk ends early.
+enum Stop {
+    Difference(Box<Difference>),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Stop {
+        match error {
+            StoreError::Corrupt { .. } | StoreError::Missing { .. } | StoreError::FormatVersion { .. } => {
+                Stop::Difference(Box::new(Difference::File { what: error.to_string() }))
+            }
+            error => Stop::Failed(error),
+        }
+    }
+}
+
+type Walk<T = ()> = Result<T, Stop>;
+
+fn record_differs<T>(record: u64, what: impl Into<String>) -> Walk<T> {
+    Err(Stop::Difference(Box::new(Difference::Record { record, what: what.into() })))
+}
+
+impl Store {
+    /// The state of the ledger up to the newest visible record, which is durable when this returns. The tree over records
+    /// is computed from the files, and kept for the next call.
+    ///
+    /// # Errors
+    /// What the disk says, and [`StoreError::Corrupt`] where the links do not follow each other.
+    pub fn digest(&self) -> Result<Digest> {
+        self.inner().digest_of(&self.snapshot_with_record().1)
+    }
+
+    /// Computes everything again from the files and compares it with the ledger, and the ledger with a digest that was
+    /// taken earlier, if one is given. Readers and writers go on meanwhile.
+    ///
+    /// # Errors
+    /// What the disk says. Damage is not an error but a difference in the answer.
+    pub fn verify(&self, earlier: Option<&Digest>) -> Result<Verification> {
+        let inner = self.inner();
+        // A log segment must not be dropped while it is read.
+        let _flushing = (!inner.config.log_keep_all).then(|| held(&inner.flushing));
+        let (snapshot, visible) = self.snapshot_with_record();
+        inner.log.sync_through(visible.record)?;
+        let empty = Digest {
+            database: inner.identity.database,
+            timeline: inner.identity.timeline,
+            records: visible.record,
+            root: [0; 32],
+            link: [0; 32],
+            commit: visible.commit,
+            instant: (visible.commit > 0).then_some(visible.instant),
+        };
+        let snapshot_commit = snapshot.commit();
+        let mut verifier = Verifier {
+            inner,
+            earlier,
+            visible: lane_of_commit(snapshot.commit()),
+            snapshot,
+            first_whole: 1,
+            pruned_upto: 0,
+            tally: Tally::new(inner.new_secret()?, snapshot_commit),
+            found: Verification {
+                digest: empty,
+                pruned_records: 0,
+                facts: 0,
+                proven: 0,
+                pruned: 0,
+                erased: 0,
+                difference: None,
+            },
+        };
+        match verifier.walk() {
+            Ok(()) => {}
+            Err(Stop::Difference(difference)) => verifier.found.difference = Some(*difference),
+            Err(Stop::Failed(error)) => return Err(error),
+        }
+        Ok(verifier.found)
+    }
+}
+
+impl Inner {
+    fn digest_of(&self, visible: &crate::commit::Visible) -> Result<Digest> {
+        self.log.sync_through(visible.record)?;
+        let mut ledger = held(&self.ledger);
+        loop {
+            let state = self.manifest.state();
+            let generations = (state.log_first, state.log_last);
+            match ledger.advance(visible.record, generations) {
+                // A segment was dropped under our feet: its links are in a file of their own now.
+                Err(StoreError::Missing { .. }) if self.manifest.state().log_first != state.log_first => {}
+                Err(error) => return Err(error),
+                // Another call may have gone further meanwhile.
+                Ok(_) if ledger.records() > visible.record => {
+                    drop(ledger);
+                    return self.digest_of(&self.publication.visible());
+                }
+                Ok((root, link)) => {
+                    return Ok(Digest {
+                        database: self.identity.database,
+                        timeline: self.identity.timeline,
+                        records: visible.record,
+                        root,
+                        link,
+                        commit: visible.commit,
+                        instant: (visible.commit > 0).then_some(visible.instant),
+                    });
+                }
+            }
+        }
+    }
+}
+
+struct Verifier<'a> {
+    inner: &'a Inner,
+    earlier: Option<&'a Digest>,
+    snapshot: Snapshot,
+    visible: i64,
+    /// The first record of which everything is in the log.
+    first_whole: u64,
+    /// Facts of commits up to this one are pruned.
+    pruned_upto: i64,
+    tally: Tally,
+    found: Verification,
+}
+
+impl Verifier<'_> {
+    fn walk(&mut self) -> Walk {
+        self.walk_links()?;
+        self.walk_log()?;
+        self.subtract_stored()?;
+        self.check_files()
+    }
+
+    /// The tree over all records.
+    fn walk_links(&mut self) -> Walk {
+        let state = self.inner.manifest.state();
+        let generations = (state.log_first, state.log_last);
+        let mut links = Links::new(self.inner.disk.clone(), self.inner.identity);
+        let mut frontier = Frontier::default();
+        let records = self.found.digest.records;
+        self.check_earlier(&frontier)?;
+        while let Some(linked) = links.next(records, generations)? {
+            frontier.push::<OverRecords>(record_leaf(&linked.link));
+            self.found.digest.link = linked.link;
+            self.check_earlier(&frontier)?;
+            if !linked.is_whole {
+                self.first_whole = linked.record + 1;
+                self.found.pruned_records = linked.record;
+            }
+            if state.known.record == linked.record && state.known.link.is_some_and(|link| link != linked.link) {
+                return record_differs(linked.record, "it is not the one that the manifest knows");
+            }
+        }
+        self.found.digest.root = root_of(&frontier);
+        let end = *held(&self.inner.sequencer).log.end();
+        if end.record == records && end.link != self.found.digest.link {
+            return record_differs(records, "the log's last link is not the one that was written");
+        }
+        Ok(())
+    }
+
+    /// Is the tree so far the one that the earlier digest names?
+    fn check_earlier(&self, frontier: &Frontier) -> Walk {
+        let Some(earlier) = self.earlier else { return Ok(()) };
+        if (earlier.database, earlier.timeline) != (self.inner.identity.database, self.inner.identity.timeline) {
+            return record_differs(frontier.count(), "the digest is of another database");
+        }
+        let records = self.found.digest.records;
+        if earlier.records > records {
+            let what = format!("the ledger ends here, and the digest names one of {} records", earlier.records);
+            return record_differs(records, what);
+        }
+        if earlier.records == frontier.count() && root_of(frontier) != earlier.root {
+            return record_differs(earlier.records, "the ledger up to here is not the one that the digest names");
+        }
+        Ok(())
+    }
+
+    fn scan(&self) -> Result<LogScan> {
+        let state = self.inner.manifest.state();
+        let last = held(&self.inner.sequencer).log.end().generation;
+        LogScan::starting_at(
+            self.inner.disk.clone(),
+            self.inner.identity,
+            self.inner.catalogs.clone(),
+            self.first_whole,
+            state.log_first..=last,
+            KnownEnd { record: self.found.digest.records, link: None, generation: last },
+        )
+    }
+
+    /// Gives every record of the log to `each`.
+    fn each_record(&mut self, mut each: impl FnMut(&mut Self, &replay::Found) -> Walk) -> Walk {
+        let upto = self.found.digest.records;
+        if self.first_whole > upto {
+            return Ok(());
+        }
+        let mut scan = self.scan()?;
+        while scan.end().record < upto {
+            match scan.next_record()? {
+                Some(found) => each(self, &found)?,
+                None => return record_differs(scan.end().record + 1, "it is not in the log"),
+            }
+        }
+        Ok(())
+    }
+
+    fn walk_log(&mut self) -> Walk {
+        let versions = self.inner.catalogs.all();
+        // Until a commit is met, all that are visible are pruned.
+        self.pruned_upto = self.visible;
+        let mut knows_first = false;
+        self.each_record(|verifier, found| match &found.record.body {
+            RecordBody::Catalog { catalog_version, .. } => {
+                let version = usize::try_from(*catalog_version).ok().and_then(|place| versions.get(place));
+                check_catalog(version, found)
+            }
+            RecordBody::Commit { commit, catalog_version, write } => {
+                if !knows_first {
+                    knows_first = true;
+                    verifier.pruned_upto = lane_of_commit(*commit) - 1;
+                }
+                verifier.add_commit(found, *commit, *catalog_version, write)
+            }
+        })
+    }
+
+    /// Counts what a commit says in.
+    fn add_commit(&mut self, found: &replay::Found, commit: Commit, catalog_version: u64, write: &Write) -> Walk {
+        let mut message = Vec::new();
+        put_commit(lane_of_commit(commit), found.record.instant, catalog_version, found.record.record, &mut message);
+        self.tally.add(lane_of_commit(commit), &message);
+        for batch in &write.facts {
+            let schema = self.inner.catalogs.schema_at(batch.table, batch.schema_version);
+            let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
+            let shape = BatchShape::of(&Shape::of(&schema));
+            let columns = leaf_columns(&batch.columns, &shape);
+            for (row, period) in batch.periods.iter().enumerate() {
+                message.clear();
+                put_fact(batch.table, (period.from(), period.to(), lane_of_commit(batch.origins[row])), &mut message);
+                put_content(&columns, &batch.columns, &shape.key, row, &mut message);
+                self.tally.add(lane_of_commit(commit), &message);
+            }
+        }
+        for superseded in &write.superseded {
+            for id in &superseded.facts {
+                message.clear();
+                put_end(superseded.table, &id.key, id.valid_from, lane_of_commit(id.commit), &mut message);
+                self.tally.add(lane_of_commit(commit), &message);
+            }
+        }
+        Ok(())
+    }
+
+    fn schema(&self, table: TableId) -> Walk<Arc<TableSchema>> {
+        Ok(self.inner.catalogs.schema(table).ok_or(StoreError::UnknownTable { table })?)
+    }
+
+    /// Gives every run of facts to `each`, with their ends and where they are.
+    fn each_run(&self, each: &mut dyn FnMut(TableShard, &Shape, &Run, &Known) -> Walk) -> Walk {
+        let version = &self.snapshot.view().version;
+        for memtable in version.memtables() {
+            for (place, table) in memtable.tables() {
+                for chunk in table.chunks() {
+                    each(place, &chunk.shape, &chunk.run, &chunk.ends.known())?;
+                }
+            }
+        }
+        for (place, files) in &version.tables {
+            for segment in files.segments() {
+                let index = segment.index()?;
+                for block in &index.blocks {
+                    let run = segment.run(block)?;
+                    each(*place, &index.shape, &run, &block.ends.known())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what the tables hold out again: what is left over is a difference.
+    fn subtract_stored(&mut self) -> Walk {
+        let (visible, pruned_upto) = (self.visible, self.pruned_upto);
+        let shards = self.snapshot.view().version.shards.clone();
+        let (mut facts, mut pruned, mut lost) = (0u64, 0u64, None);
+        let mut tally = std::mem::take(&mut self.tally);
+        self.each_run(&mut |place, shape, run, known| {
+            let batch_shape = BatchShape::of(shape);
+            let columns = leaf_columns(&run.columns, &batch_shape);
+            let (mut key, mut message) = (Vec::new(), Vec::new());
+            for row in 0..run.len {
+                let commit = i64_at(&run.commit, row);
+                if commit > visible {
+                    continue;
+                }
+                message.clear();
+                if shape.table == COMMITS {
+                    if commit > pruned_upto {
+                        put_stored_commit(run, row, &mut message);
+                        tally.subtract(commit, &message);
+                    }
+                    continue;
+                }
+                key.clear();
+                encode_row(&run.columns, &shape.key, row, &mut key);
+                let from = i64_at(&run.valid_from, row);
+                if shards.place(shape.table, hash_of(&key)) != place && lost.is_none() {
+                    let id = FactId { key: key.clone(), valid_from: from, commit: commit_of_lane(commit) };
+                    lost = Some((shape.table, id));
+                }
+                facts += 1;
+                if commit > pruned_upto {
+                    put_fact(shape.table, (from, i64_at(&run.valid_to, row), i64_at(&run.origin, row)), &mut message);
+                    put_content(&columns, &run.columns, &shape.key, row, &mut message);
+                    tally.subtract(commit, &message);
+                } else {
+                    pruned += 1;
+                }
+                let end = end_of(run, known, row);
+                if end <= visible && end > pruned_upto {
+                    message.clear();
+                    put_end(shape.table, &key, from, commit, &mut message);
+                    tally.subtract(end, &message);
+                }
+            }
+            Ok(())
+        })?;
+        self.found.facts = facts;
+        self.found.pruned = pruned;
+        self.found.proven = facts - pruned;
+        match (tally.first_difference(), lost) {
+            (Some(commit), _) => {
+                self.found.proven = 0;
+                self.name_difference(commit)
+            }
+            (None, Some((table, id))) => fact_differs(&*self.schema(table)?, &id, "it is in another key's shard"),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Names the first fact or end of a commit in which the tables and the ledger differ.
+    fn name_difference(&mut self, commit: i64) -> Walk {
+        let mut told: Option<(u64, Micros, u64, Write)> = None;
+        self.each_record(|_, found| {
+            if let RecordBody::Commit { commit: of, catalog_version, write } = &found.record.body
+                && lane_of_commit(*of) == commit
+            {
+                told = Some((found.record.record, found.record.instant, *catalog_version, write.clone()));
+            }
+            Ok(())
+        })?;
+        let Some((record, instant, catalog_version, write)) = told else {
+            return record_differs(self.found.digest.records, format!("the ledger has no commit {commit}"));
+        };
+        let mut facts: BTreeMap<(TableId, FactId), (usize, usize)> = BTreeMap::new();
+        for (batch_idx, batch) in write.facts.iter().enumerate() {
+            let schema = self.schema(batch.table)?;
+            for (row, period) in batch.periods.iter().enumerate() {
+                let mut key = Vec::new();
+                encode_row(&batch.columns, &schema.key, row, &mut key);
+                let id = FactId { key, valid_from: period.from(), commit: commit_of_lane(commit) };
+                facts.insert((batch.table, id), (batch_idx, row));
+            }
+        }
+        let ids = |superseded: &Superseded| -> Vec<_> {
+            superseded.facts.iter().map(|id| (superseded.table, id.clone())).collect()
+        };
+        let mut ends: BTreeSet<(TableId, FactId)> = write.superseded.iter().flat_map(ids).collect();
+        let mut commits = 0;
+        let mut wrong: Option<((TableId, FactId), String)> = None;
+        let mut tell = |id: (TableId, FactId), what: String| {
+            if wrong.as_ref().is_none_or(|(first, _)| id < *first) {
+                wrong = Some((id, what));
+            }
+        };
+        self.each_run(&mut |_, shape, run, known| {
+            for row in 0..run.len {
+                let (of, end) = (i64_at(&run.commit, row), end_of(run, known, row));
+                if of != commit && end != commit {
+                    continue;
+                }
+                if shape.table == COMMITS {
+                    let (mut stored, mut logged) = (Vec::new(), Vec::new());
+                    put_stored_commit(run, row, &mut stored);
+                    put_commit(commit, instant, catalog_version, record, &mut logged);
+                    commits += u64::from(stored == logged);
+                    continue;
+                }
+                let mut key = Vec::new();
+                encode_row(&run.columns, &shape.key, row, &mut key);
+                let from = i64_at(&run.valid_from, row);
+                let id = (shape.table, FactId { key, valid_from: from, commit: commit_of_lane(of) });
+                if end == commit && !ends.remove(&id) {
+                    tell(id.clone(), format!("the tables end it with commit {end}, and the ledger does not"));
+                }
+                if of == commit {
+                    match facts.remove(&id) {
+                        None => tell(id, "the ledger does not know it".to_owned()),
+                        Some((batch_idx, logged)) => {
+                            let batch = &write.facts[batch_idx];
+                            let schema = self.inner.catalogs.schema_at(batch.table, batch.schema_version);
+                            let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
+                            if let Some(what) = compare(&schema, batch, logged, (shape, run, row)) {
+                                tell(id, what);
+                            }
+                        }
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        facts.into_keys().for_each(|id| tell(id, "it is not there".to_owned()));
+        ends.into_iter()
+            .for_each(|id| tell(id, format!("the ledger ends it with commit {commit}, and the tables do not")));
+        match wrong {
+            Some(((table, id), what)) => fact_differs(&*self.schema(table)?, &id, what),
+            None if commits != 1 => {
+                record_differs(record, format!("the table of commits says something else of commit {commit}"))
+            }
+            None => record_differs(record, "the tables and the ledger count differently"),
+        }
+    }
+
+    /// Are the files what is claimed of them?
+    fn check_files(&self) -> Walk {
+        let (disk, identity) = (&self.inner.disk, self.inner.identity);
+        // It keeps no block, so that what readers use is not driven out.
+        let cache = BlockCache::new(0);
+        for files in self.snapshot.view().version.tables.values() {
+            for segment in files.segments() {
+                // Opened anew: what a reader has checked and keeps is not asked.
+                Segment::open(disk, &cache, identity, segment.meta.clone(), self.inner.config.mapped)?.audit()?;
+            }
+        }
+        loop {
+            let read = manifest::read(&**disk)?;
+            let Some((_, state)) = &read else {
+                return Err(StoreError::Missing { file: manifest::MANIFEST_NAME.to_owned() }.into());
+            };
+            match self.check_named(state) {
+                // A flush or a compaction replaced what the manifest named while it was read.
+                Err(Stop::Difference(_)) if manifest::read(&**disk)? != read => {}
+                checked => return checked,
+            }
+        }
+    }
+
+    /// Are the smaller files that a manifest names whole?
+    fn check_named(&self, state: &ManifestState) -> Walk {
+        let (disk, identity) = (&self.inner.disk, self.inner.identity);
+        let catalogs = read_catalogs(&**disk, &identity, state)?;
+        let known = self.inner.catalogs.all();
+        if catalogs.all().iter().zip(&known).any(|(read, known)| read != known) {
+            let what = "the catalogue's file does not say what the ledger does".to_owned();
+            return Err(Stop::Difference(Box::new(Difference::File { what })));
+        }
+        for notes in &state.tree.notes {
+            let name = notes_name(notes.file);
+            notes_v1::read(&name, &disk.map(&name)?, identity, &notes.root)?;
+        }
+        Ok(())
+    }
+}
+
+/// The root of the tree over the records gone past.
+pub(crate) fn root_of(frontier: &Frontier) -> Hash {
+    frontier.root::<OverRecords>().unwrap_or_else(empty_root)
+}
+
+fn end_of(run: &Run, known: &Known, row: usize) -> i64 {
+    known.end_of(row).min(i64_at(&run.system_to, row))
+}
+
+fn check_catalog(version: Option<&CatalogVersion>, found: &replay::Found) -> Walk {
+    let RecordBody::Catalog { change, .. } = &found.record.body else { return Ok(()) };
+    let same = version.is_some_and(|version| {
+        version.change.as_ref() == Some(change)
+            && (version.record, version.instant, version.after_commit)
+                == (found.record.record, found.record.instant, found.end.commit)
+    });
+    if same { Ok(()) } else { record_differs(found.record.record, "the catalogue does not have its change") }
+}
+
+fn fact_differs<T>(schema: &TableSchema, id: &FactId, what: impl Into<String>) -> Walk<T> {
+    let types: Vec<_> = schema.key_types().collect();
+    let names: Vec<&str> = schema.key.iter().map(|column_idx| schema.columns[*column_idx].name.as_str()).collect();
+    let values = key::decode(&id.key, &types).unwrap_or_default();
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    Err(Stop::Difference(Box::new(Difference::Fact {
+        table: schema.name.clone(),
+        key: format!("({})=({})", names.join(", "), values.join(", ")),
+        valid_from: id.valid_from,
+        commit: id.commit,
+        what: what.into(),
+    })))
+}
+
+/// How a stored fact differs from the one of the log.
+fn compare(
+    schema: &TableSchema,
+    batch: &FactBatch,
+    row: usize,
+    (shape, run, stored_row): (&Shape, &Run, usize),
+) -> Option<String> {
+    let (period, to) = (batch.periods[row], i64_at(&run.valid_to, stored_row));
+    if to != period.to() {
+        let (stored, told) = (Timestamp(to), Timestamp(period.to()));
+        return Some(format!("it is valid to {stored}, and in the ledger to {told}"));
+    }
+    if i64_at(&run.origin, stored_row) != lane_of_commit(batch.origins[row]) {
+        return Some("it stems from another commit than in the ledger".to_owned());
+    }
+    for (place, (id, ty)) in shape.columns.iter().enumerate() {
+        let stored = run.columns[place].value(stored_row);
+        let told = schema.columns.iter().position(|column| column.id == *id);
+        let (told, same_type) = match told {
+            Some(column_idx) => (batch.columns[column_idx].value(row), batch.columns[column_idx].ty() == *ty),
+            None => (Value::Null, true),
+        };
+        if !same_type || !identical(&stored, &told) {
+            let name = schema.columns.iter().find(|column| column.id == *id).map_or("", |column| &column.name);
+            return Some(format!("column \"{name}\" is {stored}, and in the ledger {told}"));
+        }
+    }
+    let is_missing = |column_idx: &usize| shape.columns.iter().all(|(id, _)| *id != schema.columns[*column_idx].id);
+    let lost = (0..schema.columns.len()).filter(is_missing).find(|idx| !batch.columns[*idx].is_null(row));
+    lost.map(|column_idx| format!("column \"{}\" is not there", schema.columns[column_idx].name))
+}
+
+/// The same to the bit.
+fn identical(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Real(a), Value::Real(b)) => a.to_bits() == b.to_bits(),
+        (a, b) => a == b,
+    }
+}
