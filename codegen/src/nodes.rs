@@ -206,7 +206,7 @@ impl Printer<'_> {
             }
             NodeKind::Distinct { input } => {
                 let source = self.whole(input, out);
-                self.bound(quote!(#v1::distinct(#source)), node, out)
+                self.bound(quote!(cx.distinct(#source)), node, out)
             }
             NodeKind::UnionAll { inputs } => {
                 let sources: Vec<_> = inputs.iter().map(|input| self.whole(input, out)).collect();

@@ -40,7 +40,9 @@ pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
         | StatementKind::Begin
         | StatementKind::Commit
         | StatementKind::Rollback
-        | StatementKind::Explain(_)
+        | StatementKind::Explain { .. }
+        | StatementKind::Session(_)
+        | StatementKind::Execute { .. }
         | StatementKind::ShowTables
         | StatementKind::Describe(_)
         | StatementKind::Vacuum(_)

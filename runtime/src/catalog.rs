@@ -7,7 +7,7 @@ use crate::{
     session::Execution,
 };
 use spectradb_grammar::{ast, bind, catalog::Catalog, plan::CheckedPlan};
-use spectradb_kernel::{schema::TableSchema, time::Commit};
+use spectradb_kernel::{Type, schema::TableSchema, time::Commit};
 use spectradb_store::{Snapshot, error::StoreError};
 use std::{cell::RefCell, sync::Arc};
 
@@ -46,15 +46,19 @@ impl Catalog for SnapshotCatalog<'_> {
     }
 }
 
-/// Binds a statement against a snapshot's tables.
+/// Binds a statement against a snapshot's tables; the first parameters have these types.
 pub(crate) fn bind_statement(
     statement: &ast::Statement,
     sql: &str,
     snapshot: &Snapshot,
     execution: Execution,
+    param_types: &[Type],
 ) -> Result<Arc<CheckedPlan>> {
     let catalog = SnapshotCatalog { snapshot, failed: RefCell::new(None) };
-    let options = bind::BindOptions { rewrites: execution.rewrites, ..bind::BindOptions::default() };
+    let options = bind::BindOptions {
+        rewrites: execution.rewrites,
+        param_types: param_types.iter().copied().map(Some).collect(),
+    };
     let bound = bind::statement(statement, sql, &catalog, &options);
     if let Some(error) = catalog.failed.into_inner() {
         return Err(error.into());

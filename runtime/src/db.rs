@@ -168,6 +168,11 @@ impl Shared {
         self.plans.get(sql).filter(|plan| plan.catalog_version == catalog_version)
     }
 
+    /// How many plans are kept, and how many may be.
+    pub(crate) fn plan_counts(&self) -> (usize, usize) {
+        (self.plans.len(), PLAN_CACHE_ENTRIES)
+    }
+
     /// Keeps a plan.
     pub(crate) fn keep_plan(&self, sql: &str, plan: &Arc<CheckedPlan>) {
         if sql.len() <= PLAN_CACHE_SQL_BYTES_MAX {

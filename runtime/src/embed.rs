@@ -5,7 +5,7 @@ pub use crate::{
     error::{Error, Result},
     params::Params,
     rows::{Done, Outcome, OutputColumn, Row, Rows},
-    session::{Prepared, Session},
+    session::{Canceller, Prepared, Session},
 };
 pub use spectradb_grammar::{
     span::Position,

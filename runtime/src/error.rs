@@ -83,6 +83,16 @@ pub mod code {
     pub const UNDEFINED_TABLE: &str = "42P01";
     /// undefined_column
     pub const UNDEFINED_COLUMN: &str = "42703";
+    /// undefined_object: a setting
+    pub const UNDEFINED_SETTING: &str = "42704";
+    /// invalid_sql_statement_name
+    pub const UNDEFINED_STATEMENT: &str = "26000";
+    /// duplicate_prepared_statement
+    pub const DUPLICATE_STATEMENT: &str = "42P05";
+    /// query_canceled
+    pub const QUERY_CANCELED: &str = "57014";
+    /// out_of_memory
+    pub const OUT_OF_MEMORY: &str = "53200";
     /// no_data_found: one row was asked for
     pub const NO_DATA: &str = "P0002";
 }

@@ -17,7 +17,8 @@
 //! ```
 //!
 //! Rooms: [`Database`] (`db`) and [`Session`] (`session`) run statements; `txn` holds what a transaction has changed;
-//! `interp` makes a plan operators of [`ops`]; `rows`, `params`, `error` are what goes in and out; `transfer` moves whole
+//! `interp` makes a plan operators of [`ops`]; `rows`, `params`, `error` are what goes in and out; `settings`, `named` and `stats`
+//! answer what is asked of a session and a database as such; `transfer` moves whole
 //! tables. `typed` is tables and queries as the program's own types, through [`Table`] and [`spectra_sql!`]. The doors (shell, Python) use [`embed`] and nothing else.
 
 mod cast;
@@ -27,6 +28,7 @@ pub mod embed;
 mod error;
 #[doc(hidden)]
 pub mod interp;
+mod named;
 #[doc(hidden)]
 pub mod ops;
 mod params;
@@ -34,7 +36,9 @@ mod params;
 pub mod private;
 mod rows;
 mod session;
+mod settings;
 mod statement;
+mod stats;
 mod transfer;
 mod txn;
 mod typed;
@@ -48,7 +52,7 @@ pub use embed::{
 pub use error::{Error, Result, code};
 pub use params::Params;
 pub use rows::{ColumnIndex, Done, FromValue, Outcome, OutputColumn, Row, Rows};
-pub use session::{Prepared, Session};
+pub use session::{Canceller, Prepared, Session};
 pub use spectradb_kernel as kernel;
 pub use spectradb_kernel::Period;
 pub use spectradb_macros::Table;

@@ -11,16 +11,18 @@ use crate::{
     catalog::bind_statement,
     db::Shared,
     error::{Error, Result, code},
-    ops::Tuning,
+    ops::{Budget, Cancellation, Interrupt, Tuning},
     params::Params,
     rows::{Outcome, Rows},
+    settings::Settings,
     txn::{Changed, Txn, TxnView},
 };
 use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter, stack};
-use spectradb_kernel::{Column, Period, schema::TableSchema, time::Commit};
+use spectradb_kernel::{Column, Period, Type, batch::BATCH_ROWS, schema::TableSchema, time::Commit};
 use spectradb_store::{Snapshot, Store, error::CommitError};
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -35,6 +37,13 @@ pub struct Session {
     shared: Arc<Shared>,
     state: State,
     execution: Execution,
+    pub(crate) settings: Settings,
+    /// What PREPARE keeps.
+    pub(crate) named: BTreeMap<String, Prepared>,
+    cancellation: Arc<Cancellation>,
+    interrupt: Option<Interrupt>,
+    /// Of the statement that runs or ran last.
+    budget: Budget,
     /// Set by rows that fail while they are read: then the transaction they belong to has failed.
     read_failed: Arc<AtomicBool>,
 }
@@ -44,13 +53,13 @@ pub struct Session {
 pub(crate) struct Execution {
     /// Are plans rewritten to be fast?
     pub(crate) rewrites: bool,
-    /// How operators work.
-    pub(crate) tuning: Tuning,
+    /// So many rows make a batch.
+    pub(crate) batch_rows: usize,
 }
 
 impl Default for Execution {
     fn default() -> Execution {
-        Execution { rewrites: true, tuning: Tuning::default() }
+        Execution { rewrites: true, batch_rows: BATCH_ROWS }
     }
 }
 
@@ -65,9 +74,23 @@ enum State {
 
 /// A statement that was parsed and bound once and is run many times.
 pub struct Prepared {
-    sql: Arc<str>,
-    statement: ast::Statement,
-    plan: Arc<CheckedPlan>,
+    pub(crate) sql: Arc<str>,
+    pub(crate) statement: ast::Statement,
+    /// Of the first parameters, where they were said.
+    pub(crate) types: Vec<Type>,
+    pub(crate) plan: Arc<CheckedPlan>,
+}
+
+/// Cancels what a session runs, from any thread. Clones do the same.
+#[derive(Clone, Debug)]
+pub struct Canceller(Arc<Cancellation>);
+
+impl Canceller {
+    /// Cancels the statement under way, and rows of the last one that are still being read: they fail with 57014 when their
+    /// next batch is asked for. What begins afterwards is not touched; where nothing runs, nothing happens.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
 }
 
 impl std::fmt::Debug for Session {
@@ -84,13 +107,34 @@ impl std::fmt::Debug for Prepared {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Session {
-        Session { shared, state: State::Autocommit, execution: Execution::default(), read_failed: Arc::default() }
+        Session {
+            shared,
+            state: State::Autocommit,
+            execution: Execution::default(),
+            settings: Settings::default(),
+            named: BTreeMap::new(),
+            cancellation: Arc::default(),
+            interrupt: None,
+            budget: Budget::default(),
+            read_failed: Arc::default(),
+        }
+    }
+
+    /// A handle that cancels what this session runs, for other threads.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(self.cancellation.clone())
+    }
+
+    /// Has statements ask between batches, on the thread that runs them, whether to stop: one that is told so fails with
+    /// 57014. For hosts whose signals are seen on that thread only. It should be quick: it is asked often.
+    pub fn set_interrupt(&mut self, interrupt: impl Fn() -> bool + Send + Sync + 'static) {
+        self.interrupt = Some(Arc::new(interrupt));
     }
 
     /// Carries queries out in another way: without rewrites, in batches of so many rows. For tests that compare.
     #[doc(hidden)]
     pub fn set_execution(&mut self, rewrites: bool, batch_rows: usize) {
-        self.execution = Execution { rewrites, tuning: Tuning { batch_rows: batch_rows.max(1) } };
+        self.execution = Execution { rewrites, batch_rows: batch_rows.max(1) };
     }
 
     /// Runs one statement with parameters.
@@ -139,10 +183,22 @@ impl Session {
     /// # Errors
     /// The language's.
     pub fn prepare(&mut self, sql: &str) -> Result<Prepared> {
+        self.prepare_with(sql, &[])
+    }
+
+    /// As [`Session::prepare`]; the first parameters have these types.
+    ///
+    /// # Errors
+    /// The language's.
+    pub fn prepare_with(&mut self, sql: &str, types: &[Type]) -> Result<Prepared> {
         let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
         let snapshot = self.read_snapshot();
-        let plan = stack::for_text(sql, || bind_statement(&statement, sql, &snapshot, self.execution))?;
-        Ok(Prepared { sql: sql.into(), statement, plan })
+        let cached = || self.shared.cached_plan(sql, snapshot.catalog().version);
+        let plan = match cached().filter(|_| types.is_empty() && self.execution.rewrites) {
+            Some(plan) => plan,
+            None => stack::for_text(sql, || bind_statement(&statement, sql, &snapshot, self.execution, types))?,
+        };
+        Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan })
     }
 
     /// Runs a prepared statement. When tables have changed since, it is bound anew first.
@@ -154,7 +210,8 @@ impl Session {
         let sql = prepared.sql.clone();
         let result = self.attempt(&sql, |session, snapshot| {
             if prepared.plan.catalog_version != snapshot.catalog().version {
-                prepared.plan = bind_statement(&prepared.statement, &prepared.sql, snapshot, session.execution)?;
+                let Prepared { sql, statement, types, .. } = &*prepared;
+                prepared.plan = bind_statement(statement, sql, snapshot, session.execution, types)?;
             }
             let plan = prepared.plan.clone();
             session.run_plan(&plan, &sql, params, snapshot)
@@ -277,8 +334,28 @@ impl Session {
         &self.shared.store
     }
 
+    /// How many plans are kept for all sessions, and how many may be.
+    pub(crate) fn plan_counts(&self) -> (usize, usize) {
+        self.shared.plan_counts()
+    }
+
     pub(crate) fn execution(&self) -> Execution {
         self.execution
+    }
+
+    /// What the statement under way works with.
+    pub(crate) fn tuning(&self) -> Tuning {
+        Tuning { batch_rows: self.execution.batch_rows, budget: self.budget.clone() }
+    }
+
+    /// What a statement works with that starts now.
+    pub(crate) fn tuning_of_next(&self) -> Tuning {
+        Tuning { batch_rows: self.execution.batch_rows, budget: self.start() }
+    }
+
+    fn start(&self) -> Budget {
+        let Settings { statement_timeout, memory_limit } = self.settings;
+        Budget::start(&self.cancellation, statement_timeout, memory_limit, self.interrupt.clone())
     }
 
     /// Has a statement of the open transaction failed?
@@ -335,7 +412,7 @@ impl Session {
                         Some(statement) => statement,
                         empty => empty.insert(parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?),
                     };
-                    let plan = bind_statement(statement, sql, snapshot, session.execution)?;
+                    let plan = bind_statement(statement, sql, snapshot, session.execution, &[])?;
                     if session.execution.rewrites {
                         session.shared.keep_plan(sql, &plan);
                     }
@@ -353,6 +430,8 @@ impl Session {
         sql: &Arc<str>,
         mut run: impl FnMut(&mut Session, &Snapshot) -> Result<Outcome>,
     ) -> Result<Outcome> {
+        // Once for all attempts: they share the time that the statement has.
+        self.budget = self.start();
         let mut attempts = 0;
         loop {
             attempts += 1;

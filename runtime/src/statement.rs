@@ -41,7 +41,7 @@ impl Session {
             return Err(in_failed_transaction());
         }
         let params = params.resolve(&plan.params)?;
-        let tuning = self.execution().tuning;
+        let tuning = self.tuning();
         match &plan.statement {
             Statement::Query(query) => {
                 let settled = self.settled_for(query, snapshot)?;
@@ -89,7 +89,9 @@ impl Session {
                 self.rollback()?;
                 Ok(done("ROLLBACK", None))
             }
-            Statement::Explain(_) => texts(&["plan"], explain_lines(plan), sql),
+            Statement::Explain { .. } => texts(&["plan"], explain_lines(plan), sql),
+            Statement::Session(statement) => self.run_session(statement, sql, snapshot),
+            Statement::Execute { name, args } => self.run_named(name, args.as_ref(), &params, sql, snapshot),
             Statement::ShowTables => {
                 let names = snapshot.catalog().tables.iter().map(|table| vec![table.name.clone()]);
                 let mut names: Vec<Vec<String>> = names.collect();
@@ -106,8 +108,9 @@ impl Session {
                 Ok(done("VACUUM", None))
             }
             Statement::CopyFrom { table, columns, path, format } => {
-                let outcome =
-                    self.change_on(snapshot, |txn| transfer::copy_from(txn, table, columns.as_deref(), path, format))?;
+                let outcome = self.change_on(snapshot, |txn| {
+                    transfer::copy_from(txn, table, columns.as_deref(), path, format, &tuning.budget)
+                })?;
                 Ok(done("COPY", Some(outcome)))
             }
             Statement::CopyTo { source, path, format } => {
@@ -171,7 +174,7 @@ pub(crate) fn output_columns(query: &QueryPlan) -> Arc<[OutputColumn]> {
 }
 
 /// What a statement's queries are given: parameters and the state they read.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Run<'a> {
     pub(crate) params: &'a [Value],
     pub(crate) view: &'a TxnView,
@@ -187,7 +190,7 @@ impl Run<'_> {
             reader: self.view,
             params: self.params,
             now: Timestamp(self.view.now()),
-            tuning: self.tuning,
+            tuning: self.tuning.clone(),
             given: self.given,
         }
     }
@@ -200,7 +203,9 @@ impl Run<'_> {
     pub(crate) fn collect(&self, query: &QueryPlan) -> Result<Vec<Batch>> {
         let mut source = self.open(query)?;
         let mut batches = Vec::new();
+        let mut held = self.tuning.budget.hold();
         while let Some(batch) = source.next().map_err(|error| Error::from_exec(error, self.sql))? {
+            held.add_batch(&batch).map_err(|error| Error::from_exec(error, self.sql))?;
             batches.push(batch);
         }
         Ok(batches)
@@ -250,11 +255,11 @@ fn period(from: Micros, to: Micros) -> Result<Period> {
 pub(crate) fn evaluate(sql: &str, view: &TxnView) -> Result<Value> {
     let execution = Execution::default();
     let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
-    let plan = bind_statement(&statement, sql, view.snapshot(), execution)?;
+    let plan = bind_statement(&statement, sql, view.snapshot(), execution, &[])?;
     let Statement::Query(query) = &plan.statement else {
         return Err(Error::new(code::NO_DATA, "only a query has a value"));
     };
-    let run = Run { params: &[], view, sql, tuning: execution.tuning, given: &[] };
+    let run = Run { params: &[], view, sql, tuning: Tuning::default(), given: &[] };
     let batches = run.collect(query)?;
     Ok(batches.first().map_or(Value::Null, |batch| batch.column(0).value(0)))
 }
@@ -281,17 +286,28 @@ pub(crate) fn new_table(table: &TableSchema) -> NewTable {
 }
 
 /// A result of TEXT columns that is known whole.
-fn texts(names: &[&str], rows: Vec<Vec<String>>, sql: &Arc<str>) -> Result<Outcome> {
-    let columns: Arc<[OutputColumn]> =
-        names.iter().map(|name| OutputColumn { name: (*name).to_owned(), ty: Type::Text, nullable: false }).collect();
+pub(crate) fn texts(names: &[&str], rows: Vec<Vec<String>>, sql: &Arc<str>) -> Result<Outcome> {
+    let columns: Vec<(&str, Type)> = names.iter().map(|name| (*name, Type::Text)).collect();
+    let rows = rows.into_iter().map(|row| row.into_iter().map(Value::Text).collect());
+    result(&columns, rows.collect(), sql)
+}
+
+/// A result that is known whole.
+pub(crate) fn result(columns: &[(&str, Type)], rows: Vec<Vec<Value>>, sql: &Arc<str>) -> Result<Outcome> {
     let row_count = rows.len();
-    let mut values: Vec<Vec<Value>> = vec![Vec::with_capacity(row_count); names.len()];
+    let mut values: Vec<Vec<Value>> = vec![Vec::with_capacity(row_count); columns.len()];
     for row in rows {
-        row.into_iter().zip(&mut values).for_each(|(text, column)| column.push(Value::Text(text)));
+        row.into_iter().zip(&mut values).for_each(|(value, column)| column.push(value));
     }
-    let columns_of_values = values.iter().map(|column| Column::from_values(Type::Text, column)).collect();
-    let source = Values::new(vec![Batch::new(columns_of_values, row_count)]);
-    Rows::open(columns, Box::new(source), sql.clone(), Arc::default()).map(Outcome::Rows)
+    let output = columns.iter().zip(&values).map(|((name, ty), values)| OutputColumn {
+        name: (*name).to_owned(),
+        ty: *ty,
+        nullable: values.iter().any(Value::is_null),
+    });
+    let output: Arc<[OutputColumn]> = output.collect();
+    let lanes = columns.iter().zip(&values).map(|((_, ty), values)| Column::from_values(*ty, values));
+    let source = Values::new(vec![Batch::new(lanes.collect(), row_count)]);
+    Rows::open(output, Box::new(source), sql.clone(), Arc::default()).map(Outcome::Rows)
 }
 
 fn describe(table: &TableSchema) -> Vec<Vec<String>> {

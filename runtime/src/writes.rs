@@ -37,7 +37,7 @@ impl Session {
         params: &[Value],
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
-        let writer = Writer { params, sql, tuning: self.execution().tuning };
+        let writer = Writer { params, sql, tuning: self.tuning() };
         let mut returned = Vec::new();
         let (changed, commit) = self.change_on(snapshot, |txn| {
             let (changed, rows) = writer.change(statement, txn)?;
@@ -66,7 +66,7 @@ impl Session {
         params: &[Value],
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
-        let writer = Writer { params, sql, tuning: self.execution().tuning };
+        let writer = Writer { params, sql, tuning: self.tuning() };
         let view = self.view_on(snapshot);
         let batches = match source {
             Some(source) => writer.run(&view, &[]).collect(source)?,
@@ -99,7 +99,7 @@ impl Session {
 
 impl Writer<'_> {
     fn run<'r>(&'r self, view: &'r crate::txn::TxnView, given: &'r [Batch]) -> Run<'r> {
-        Run { params: self.params, view, sql: self.sql, tuning: self.tuning, given }
+        Run { params: self.params, view, sql: self.sql, tuning: self.tuning.clone(), given }
     }
 
     fn change(&self, statement: &Statement, txn: &mut Txn) -> Result<Written> {

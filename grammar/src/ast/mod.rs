@@ -63,8 +63,22 @@ pub enum StatementKind {
     Commit,
     /// `ROLLBACK [..]`
     Rollback,
-    /// `EXPLAIN statement`
-    Explain(Box<Statement>),
+    /// `EXPLAIN [ANALYZE] [(options)] statement`
+    Explain {
+        /// What is explained.
+        statement: Box<Statement>,
+        /// How it is told.
+        options: ExplainOptions,
+    },
+    /// What is asked of the session itself, and of the database as such.
+    Session(SessionKind),
+    /// `EXECUTE name [(args)]`
+    Execute {
+        /// The prepared statement.
+        name: Name,
+        /// Its arguments as the one row of a VALUES; none where there are none.
+        args: Option<Query>,
+    },
     /// `SHOW TABLES`
     ShowTables,
     /// `DESCRIBE t`, `DESC t`
@@ -73,6 +87,48 @@ pub enum StatementKind {
     Vacuum(Option<Name>),
     /// `COPY`
     Copy(Copy),
+}
+
+/// How a plan is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExplainOptions {
+    /// As JSON rather than text?
+    pub json: bool,
+    /// Is the query run, and what it took told?
+    pub analyze: bool,
+}
+
+/// What is asked of the session itself, and of the database as such.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionKind {
+    /// `SET name = value`
+    Set {
+        /// The setting.
+        name: Name,
+        /// The value: a number, a text or a word as written; `None` for DEFAULT.
+        value: Option<Name>,
+    },
+    /// `RESET name`; `None` for ALL.
+    Reset(Option<Name>),
+    /// `SHOW name`; `None` for ALL.
+    Show(Option<Name>),
+    /// `SHOW STATS`
+    ShowStats,
+    /// `SHOW TABLE STATS [t]`
+    ShowTableStats(Option<Name>),
+    /// `SHOW STORAGE`
+    ShowStorage,
+    /// `PREPARE name [(types)] AS statement`
+    Prepare {
+        /// What it is called.
+        name: Name,
+        /// The parameters' types, as far as they are said.
+        types: Vec<TypeName>,
+        /// Where the statement stands: an INSERT, UPDATE, DELETE or query.
+        statement: Span,
+    },
+    /// `DEALLOCATE name`; `None` for ALL.
+    Deallocate(Option<Name>),
 }
 
 /// A query: a body with what stands around it.

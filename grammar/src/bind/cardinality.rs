@@ -25,7 +25,9 @@ pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
         | Statement::Begin
         | Statement::Commit
         | Statement::Rollback
-        | Statement::Explain(_)
+        | Statement::Explain { .. }
+        | Statement::Session(_)
+        | Statement::Execute { .. }
         | Statement::ShowTables
         | Statement::Describe(_)
         | Statement::Vacuum(_)

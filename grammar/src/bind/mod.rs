@@ -3,7 +3,7 @@
 //! [`statement`] turns a syntax tree into a plan: names become columns, every expression gets a type, coercions become
 //! calls, each scan gets its scope on both times. One file per subject: names (`scope`), types (`convert`, `literal`,
 //! `operator`, `expr`, `call`), both times (`temporal`), queries (`query`, `select`, `group`, `order`, `window`, `from`),
-//! statements that write (`dml`, `merge`, `returning`, `ddl`, `copy`).
+//! statements that write (`dml`, `merge`, `returning`, `ddl`, `copy`), what is asked of the session (`session`).
 //!
 //! Holds: what binds is a plan that [`check`](crate::plan::check) accepts; every error of the language that needs no data
 //! is raised here, with a place.
@@ -31,6 +31,7 @@ mod query;
 mod returning;
 mod scope;
 mod select;
+mod session;
 mod subquery;
 mod temporal;
 mod types;
@@ -149,7 +150,13 @@ impl Binder<'_> {
             ast::StatementKind::Begin => plan::Statement::Begin,
             ast::StatementKind::Commit => plan::Statement::Commit,
             ast::StatementKind::Rollback => plan::Statement::Rollback,
-            ast::StatementKind::Explain(inner) => plan::Statement::Explain(Box::new(self.statement(inner)?)),
+            ast::StatementKind::Explain { statement, options } => self.explain(statement, *options)?,
+            ast::StatementKind::Session(kind) => plan::Statement::Session(self.session(kind)?),
+            ast::StatementKind::Execute { name, args } => {
+                let args = args.as_ref().map(|args| self.query(args, None)).transpose()?;
+                let args = args.map(|root| self.query_plan(root));
+                plan::Statement::Execute { name: name.clone(), args }
+            }
             ast::StatementKind::ShowTables => plan::Statement::ShowTables,
             ast::StatementKind::Describe(name) => plan::Statement::Describe(self.existing_table(name)?),
             ast::StatementKind::Vacuum(name) => {

@@ -1,8 +1,8 @@
 //! How do statements as such become trees?
 
-use super::{Lower, Pair};
-use crate::ast::{Statement, StatementKind};
-use crate::diag::Diag;
+use super::{Lower, Pair, values_query};
+use crate::ast::{ExplainOptions, Name, SessionKind, Statement, StatementKind};
+use crate::diag::{Diag, code};
 use crate::parse::Rule;
 
 impl Lower {
@@ -42,12 +42,121 @@ impl Lower {
                 StatementKind::Vacuum(name.map(|name| self.name(&name)))
             }
             Rule::copy => StatementKind::Copy(self.copy(pair)?),
-            Rule::explain => {
-                let inner = pair.into_inner().find(|part| part.as_rule() != Rule::kw_explain);
-                StatementKind::Explain(Box::new(self.kind(inner.expect("EXPLAIN has a statement"))?))
-            }
+            Rule::explain => self.explain(pair)?,
+            Rule::set
+            | Rule::reset
+            | Rule::show_setting
+            | Rule::show_stats
+            | Rule::show_table_stats
+            | Rule::show_storage
+            | Rule::prepare
+            | Rule::deallocate => StatementKind::Session(self.session(pair)?),
+            Rule::execute => self.execute(pair)?,
             rule => unreachable!("{rule:?} is no statement"),
         };
         Ok(Statement { kind, span })
+    }
+
+    fn explain(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
+        let mut options = ExplainOptions::default();
+        let mut statement = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::kw_explain => {}
+                Rule::kw_analyze => options.analyze = true,
+                Rule::explain_options => {
+                    for option in part.into_inner().filter(|part| part.as_rule() == Rule::explain_option) {
+                        self.explain_option(option, &mut options)?;
+                    }
+                }
+                _ => statement = Some(self.kind(part)?),
+            }
+        }
+        let statement = Box::new(statement.expect("EXPLAIN has a statement"));
+        Ok(StatementKind::Explain { statement, options })
+    }
+
+    fn explain_option(&self, pair: Pair<'_>, options: &mut ExplainOptions) -> Result<(), Diag> {
+        let span = self.span(&pair);
+        let (mut is_format, mut value) = (false, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::kw_format => is_format = true,
+                Rule::label => value = Some(self.name(&part).text),
+                _ => {}
+            }
+        }
+        let unknown = |what: &str, help: &str| Err(Diag::new(code::INVALID_PARAMETER, what, span).help(help));
+        match (is_format, value.as_deref()) {
+            (true, Some("json")) => options.json = true,
+            (true, Some("text")) => options.json = false,
+            (true, _) => return unknown("EXPLAIN has no such format", "FORMAT is TEXT or JSON"),
+            (false, None | Some("true" | "on")) => options.analyze = true,
+            (false, Some("false" | "off")) => options.analyze = false,
+            (false, Some(_)) => return unknown("ANALYZE is on or off", "write ANALYZE, ANALYZE TRUE or ANALYZE FALSE"),
+        }
+        Ok(())
+    }
+
+    fn session(&mut self, pair: Pair<'_>) -> Result<SessionKind, Diag> {
+        let rule = pair.as_rule();
+        let (mut name, mut value, mut types, mut statement) = (None, None, Vec::new(), None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => name = Some(self.name(&part)),
+                Rule::setting_value => value = self.setting_value(part)?,
+                Rule::prepare_types => {
+                    for part in part.into_inner().filter(|part| part.as_rule() == Rule::type_name) {
+                        types.push(self.type_name(part)?);
+                    }
+                }
+                Rule::preparable => statement = Some(self.span(&part)),
+                _ => {}
+            }
+        }
+        let named = |name: Option<Name>| name.expect("the rule has a name");
+        Ok(match rule {
+            Rule::set => SessionKind::Set { name: named(name), value },
+            Rule::reset => SessionKind::Reset(name),
+            Rule::show_setting => SessionKind::Show(name),
+            Rule::show_stats => SessionKind::ShowStats,
+            Rule::show_table_stats => SessionKind::ShowTableStats(name),
+            Rule::show_storage => SessionKind::ShowStorage,
+            Rule::prepare => {
+                let statement = statement.expect("PREPARE has a statement");
+                SessionKind::Prepare { name: named(name), types, statement }
+            }
+            Rule::deallocate => SessionKind::Deallocate(name),
+            rule => unreachable!("{rule:?} asks nothing of the session"),
+        })
+    }
+
+    /// The value as written; `None` for DEFAULT.
+    fn setting_value(&self, pair: Pair<'_>) -> Result<Option<Name>, Diag> {
+        let part = pair.into_inner().next().expect("a value is something");
+        let span = self.span(&part);
+        let text = match part.as_rule() {
+            Rule::kw_default => return Ok(None),
+            Rule::label => self.name(&part).text,
+            Rule::setting_number => part.as_str().to_owned(),
+            _ => self.text(&part)?,
+        };
+        Ok(Some(Name { text, span }))
+    }
+
+    fn execute(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
+        let (mut name, mut row, mut span) = (None, Vec::new(), self.span(&pair));
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => name = Some(self.name(&part)),
+                Rule::execute_args => {
+                    span = self.span(&part);
+                    row = self.exprs(part)?;
+                }
+                _ => {}
+            }
+        }
+        let args = (!row.is_empty()).then(|| values_query(vec![row], span));
+        Ok(StatementKind::Execute { name: name.expect("EXECUTE names a statement"), args })
     }
 }

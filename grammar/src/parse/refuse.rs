@@ -18,9 +18,6 @@ const STATEMENTS: &[&str] = &[
     "analyze",
     "savepoint",
     "release",
-    "prepare",
-    "execute",
-    "deallocate",
     "declare",
     "fetch",
     "close",
@@ -28,8 +25,6 @@ const STATEMENTS: &[&str] = &[
     "notify",
     "unlisten",
     "lock",
-    "set",
-    "reset",
     "call",
     "do",
     "comment",
@@ -53,6 +48,24 @@ const STATEMENTS: &[&str] = &[
     "reassign",
     "table",
 ];
+
+/// Options of PostgreSQL's EXPLAIN.
+const EXPLAIN_OPTIONS: &[&str] = &[
+    "analyze",
+    "verbose",
+    "costs",
+    "settings",
+    "generic_plan",
+    "buffers",
+    "serialize",
+    "wal",
+    "timing",
+    "summary",
+    "memory",
+    "format",
+];
+
+const EXPLAIN_HELP: &str = "its options are FORMAT TEXT, FORMAT JSON and ANALYZE";
 
 /// What else may be created and dropped elsewhere.
 const OBJECTS: &[&str] = &[
@@ -156,23 +169,26 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
                 .then_some("every transaction reads one snapshot and writes; say BEGIN alone");
             return is(&upper(0, all.len().min(found_idx + 2) - 1), help, found_idx, all.len() - 1);
         }
-        "show" if found_idx == 1 && !found.is_empty() => {
-            return is(&upper(0, 1), Some("SHOW TABLES lists the tables"), 0, 1);
+        "set" if word(1) == "local" => {
+            return is("SET LOCAL", Some("SET holds until the session ends or RESET"), 0, 1);
         }
-        "explain" if found_idx == 2 && word(1) == "(" && !found.is_empty() => {
-            return is("EXPLAIN with options", Some("EXPLAIN alone shows the plan"), 0, 2);
+        "set" if word(1) == "time" && word(2) == "zone" => {
+            return is("SET TIME ZONE", Some("all instants are in UTC"), 0, 2);
         }
-        "explain" if found_idx == 1 => match found.as_str() {
-            "analyze" | "analyse" | "verbose" | "(" | "ai" => {
-                return is(
-                    &format!("EXPLAIN with {}", if found == "(" { "options".to_owned() } else { found.to_uppercase() }),
-                    Some("EXPLAIN alone shows the plan"),
-                    0,
-                    1,
-                );
-            }
-            _ => {}
-        },
+        "explain" if word(1) == "(" && found_idx >= 2 && EXPLAIN_OPTIONS.contains(&word(2).as_str()) => {
+            return is("EXPLAIN with this option", Some(EXPLAIN_HELP), 0, found_idx.min(all.len() - 1));
+        }
+        "explain" if found_idx == 1 && matches!(found.as_str(), "verbose" | "ai") => {
+            return is(&format!("EXPLAIN {}", found.to_uppercase()), Some(EXPLAIN_HELP), 0, 1);
+        }
+        "explain" if matches!(found.as_str(), "execute" | "prepare" | "set" | "show") => {
+            return is(
+                &format!("EXPLAIN {}", found.to_uppercase()),
+                Some("explain the statement itself"),
+                found_idx,
+                found_idx,
+            );
+        }
         "copy" => {
             if matches!(found.as_str(), "stdin" | "stdout" | "program") {
                 return is(

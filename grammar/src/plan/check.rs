@@ -120,7 +120,8 @@ impl Checker {
                 !table.key.is_empty() && table.key.iter().all(|column_idx| *column_idx < table.columns.len()),
                 || "a table has a key".to_owned(),
             ),
-            Statement::Explain(inner) => self.statement(inner),
+            Statement::Explain { statement, .. } => self.statement(statement),
+            Statement::Execute { name: _, args } => args.as_ref().map_or(Ok(()), |args| self.query(args).map(|_| ())),
             Statement::DropTable { .. }
             | Statement::Begin
             | Statement::Commit
@@ -128,6 +129,7 @@ impl Checker {
             | Statement::ShowTables
             | Statement::Describe(_)
             | Statement::Vacuum(_)
+            | Statement::Session(_)
             | Statement::CopyFrom { .. } => Ok(()),
         }
     }

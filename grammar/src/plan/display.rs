@@ -7,9 +7,13 @@
 
 use super::{
     AggregateCall, CompareOp, Conflict, Context, Expr, ExprKind, JoinKind, KeyAccess, MergeAction, Node, NodeKind,
-    Param, Plan, QueryPlan, Scan, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
+    Param, Plan, QueryPlan, Scan, Session, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall,
+    WindowFunction,
 };
-use crate::{ast::ParamName, stack};
+use crate::{
+    ast::{Name, ParamName},
+    stack,
+};
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 use std::fmt::{self, Write as _};
 
@@ -137,7 +141,14 @@ impl Printer<'_> {
             Statement::Begin => self.line(depth, "Begin"),
             Statement::Commit => self.line(depth, "Commit"),
             Statement::Rollback => self.line(depth, "Rollback"),
-            Statement::Explain(inner) => self.statement(inner, depth),
+            Statement::Explain { statement, .. } => self.statement(statement, depth),
+            Statement::Session(session) => self.line(depth, &session_line(session)),
+            Statement::Execute { name, args } => {
+                self.line(depth, &format!("Execute {}", name.text));
+                if let Some(args) = args {
+                    self.query(args, depth + 1);
+                }
+            }
             Statement::ShowTables => self.line(depth, "Show tables"),
             Statement::Describe(table) => self.line(depth, &format!("Describe {}", table.name)),
             Statement::Vacuum(None) => self.line(depth, "Vacuum"),
@@ -562,6 +573,27 @@ fn names(node: &Node) -> Vec<String> {
 
 fn first_only(joined: bool) -> &'static str {
     if joined { ", the first row of each fact" } else { "" }
+}
+
+fn session_line(session: &Session) -> String {
+    let of = |verb: &str, name: &Option<Name>| format!("{verb} {}", name.as_ref().map_or("all", |name| &name.text));
+    match session {
+        Session::Set { name, value } => {
+            format!(
+                "Set {} to {}",
+                name.text,
+                value.as_ref().map_or("its default".to_owned(), |text| quoted(&text.text))
+            )
+        }
+        Session::Reset(name) => of("Reset", name),
+        Session::Show(name) => of("Show", name),
+        Session::ShowStats => "Show stats".to_owned(),
+        Session::ShowTableStats(None) => "Show table stats".to_owned(),
+        Session::ShowTableStats(Some(table)) => format!("Show table stats {}", table.name),
+        Session::ShowStorage => "Show storage".to_owned(),
+        Session::Prepare { name, .. } => format!("Prepare {}", name.text),
+        Session::Deallocate(name) => of("Deallocate", name),
+    }
 }
 
 fn quoted(text: &str) -> String {

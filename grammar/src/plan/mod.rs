@@ -15,7 +15,10 @@ pub mod visit;
 
 pub use check::CheckedPlan;
 
-use crate::{ast::ParamName, span::Span};
+use crate::{
+    ast::{ExplainOptions, Name, ParamName},
+    span::Span,
+};
 use spectradb_kernel::{Type, Value, agg::Aggregate, func::Function, schema::TableSchema};
 use std::sync::Arc;
 
@@ -565,7 +568,21 @@ pub enum Statement {
     /// It becomes nothing.
     Rollback,
     /// What would be done.
-    Explain(Box<Statement>),
+    Explain {
+        /// What is explained.
+        statement: Box<Statement>,
+        /// How it is told. Only a query is analyzed.
+        options: ExplainOptions,
+    },
+    /// What is asked of the session itself, and of the database as such.
+    Session(Session),
+    /// A prepared statement is run.
+    Execute {
+        /// Which.
+        name: Name,
+        /// Its one row holds the arguments; none where there are none.
+        args: Option<QueryPlan>,
+    },
     /// The tables' names.
     ShowTables,
     /// A table's columns.
@@ -619,6 +636,40 @@ pub enum MergeAction {
     Delete(QueryPlan),
     /// New facts: fields as [`Statement::Insert`] has them, then others for `returning`.
     Insert(QueryPlan),
+}
+
+/// What is asked of the session itself, and of the database as such. Which settings and prepared statements there are is
+/// known to the session.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Session {
+    /// A setting is given a value; `None` is its default.
+    Set {
+        /// Which.
+        name: Name,
+        /// The value as written.
+        value: Option<Name>,
+    },
+    /// A setting, or each, takes its default.
+    Reset(Option<Name>),
+    /// The value of a setting, or of each.
+    Show(Option<Name>),
+    /// Figures about the database.
+    ShowStats,
+    /// Figures about a table, or about each.
+    ShowTableStats(Option<Arc<TableSchema>>),
+    /// Figures about files.
+    ShowStorage,
+    /// A statement is kept under a name.
+    Prepare {
+        /// The name.
+        name: Name,
+        /// The parameters' types, as far as they are said.
+        types: Vec<Type>,
+        /// Where the statement stands in the text.
+        statement: Span,
+    },
+    /// A prepared statement, or each, is forgotten.
+    Deallocate(Option<Name>),
 }
 
 /// A column of a file that is copied in.

@@ -383,7 +383,8 @@ impl Statement {
             }
             Statement::Truncate { tables } => tables.iter().for_each(|(_, source)| f(source)),
             Statement::CreateTableAs { source, .. } => source.iter().for_each(f),
-            Statement::Explain(inner) => inner.for_each_query(f),
+            Statement::Explain { statement, .. } => statement.for_each_query(f),
+            Statement::Execute { name: _, args } => args.iter().for_each(f),
             Statement::CreateTable { .. }
             | Statement::DropTable { .. }
             | Statement::Begin
@@ -392,6 +393,7 @@ impl Statement {
             | Statement::ShowTables
             | Statement::Describe(_)
             | Statement::Vacuum(_)
+            | Statement::Session(_)
             | Statement::CopyFrom { .. } => {}
         }
     }
@@ -421,7 +423,8 @@ impl Statement {
             }
             Statement::Truncate { tables } => tables.iter_mut().for_each(|(_, source)| f(source)),
             Statement::CreateTableAs { source, .. } => source.iter_mut().for_each(f),
-            Statement::Explain(inner) => inner.for_each_query_mut(f),
+            Statement::Explain { statement, .. } => statement.for_each_query_mut(f),
+            Statement::Execute { name: _, args } => args.iter_mut().for_each(f),
             Statement::CreateTable { .. }
             | Statement::DropTable { .. }
             | Statement::Begin
@@ -430,6 +433,7 @@ impl Statement {
             | Statement::ShowTables
             | Statement::Describe(_)
             | Statement::Vacuum(_)
+            | Statement::Session(_)
             | Statement::CopyFrom { .. } => {}
         }
     }

@@ -24,7 +24,7 @@ use std::{
 };
 
 /// What a query is given besides its plan.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct ExecContext<'a> {
     /// What it may read.
     pub reader: &'a dyn TableReader,
@@ -106,7 +106,7 @@ impl<'a> Builder<'a> {
 
     /// The operator of a node. No more than `wanted` of its rows will be asked for, where that is known.
     fn node(&self, node: &Node, wanted: Option<u64>) -> Result<Lowered, ExecError> {
-        let tuning = self.context.tuning;
+        let tuning = || self.context.tuning.clone();
         match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node),
             NodeKind::Values { rows } => self.values(rows, node),
@@ -137,7 +137,7 @@ impl<'a> Builder<'a> {
                 let out = lowered.given();
                 let keys = self.sort_columns(keys, &mut lowered)?;
                 let spec = SortSpec { keys, out, row_count_max: wanted };
-                Ok(Lowered::new(Box::new(Sort::new(lowered.finish(), spec, tuning)), node))
+                Ok(Lowered::new(Box::new(Sort::new(lowered.finish(), spec, tuning())), node))
             }
             NodeKind::Limit { input, limit, offset } => {
                 let rows = |expr: &Option<plan::Expr>| -> Result<Option<(i64, Place)>, ExecError> {
@@ -156,7 +156,7 @@ impl<'a> Builder<'a> {
             }
             NodeKind::Distinct { input } => {
                 let input = self.node(input, None)?.finish();
-                Ok(Lowered::new(Box::new(Distinct::new(input)), node))
+                Ok(Lowered::new(Box::new(Distinct::new(input, tuning())), node))
             }
             NodeKind::UnionAll { inputs } => {
                 let inputs = inputs.iter().map(|input| self.node(input, None).map(Lowered::finish));
@@ -216,7 +216,7 @@ impl<'a> Builder<'a> {
             Some(expr) => Some(Box::new(Stage { steps: vec![Step::Project(vec![self.expr(expr)?])] }) as _),
         };
         let spec = JoinSpec { kind, left_out, right_out, keys, period };
-        let joined = HashJoin::new(left.finish(), right.finish(), spec, residual, self.context.tuning);
+        let joined = HashJoin::new(left.finish(), right.finish(), spec, residual, self.context.tuning.clone());
         Ok(Lowered::new(Box::new(joined), node))
     }
 
@@ -249,7 +249,7 @@ impl<'a> Builder<'a> {
             place: place(call.span),
         });
         let spec = AggregateSpec { group, calls: calls.collect() };
-        Ok(Lowered::new(Box::new(HashAggregate::new(input.finish(), spec, self.context.tuning)), node))
+        Ok(Lowered::new(Box::new(HashAggregate::new(input.finish(), spec, self.context.tuning.clone())), node))
     }
 
     fn window(&self, input: &Node, calls: &[plan::WindowCall], node: &Node) -> Result<Lowered, ExecError> {
@@ -277,7 +277,7 @@ impl<'a> Builder<'a> {
             specs.push(WindowCallSpec { function, partition, order, ty: call.ty, place: place(call.span) });
         }
         let spec = WindowSpec { out, calls: specs };
-        Ok(Lowered::new(Box::new(Window::new(input.finish(), spec, self.context.tuning)), node))
+        Ok(Lowered::new(Box::new(Window::new(input.finish(), spec, self.context.tuning.clone())), node))
     }
 
     fn sort_columns(&self, keys: &[plan::SortKey], input: &mut Lowered) -> Result<Vec<SortColumn>, ExecError> {
@@ -381,7 +381,7 @@ impl<'a> Builder<'a> {
             return Ok(set.clone());
         }
         let mut source = self.node(&self.subplans[subplan_idx], None)?.finish();
-        let set = Arc::new(Mutex::new(InSet::read(source.as_mut())?));
+        let set = Arc::new(Mutex::new(InSet::read(source.as_mut(), &self.context.tuning)?));
         self.answers.borrow_mut()[subplan_idx].set = Some(set.clone());
         Ok(set)
     }

@@ -36,7 +36,7 @@ impl Builder<'_> {
             predicates: scan.predicates.iter().filter_map(|predicate| self.predicate(predicate)).collect(),
             batch_rows_max: self.context.tuning.batch_rows,
         };
-        Ok(Lowered::new(Box::new(ops::Scan::new(reader.scan(spec, reads)?)), node))
+        Ok(Lowered::new(Box::new(ops::Scan::new(reader.scan(spec, reads)?, &self.context.tuning)), node))
     }
 
     fn system(&self, scope: &plan::SystemScope) -> Result<(Scope<SystemScope>, Reads), ExecError> {

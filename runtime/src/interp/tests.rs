@@ -109,8 +109,13 @@ fn filter(input: Node, predicate: Expr) -> Node {
 
 fn run_with(root: Node, subplans: Vec<Node>, batch_rows: usize) -> Result<Vec<Vec<Value>>, ExecError> {
     let reader = OneTable::default();
-    let context =
-        ExecContext { reader: &reader, params: &[], now: Timestamp(0), tuning: Tuning { batch_rows }, given: &[] };
+    let context = ExecContext {
+        reader: &reader,
+        params: &[],
+        now: Timestamp(0),
+        tuning: Tuning::of_rows(batch_rows),
+        given: &[],
+    };
     let mut source = build(&QueryPlan { root, subplans }, &context)?;
     let mut rows = Vec::new();
     while let Some(batch) = source.next()? {
@@ -390,13 +395,8 @@ fn scan(system: plan::SystemScope, valid: plan::ValidScope, keys: KeyAccess, pre
 fn asked(node: Node) -> Result<(ScanSpec, Reads), &'static str> {
     let reader = OneTable { batch: Some(Batch::new(vec![], 0)), asked: Mutex::default() };
     let params = [Value::Integer(5), Value::Null];
-    let context = ExecContext {
-        reader: &reader,
-        params: &params,
-        now: Timestamp(100),
-        tuning: Tuning { batch_rows: 9 },
-        given: &[],
-    };
+    let context =
+        ExecContext { reader: &reader, params: &params, now: Timestamp(100), tuning: Tuning::of_rows(9), given: &[] };
     build(&QueryPlan { root: node, subplans: vec![] }, &context).map(drop).map_err(|error| error.code())?;
     let mut asked = reader.asked.into_inner().expect("no test panicked");
     Ok(asked.swap_remove(0))

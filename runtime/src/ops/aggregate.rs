@@ -8,7 +8,7 @@
 //! Not here: how an aggregate folds (`spectradb_kernel::agg`).
 
 use super::{
-    BoxSource, ExecError, Given, Place, Source, Tuning,
+    BoxSource, ExecError, Given, Held, Place, Source, Tuning,
     groups::{Groups, Nulls},
 };
 use spectradb_kernel::{
@@ -41,6 +41,12 @@ pub struct AggregateCallSpec {
     pub place: Place,
 }
 
+/// About what a group's key takes beside its number, for each column.
+const KEY_BYTES: usize = 16;
+
+/// About what an accumulator takes for each group.
+const STATE_BYTES: usize = 24;
+
 /// One row for each group.
 pub struct HashAggregate {
     state: State,
@@ -59,6 +65,7 @@ struct Folding {
     /// The group columns' values, a row a group.
     keys: Vec<ColumnBuilder>,
     calls: Vec<Call>,
+    held: Held,
 }
 
 struct Call {
@@ -78,7 +85,8 @@ impl HashAggregate {
             spec,
         });
         let calls = calls.collect();
-        let folding = Folding { input, group: spec.group, groups: Groups::new(Nulls::Equal), keys, calls };
+        let held = tuning.budget.hold();
+        let folding = Folding { input, group: spec.group, groups: Groups::new(Nulls::Equal), keys, calls, held };
         HashAggregate { state: State::Reading(Box::new(folding)), batch_rows: tuning.batch_rows }
     }
 }
@@ -118,6 +126,11 @@ impl Folding {
             for call in &mut self.calls {
                 call.fold(&batch, grouped.then_some(&numbers), group_count)?;
             }
+            self.held.set_to(|| {
+                let row_bytes = KEY_BYTES * self.keys.len() + STATE_BYTES * self.calls.len();
+                let seen = self.calls.iter().filter_map(|call| call.seen.as_ref()).map(Groups::memory_bytes);
+                self.groups.memory_bytes() + self.groups.len() * row_bytes + seen.sum::<usize>()
+            })?;
         }
         let group_count = if grouped { self.groups.len() } else { 1 };
         let mut columns: Vec<Column> = self.keys.drain(..).map(ColumnBuilder::finish).collect();

@@ -11,7 +11,7 @@ use spectradb_kernel::{
     time::{Commit, Timestamp},
 };
 use spectradb_store::error::StoreError;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// A range of bytes of the SQL text, as the plan's spans give it; operators do not know the language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -91,6 +91,20 @@ pub enum ExecError {
         /// Both expressions.
         place: Place,
     },
+    /// Somebody cancelled the statement.
+    Cancelled,
+    /// The statement ran too long.
+    TimedOut {
+        /// So long it may run.
+        timeout: Duration,
+    },
+    /// The statement would hold too much.
+    OutOfMemory {
+        /// So many bytes it would hold.
+        bytes: u64,
+        /// So many it may hold.
+        bytes_max: u64,
+    },
     /// The store failed.
     Store(StoreError),
 }
@@ -114,6 +128,8 @@ impl ExecError {
             | ExecError::FutureInstant { .. }
             | ExecError::Store(StoreError::Future { .. }) => "22023",
             ExecError::ReversedRange { .. } => "22000",
+            ExecError::Cancelled | ExecError::TimedOut { .. } => "57014",
+            ExecError::OutOfMemory { .. } => "53200",
             ExecError::Store(_) => "58030",
         }
     }
@@ -130,7 +146,9 @@ impl ExecError {
             | ExecError::FutureCommit { place, .. }
             | ExecError::FutureInstant { place, .. }
             | ExecError::ReversedRange { place, .. } => Some(*place),
-            ExecError::Store(_) => None,
+            ExecError::Cancelled | ExecError::TimedOut { .. } | ExecError::OutOfMemory { .. } | ExecError::Store(_) => {
+                None
+            }
         }
     }
 
@@ -145,12 +163,15 @@ impl ExecError {
             ExecError::FutureCommit { newest, .. } => Some(format!("the newest commit is {newest}")),
             ExecError::FutureInstant { now, .. } => Some(format!("now() is {now}")),
             ExecError::ReversedRange { .. } => Some("give the earlier point first".into()),
+            ExecError::TimedOut { .. } => Some("SET statement_timeout TO a longer time, or to 0 for none".into()),
+            ExecError::OutOfMemory { .. } => Some("SET memory_limit TO a larger size, or to 0 for none".into()),
             ExecError::Row { fault, .. } if fault.fault == Fault::DivisionByZero => {
                 Some("nullif(divisor, 0) gives NULL instead".into())
             }
             ExecError::Row { .. }
             | ExecError::NegativeLimit { .. }
             | ExecError::NegativeOffset { .. }
+            | ExecError::Cancelled
             | ExecError::Store(_) => None,
         }
     }
@@ -174,6 +195,9 @@ impl std::error::Error for ExecError {
             | ExecError::NegativeCommit { .. }
             | ExecError::FutureCommit { .. }
             | ExecError::FutureInstant { .. }
+            | ExecError::Cancelled
+            | ExecError::TimedOut { .. }
+            | ExecError::OutOfMemory { .. }
             | ExecError::ReversedRange { .. } => None,
         }
     }
@@ -191,6 +215,13 @@ impl fmt::Display for ExecError {
             ExecError::FutureCommit { asked, .. } => write!(f, "commit {asked} is in the future"),
             ExecError::FutureInstant { asked, .. } => write!(f, "instant {asked} is in the future of system time"),
             ExecError::ReversedRange { axis, .. } => write!(f, "a range of {axis} time ends before it begins"),
+            ExecError::Cancelled => f.write_str("the statement was cancelled"),
+            ExecError::TimedOut { timeout } => {
+                write!(f, "the statement was cancelled after {} ms: statement_timeout", timeout.as_millis())
+            }
+            ExecError::OutOfMemory { bytes, bytes_max } => {
+                write!(f, "the statement needs {bytes} bytes of memory, and memory_limit is {bytes_max}")
+            }
             ExecError::Store(error) => error.fmt(f),
         }
     }

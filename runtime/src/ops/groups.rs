@@ -223,6 +223,19 @@ impl Groups {
         Groups { nulls, keys: Keys::Unknown, null: None, len: 0, scratch: Vec::new() }
     }
 
+    /// About how many bytes of memory the keys take.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match &self.keys {
+            Keys::Unknown => 0,
+            Keys::Ints(IntTable::Dense { numbers, .. }) => numbers.capacity() * size_of::<u32>(),
+            Keys::Ints(IntTable::Hashed { table, .. }) => table.allocation_size(),
+            Keys::Bytes(table) => {
+                table.table.allocation_size() + table.bytes.capacity() + table.ends.capacity() * size_of::<usize>()
+            }
+            Keys::Several { columns, pairs } => columns.iter().chain(pairs).map(Groups::memory_bytes).sum(),
+        }
+    }
+
     /// How many keys.
     pub(super) fn len(&self) -> usize {
         self.len as usize

@@ -14,7 +14,7 @@
 //! Not here: computing keys and points (`Eval` stages beneath).
 
 use super::{
-    BoxEval, BoxSource, ExecError, Given, Source, Tuning,
+    BoxEval, BoxSource, Budget, ExecError, Given, Source, Tuning,
     groups::{Groups, NO_GROUP, Nulls},
     rows::{NO_ROW, Rows, RowsBuilder},
 };
@@ -80,6 +80,9 @@ impl JoinKind {
     }
 }
 
+/// What a right row takes beside its columns: its number, its place among its group's, the group's key.
+const FILED_ROW_BYTES: usize = 24;
+
 /// A left side of no more rows than this is short. The tests' inputs lie on both sides of it.
 const SHORT_ROWS_MAX: usize = if cfg!(test) { 8 } else { 65_536 };
 
@@ -92,7 +95,7 @@ pub struct HashJoin {
     right: Option<BoxSource>,
     spec: JoinSpec,
     residual: Option<BoxEval>,
-    batch_rows: usize,
+    tuning: Tuning,
     built: Built,
     probe: Option<Probe>,
     left_ended: bool,
@@ -153,8 +156,8 @@ impl HashJoin {
             right: Some(right),
             spec,
             residual,
-            batch_rows: tuning.batch_rows,
-            built: Built::nothing(),
+            built: Built::nothing(&tuning.budget),
+            tuning,
             probe: None,
             left_ended: false,
             right_row: 0,
@@ -192,9 +195,10 @@ impl Source for HashJoin {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
         if let Some(right) = self.right.take() {
             let wanted = self.left_keys()?;
-            self.built = Built::read(right, &self.spec, wanted)?;
+            self.built = Built::read(right, &self.spec, wanted, &self.tuning.budget)?;
         }
         while !self.left_ended && !self.is_hopeless() {
+            self.tuning.budget.check()?;
             let mut probe = match self.probe.take() {
                 Some(probe) => probe,
                 None => match self.ahead.pop_front().map_or_else(|| self.left.next(), |batch| Ok(Some(batch)))? {
@@ -205,7 +209,7 @@ impl Source for HashJoin {
                     }
                 },
             };
-            let pairs = probe.pairs(&self.spec, &mut self.built, self.residual.as_mut(), self.batch_rows)?;
+            let pairs = probe.pairs(&self.spec, &mut self.built, self.residual.as_mut(), self.tuning.batch_rows)?;
             if probe.row < probe.len {
                 self.probe = Some(probe);
             }
@@ -221,7 +225,7 @@ impl HashJoin {
     /// The next right rows that found no partner.
     fn lonely_right(&mut self) -> Option<Batch> {
         let mut rows = Vec::new();
-        while self.right_row < self.built.matched.len() && rows.len() < self.batch_rows {
+        while self.right_row < self.built.matched.len() && rows.len() < self.tuning.batch_rows {
             if !self.built.matched[self.right_row] {
                 rows.push(self.right_row as u32);
             }
@@ -237,9 +241,9 @@ impl HashJoin {
 }
 
 impl Built {
-    fn nothing() -> Built {
+    fn nothing(budget: &Budget) -> Built {
         Built {
-            rows: RowsBuilder::new(Vec::new()).finish(),
+            rows: RowsBuilder::new(Vec::new(), budget).finish(),
             groups: Groups::new(Nulls::Nothing),
             starts: vec![0],
             filed: Vec::new(),
@@ -250,13 +254,18 @@ impl Built {
     }
 
     /// Reads the right side; where `wanted` is given, rows with other keys are passed over.
-    fn read(mut right: BoxSource, spec: &JoinSpec, mut wanted: Option<Groups>) -> Result<Built, ExecError> {
+    fn read(
+        mut right: BoxSource,
+        spec: &JoinSpec,
+        mut wanted: Option<Groups>,
+        budget: &Budget,
+    ) -> Result<Built, ExecError> {
         let mut held = spec.right_out.clone();
         if let Some(period) = spec.period {
             // Behind the columns that are given; only the index below looks at them.
             held.extend([period.from, period.to].map(|column_idx| Given { column_idx, ty: Type::Timestamp }));
         }
-        let mut rows = RowsBuilder::new(held);
+        let mut rows = RowsBuilder::new(held, budget);
         let mut groups = Groups::new(Nulls::Nothing);
         let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
         // Without a left row there is no pair, and no reason to read.
@@ -276,9 +285,10 @@ impl Built {
             } else {
                 groups.assign(&spec.right_keys(&batch), batch.len(), &mut numbers, &mut firsts);
             }
-            rows.push(&batch);
+            rows.push(&batch)?;
         }
-        let rows = rows.finish();
+        let mut rows = rows.finish();
+        rows.hold_beside(FILED_ROW_BYTES)?;
         let mut periods = None;
         if spec.period.is_some() {
             let (from, to) = (rows.whole_column(spec.right_out.len()), rows.whole_column(spec.right_out.len() + 1));

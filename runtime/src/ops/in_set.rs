@@ -4,7 +4,7 @@
 //! NULL or the subquery gave a NULL; otherwise false. Among no values nothing is, not even unknown.
 
 use super::{
-    ExecError, Source,
+    ExecError, Held, Source, Tuning,
     groups::{Groups, NO_GROUP, Nulls},
 };
 use spectradb_kernel::{Column, Type, Value, bitmap::Bitmap};
@@ -14,15 +14,17 @@ pub struct InSet {
     values: Groups,
     has_null: bool,
     is_empty: bool,
+    held: Held,
 }
 
 impl InSet {
     /// Reads a source of one column to its end.
     ///
     /// # Errors
-    /// What the source meets.
-    pub fn read(source: &mut dyn Source) -> Result<InSet, ExecError> {
-        let mut set = InSet { values: Groups::new(Nulls::Nothing), has_null: false, is_empty: true };
+    /// What the source meets; too many values for the budget.
+    pub fn read(source: &mut dyn Source, tuning: &Tuning) -> Result<InSet, ExecError> {
+        let held = tuning.budget.hold();
+        let mut set = InSet { values: Groups::new(Nulls::Nothing), has_null: false, is_empty: true, held };
         let (mut groups, mut firsts) = (Vec::new(), Vec::new());
         while let Some(batch) = source.next()? {
             set.is_empty = false;
@@ -31,6 +33,7 @@ impl InSet {
             groups.clear();
             firsts.clear();
             set.values.assign(&[column], batch.len(), &mut groups, &mut firsts);
+            set.held.set_to(|| set.values.memory_bytes())?;
         }
         Ok(set)
     }
@@ -66,7 +69,7 @@ mod tests {
             Column::from_values(Type::Integer, &values)
         };
         let batch = Batch::new(vec![column(values)], values.len());
-        let mut set = InSet::read(batches_of(&batch, 2).as_mut()).expect("no fault");
+        let mut set = InSet::read(batches_of(&batch, 2).as_mut(), &Tuning::default()).expect("no fault");
         let found = set.contains(&column(needles));
         found.values().map(|value| if let Value::Boolean(value) = value { Some(value) } else { None }).collect()
     }

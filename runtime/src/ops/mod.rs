@@ -16,6 +16,7 @@
 //! Not here: expressions (`crate::interp`, generated code), reading files (`spectradb_store`), writing.
 
 mod aggregate;
+mod budget;
 mod distinct;
 mod error;
 mod groups;
@@ -35,6 +36,7 @@ mod values;
 mod window;
 
 pub use aggregate::{AggregateCallSpec, AggregateSpec, HashAggregate};
+pub use budget::{Budget, Cancellation, Held, Interrupt};
 pub use distinct::Distinct;
 pub use error::{ExecError, Place};
 pub use hash_join::{HashJoin, JoinKind, JoinSpec, PeriodColumns};
@@ -77,16 +79,25 @@ pub trait Eval: Send {
 /// A stage that an operator owns.
 pub type BoxEval = Box<dyn Eval>;
 
-/// How operators work; it never changes what they answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How operators work; it never changes what they answer, only whether they do.
+#[derive(Clone, Debug)]
 pub struct Tuning {
     /// At most so many rows in a batch that an operator builds, at least 1.
     pub batch_rows: usize,
+    /// What the statement may use.
+    pub budget: Budget,
 }
 
 impl Default for Tuning {
     fn default() -> Tuning {
-        Tuning { batch_rows: BATCH_ROWS }
+        Tuning::of_rows(BATCH_ROWS)
+    }
+}
+
+impl Tuning {
+    /// Batches of so many rows, and no limits.
+    pub fn of_rows(batch_rows: usize) -> Tuning {
+        Tuning { batch_rows, budget: Budget::default() }
     }
 }
 

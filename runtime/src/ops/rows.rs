@@ -6,7 +6,7 @@
 //!
 //! Not here: their order (`sort`), their groups (`groups`).
 
-use super::Given;
+use super::{Budget, ExecError, Given, Held};
 use spectradb_kernel::{
     Batch, Column, Value,
     bitmap::Bitmap,
@@ -25,6 +25,7 @@ pub(super) struct RowsBuilder {
     part_rows: usize,
     part_bytes: usize,
     len: usize,
+    held: Held,
 }
 
 /// Rows of some columns, by number.
@@ -34,13 +35,24 @@ pub(super) struct Rows {
     /// The number of each chunk's first row.
     starts: Vec<usize>,
     len: usize,
+    /// Given back with the rows.
+    held: Held,
 }
 
 impl RowsBuilder {
     /// Nothing yet; of each batch these columns are held.
-    pub(super) fn new(given: Vec<Given>) -> RowsBuilder {
+    pub(super) fn new(given: Vec<Given>, budget: &Budget) -> RowsBuilder {
         let parts = vec![Vec::new(); given.len()];
-        RowsBuilder { given, chunks: Vec::new(), chunk_lens: Vec::new(), parts, part_rows: 0, part_bytes: 0, len: 0 }
+        RowsBuilder {
+            given,
+            chunks: Vec::new(),
+            chunk_lens: Vec::new(),
+            parts,
+            part_rows: 0,
+            part_bytes: 0,
+            len: 0,
+            held: budget.hold(),
+        }
     }
 
     /// The same rows; of later batches these columns are held, of the same types.
@@ -55,8 +67,12 @@ impl RowsBuilder {
     }
 
     /// Appends a batch's rows.
-    pub(super) fn push(&mut self, batch: &Batch) {
+    ///
+    /// # Errors
+    /// [`ExecError::OutOfMemory`].
+    pub(super) fn push(&mut self, batch: &Batch) -> Result<(), ExecError> {
         let columns: Vec<Column> = self.given.iter().map(|given| batch.column(given.column_idx)).collect();
+        self.held.add_columns(&columns)?;
         let bytes = columns.iter().map(Column::memory_bytes).max().unwrap_or(0);
         if self.part_bytes + bytes > CHUNK_BYTES_MAX {
             self.end_chunk();
@@ -67,6 +83,7 @@ impl RowsBuilder {
         for (part, column) in self.parts.iter_mut().zip(columns) {
             part.push(column);
         }
+        Ok(())
     }
 
     fn end_chunk(&mut self) {
@@ -93,11 +110,19 @@ impl RowsBuilder {
             start - len
         });
         let starts = starts.collect();
-        Rows { given: self.given, chunks: self.chunks, starts, len: self.len }
+        Rows { given: self.given, chunks: self.chunks, starts, len: self.len, held: self.held }
     }
 }
 
 impl Rows {
+    /// So many bytes more for each row, for what an operator keeps beside them.
+    ///
+    /// # Errors
+    /// [`ExecError::OutOfMemory`].
+    pub(super) fn hold_beside(&mut self, row_bytes: usize) -> Result<(), ExecError> {
+        self.held.add(self.len.saturating_mul(row_bytes))
+    }
+
     /// How many rows.
     pub(super) fn len(&self) -> usize {
         self.len

@@ -2,11 +2,11 @@
 //!
 //! A [`TableReader`] is what the session lends to a query: a snapshot, and for the present the transaction's own writes
 //! on top. [`Scan`] makes its batches a [`Source`]. This is also the one place through which every query that reads data
-//! passes batch by batch, so a later limit on time or memory belongs here.
+//! passes batch by batch, and so where it is asked whether the statement may go on.
 //!
 //! Not here: what a scope's expressions mean (`scope`), which blocks are read (`spectradb_store`).
 
-use super::{ExecError, Source};
+use super::{Budget, ExecError, Source, Tuning};
 use spectradb_kernel::{
     Batch,
     time::{Commit, Micros},
@@ -48,18 +48,20 @@ pub trait TableReader: Send + Sync {
 pub struct Scan {
     /// `None` after the end or an error.
     batches: Option<TableScan>,
+    budget: Budget,
 }
 
 impl Scan {
     /// The batches of an opened scan.
-    pub fn new(batches: TableScan) -> Scan {
-        Scan { batches: Some(batches) }
+    pub fn new(batches: TableScan, tuning: &Tuning) -> Scan {
+        Scan { batches: Some(batches), budget: tuning.budget.clone() }
     }
 }
 
 impl Source for Scan {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
         while let Some(batches) = &mut self.batches {
+            self.budget.check()?;
             match batches.next() {
                 Some(Ok(batch)) if batch.is_empty() => {}
                 Some(Ok(batch)) => return Ok(Some(batch)),

@@ -45,7 +45,7 @@ pub struct SortColumn {
 pub struct Sort {
     input: Option<BoxSource>,
     spec: SortSpec,
-    batch_rows: usize,
+    tuning: Tuning,
     rows: Option<Rows>,
     order: Vec<u32>,
     given: usize,
@@ -54,7 +54,7 @@ pub struct Sort {
 impl Sort {
     /// The input's rows in an order.
     pub fn new(input: BoxSource, spec: SortSpec, tuning: Tuning) -> Sort {
-        Sort { input: Some(input), spec, batch_rows: tuning.batch_rows, rows: None, order: Vec::new(), given: 0 }
+        Sort { input: Some(input), spec, tuning, rows: None, order: Vec::new(), given: 0 }
     }
 
     /// Reads everything; with a limit, what cannot be among the first rows is dropped on the way.
@@ -62,7 +62,7 @@ impl Sort {
         let mut held = self.spec.out.clone();
         held.extend(self.spec.keys.iter().map(|key| key.column));
         let wanted = self.spec.row_count_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
-        let mut builder = RowsBuilder::new(held.clone());
+        let mut builder = RowsBuilder::new(held.clone(), &self.tuning.budget);
         // Enough rows that sorting them costs little for each, and never so few that nothing is thrown away.
         let full = wanted.saturating_mul(2).max(PRUNE_ROWS_MIN);
         // The first key's number of the last row that is wanted so far.
@@ -76,7 +76,7 @@ impl Sort {
                     batch = batch.select(rows);
                 }
             }
-            builder.push(&batch);
+            builder.push(&batch)?;
             if builder.len() >= full {
                 let rows = builder.finish();
                 let order = self.order_of(&rows, wanted);
@@ -86,12 +86,13 @@ impl Sort {
                     cut = if last.has_nulls() { None } else { order_numbers(&last, first.order).map(|last| last[0]) };
                 }
                 let renumbered = held.iter().enumerate().map(|(column_idx, given)| Given { column_idx, ..*given });
-                let mut kept = RowsBuilder::new(renumbered.collect());
-                kept.push(&Batch::new(columns, order.len()));
+                let mut kept = RowsBuilder::new(renumbered.collect(), &self.tuning.budget);
+                kept.push(&Batch::new(columns, order.len()))?;
                 builder = kept.reading(held.clone());
             }
         }
-        let rows = builder.finish();
+        let mut rows = builder.finish();
+        rows.hold_beside(ORDER_ROW_BYTES)?;
         self.order = self.order_of(&rows, wanted);
         self.rows = Some(rows);
         Ok(())
@@ -105,6 +106,9 @@ impl Sort {
     }
 }
 
+/// What sorting takes beside the rows: a key's head and a number for each.
+const ORDER_ROW_BYTES: usize = 16;
+
 /// Fewer rows than this are not worth a sort to throw some away.
 const PRUNE_ROWS_MIN: usize = 65_536;
 
@@ -114,7 +118,7 @@ impl Source for Sort {
             self.read(input)?;
         }
         let Some(rows) = &self.rows else { return Ok(None) };
-        let next = &self.order[self.given..self.order.len().min(self.given + self.batch_rows)];
+        let next = &self.order[self.given..self.order.len().min(self.given + self.tuning.batch_rows)];
         if next.is_empty() {
             self.rows = None;
             return Ok(None);

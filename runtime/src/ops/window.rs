@@ -72,7 +72,7 @@ pub enum WindowFunction {
 pub struct Window {
     input: Option<BoxSource>,
     spec: WindowSpec,
-    batch_rows: usize,
+    tuning: Tuning,
     result: Option<(Rows, Vec<Column>)>,
     given: usize,
 }
@@ -90,7 +90,7 @@ struct Arrangement {
 impl Window {
     /// The window functions of an input.
     pub fn new(input: BoxSource, spec: WindowSpec, tuning: Tuning) -> Window {
-        Window { input: Some(input), spec, batch_rows: tuning.batch_rows, result: None, given: 0 }
+        Window { input: Some(input), spec, tuning, result: None, given: 0 }
     }
 
     fn read(&mut self, mut input: BoxSource) -> Result<(), ExecError> {
@@ -107,11 +107,13 @@ impl Window {
                 WindowFunction::Aggregate { aggregate: _, arg } => held.extend(arg),
             }
         }
-        let mut builder = RowsBuilder::new(held.clone());
+        let mut builder = RowsBuilder::new(held.clone(), &self.tuning.budget);
         while let Some(batch) = input.next()? {
-            builder.push(&batch);
+            builder.push(&batch)?;
         }
-        let rows = builder.finish();
+        let mut rows = builder.finish();
+        // An order with its peers and a column of results for each call, at least.
+        rows.hold_beside(16 * self.spec.calls.len())?;
         let column_of = |given: &Given| {
             let idx = held.iter().position(|held| held == given).expect("every named column is held");
             rows.whole_column(idx)
@@ -119,6 +121,7 @@ impl Window {
         let mut arrangements: Vec<Arrangement> = Vec::new();
         let mut columns = Vec::new();
         for call in &self.spec.calls {
+            self.tuning.budget.check()?;
             let known = arrangements.iter().position(|it| it.partition == call.partition && it.order == call.order);
             let known = known.unwrap_or_else(|| {
                 arrangements.push(Arrangement::new(&call.partition, &call.order, &column_of, rows.len()));
@@ -137,7 +140,7 @@ impl Source for Window {
             self.read(input)?;
         }
         let Some((rows, columns)) = &self.result else { return Ok(None) };
-        let range = self.given..rows.len().min(self.given + self.batch_rows);
+        let range = self.given..rows.len().min(self.given + self.tuning.batch_rows);
         if range.is_empty() {
             self.result = None;
             return Ok(None);

@@ -28,8 +28,8 @@ pub mod v1 {
                 i64s, i128_column, i128s, pipe, present, row_error, stage, texts,
             },
             stmt::{
-                Checked, Cx, Query, Start, View, aggregate, at_most_one, block_predicate, distinct, key_range, limit,
-                many, numeric_param, one, row_count, union_all,
+                Checked, Cx, Query, Start, View, aggregate, at_most_one, block_predicate, key_range, limit, many,
+                numeric_param, one, row_count, union_all,
             },
             table::{DatabaseWrites, Reads, SessionWrites},
         },

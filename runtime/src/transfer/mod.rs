@@ -11,6 +11,7 @@ pub(crate) mod csv;
 use crate::{
     cast::{self, CastError},
     error::{Error, Result, code},
+    ops::Budget,
     rows::Rows,
     statement,
     txn::{Changed, Txn},
@@ -41,6 +42,7 @@ pub(crate) fn copy_from(
     columns: Option<&[CopyColumn]>,
     path: &str,
     format: &CopyFormat,
+    budget: &Budget,
 ) -> Result<Changed> {
     let file = open(path)?;
     let mut reader = Reader::new(BufReader::with_capacity(1 << 16, file), format.delimiter);
@@ -57,6 +59,7 @@ pub(crate) fn copy_from(
         fields.push(&record, &layout, format, path)?;
         has_record = read(&mut reader, &mut record, path)?;
         if fields.row_count == BATCH_ROWS || (!has_record && fields.row_count > 0) {
+            budget.check().map_err(|error| Error::from_exec(error, ""))?;
             let (columns, periods) = fields.finish(&layout, table, txn, path)?;
             changed += txn.insert(table, columns, periods)?;
             fields = Fields::new(&layout);

@@ -96,7 +96,7 @@ fn open<Q: Query>(View { txn: view, tuning }: &View, env: impl FnOnce(Start) -> 
     let tables = Q::checked().tables(Q::TABLES, view.snapshot().catalog())?;
     let current_commit = i64::try_from(view.current_commit()).expect("commits fit 63 bits");
     let env = Arc::new(env(Start { now: view.now(), current_commit })?);
-    let cx = Cx { reader: view, now: Timestamp(view.now()), tables: &tables, tuning: *tuning };
+    let cx = Cx { reader: view, now: Timestamp(view.now()), tables: &tables, tuning: tuning.clone() };
     Q::open(&cx, &env).map_err(|error| Error::from_exec(error, Q::SQL))
 }
 
@@ -245,7 +245,7 @@ impl<'a> Cx<'a> {
             predicates: predicates.into_iter().flatten().collect(),
             batch_rows_max: self.tuning.batch_rows,
         };
-        Ok(Box::new(ops::Scan::new(self.reader.scan(spec, reads)?)))
+        Ok(Box::new(ops::Scan::new(self.reader.scan(spec, reads)?, &self.tuning)))
     }
 
     /// Rows of values of these types.
@@ -262,33 +262,33 @@ impl<'a> Cx<'a> {
 
     /// Rows in an order.
     pub fn sort(&self, input: BoxSource, spec: SortSpec) -> BoxSource {
-        Box::new(Sort::new(input, spec, self.tuning))
+        Box::new(Sort::new(input, spec, self.tuning.clone()))
     }
 
     /// Pairs of rows.
     pub fn hash_join(&self, left: BoxSource, right: BoxSource, spec: JoinSpec, residual: Option<BoxEval>) -> BoxSource {
-        Box::new(HashJoin::new(left, right, spec, residual, self.tuning))
+        Box::new(HashJoin::new(left, right, spec, residual, self.tuning.clone()))
     }
 
     /// Groups.
     pub fn aggregate(&self, input: BoxSource, spec: AggregateSpec) -> BoxSource {
-        Box::new(HashAggregate::new(input, spec, self.tuning))
+        Box::new(HashAggregate::new(input, spec, self.tuning.clone()))
+    }
+
+    /// Each distinct row once.
+    pub fn distinct(&self, input: BoxSource) -> BoxSource {
+        Box::new(ops::Distinct::new(input, self.tuning.clone()))
     }
 
     /// Window functions.
     pub fn window(&self, input: BoxSource, spec: WindowSpec) -> BoxSource {
-        Box::new(Window::new(input, spec, self.tuning))
+        Box::new(Window::new(input, spec, self.tuning.clone()))
     }
 }
 
 /// Some rows of an order.
 pub fn limit(input: BoxSource, skip: u64, take: u64) -> BoxSource {
     Box::new(ops::Limit::new(input, skip, take))
-}
-
-/// Each distinct row once.
-pub fn distinct(input: BoxSource) -> BoxSource {
-    Box::new(ops::Distinct::new(input))
 }
 
 /// The rows of several inputs.

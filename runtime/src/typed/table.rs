@@ -366,7 +366,7 @@ fn view_of(session: &Session) -> Result<View> {
     if session.has_failed() {
         return Err(in_failed_transaction());
     }
-    Ok(View { txn: session.view(), tuning: session.execution().tuning })
+    Ok(View { txn: session.view(), tuning: session.tuning_of_next() })
 }
 
 /// What compiled queries run on.

@@ -219,6 +219,8 @@ pub(crate) struct LogSync {
     /// The newest segment's file and the last record written.
     written: Mutex<(Arc<dyn File>, u64)>,
     durable: AtomicU64,
+    /// Handed to the disk since the log was opened.
+    bytes_written: AtomicU64,
     /// Held by the thread that syncs.
     syncing: Mutex<()>,
     health: Arc<Health>,
@@ -228,6 +230,11 @@ impl LogSync {
     /// Up to which record the log is durable.
     pub(crate) fn durable(&self) -> u64 {
         self.durable.load(Ordering::Acquire)
+    }
+
+    /// How many bytes of records were written since the log was opened.
+    pub(crate) fn bytes_written(&self) -> u64 {
+        self.bytes_written.load(Ordering::Relaxed)
     }
 
     /// Makes the log durable up to a record that has been written; where other threads wait for the same, one sync
@@ -279,6 +286,7 @@ impl Log {
         let shared = Arc::new(LogSync {
             written: Mutex::new((segment.file.clone(), end.record)),
             durable: AtomicU64::new(end.record),
+            bytes_written: AtomicU64::new(0),
             syncing: Mutex::new(()),
             health: health.clone(),
         });
@@ -405,6 +413,7 @@ impl Log {
     fn write_pending(&mut self, count: usize, offset: u64) -> Result<()> {
         if count > 0 {
             self.segment.file.write_at(&self.pending[..count], offset)?;
+            self.shared.bytes_written.fetch_add(count as u64, Ordering::Relaxed);
             self.pending.drain(..count);
         }
         Ok(())

@@ -74,7 +74,7 @@ proptest! {
         let mut types: Vec<Type> = keys.iter().map(|key| TYPES[*key]).collect();
         types.extend(calls.iter().map(|call| call.ty));
         let spec = AggregateSpec { group: keys.iter().copied().map(given).collect(), calls };
-        let folded = HashAggregate::new(batches_of(&batch(&rows), batch_rows), spec, Tuning { batch_rows });
+        let folded = HashAggregate::new(batches_of(&batch(&rows), batch_rows), spec, Tuning::of_rows(batch_rows));
         let columns = drain(folded, &types);
 
         let key_of = |row: &Row| -> Vec<Value> {

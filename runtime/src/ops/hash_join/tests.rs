@@ -112,7 +112,7 @@ fn joined(left: &Batch, right: &Batch, case: &Case, batch_rows: usize) -> Vec<Co
         period: case.by_period.then_some(PeriodColumns { point: 2, from: 2, to: 3 }),
     };
     let residual = case.with_residual.then(|| Box::new(Residual) as BoxEval);
-    let tuning = Tuning { batch_rows };
+    let tuning = Tuning::of_rows(batch_rows);
     let join = HashJoin::new(batches_of(left, batch_rows), batches_of(right, batch_rows), spec, residual, tuning);
     drain(join, &[Type::Integer, Type::Text, Type::Integer, Type::Integer])
 }
@@ -150,7 +150,7 @@ fn batches_of_pairs_are_bounded() {
     let given = vec![Given { column_idx: 0, ty: Type::Integer }];
     for kind in [JoinKind::Inner, JoinKind::Full] {
         let spec = JoinSpec { kind, left_out: given.clone(), right_out: vec![], keys: vec![(0, 0)], period: None };
-        let tuning = Tuning { batch_rows: 1000 };
+        let tuning = Tuning::of_rows(1000);
         let mut join = HashJoin::new(batches_of(&ones, 3000), batches_of(&ones, 3000), spec, None, tuning);
         for _ in 0..100 {
             let batch = join.next().expect("no fault").expect("nine million pairs");

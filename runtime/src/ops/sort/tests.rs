@@ -71,7 +71,7 @@ proptest! {
         let keys = keys.map(|(column_idx, (ty, order))| SortColumn { column: Given { column_idx, ty: *ty }, order: *order });
         let out = vec![Given { column_idx: types.len(), ty: Type::Integer }];
         let spec = SortSpec { keys: keys.collect(), out, row_count_max: wanted };
-        let sorted = drain(Sort::new(batches_of(&batch, batch_rows), spec, Tuning { batch_rows }), &[Type::Integer]);
+        let sorted = drain(Sort::new(batches_of(&batch, batch_rows), spec, Tuning::of_rows(batch_rows)), &[Type::Integer]);
 
         let mut numbers: Vec<usize> = (0..rows.len()).collect();
         numbers.sort_by(|a, b| {

@@ -63,7 +63,7 @@ proptest! {
             WindowCallSpec { order: vec![], ..call(WindowFunction::Aggregate { aggregate: count, arg: None }, Type::Integer) },
         ];
         let spec = WindowSpec { out: vec![given(4)], calls };
-        let window = Window::new(batches_of(&batch, batch_rows), spec, Tuning { batch_rows });
+        let window = Window::new(batches_of(&batch, batch_rows), spec, Tuning::of_rows(batch_rows));
         let types = [Type::Integer, Type::Integer, Type::Integer, Type::Integer, Type::Text, Type::Text, Type::Integer, Type::Integer];
         let columns = drain(window, &types);
         prop_assert_eq!(columns[0].len(), rows.len());

@@ -142,6 +142,9 @@ impl Tree {
         change.next_file = self.next_file.load(Relaxed);
         let new = if job.moves { &[] } else { outputs.as_slice() };
         self.publish(&change, new, edit)?;
+        if !job.moves {
+            self.written.compaction_bytes.fetch_add(change.added_bytes(), Relaxed);
+        }
         files.notes.retain(|notes| !change.remove_notes.contains(&notes.file));
         files.notes.extend(change.add_notes);
 

@@ -102,6 +102,7 @@ impl Tree {
         change.add_notes.extend(self.write_notes(notes)?);
         change.next_file = self.next_file.load(Relaxed);
         self.publish(&change, &segments, edit)?;
+        self.written.flush_bytes.fetch_add(change.added_bytes(), Relaxed);
         files.notes.extend(change.add_notes);
         files.checkpoint = frozen.upto;
 

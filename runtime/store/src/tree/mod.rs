@@ -24,6 +24,7 @@ use crate::{
     config::Config,
     error::{Result, StoreError},
     fact::{FactBatch, FactId, Write},
+    figures::Written,
     format::{Identity, notes_v1},
     fs::Disk,
     keys::Probe,
@@ -115,6 +116,8 @@ pub(crate) struct Tree {
     /// Held while the manifest is edited and until the tree follows.
     files: Mutex<Files>,
     pub(crate) next_file: AtomicU64,
+    /// What flushes and compactions wrote.
+    pub(crate) written: Written,
     /// The most segments that level 0 of a table and shard has.
     level0_most: AtomicUsize,
 }
@@ -325,6 +328,7 @@ impl Tree {
             claims: Claims::default(),
             files: Mutex::new(Files { notes: state.notes, checkpoint: state.checkpoint }),
             next_file: AtomicU64::new(state.next_file.max(1)),
+            written: Written::default(),
             level0_most: AtomicUsize::new(level0_most),
         }))
     }

@@ -110,6 +110,14 @@ pub(crate) struct Edit {
     pub(crate) next_file: FileId,
 }
 
+impl Edit {
+    /// The bytes of the files that join.
+    pub(crate) fn added_bytes(&self) -> u64 {
+        let segments = self.add.iter().map(|segment| segment.bytes);
+        segments.chain(self.add_notes.iter().map(|notes| notes.bytes)).sum()
+    }
+}
+
 impl SegmentMeta {
     /// Where its facts belong.
     pub(crate) fn place(&self) -> TableShard {

@@ -1,0 +1,130 @@
+//! What is asked of the session itself: its settings and the statements that it keeps by name.
+//!
+//! PREPARE keeps what [`Session::prepare`] gives under a name, EXECUTE runs it with values that are computed like a row of
+//! VALUES and cast as the values of parameters are. Names belong to the session and outlive transactions.
+//!
+//! Not here: which settings there are (`settings`), figures about the database (`stats`).
+
+use crate::{
+    catalog::bind_statement,
+    error::{Error, Result, code},
+    params::Params,
+    rows::Outcome,
+    session::{Prepared, Session},
+    settings::SETTINGS,
+    statement::{Run, done, texts},
+};
+use spectradb_grammar::{
+    ast::Name,
+    diag::nearest,
+    plan::{self, QueryPlan},
+    span::Span,
+};
+use spectradb_kernel::{Type, Value};
+use spectradb_store::Snapshot;
+use std::sync::Arc;
+
+impl Session {
+    /// Carries out what is asked of the session, or of the database as such.
+    pub(crate) fn run_session(
+        &mut self,
+        statement: &plan::Session,
+        sql: &Arc<str>,
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
+        match statement {
+            plan::Session::Set { name, value } => {
+                self.settings.set(name, value.as_ref(), sql)?;
+                Ok(done("SET", None))
+            }
+            plan::Session::Reset(name) => {
+                match name {
+                    Some(name) => self.settings.set(name, None, sql)?,
+                    None => self.settings = Default::default(),
+                }
+                Ok(done("RESET", None))
+            }
+            plan::Session::Show(Some(name)) => texts(&[&name.text], vec![vec![self.settings.show(name, sql)?]], sql),
+            plan::Session::Show(None) => {
+                let row = |setting: &crate::settings::Setting| {
+                    vec![setting.name.to_owned(), setting.shown(&self.settings), setting.what.to_owned()]
+                };
+                texts(&["name", "setting", "description"], SETTINGS.iter().map(row).collect(), sql)
+            }
+            plan::Session::ShowStats => self.show_stats(sql),
+            plan::Session::ShowTableStats(table) => self.show_table_stats(table.as_deref(), snapshot, sql),
+            plan::Session::ShowStorage => self.show_storage(snapshot, sql),
+            plan::Session::Prepare { name, types, statement } => {
+                self.prepare_named(name, types, *statement, sql)?;
+                Ok(done("PREPARE", None))
+            }
+            plan::Session::Deallocate(Some(name)) => {
+                if self.named.remove(&name.text).is_none() {
+                    return Err(self.no_statement(name, sql));
+                }
+                Ok(done("DEALLOCATE", None))
+            }
+            plan::Session::Deallocate(None) => {
+                self.named.clear();
+                Ok(done("DEALLOCATE ALL", None))
+            }
+        }
+    }
+
+    fn prepare_named(&mut self, name: &Name, types: &[Type], statement: Span, sql: &str) -> Result<()> {
+        if self.named.contains_key(&name.text) {
+            let message = format!("a prepared statement \"{}\" exists already", name.text);
+            return Err(Error::new(code::DUPLICATE_STATEMENT, message)
+                .with_help("DEALLOCATE it first, or choose another name")
+                .at(Some(name.span), sql));
+        }
+        let prepared = self.prepare_with(statement.of(sql), types);
+        let prepared = prepared.map_err(|error| error.within(sql, statement.start as usize))?;
+        self.named.insert(name.text.clone(), prepared);
+        Ok(())
+    }
+
+    /// Runs a statement that was kept under a name.
+    pub(crate) fn run_named(
+        &mut self,
+        name: &Name,
+        args: Option<&QueryPlan>,
+        params: &[Value],
+        sql: &Arc<str>,
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
+        let values = match args {
+            None => Vec::new(),
+            Some(args) => {
+                let view = self.view_on(snapshot);
+                let batches = Run { params, view: &view, sql, tuning: self.tuning(), given: &[] }.collect(args)?;
+                let row = batches.into_iter().next().expect("arguments are one row");
+                row.into_columns().iter().map(|column| column.value(0)).collect()
+            }
+        };
+        // Taken out, for running needs the whole session. No prepared statement runs another one.
+        let mut prepared = self.named.remove(&name.text).ok_or_else(|| self.no_statement(name, sql))?;
+        let outcome = self.run_prepared(&mut prepared, &values, snapshot);
+        self.named.insert(name.text.clone(), prepared);
+        outcome
+    }
+
+    fn run_prepared(&mut self, prepared: &mut Prepared, values: &[Value], snapshot: &Snapshot) -> Result<Outcome> {
+        if prepared.plan.catalog_version != snapshot.catalog().version {
+            let Prepared { sql, statement, types, .. } = &*prepared;
+            prepared.plan = bind_statement(statement, sql, snapshot, self.execution(), types)?;
+        }
+        let (plan, sql) = (prepared.plan.clone(), prepared.sql.clone());
+        // Placed in the prepared text: that of EXECUTE says nothing about it.
+        self.run_plan(&plan, &sql, Params::Positional(values), snapshot).map_err(|error| error.at(None, &sql))
+    }
+
+    fn no_statement(&self, name: &Name, sql: &str) -> Error {
+        let message = format!("there is no prepared statement \"{}\"", name.text);
+        let error = Error::new(code::UNDEFINED_STATEMENT, message).at(Some(name.span), sql);
+        match nearest(&name.text, self.named.keys().map(String::as_str)) {
+            Some(near) => error.with_help(format!("there is one named \"{near}\"")),
+            None => error.with_help("PREPARE name AS statement keeps one"),
+        }
+    }
+}

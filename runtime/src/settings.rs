@@ -1,0 +1,156 @@
+//! Which settings has a session, and what are their values?
+//!
+//! A setting is one row of [`SETTINGS`]: its name, what it is for, how a value is read and shown. SET, RESET and SHOW know
+//! nothing else. A setting holds until it is set again; a rollback does not take it back, and other sessions have their own.
+//!
+//! Not here: what follows from a value (`session`, `ops::Budget`).
+
+use crate::error::{Error, Result, code};
+use spectradb_grammar::{ast::Name, diag::nearest};
+use std::time::Duration;
+
+/// The values of one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// A statement may run so long.
+    pub(crate) statement_timeout: Option<Duration>,
+    /// A statement's operators may hold so many bytes.
+    pub(crate) memory_limit: Option<u64>,
+}
+
+/// A setting.
+pub(crate) struct Setting {
+    /// Its name.
+    pub(crate) name: &'static str,
+    /// What it is for.
+    pub(crate) what: &'static str,
+    /// Another name that is understood.
+    alias: Option<&'static str>,
+    read: fn(&mut Settings, name: &str, text: &str) -> std::result::Result<(), &'static str>,
+    reset: fn(&mut Settings),
+    show: fn(&Settings) -> String,
+}
+
+/// All of them, by name.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "memory_limit",
+        what: "a statement may hold so much memory for sorts, joins, groups, windows and distinct rows; 0 for no limit",
+        alias: Some("work_mem"),
+        read: |settings, name, text| {
+            // As in PostgreSQL, a bare number of work_mem counts kilobytes.
+            let bare = if name == "work_mem" { 1024 } else { 1 };
+            let bytes = number_with_unit(text, bare, BYTE_UNITS).ok_or("a size is written like 64MB, 512kB or 0")?;
+            settings.memory_limit = (bytes > 0).then_some(bytes);
+            Ok(())
+        },
+        reset: |settings| settings.memory_limit = None,
+        show: |settings| shown(settings.memory_limit.unwrap_or(0), SHOWN_BYTE_UNITS),
+    },
+    Setting {
+        name: "statement_timeout",
+        what: "a statement is cancelled after so long; 0 for never",
+        alias: None,
+        read: |settings, _, text| {
+            let micros = number_with_unit(text, 1_000, TIME_UNITS).ok_or("a time is written like 250ms, 5s or 0")?;
+            settings.statement_timeout = (micros > 0).then_some(Duration::from_micros(micros));
+            Ok(())
+        },
+        reset: |settings| settings.statement_timeout = None,
+        show: |settings| {
+            let micros = settings.statement_timeout.map_or(0, |timeout| timeout.as_micros());
+            shown(u64::try_from(micros).unwrap_or(u64::MAX), SHOWN_TIME_UNITS)
+        },
+    },
+];
+
+const BYTE_UNITS: &[(&str, u64)] = &[("b", 1), ("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30), ("tb", 1 << 40)];
+const SHOWN_BYTE_UNITS: &[(&str, u64)] =
+    &[("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1)];
+const TIME_UNITS: &[(&str, u64)] =
+    &[("us", 1), ("ms", 1_000), ("s", 1_000_000), ("min", 60_000_000), ("h", 3_600_000_000), ("d", 86_400_000_000)];
+const SHOWN_TIME_UNITS: &[(&str, u64)] =
+    &[("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000), ("us", 1)];
+
+/// `5 s` as so many of the smallest unit; a bare number counts in `bare`.
+fn number_with_unit(text: &str, bare: u64, units: &[(&str, u64)]) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = text[digits..].trim().to_ascii_lowercase();
+    let factor = match unit.as_str() {
+        "" => bare,
+        unit => units.iter().find(|(name, _)| *name == unit)?.1,
+    };
+    number.checked_mul(factor)
+}
+
+/// A number in the largest unit that it is whole in.
+fn shown(number: u64, units: &[(&str, u64)]) -> String {
+    match units.iter().find(|(_, factor)| number > 0 && number.is_multiple_of(*factor)) {
+        Some((unit, factor)) => format!("{}{unit}", number / factor),
+        None => "0".to_owned(),
+    }
+}
+
+impl Setting {
+    /// The setting of a name.
+    fn find(name: &Name) -> Result<&'static Setting> {
+        let named = |setting: &&Setting| setting.name == name.text || setting.alias == Some(name.text.as_str());
+        SETTINGS.iter().find(named).ok_or_else(|| {
+            let error = Error::new(code::UNDEFINED_SETTING, format!("there is no setting \"{}\"", name.text));
+            match nearest(&name.text, SETTINGS.iter().map(|setting| setting.name)) {
+                Some(near) => error.with_help(format!("there is a setting \"{near}\"")),
+                None => error.with_help("SHOW ALL lists the settings"),
+            }
+        })
+    }
+
+    /// Its value.
+    pub(crate) fn shown(&self, settings: &Settings) -> String {
+        (self.show)(settings)
+    }
+}
+
+impl Settings {
+    /// Gives a setting a value, or its default.
+    ///
+    /// # Errors
+    /// 42704 when there is no such setting; 22023 for a text that is no value of it.
+    pub(crate) fn set(&mut self, name: &Name, value: Option<&Name>, sql: &str) -> Result<()> {
+        let setting = Setting::find(name).map_err(|error| error.at(Some(name.span), sql))?;
+        let Some(value) = value else {
+            (setting.reset)(self);
+            return Ok(());
+        };
+        (setting.read)(self, &name.text, &value.text).map_err(|help| {
+            let message = format!("\"{}\" is no value of the setting \"{}\"", value.text, setting.name);
+            Error::new(code::INVALID_PARAMETER, message).with_help(help).at(Some(value.span), sql)
+        })
+    }
+
+    /// The value of a setting.
+    ///
+    /// # Errors
+    /// 42704 when there is no such setting.
+    pub(crate) fn show(&self, name: &Name, sql: &str) -> Result<String> {
+        Ok(Setting::find(name).map_err(|error| error.at(Some(name.span), sql))?.shown(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_and_shown_in_their_units() {
+        let read = |text: &str| number_with_unit(text, 1_000, TIME_UNITS);
+        assert_eq!([read("250"), read("5 s"), read("2MIN")], [Some(250_000), Some(5_000_000), Some(120_000_000)]);
+        assert_eq!([read("-1"), read("s"), read("5 weeks"), read("99999999999999d")], [None; 4]);
+        assert_eq!(shown(120_000_000, SHOWN_TIME_UNITS), "2min");
+        assert_eq!(shown(1536, SHOWN_BYTE_UNITS), "1536B");
+        assert_eq!(shown(64 << 20, SHOWN_BYTE_UNITS), "64MB");
+        assert_eq!(shown(0, SHOWN_BYTE_UNITS), "0");
+        assert!(SETTINGS.is_sorted_by_key(|setting| setting.name));
+    }
+}

@@ -1,0 +1,174 @@
+//! What figures does a store tell about its tables and files?
+//!
+//! They are read from what is in memory anyway (the manifest, the tree's view, counters), so asking costs no read of a
+//! segment. Written bytes are counted since the store was opened.
+//!
+//! Holds: a fact counts once, as present while no visible commit ended it and as history afterwards.
+//! Not here: how they are shown.
+
+use crate::{
+    error::Result,
+    log::{held, segment_name},
+    run::lane_of_commit,
+    store::Store,
+    tree::SegmentKind,
+};
+use spectradb_kernel::schema::TableId;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+/// Figures about a table's facts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TableFigures {
+    /// Facts that no commit has ended: the rows of all valid periods.
+    pub rows: u64,
+    /// Facts that were ever recorded, those that ended too.
+    pub versions: u64,
+    /// Facts that are only in memtables and the log.
+    pub memtable_versions: u64,
+    /// Bytes of segments of current facts.
+    pub present_bytes: u64,
+    /// Bytes of segments of facts that had ended when they were written.
+    pub history_bytes: u64,
+}
+
+/// Figures about the files of one kind on one level of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelFigures {
+    /// Whose facts.
+    pub table: TableId,
+    /// The level, 0 to 7.
+    pub level: u8,
+    /// Facts that had ended when they were written, rather than current ones?
+    pub is_history: bool,
+    /// Files.
+    pub files: u64,
+    /// Facts in them.
+    pub versions: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Figures about the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogFigures {
+    /// Segments that are kept.
+    pub segments: u64,
+    /// Their bytes on the disk, preallocated ones included.
+    pub bytes: u64,
+    /// Up to which record it is durable.
+    pub durable_record: u64,
+    /// What an open would have to read again now.
+    pub replay_bytes: u64,
+}
+
+/// Bytes written since the store was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrittenFigures {
+    /// Of commits, to the log.
+    pub log_bytes: u64,
+    /// By flushes.
+    pub flush_bytes: u64,
+    /// By compactions.
+    pub compaction_bytes: u64,
+}
+
+impl WrittenFigures {
+    /// How many bytes flushes and compactions wrote for each byte of commits; `None` before the first commit.
+    pub fn amplification(&self) -> Option<f64> {
+        (self.log_bytes > 0).then(|| (self.flush_bytes + self.compaction_bytes) as f64 / self.log_bytes as f64)
+    }
+}
+
+/// Counts what is written to segments and notes.
+#[derive(Debug, Default)]
+pub(crate) struct Written {
+    pub(crate) flush_bytes: AtomicU64,
+    pub(crate) compaction_bytes: AtomicU64,
+}
+
+impl Store {
+    /// Figures about a table; a table that has no facts has zeroes.
+    pub fn table_figures(&self, table: TableId) -> TableFigures {
+        // The commit first: what it says is then in the view.
+        let upto = lane_of_commit(self.stats().commit);
+        let view = self.inner().tree.view();
+        let mut figures = TableFigures::default();
+        for memtable in view.version.memtables() {
+            for mem in memtable.shards_of(table) {
+                for chunk in mem.chunks() {
+                    let ended = chunk.ends.known().noted().into_iter().filter(|(_, end)| *end <= upto).count();
+                    figures.memtable_versions += chunk.run.len as u64;
+                    figures.rows += chunk.run.len.saturating_sub(ended) as u64;
+                }
+            }
+        }
+        figures.versions = figures.memtable_versions;
+        for segment in view.version.segments_of(table) {
+            figures.versions += segment.meta.rows;
+            match segment.meta.kind {
+                SegmentKind::History => figures.history_bytes += segment.meta.bytes,
+                SegmentKind::Current => {
+                    let ended = segment.notes().into_iter().filter(|(_, end)| *end <= upto).count() as u64;
+                    figures.rows += segment.meta.rows.saturating_sub(ended);
+                    figures.present_bytes += segment.meta.bytes;
+                }
+            }
+        }
+        figures
+    }
+
+    /// Figures about the files of every level that has some, by table and level, current facts first.
+    pub fn level_figures(&self) -> Vec<LevelFigures> {
+        let mut levels: BTreeMap<(TableId, u8, bool), LevelFigures> = BTreeMap::new();
+        for meta in &self.inner().manifest.state().tree.segments {
+            let is_history = meta.kind == SegmentKind::History;
+            let none =
+                LevelFigures { table: meta.table, level: meta.level, is_history, files: 0, versions: 0, bytes: 0 };
+            let level = levels.entry((meta.table, meta.level, is_history)).or_insert(none);
+            level.files += 1;
+            level.versions += meta.rows;
+            level.bytes += meta.bytes;
+        }
+        levels.into_values().collect()
+    }
+
+    /// How many files of supersession notes there are, and their bytes.
+    pub fn notes_figures(&self) -> (u64, u64) {
+        let manifest = self.inner().manifest.state();
+        let bytes = manifest.tree.notes.iter().map(|notes| notes.bytes).sum();
+        (manifest.tree.notes.len() as u64, bytes)
+    }
+
+    /// Figures about the log.
+    ///
+    /// # Errors
+    /// What the disk says about the length of a segment.
+    pub fn log_figures(&self) -> Result<LogFigures> {
+        let inner = self.inner();
+        let end = *held(&inner.sequencer).log.end();
+        let manifest = inner.manifest.state();
+        let mut bytes = 0;
+        for generation in manifest.log_first..=manifest.log_last {
+            bytes += inner.disk.open(&segment_name(generation))?.len()?;
+        }
+        Ok(LogFigures {
+            segments: manifest.log_last - manifest.log_first + 1,
+            bytes,
+            durable_record: inner.log.durable(),
+            replay_bytes: inner.replay_bytes(&end),
+        })
+    }
+
+    /// Bytes written since the store was opened.
+    pub fn written_figures(&self) -> WrittenFigures {
+        let inner = self.inner();
+        WrittenFigures {
+            log_bytes: inner.log.bytes_written(),
+            flush_bytes: inner.tree.written.flush_bytes.load(Relaxed),
+            compaction_bytes: inner.tree.written.compaction_bytes.load(Relaxed),
+        }
+    }
+}
