@@ -47,7 +47,6 @@ impl Binder<'_> {
 fn param_type(name: &ast::TypeName) -> Result<Type, Diag> {
     match types::written(name)? {
         Written::Full(ty) => Ok(ty),
-        Written::Varchar(_) => Ok(Type::Text),
         Written::Numeric => {
             let message = "a parameter of type numeric needs its digits";
             Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
