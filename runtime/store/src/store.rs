@@ -241,10 +241,6 @@ impl Store {
         Store::open(Arc::new(MemDisk::new()), Arc::new(SystemClock), config)
     }
 
-    pub(crate) fn inner(&self) -> &Inner {
-        &self.handle.inner
-    }
-
     /// The settings it was opened with.
     pub fn config(&self) -> &Config {
         &self.handle.inner.config
