@@ -157,7 +157,9 @@ impl Printer<'_> {
                 let value = quote!(cx.values(&[#(#types),*], ::std::vec![#(#rows),*]));
                 self.bound(value, node, out)
             }
-            NodeKind::Given { .. } => unreachable!("no query is handed rows"),
+            NodeKind::Given { .. } | NodeKind::Constants { .. } => {
+                unreachable!("only statements that write have such rows")
+            }
             NodeKind::Filter { input, predicate } => {
                 let mut lowered = self.node(input, None, out);
                 lowered.steps.push(Step::Filter(predicate.clone()));

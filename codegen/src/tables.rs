@@ -5,8 +5,8 @@
 
 use spectradb_grammar::ast::{
     ConflictUpdate, Cte, Delete, Expr, ExprKind, Insert, JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem,
-    Portion, Query, Returning, Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, TableRef, Update,
-    ValidPeriod,
+    Portion, Query, Returning, Rows, Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, TableRef,
+    Update, ValidPeriod,
 };
 
 /// The tables of a query or a change; `None` for other statements.
@@ -128,7 +128,10 @@ impl Finder {
     fn set_expr(&mut self, body: &SetExpr) {
         match body {
             SetExpr::Select(select) => self.select(select),
-            SetExpr::Values { rows, span: _ } => rows.iter().flatten().for_each(|expr| self.expr(expr)),
+            SetExpr::Values { rows: Rows::Trees(rows), span: _ } => {
+                rows.iter().flatten().for_each(|expr| self.expr(expr));
+            }
+            SetExpr::Values { rows: Rows::Literals(_), span: _ } => {}
             SetExpr::Query(query) => self.query(query),
             SetExpr::SetOp { op: _, all: _, left, right, span: _ } => {
                 self.set_expr(left);

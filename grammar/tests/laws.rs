@@ -161,23 +161,42 @@ fn expr() -> impl Strategy<Value = String> {
 }
 
 /// A value of a VALUES row, usual and unusual.
+/// A plain literal as a value.
+fn literal() -> impl Strategy<Value = String> {
+    prop_oneof![
+        any::<i32>().prop_map(|number| number.to_string()),
+        "[0-9]{1,4}\\.[0-9]{0,3}(e[+-]?[0-9])?",
+        "'([a-z ,();é-]|''){0,8}'",
+        prop::sample::select(vec![
+            "NULL",
+            "true",
+            "False",
+            "DATE '2020-01-01'",
+            "timestamp'x'",
+            "DEFAULT",
+            "default",
+            "- /* c */ 5",
+            "+.5",
+            "-- c\n7"
+        ])
+        .prop_map(str::to_owned),
+    ]
+}
+
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
-        8 => prop_oneof![
-            any::<i32>().prop_map(|number| number.to_string()),
-            "[0-9]{1,4}\\.[0-9]{0,3}(e[+-]?[0-9])?",
-            "'([a-z ,();é-]|''){0,8}'",
-            prop::sample::select(vec!["NULL", "true", "False", "DATE '2020-01-01'", "timestamp'x'", "DEFAULT", "default", "- /* c */ 5", "+.5", "-- c\n7"])
-                .prop_map(str::to_owned),
-        ],
+        8 => literal(),
         1 => prop::sample::select(vec!["$1", ":p", "1 + 2", "(3)", "now()", "E'\\n'", "nulls", "a.b", "'x' || 'y'", "date", "-(1)", "$$;$$"])
             .prop_map(str::to_owned),
     ]
 }
 
 fn rows() -> impl Strategy<Value = String> {
-    let row = prop::collection::vec(value(), 1..4).prop_map(|values| format!("({})", values.join(", ")));
-    (prop::collection::vec(row, 1..6), prop::sample::select(vec![",", " ,\n", "/* , */,", ", -- c\n"]))
+    let row = |values: Vec<String>| format!("({})", values.join(", "));
+    let few = prop::collection::vec(prop::collection::vec(value(), 1..4).prop_map(row), 1..6);
+    // Many rows of literals are kept in another form.
+    let many = prop::collection::vec(prop::collection::vec(literal(), 1..3).prop_map(row), 60..70);
+    (prop_oneof![4 => few, 1 => many], prop::sample::select(vec![",", " ,\n", "/* , */,", ", -- c\n"]))
         .prop_map(|(rows, comma)| rows.join(comma))
 }
 

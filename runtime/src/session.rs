@@ -21,7 +21,6 @@ use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split
 use spectradb_kernel::{Column, Period, Type, batch::BATCH_ROWS, schema::TableSchema, time::Commit};
 use spectradb_store::{Snapshot, Store, error::CommitError};
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
     sync::{
         Arc,
@@ -401,18 +400,14 @@ impl Session {
     }
 
     fn execute_text(&mut self, sql: &Arc<str>, params: Params<'_>) -> Result<Outcome> {
-        let statement: RefCell<Option<ast::Statement>> = RefCell::new(None);
         self.attempt(sql, |session, snapshot| {
             let cached = session.shared.cached_plan(sql, snapshot.catalog().version);
             let plan = match cached.filter(|_| session.execution.rewrites) {
                 Some(plan) => plan,
                 None => {
-                    let mut statement = statement.borrow_mut();
-                    let statement = match &mut *statement {
-                        Some(statement) => statement,
-                        empty => empty.insert(parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?),
-                    };
-                    let plan = bind_statement(statement, sql, snapshot, session.execution, &[])?;
+                    // The tree goes as soon as there is a plan: of a long statement both need memory.
+                    let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
+                    let plan = bind_statement(&statement, sql, snapshot, session.execution, &[])?;
                     if session.execution.rewrites {
                         session.shared.keep_plan(sql, &plan);
                     }

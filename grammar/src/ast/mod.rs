@@ -4,11 +4,14 @@
 //! are folded already (lower case unless quoted). Matches over these enums have no `_` arm.
 
 mod change;
+mod rows;
 
 pub use change::{
     ConflictUpdate, Delete, Insert, Merge, MergeAction, MergeRows, MergeWhen, OnConflict, Portion, Returning, Update,
     ValidPeriod,
 };
+pub use rows::{Literal, Literals, Rows};
+pub(crate) use rows::{Mark, MarkKind};
 
 use crate::span::Span;
 
@@ -169,7 +172,7 @@ pub enum SetExpr {
     /// `VALUES (..), (..)`
     Values {
         /// The rows.
-        rows: Vec<Vec<Expr>>,
+        rows: Rows,
         /// Where it stands.
         span: Span,
     },

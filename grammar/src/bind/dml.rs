@@ -16,7 +16,7 @@ use super::{
     temporal,
 };
 use crate::{
-    ast::{self, Name, Portion, SetExpr},
+    ast::{self, Literal, Literals, Name, Portion, Rows, SetExpr},
     diag::{Diag, code},
     plan::{
         Conflict, Expr, Field, KeyAccess, Node, NodeKind, QueryPlan, Scan, ScanColumn, Statement, SystemScope,
@@ -25,7 +25,8 @@ use crate::{
     span::Span,
 };
 use spectradb_kernel::{
-    Type, Value,
+    Column, Type, Value,
+    column::ColumnBuilder,
     schema::{ColumnSchema, TableSchema},
     time::Timestamp,
 };
@@ -75,7 +76,7 @@ impl Binder<'_> {
         let mut targets = named_targets(table, &insert.columns)?;
         let plain_values = insert.source.as_ref().and_then(plain_values);
         let width = match (&plain_values, &insert.source) {
-            (Some(rows), _) => rows.first().map_or(0, Vec::len),
+            (Some(rows), _) => rows.first_width(),
             (None, Some(_)) => usize::MAX,
             (None, None) => 0,
         };
@@ -89,9 +90,27 @@ impl Binder<'_> {
         let types: Vec<Type> = targets.iter().map(|target| target_type(table, *target)).collect();
         Ok(match (plain_values, &insert.source) {
             (Some(rows), Some(query)) => {
-                let columns = self.written_values(rows, table, &targets, insert, query.span)?;
-                let origins = self.origins(table, &targets, insert.valid.as_ref(), insert.table.span)?;
-                values_of(columns, origins, table)
+                let constants = match rows {
+                    Rows::Literals(literals) => self.constants(literals, table, &targets, insert, query.span)?,
+                    Rows::Trees(_) => None,
+                };
+                let origins =
+                    |binder: &mut Self| binder.origins(table, &targets, insert.valid.as_ref(), insert.table.span);
+                match constants {
+                    Some(node) => {
+                        let origins = origins(self)?;
+                        let columns = output_fields(table).zip(origins).map(|((name, _), origin)| match origin {
+                            Origin::Source(column) => (name, node.column(column, query.span)),
+                            Origin::Fixed(expr) => (name, expr),
+                        });
+                        let columns = columns.collect();
+                        node.project(columns)
+                    }
+                    None => {
+                        let rows = self.written_values(&rows.trees(), table, &targets, insert, query.span)?;
+                        values_of(rows, origins(self)?, table)
+                    }
+                }
             }
             (None, Some(query)) => {
                 let node = self.query(query, Some(&types))?;
@@ -119,6 +138,61 @@ impl Binder<'_> {
                 values_of(vec![Vec::new()], origins, table)
             }
         })
+    }
+
+    /// The rows of VALUES by columns, each value assigned to its target; `None` where a value is no constant.
+    fn constants(
+        &mut self,
+        literals: &Literals,
+        table: &TableSchema,
+        targets: &[Target],
+        insert: &ast::Insert,
+        span: Span,
+    ) -> Result<Option<Node>, Diag> {
+        let scope = Scope::default();
+        let types: Vec<Type> = targets.iter().map(|target| target_type(table, *target)).collect();
+        let mut builders: Vec<ColumnBuilder> = types.iter().map(|ty| ColumnBuilder::new(*ty)).collect();
+        let mut first_width = None;
+        for row in literals.rows() {
+            if row.len() != *first_width.get_or_insert(row.len()) {
+                let at = literals.tree(row.start).span;
+                return Err(Diag::new(code::SYNTAX, "VALUES lists must all be the same length", at));
+            }
+            if row.len() != targets.len() {
+                let at = row.clone().nth(targets.len()).map_or(span, |extra| literals.tree(extra).span);
+                width_matches(row.len(), targets.len(), &insert.columns, at)?;
+            }
+            for ((place, target), builder) in row.zip(targets).zip(&mut builders) {
+                let ty = builder.ty();
+                match (literals.literal(place), ty) {
+                    (Literal::Null, _) => builder.push_null(),
+                    (Literal::Text(text), Type::Text) => builder.push_text(text),
+                    (Literal::Number(digits), Type::Integer) if digits.parse::<i64>().is_ok() => {
+                        builder.push(&Value::Integer(digits.parse().expect("it was parsed")));
+                    }
+                    (Literal::Number(_) | Literal::Text(_) | Literal::Other, _) => {
+                        let expr = self.inserted(&literals.tree(place), table, *target, &scope)?;
+                        match super::literal::value(&expr) {
+                            Some(value) => builder.push(value),
+                            None => return Ok(None),
+                        }
+                    }
+                }
+            }
+        }
+        let row_count = literals.rows().len();
+        let columns: Vec<Column> = builders.into_iter().map(ColumnBuilder::finish).collect();
+        let fields = columns.iter().zip(targets).map(|(column, target)| Field {
+            name: match target {
+                Target::Data(column_idx) => table.columns[*column_idx].name.clone(),
+                Target::ValidFrom => "_valid_from".to_owned(),
+                Target::ValidTo => "_valid_to".to_owned(),
+            },
+            ty: column.ty(),
+            nullable: column.has_nulls(),
+        });
+        let fields = fields.collect();
+        Ok(Some(Node { kind: NodeKind::Constants { columns, row_count }, fields }))
     }
 
     /// The rows of VALUES, each value assigned to its target.
@@ -552,7 +626,7 @@ fn values_of(rows: Vec<Vec<Expr>>, origins: Vec<Origin>, table: &TableSchema) ->
 }
 
 /// The rows of a query that is nothing but VALUES.
-fn plain_values(query: &ast::Query) -> Option<&[Vec<ast::Expr>]> {
+fn plain_values(query: &ast::Query) -> Option<&Rows> {
     let is_plain =
         query.with.is_empty() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
     match &query.body {

@@ -113,7 +113,7 @@ impl Binder<'_> {
     fn set_expr_within(&mut self, body: &SetExpr, targets: Option<&[Type]>) -> Result<Node, Diag> {
         match body {
             SetExpr::Select(select) => self.select(select, &[], targets),
-            SetExpr::Values { rows, span } => self.values(rows, *span),
+            SetExpr::Values { rows, span } => self.values(&rows.trees(), *span),
             SetExpr::Query(query) => self.query(query, targets),
             SetExpr::SetOp { op, all, left, right, span } => {
                 let word = match op {

@@ -5,7 +5,7 @@
 use super::{Lower, Pair};
 use crate::ast::{
     ConflictUpdate, Copy, CopyDirection, CopySubject, Delete, Expr, ExprKind, Insert, Name, OnConflict, Portion, Query,
-    Returning, StatementKind, TableRef, Update, ValidPeriod,
+    Returning, Rows, StatementKind, TableRef, Update, ValidPeriod,
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
@@ -255,7 +255,7 @@ pub(crate) fn set_period(valid: &mut Option<ValidPeriod>, period: ValidPeriod) -
 }
 
 /// The query that rows of VALUES are.
-pub(crate) fn values_query(rows: Vec<Vec<Expr>>, span: Span) -> Query {
+pub(crate) fn values_query(rows: Rows, span: Span) -> Query {
     Query {
         with: Vec::new(),
         body: crate::ast::SetExpr::Values { rows, span },

@@ -110,7 +110,7 @@ impl Lower {
             Rule::values => {
                 let span = self.span(&pair);
                 let rows = pair.into_inner().find(|part| part.as_rule() == Rule::rows).expect("VALUES has rows");
-                Ok(SetExpr::Values { rows: self.rows(rows)?, span })
+                Ok(SetExpr::Values { rows: self.rows(rows)?.into(), span })
             }
             _ => Ok(SetExpr::Query(Box::new(self.paren_query(pair)?))),
         }

@@ -156,7 +156,7 @@ impl Lower {
                 _ => {}
             }
         }
-        let args = (!row.is_empty()).then(|| values_query(vec![row], span));
+        let args = (!row.is_empty()).then(|| values_query(vec![row].into(), span));
         Ok(StatementKind::Execute { name: name.expect("EXECUTE names a statement"), args })
     }
 }

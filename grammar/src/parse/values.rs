@@ -1,16 +1,17 @@
 //! How are long lists of VALUES read fast?
 //!
 //! This scanner implements one rule of the grammar, `rows`, for an INSERT: rows of plain literals are read byte by byte.
-//! A row that holds anything else (a call, an operator, a parameter) is handed to pest alone, so an INSERT of any length
-//! needs no more memory than its tree. What stands around the rows is read by the rules `insert_head` and `insert_tail`.
+//! A row that holds anything else (a call, an operator, a parameter) is handed to pest alone. Many rows of literals only are
+//! kept as the places of their literals, which need a fraction of what trees would. What stands around the rows is read by
+//! the rules `insert_head` and `insert_tail`.
 //!
 //! Holds: where it gives a tree, it is the tree that pest would give, spans included (tested as a property).
 //! Not here: errors of its own. What it cannot read is read again by pest, whose error counts.
 
 use super::{Depth, Piece, Rule, TOKENS_MAX, parse_rule, span};
-use crate::ast::{Expr, ExprKind, Statement, StatementKind, TypeName, UnaryOp};
+use crate::ast::{Expr, Literals, Mark, MarkKind, Rows, Statement, StatementKind};
 use crate::diag::Diag;
-use crate::lower::{Lower, set_period, unquote, values_query};
+use crate::lower::{Lower, set_period, values_query};
 use crate::tokens::{Found, Region, TokenKind, is_space, is_word_part, region_end, tokens_from};
 
 /// The words before VALUES are looked through this far.
@@ -103,6 +104,9 @@ fn find_values(sql: &str, start: usize, end: usize) -> Option<(usize, usize)> {
 /// Deeper rows go to pest with the whole statement, on a stack that fits.
 const ROW_DEPTH_MAX: u32 = 8;
 
+/// So many rows of plain literals are kept as literals; fewer are trees, as anything else is.
+const LITERAL_ROWS_MIN: usize = 64;
+
 struct Scanner<'a> {
     sql: &'a str,
     bytes: &'a [u8],
@@ -113,43 +117,65 @@ struct Scanner<'a> {
 type Unusual = Option<Diag>;
 
 impl Scanner<'_> {
-    fn rows(&mut self) -> Result<Vec<Vec<Expr>>, Unusual> {
-        let mut rows: Vec<Vec<Expr>> = Vec::new();
-        loop {
+    fn rows(&mut self) -> Result<Rows, Unusual> {
+        self.skip();
+        let first = self.pos;
+        let (mut marks, mut row_ends): (Vec<Mark>, Vec<u32>) = (Vec::new(), Vec::new());
+        // Once a row is none of literals, all are trees.
+        let mut trees: Option<Vec<Vec<Expr>>> = None;
+        let rows_end = loop {
             self.skip();
             let row_start = self.pos;
-            let capacity = rows.last().map_or(4, Vec::len);
-            let row = match self.plain_row(capacity) {
-                Some(row) => row,
-                None => {
-                    self.pos = row_start;
-                    self.pest_row()?
+            let row_marks = marks.len();
+            if self.plain_row(&mut marks).is_some() {
+                row_ends.push(marks.len() as u32);
+                // The trees of a few rows are no burden; of many, literals are kept until there is a row that is none.
+                if let Some(trees) = &mut trees {
+                    trees.extend(self.literals(row_start, &mut marks, &mut row_ends).to_trees());
                 }
-            };
-            rows.push(row);
+            } else {
+                marks.truncate(row_marks);
+                self.pos = row_start;
+                if trees.is_none() {
+                    trees = Some(self.literals(first, &mut marks, &mut row_ends).to_trees());
+                }
+                let row = self.pest_row()?;
+                trees.get_or_insert_default().push(row);
+            }
             let row_end = self.pos;
             self.skip();
             if self.bytes.get(self.pos) != Some(&b',') {
                 self.pos = row_end;
-                return Ok(rows);
+                break row_end;
             }
             self.pos += 1;
-        }
+        };
+        Ok(match trees {
+            Some(rows) => Rows::Trees(rows),
+            None if row_ends.len() < LITERAL_ROWS_MIN => {
+                Rows::Trees(self.literals(first, &mut marks, &mut row_ends).to_trees())
+            }
+            None => Rows::Literals(Literals::new(&self.sql[first..rows_end], first as u32, marks, row_ends)),
+        })
+    }
+
+    /// The literals read so far, from a place in the text on.
+    fn literals(&self, from: usize, marks: &mut Vec<Mark>, row_ends: &mut Vec<u32>) -> Literals {
+        Literals::new(&self.sql[from..self.pos], from as u32, std::mem::take(marks), std::mem::take(row_ends))
     }
 
     /// A row of plain literals.
-    fn plain_row(&mut self, capacity: usize) -> Option<Vec<Expr>> {
+    fn plain_row(&mut self, marks: &mut Vec<Mark>) -> Option<()> {
         self.sign(b'(')?;
-        let mut row = Vec::with_capacity(capacity);
         loop {
             self.skip();
-            row.push(self.literal()?);
+            marks.push(self.literal()?);
             self.skip();
             match self.bytes.get(self.pos)? {
                 b',' => self.pos += 1,
                 b')' => {
                     self.pos += 1;
-                    return Some(row);
+                    return Some(());
                 }
                 _ => return None,
             }
@@ -191,60 +217,62 @@ impl Scanner<'_> {
         (self.bytes.get(self.pos) == Some(&sign)).then(|| self.pos += 1)
     }
 
-    fn literal(&mut self) -> Option<Expr> {
+    fn literal(&mut self) -> Option<Mark> {
         let start = self.pos;
+        let mut inner = start;
         let kind = match self.bytes.get(start)? {
-            b'\'' => ExprKind::Text(self.text()?),
-            b'0'..=b'9' | b'.' => self.number()?,
+            b'\'' => {
+                self.text()?;
+                MarkKind::Text
+            }
+            b'0'..=b'9' | b'.' => {
+                self.number()?;
+                MarkKind::Number
+            }
             sign @ (b'-' | b'+') => {
-                let op = if *sign == b'-' { UnaryOp::Minus } else { UnaryOp::Plus };
                 self.pos += 1;
                 self.skip();
-                let number_start = self.pos;
-                let kind = self.number()?;
-                let operand = Box::new(Expr { kind, span: span(number_start, self.pos) });
-                ExprKind::Unary { op, operand }
+                inner = self.pos;
+                self.number()?;
+                if *sign == b'-' { MarkKind::Minus } else { MarkKind::Plus }
             }
             _ => {
                 let word_bytes = self.bytes[start..].iter().take_while(|byte| is_word_part(**byte)).count();
                 let word = self.sql.get(start..start + word_bytes)?;
                 self.pos += word_bytes;
-                if word.eq_ignore_ascii_case("null") {
-                    ExprKind::Null
-                } else if word.eq_ignore_ascii_case("default") {
-                    ExprKind::Default
-                } else if word.eq_ignore_ascii_case("true") {
-                    ExprKind::Boolean(true)
-                } else if word.eq_ignore_ascii_case("false") {
-                    ExprKind::Boolean(false)
-                } else if word.eq_ignore_ascii_case("date") || word.eq_ignore_ascii_case("timestamp") {
-                    let ty =
-                        TypeName { name: word.to_ascii_lowercase(), args: Vec::new(), span: span(start, self.pos) };
+                let words = [
+                    ("null", MarkKind::Null),
+                    ("default", MarkKind::Default),
+                    ("true", MarkKind::True),
+                    ("false", MarkKind::False),
+                    ("date", MarkKind::Date),
+                    ("timestamp", MarkKind::Timestamp),
+                ];
+                let (_, kind) = words.into_iter().find(|(known, _)| word.eq_ignore_ascii_case(known))?;
+                if matches!(kind, MarkKind::Date | MarkKind::Timestamp) {
                     self.skip();
-                    ExprKind::Typed { ty, text: self.text()? }
-                } else {
-                    return None;
+                    inner = self.pos;
+                    self.text()?;
                 }
+                kind
             }
         };
-        Some(Expr { kind, span: span(start, self.pos) })
+        Some(Mark { start: start as u32, inner: inner as u32, end: self.pos as u32, kind })
     }
 
-    fn text(&mut self) -> Option<String> {
-        let start = self.pos;
+    fn text(&mut self) -> Option<()> {
         self.sign(b'\'')?;
         match region_end(self.bytes, self.pos, &mut Region::Text, b"", true) {
             Found::End(end) => {
                 self.pos = end;
-                Some(unquote(&self.sql[start..end]))
+                Some(())
             }
             Found::Open(_) => None,
         }
     }
 
     /// `12`, `1.5`, `.5`, `1e3`; anything of a word behind it is not for here.
-    fn number(&mut self) -> Option<ExprKind> {
-        let start = self.pos;
+    fn number(&mut self) -> Option<()> {
         let whole = self.digits();
         let mut fraction = 0;
         if self.bytes.get(self.pos) == Some(&b'.') {
@@ -266,7 +294,7 @@ impl Scanner<'_> {
         if self.bytes.get(self.pos).is_some_and(|byte| is_word_part(*byte) || *byte == b'.') {
             return None;
         }
-        Some(ExprKind::Number(self.sql[start..self.pos].to_owned()))
+        Some(())
     }
 
     fn digits(&mut self) -> usize {

@@ -196,6 +196,14 @@ impl Checker {
                 }
                 Ok(())
             }
+            NodeKind::Constants { columns, row_count } => {
+                types_are(&node.fields, columns.iter().map(spectradb_kernel::Column::ty), "Constants")?;
+                let holds = columns
+                    .iter()
+                    .zip(&node.fields)
+                    .all(|(column, field)| column.len() == *row_count && (field.nullable || !column.has_nulls()));
+                ensure(holds, || "columns of constants are as long and as nullable as they say".to_owned())
+            }
             // Where they are handed in, `given` has looked.
             NodeKind::Given { columns: _ } => Ok(()),
             NodeKind::Filter { input, predicate } => {

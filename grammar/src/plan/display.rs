@@ -194,6 +194,16 @@ impl Printer<'_> {
         let text = match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node),
             NodeKind::Values { rows } => self.values(rows),
+            NodeKind::Constants { columns, row_count } => {
+                let row = |row: usize| {
+                    let values = columns.iter().map(|column| constant(&column.value(row), column.ty()));
+                    format!("({})", values.collect::<Vec<_>>().join(", "))
+                };
+                let shown: Vec<String> = (0..SHOWN_MAX.min(*row_count)).map(row).collect();
+                let more = row_count.saturating_sub(SHOWN_MAX);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                format!("Values {}{more}", shown.join(", "))
+            }
             NodeKind::Given { columns: _ } => "Given rows".to_owned(),
             NodeKind::Filter { input, predicate } => format!("Filter {}", self.expr(predicate, &names(input))),
             NodeKind::Project { input, exprs } => {
@@ -539,7 +549,9 @@ fn names(node: &Node) -> Vec<String> {
     let fields = || node.fields.iter().map(|field| field.name.clone());
     match &node.kind {
         NodeKind::Scan(scan) => node.fields.iter().map(|field| format!("{}.{}", scan.alias, field.name)).collect(),
-        NodeKind::Values { .. } | NodeKind::Given { .. } | NodeKind::UnionAll { .. } => fields().collect(),
+        NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } | NodeKind::UnionAll { .. } => {
+            fields().collect()
+        }
         NodeKind::Filter { input, .. }
         | NodeKind::Sort { input, .. }
         | NodeKind::Limit { input, .. }

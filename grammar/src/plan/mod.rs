@@ -19,7 +19,7 @@ use crate::{
     ast::{ExplainOptions, Name, ParamName},
     span::Span,
 };
-use spectradb_kernel::{Type, Value, agg::Aggregate, func::Function, schema::TableSchema};
+use spectradb_kernel::{Column, Type, Value, agg::Aggregate, func::Function, schema::TableSchema};
 use std::sync::Arc;
 
 /// A typed expression over the columns of its input node.
@@ -122,6 +122,13 @@ pub enum NodeKind {
     Values {
         /// The rows.
         rows: Vec<Vec<Expr>>,
+    },
+    /// Many rows of constants, by columns, one for each field.
+    Constants {
+        /// The columns.
+        columns: Vec<Column>,
+        /// How many rows.
+        row_count: usize,
     },
     /// Rows that the statement around hands in: the facts it is about to change, or has changed.
     Given {

@@ -247,7 +247,7 @@ impl Node {
     /// Calls `f` on each direct input.
     pub fn for_each_input<'n>(&'n self, f: &mut dyn FnMut(&'n Node)) {
         match &self.kind {
-            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Given { .. } => {}
+            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } => {}
             NodeKind::Filter { input, .. }
             | NodeKind::Project { input, .. }
             | NodeKind::Aggregate { input, .. }
@@ -266,7 +266,7 @@ impl Node {
     /// Calls `f` on each direct input, which it may change.
     pub fn for_each_input_mut(&mut self, f: &mut dyn FnMut(&mut Node)) {
         match &mut self.kind {
-            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Given { .. } => {}
+            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } => {}
             NodeKind::Filter { input, .. }
             | NodeKind::Project { input, .. }
             | NodeKind::Aggregate { input, .. }
@@ -318,7 +318,10 @@ impl Node {
                 limit.iter().for_each(&mut *f);
                 offset.iter().for_each(f);
             }
-            NodeKind::Given { columns: _ } | NodeKind::Distinct { input: _ } | NodeKind::UnionAll { inputs: _ } => {}
+            NodeKind::Constants { columns: _, row_count: _ }
+            | NodeKind::Given { columns: _ }
+            | NodeKind::Distinct { input: _ }
+            | NodeKind::UnionAll { inputs: _ } => {}
         }
     }
 
@@ -352,7 +355,10 @@ impl Node {
                 limit.iter_mut().for_each(&mut *f);
                 offset.iter_mut().for_each(f);
             }
-            NodeKind::Given { columns: _ } | NodeKind::Distinct { input: _ } | NodeKind::UnionAll { inputs: _ } => {}
+            NodeKind::Constants { columns: _, row_count: _ }
+            | NodeKind::Given { columns: _ }
+            | NodeKind::Distinct { input: _ }
+            | NodeKind::UnionAll { inputs: _ } => {}
         }
     }
 }

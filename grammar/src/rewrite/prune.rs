@@ -67,6 +67,11 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             keep(&mut node.fields, wanted);
             places(wanted)
         }
+        NodeKind::Constants { columns, row_count: _ } => {
+            keep(columns, wanted);
+            keep(&mut node.fields, wanted);
+            places(wanted)
+        }
         NodeKind::Given { columns } => {
             keep(columns, wanted);
             keep(&mut node.fields, wanted);

@@ -69,7 +69,7 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
             filtered(Node { kind: NodeKind::Limit { input, limit, offset }, fields }, conditions)
         }
         NodeKind::Join(join) => sink_into_join(*join, fields, conditions),
-        kind @ (NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Given { .. }) => {
+        kind @ (NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. }) => {
             filtered(Node { kind, fields }, conditions)
         }
     }

@@ -71,6 +71,7 @@ fn tidy(node: Node) -> Node {
         },
         kind @ (NodeKind::Scan(_)
         | NodeKind::Values { .. }
+        | NodeKind::Constants { .. }
         | NodeKind::Given { .. }
         | NodeKind::Join(_)
         | NodeKind::Aggregate { .. }

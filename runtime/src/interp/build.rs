@@ -110,6 +110,15 @@ impl<'a> Builder<'a> {
         match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node),
             NodeKind::Values { rows } => self.values(rows, node),
+            NodeKind::Constants { columns, row_count } => {
+                let slice = |from: usize| {
+                    let rows = from..(from + tuning.batch_rows).min(*row_count);
+                    let columns = columns.iter().map(|column| column.slice(rows.clone())).collect();
+                    Batch::new(columns, rows.len())
+                };
+                let batches = (0..*row_count).step_by(tuning.batch_rows).map(slice).collect();
+                Ok(Lowered::new(Box::new(Values::new(batches)), node))
+            }
             NodeKind::Given { columns } => {
                 let pick = |batch: &Batch| {
                     let picked = columns.iter().map(|column| batch.column(*column)).collect();

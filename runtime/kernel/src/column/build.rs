@@ -112,6 +112,11 @@ impl ColumnBuilder {
         ColumnBuilder { ty, nulls: NullBits::default(), lane }
     }
 
+    /// The column's type.
+    pub fn ty(&self) -> Type {
+        self.ty
+    }
+
     /// How many rows so far.
     pub fn len(&self) -> usize {
         self.nulls.len
