@@ -111,12 +111,13 @@ impl<'a> Builder<'a> {
             NodeKind::Scan(scan) => self.scan(scan, node),
             NodeKind::Values { rows } => self.values(rows, node),
             NodeKind::Constants { columns, row_count } => {
+                let batch_rows = self.context.tuning.batch_rows;
                 let slice = |from: usize| {
-                    let rows = from..(from + tuning.batch_rows).min(*row_count);
+                    let rows = from..(from + batch_rows).min(*row_count);
                     let columns = columns.iter().map(|column| column.slice(rows.clone())).collect();
                     Batch::new(columns, rows.len())
                 };
-                let batches = (0..*row_count).step_by(tuning.batch_rows).map(slice).collect();
+                let batches = (0..*row_count).step_by(batch_rows).map(slice).collect();
                 Ok(Lowered::new(Box::new(Values::new(batches)), node))
             }
             NodeKind::Given { columns } => {
