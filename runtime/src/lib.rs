@@ -17,7 +17,7 @@
 //! ```
 //!
 //! Rooms: [`Database`] (`db`) and [`Session`] (`session`) run statements; `txn` holds what a transaction has changed;
-//! `interp` makes a plan operators of [`ops`]; `rows`, `params`, `error` are what goes in and out; `settings`, `named` and `stats`
+//! `interp` makes a plan operators of [`ops`]; `rows`, `params`, `error` are what goes in and out; `settings`, `named`, `stats` and `explain`
 //! answer what is asked of a session and a database as such; `transfer` moves whole
 //! tables. `typed` is tables and queries as the program's own types, through [`Table`] and [`spectra_sql!`]. The doors (shell, Python) use [`embed`] and nothing else.
 
@@ -26,6 +26,7 @@ mod catalog;
 mod db;
 pub mod embed;
 mod error;
+mod explain;
 #[doc(hidden)]
 pub mod interp;
 mod named;
@@ -46,8 +47,8 @@ mod writes;
 
 pub use db::Database;
 pub use embed::{
-    Compression, CompressionPolicy, Config, Date, Decimal, Durability, Interval, Position, Time, Timestamp, TimestampTz,
-    Type, Uuid, Value,
+    Compression, CompressionPolicy, Config, Date, Decimal, Durability, Interval, Position, Time, Timestamp,
+    TimestampTz, Type, Uuid, Value,
 };
 pub use error::{Error, Result, code};
 pub use params::Params;

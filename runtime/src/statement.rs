@@ -18,7 +18,7 @@ use crate::{
 };
 use spectradb_grammar::{
     parse,
-    plan::{CheckedPlan, Expr, Field, Node, NodeKind, Plan, QueryPlan, Statement, SystemScope},
+    plan::{CheckedPlan, Expr, Field, Node, NodeKind, QueryPlan, Statement, SystemScope},
 };
 use spectradb_kernel::{
     Batch, Column, Period, Type, Value,
@@ -89,7 +89,7 @@ impl Session {
                 self.rollback()?;
                 Ok(done("ROLLBACK", None))
             }
-            Statement::Explain { .. } => texts(&["plan"], explain_lines(plan), sql),
+            Statement::Explain { options, .. } => self.explain(plan, *options, sql, &params, snapshot),
             Statement::Session(statement) => self.run_session(statement, sql, snapshot),
             Statement::Execute { name, args } => self.run_named(name, args.as_ref(), &params, sql, snapshot),
             Statement::ShowTables => {
@@ -185,7 +185,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn context(&self) -> interp::ExecContext<'_> {
+    pub(crate) fn context(&self) -> interp::ExecContext<'_> {
         interp::ExecContext {
             reader: self.view,
             params: self.params,
@@ -262,11 +262,6 @@ pub(crate) fn evaluate(sql: &str, view: &TxnView) -> Result<Value> {
     let run = Run { params: &[], view, sql, tuning: Tuning::default(), given: &[] };
     let batches = run.collect(query)?;
     Ok(batches.first().map_or(Value::Null, |batch| batch.column(0).value(0)))
-}
-
-/// The plan as text, one operator a line. EXPLAIN itself is not among them.
-fn explain_lines(plan: &Plan) -> Vec<Vec<String>> {
-    plan.to_string().lines().map(|line| vec![line.to_owned()]).collect()
 }
 
 pub(crate) fn new_table(table: &TableSchema) -> NewTable {

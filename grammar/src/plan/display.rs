@@ -22,23 +22,67 @@ const SHOWN_MAX: usize = 5;
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut printer = Printer { params: &self.params, out: String::new() };
+        for (number, line) in self.lines(&|_| None).into_iter().enumerate() {
+            if number > 0 {
+                f.write_char('\n')?;
+            }
+            line.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// What a node took when it was run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// Rows that it gave.
+    pub rows: u64,
+    /// The time in it and the nodes below it.
+    pub millis: f64,
+}
+
+/// A line of a plan: a node, or what stands above nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// How far it is indented.
+    pub depth: usize,
+    /// What it says.
+    pub text: String,
+    /// What the node took, where it was run.
+    pub measured: Option<Measured>,
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:indent$}{}", "", self.text, indent = self.depth * 2)?;
+        match self.measured {
+            Some(Measured { rows, millis }) => write!(f, " (rows {rows}, {millis:.3} ms)"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Plan {
+    /// The plan line by line, with what its nodes took.
+    pub fn lines(&self, measured: &dyn Fn(&Node) -> Option<Measured>) -> Vec<Line> {
+        let mut printer = Printer { params: &self.params, lines: Vec::new(), measured };
         printer.statement(&self.statement, 0);
-        f.write_str(printer.out.trim_end_matches('\n'))
+        printer.lines
     }
 }
 
 impl Expr {
     /// The expression in SQL, its columns by these names.
     pub fn to_sql(&self, names: &[String], params: &[Param]) -> String {
-        let printer = Printer { params, out: String::new() };
+        let printer = Printer { params, lines: Vec::new(), measured: &|_| None };
         printer.expr(self, names)
     }
 }
 
 struct Printer<'p> {
     params: &'p [Param],
-    out: String,
+    lines: Vec<Line>,
+    measured: &'p dyn Fn(&Node) -> Option<Measured>,
 }
 
 /// How tightly an expression holds together; parts that hold less tightly are put in parentheses.
@@ -55,11 +99,7 @@ enum Binding {
 
 impl Printer<'_> {
     fn line(&mut self, depth: usize, text: &str) {
-        for _ in 0..depth {
-            self.out.push_str("  ");
-        }
-        self.out.push_str(text);
-        self.out.push('\n');
+        self.lines.push(Line { depth, text: text.to_owned(), measured: None });
     }
 
     fn statement(&mut self, statement: &Statement, depth: usize) {
@@ -267,7 +307,7 @@ impl Printer<'_> {
             NodeKind::Distinct { input: _ } => "Distinct".to_owned(),
             NodeKind::UnionAll { inputs: _ } => "Union all".to_owned(),
         };
-        self.line(depth, &text);
+        self.lines.push(Line { depth, text, measured: (self.measured)(node) });
         node.for_each_input(&mut |input| stack::deeper(|| self.node(input, depth + 1)));
     }
 
@@ -570,13 +610,13 @@ fn names(node: &Node) -> Vec<String> {
         NodeKind::Join(join) => names(&join.left).into_iter().chain(names(&join.right)).collect(),
         NodeKind::Aggregate { input, group, aggregates } => {
             let below = names(input);
-            let printer = Printer { params: &[], out: String::new() };
+            let printer = Printer { params: &[], lines: Vec::new(), measured: &|_| None };
             let group = group.iter().map(|expr| printer.expr(expr, &below));
             group.chain(aggregates.iter().map(|call| printer.aggregate(call, &below))).collect()
         }
         NodeKind::Window { input, calls } => {
             let below = names(input);
-            let printer = Printer { params: &[], out: String::new() };
+            let printer = Printer { params: &[], lines: Vec::new(), measured: &|_| None };
             let calls: Vec<String> = calls.iter().map(|call| printer.window(call, &below)).collect();
             below.into_iter().chain(calls).collect()
         }

@@ -8,6 +8,7 @@
 //! Not here: what an expression's value is (`expr`), what an operator does (`crate::ops`).
 
 use super::expr::{Expr, Kind, Stage, Step};
+use super::profile::Profile;
 use crate::ops::{
     AggregateCallSpec, AggregateSpec, BoxSource, Distinct, ExecError, Given, HashAggregate, HashJoin, InSet, JoinKind,
     JoinSpec, Limit, PeriodColumns, Pipe, Place, Sort, SortColumn, SortSpec, TableReader, Tuning, UnionAll, Values,
@@ -46,6 +47,15 @@ pub fn build(query: &QueryPlan, context: &ExecContext<'_>) -> Result<BoxSource, 
     Builder::new(&query.subplans, context).node(&query.root, None).map(Lowered::finish)
 }
 
+/// As [`build`], with what each node takes noted in a profile. Every node is a stage of its own then.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_measured(query: &QueryPlan, context: &ExecContext<'_>, profile: &Profile) -> Result<BoxSource, ExecError> {
+    let builder = Builder { profile: Some(profile), ..Builder::new(&query.subplans, context) };
+    builder.node(&query.root, None).map(Lowered::finish)
+}
+
 /// The value of an expression without columns, such as a portion's bound.
 ///
 /// # Errors
@@ -58,6 +68,8 @@ pub(super) struct Builder<'a> {
     pub(super) context: &'a ExecContext<'a>,
     subplans: &'a [Node],
     answers: RefCell<Vec<Answers>>,
+    /// Where it is noted what each node takes, if anybody asks.
+    profile: Option<&'a Profile>,
 }
 
 /// What a subplan has answered so far.
@@ -101,11 +113,20 @@ pub(super) fn place(span: Span) -> Place {
 impl<'a> Builder<'a> {
     fn new(subplans: &'a [Node], context: &'a ExecContext<'a>) -> Builder<'a> {
         let answers = RefCell::new(vec![Answers::default(); subplans.len()]);
-        Builder { context, subplans, answers }
+        Builder { context, subplans, answers, profile: None }
     }
 
-    /// The operator of a node. No more than `wanted` of its rows will be asked for, where that is known.
+    /// The operator of a node, measured if anybody asks. No more than `wanted` of its rows will be asked for, where that is
+    /// known.
     fn node(&self, node: &Node, wanted: Option<u64>) -> Result<Lowered, ExecError> {
+        let lowered = self.lowered(node, wanted)?;
+        Ok(match self.profile {
+            None => lowered,
+            Some(profile) => Lowered::new(profile.count(node, lowered.finish()), node),
+        })
+    }
+
+    fn lowered(&self, node: &Node, wanted: Option<u64>) -> Result<Lowered, ExecError> {
         let tuning = || self.context.tuning.clone();
         match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node),

@@ -9,8 +9,10 @@
 
 mod build;
 mod expr;
+mod profile;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-pub use build::{ExecContext, build, constant};
+pub use build::{ExecContext, build, build_measured, constant};
+pub use profile::Profile;
