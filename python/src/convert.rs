@@ -103,6 +103,9 @@ fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
         Value::Numeric(value) => imported(py, &DECIMAL, "decimal", "Decimal")?.call1((value.to_string(),))?,
         Value::Text(value) => PyString::new(py, value).into_any(),
         Value::Blob(value) => PyBytes::new(py, value).into_any(),
+        // As drivers of PostgreSQL do: the calendar's ends stand for the infinities.
+        Value::Date(Date(i32::MIN)) => imported(py, &DATE, "datetime", "date")?.getattr("min")?,
+        Value::Date(Date(i32::MAX)) => imported(py, &DATE, "datetime", "date")?.getattr("max")?,
         Value::Date(Date(days)) => {
             let ordinal = i64::from(*days) + EPOCH_ORDINAL;
             imported(py, &DATE, "datetime", "date")?

@@ -104,7 +104,7 @@ impl fmt::Display for Period {
     }
 }
 
-/// A day, as days since 1970-01-01.
+/// A day, as days since 1970-01-01; the extremes are the infinities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Date(pub i32);
 
@@ -206,30 +206,43 @@ impl std::str::FromStr for TimestampTz {
     }
 }
 
-fn write_year(f: &mut fmt::Formatter<'_>, year: i64) -> fmt::Result {
-    if year >= 0 { write!(f, "{year:04}") } else { write!(f, "-{:04}", -year) }
+/// `YYYY-MM-DD`, and what stands at the very end: years before 1 are counted backwards.
+fn write_day(f: &mut fmt::Formatter<'_>, days: i64) -> Result<&'static str, fmt::Error> {
+    let (year, month, day) = civil_from_days(days);
+    let (year, era) = if year > 0 { (year, "") } else { (1 - year, " BC") };
+    write!(f, "{year:04}-{month:02}-{day:02}")?;
+    Ok(era)
+}
+
+/// An instant that is no infinity, with its zone.
+fn write_instant(f: &mut fmt::Formatter<'_>, micros: Micros, zone: &str) -> fmt::Result {
+    let era = write_day(f, micros.div_euclid(MICROS_PER_DAY))?;
+    f.write_str(" ")?;
+    write_clock(f, micros.rem_euclid(MICROS_PER_DAY))?;
+    f.write_str(zone)?;
+    f.write_str(era)
 }
 
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = civil_from_days(i64::from(self.0));
-        write_year(f, year)?;
-        write!(f, "-{month:02}-{day:02}")
+        match self.0 {
+            i32::MIN => f.write_str("-infinity"),
+            i32::MAX => f.write_str("infinity"),
+            days => {
+                let era = write_day(f, i64::from(days))?;
+                f.write_str(era)
+            }
+        }
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            MICROS_MIN => return f.write_str("-infinity"),
-            MICROS_MAX => return f.write_str("infinity"),
-            _ => {}
+            MICROS_MIN => f.write_str("-infinity"),
+            MICROS_MAX => f.write_str("infinity"),
+            micros => write_instant(f, micros, ""),
         }
-        let (days, micros) = (self.0.div_euclid(MICROS_PER_DAY), self.0.rem_euclid(MICROS_PER_DAY));
-        let (year, month, day) = civil_from_days(days);
-        write_year(f, year)?;
-        write!(f, "-{month:02}-{day:02} ")?;
-        write_clock(f, micros)
     }
 }
 
@@ -252,8 +265,10 @@ impl fmt::Display for Time {
 
 impl fmt::Display for TimestampTz {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Timestamp(self.0).fmt(f)?;
-        if super::func::datetime::is_finite(self.0) { f.write_str("+00") } else { Ok(()) }
+        match self.0 {
+            MICROS_MIN | MICROS_MAX => Timestamp(self.0).fmt(f),
+            micros => write_instant(f, micros, "+00"),
+        }
     }
 }
 

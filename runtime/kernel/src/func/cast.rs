@@ -17,12 +17,12 @@
 use super::{
     Fault,
     arith::{POWERS, drop_digits, rescale_i128},
-    datetime::{self, is_finite, midnight},
+    datetime::{self, DAYS_INFINITY, DAYS_MINUS_INFINITY, midnight},
     json::{self, as_boolean, as_integer, as_numeric, as_real},
     lift::functions,
 };
 use crate::{
-    time::{Date, MICROS_PER_DAY, Timestamp},
+    time::{Date, MICROS_MAX, MICROS_MIN, MICROS_PER_DAY, Timestamp},
     value::{Decimal, write_real},
 };
 use std::fmt::Write;
@@ -119,11 +119,14 @@ pub fn date_to_timestamp(days: i64) -> (i64, Fault) {
     }
 }
 
-/// The day of an instant; an infinity has none.
+/// The day of an instant; an infinity stays one.
 #[inline]
-pub fn timestamp_to_date(micros: i64) -> (i64, Fault) {
-    let fault = if is_finite(micros) { Fault::Ok } else { Fault::DatetimeRange };
-    (micros.div_euclid(MICROS_PER_DAY), fault)
+pub fn timestamp_to_date(micros: i64) -> i64 {
+    match micros {
+        MICROS_MAX => DAYS_INFINITY,
+        MICROS_MIN => DAYS_MINUS_INFINITY,
+        _ => micros.div_euclid(MICROS_PER_DAY),
+    }
 }
 
 /// `true` or `false`.
@@ -354,7 +357,7 @@ functions! { "func::cast";
     "$cast" (Numeric, Integer) -> Real, Total, numeric_to_f64, "The nearest real: x, its scale.";
     "$cast" (Numeric, Integer, Integer) -> Numeric, Fallible, numeric_to_numeric, "Rounded half away from zero: x, by how much the scale grows, precision.";
     "$cast" (Date) -> Timestamp, Fallible, date_to_timestamp, "The day's begin.";
-    "$cast" (Timestamp) -> Date, Fallible, timestamp_to_date, "The day of the instant.";
+    "$cast" (Timestamp) -> Date, Total, timestamp_to_date, "The day of the instant.";
     "$cast" (Boolean) -> Json, Total, bool_to_text, "true or false.";
     "$cast" (Integer) -> Json, Total, i64_to_text, "A number.";
     "$cast" (Real) -> Json, Total, f64_to_json, "A number, or a string for NaN and the infinities.";
@@ -454,8 +457,9 @@ mod tests {
 
     #[test]
     fn days_and_instants() {
-        assert_eq!(timestamp_to_date(-1), (-1, Fault::Ok));
-        assert_eq!(timestamp_to_date(i64::MAX).1, Fault::DatetimeRange);
+        assert_eq!(timestamp_to_date(-1), -1);
+        assert_eq!(timestamp_to_date(i64::MAX), DAYS_INFINITY);
+        assert_eq!(date_to_timestamp(DAYS_MINUS_INFINITY), (i64::MIN, Fault::Ok));
         assert_eq!(date_to_timestamp(1), (MICROS_PER_DAY, Fault::Ok));
         assert_eq!(date_to_timestamp(200_000_000).1, Fault::DatetimeRange);
     }

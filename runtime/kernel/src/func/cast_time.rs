@@ -147,7 +147,7 @@ functions! { "func::cast_time";
     "$cast" (Timestamp) -> TimestampTz, Total, same_instant, "The same instant: both count in UTC.";
     "$cast" (TimestampTz) -> Timestamp, Total, same_instant, "The same instant: both count in UTC.";
     "$cast" (Date) -> TimestampTz, Fallible, day_begin, "The day's begin in UTC.";
-    "$cast" (TimestampTz) -> Date, Fallible, day_of, "The day of the instant in UTC.";
+    "$cast" (TimestampTz) -> Date, Total, day_of, "The day of the instant in UTC.";
     "$cast" (Timestamp) -> Time, Partial, timestamp_to_time, "The time of day; NULL of an infinity.";
     "$cast" (TimestampTz) -> Time, Partial, timestamp_to_time, "The time of day in UTC; NULL of an infinity.";
     "$cast" (Interval) -> Time, Total, interval_to_time, "The time that the interval has beyond its days.";
@@ -162,8 +162,8 @@ pub fn day_begin(days: i64) -> (i64, Fault) {
     super::cast::date_to_timestamp(days)
 }
 
-/// The day of an instant.
+/// The day of an instant; an infinity stays one.
 #[inline]
-pub fn day_of(micros: i64) -> (i64, Fault) {
+pub fn day_of(micros: i64) -> i64 {
     super::cast::timestamp_to_date(micros)
 }

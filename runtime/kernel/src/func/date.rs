@@ -9,7 +9,7 @@
 
 use super::{
     Fault, RowFault,
-    datetime::{DAYS_MAX, DAYS_MIN, is_finite, midnight},
+    datetime::{DAYS_MAX, DAYS_MIN, is_finite, is_finite_day, midnight},
     lift::{self, Call, Class, Fixed, class, functions},
 };
 use crate::{
@@ -150,7 +150,7 @@ pub fn extract_int_date(field: &str, days: i64) -> Option<i64> {
 }
 
 fn int_of_date(field: Field, days: i64) -> Option<i64> {
-    whole_field(field, days, 0)
+    if is_finite_day(days) { whole_field(field, days, 0) } else { None }
 }
 
 /// Any field of an instant, in millionths; no value for an infinity, or for what is no field.
@@ -319,16 +319,20 @@ fn cut_dates(columns: &[Column], len: usize) -> Result<Column, RowFault> {
     cut_fields::<class::Date>(columns, len, cut_date, trunc_date)
 }
 
+/// A day that was moved; an infinity stays where it is.
 #[inline]
-fn in_range(days: i64) -> (i64, Fault) {
-    let fits = (DAYS_MIN..=DAYS_MAX).contains(&days);
-    if fits { (days, Fault::Ok) } else { (0, Fault::DatetimeRange) }
+fn moved(days: i64, to: i64) -> (i64, Fault) {
+    if !is_finite_day(days) {
+        return (days, Fault::Ok);
+    }
+    let fits = (DAYS_MIN..=DAYS_MAX).contains(&to);
+    if fits { (to, Fault::Ok) } else { (0, Fault::DatetimeRange) }
 }
 
 /// So many days later.
 #[inline]
 pub fn date_plus_i64(days: i64, more: i64) -> (i64, Fault) {
-    in_range(days.saturating_add(more))
+    moved(days, days.saturating_add(more))
 }
 
 /// So many days later.
@@ -340,13 +344,14 @@ pub fn i64_plus_date(more: i64, days: i64) -> (i64, Fault) {
 /// So many days earlier.
 #[inline]
 pub fn date_minus_i64(days: i64, fewer: i64) -> (i64, Fault) {
-    in_range(days.saturating_sub(fewer))
+    moved(days, days.saturating_sub(fewer))
 }
 
-/// The days from the second date to the first.
+/// The days from the second date to the first; an infinity has no distance.
 #[inline]
-pub fn date_minus_date(a: i64, b: i64) -> i64 {
-    a.wrapping_sub(b)
+pub fn date_minus_date(a: i64, b: i64) -> (i64, Fault) {
+    let fault = if is_finite_day(a) && is_finite_day(b) { Fault::Ok } else { Fault::DatetimeRange };
+    (a.wrapping_sub(b), fault)
 }
 
 /// The day of that year, month and day of the month.
@@ -365,7 +370,7 @@ functions! { "func::date";
     "+" (Date, Integer) -> Date, Fallible, date_plus_i64, "So many days later.";
     "+" (Integer, Date) -> Date, Fallible, i64_plus_date, "So many days later.";
     "-" (Date, Integer) -> Date, Fallible, date_minus_i64, "So many days earlier.";
-    "-" (Date, Date) -> Integer, Total, date_minus_date, "The days from the second date to the first.";
+    "-" (Date, Date) -> Integer, Fallible, date_minus_date, "The days from the second date to the first.";
     "make_date" (Integer, Integer, Integer) -> Date, Fallible, make_date, "The date of a year, a month and a day.";
     "date_trunc" (Text, Timestamp) -> Timestamp, Fallible, trunc_timestamp by cut_timestamps, "The begin of the hour, day, week, month, year and so on of an instant.";
     "date_trunc" (Text, Date) -> Timestamp, Fallible, trunc_date by cut_dates, "The begin of the week, month, year and so on of a date.";
@@ -379,7 +384,7 @@ functions! { "func::date";
 mod tests {
     use super::*;
     use crate::{
-        func::datetime::{read_date, read_timestamp},
+        func::datetime::{DAYS_INFINITY, read_date, read_timestamp},
         time::Timestamp,
     };
 
@@ -473,7 +478,9 @@ mod tests {
         assert_eq!(date_plus_i64(5, 10), (15, Fault::Ok));
         assert_eq!(date_minus_i64(5, 10), (-5, Fault::Ok));
         assert_eq!(date_plus_i64(5, i64::MAX).1, Fault::DatetimeRange);
-        assert_eq!(date_minus_date(5, 10), -5);
+        assert_eq!(date_minus_date(5, 10), (-5, Fault::Ok));
+        assert_eq!(date_minus_date(DAYS_INFINITY, 10).1, Fault::DatetimeRange);
+        assert_eq!(date_plus_i64(DAYS_INFINITY, 10), (DAYS_INFINITY, Fault::Ok));
         assert_eq!(make_date(2024, 2, 29), (read_date("2024-02-29").expect("a date"), Fault::Ok));
         assert_eq!(make_date(2023, 2, 29).1, Fault::DatetimeRange);
         assert_eq!(make_date(-1, 1, 1), (read_date("0001-01-01 BC").expect("a date"), Fault::Ok));

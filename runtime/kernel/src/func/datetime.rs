@@ -1,8 +1,8 @@
 //! How is a date or an instant read from text?
 //!
 //! ISO 8601 as PostgreSQL writes and reads it: `YYYY-MM-DD`, then optionally a space or `T`, `HH:MM[:SS[.ffffff]]` and
-//! `Z` or an offset `+HH[[:]MM]`, then optionally `BC`; also `epoch`, and for instants `infinity` and `-infinity`. A
-//! year may have a sign and more than four digits, as we print those before year 1. An instant without an offset is UTC.
+//! `Z` or an offset `+HH[[:]MM]`, then optionally `BC`; also `epoch`, `infinity` and `-infinity`. A year may have more than
+//! four digits; there is no year 0, and years before 1 are BC. An instant without an offset is UTC.
 //!
 //! Holds: what [`crate::time::Timestamp`] and [`crate::time::Date`] print reads back the same.
 //! Not here: `now`, `today` and their like, which would make a cast depend on when it runs.
@@ -15,6 +15,11 @@ pub const YEAR_MIN: i64 = -4712;
 /// The last year of dates.
 pub const YEAR_MAX: i64 = 294_276;
 
+/// The days that stand for the infinities of dates, as in PostgreSQL.
+pub const DAYS_INFINITY: i64 = i32::MAX as i64;
+/// See [`DAYS_INFINITY`].
+pub const DAYS_MINUS_INFINITY: i64 = i32::MIN as i64;
+
 /// The days of the first and of the last date.
 pub const DAYS_MIN: i64 = days_from_civil(YEAR_MIN, 1, 1);
 /// See [`DAYS_MIN`].
@@ -25,7 +30,8 @@ pub(crate) fn read_date(text: &str) -> Result<i64, Fault> {
     let text = text.trim_ascii();
     match special(text) {
         Some(Special::Epoch) => Ok(0),
-        Some(Special::MinusInfinity | Special::Infinity) => Err(Fault::InvalidDatetime),
+        Some(Special::MinusInfinity) => Ok(DAYS_MINUS_INFINITY),
+        Some(Special::Infinity) => Ok(DAYS_INFINITY),
         None => read_parts(text).map(|parts| parts.days),
     }
 }
@@ -77,10 +83,20 @@ pub(crate) fn read_time_of_day(text: &str) -> Result<i64, Fault> {
     if reader.0.is_empty() { Ok(micros) } else { Err(Fault::InvalidDatetime) }
 }
 
-/// The instant at which a day begins, if instants reach that far.
+/// The instant at which a day begins, if instants reach that far; an infinity stays one.
 #[inline]
 pub(crate) fn midnight(days: i64) -> Option<i64> {
-    days.checked_mul(MICROS_PER_DAY).filter(|micros| is_finite(*micros))
+    match days {
+        DAYS_INFINITY => Some(MICROS_MAX),
+        DAYS_MINUS_INFINITY => Some(MICROS_MIN),
+        _ => days.checked_mul(MICROS_PER_DAY).filter(|micros| is_finite(*micros)),
+    }
+}
+
+/// Is the day neither of the infinities?
+#[inline]
+pub(crate) fn is_finite_day(days: i64) -> bool {
+    days != DAYS_INFINITY && days != DAYS_MINUS_INFINITY
 }
 
 /// Is the instant neither of the infinities?
@@ -145,7 +161,6 @@ impl Reader<'_> {
 
 fn read_parts(text: &str) -> Result<Parts, Fault> {
     let mut reader = Reader(text.as_bytes());
-    let negative = reader.eat(b'-');
     // Seven digits are more than any year has, and far from overflow.
     let mut year = reader.number(1..=7)?;
     let separated = reader.eat(b'-');
@@ -162,16 +177,16 @@ fn read_parts(text: &str) -> Result<Parts, Fault> {
         micros -= read_offset(&mut reader)?;
         reader.spaces();
     }
-    if reader.0.eq_ignore_ascii_case(b"bc") && !negative {
-        // There is no year 0 in this count: 1 BC is the year before 1.
-        if year == 0 {
-            return Err(Fault::DatetimeRange);
-        }
-        year = 1 - year;
-    } else if !reader.0.is_empty() && !reader.0.eq_ignore_ascii_case(b"ad") {
+    let before_christ = reader.0.eq_ignore_ascii_case(b"bc");
+    if !before_christ && !reader.0.is_empty() && !reader.0.eq_ignore_ascii_case(b"ad") {
         return Err(Fault::InvalidDatetime);
-    } else if negative {
-        year = -year;
+    }
+    // There is no year 0: 1 BC is the year before 1.
+    if year == 0 {
+        return Err(Fault::DatetimeRange);
+    }
+    if before_christ {
+        year = 1 - year;
     }
     if !(YEAR_MIN..=YEAR_MAX).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return Err(Fault::DatetimeRange);
@@ -255,7 +270,9 @@ mod tests {
         let same = |text: &str| assert_eq!(read(text).as_deref(), Ok(text));
         same("2024-02-29 12:34:56.789");
         same("infinity");
-        same("-0043-03-15 00:00:00");
+        same("-infinity");
+        same("0044-03-15 12:00:00 BC");
+        same("12024-03-15 00:00:00");
         let to = |text, printed: &str| assert_eq!(read(text).as_deref(), Ok(printed), "{text}");
         to("2024-02-29", "2024-02-29 00:00:00");
         to(" 2024-02-29T12:34Z ", "2024-02-29 12:34:00");
@@ -263,7 +280,7 @@ mod tests {
         to("2024-01-01 00:30:00 -0730", "2024-01-01 08:00:00");
         to("2024-01-01 24:00", "2024-01-02 00:00:00");
         to("2024-01-01 00:00:00.1234567", "2024-01-01 00:00:00.123457");
-        to("0044-03-15 BC", "-0043-03-15 00:00:00");
+        to("0044-03-15 BC", "0044-03-15 00:00:00 BC");
         to("epoch", "1970-01-01 00:00:00");
         assert_eq!(
             read_date("2024-03-01 23:59+05").map(|days| Date(days as i32).to_string()).as_deref(),
@@ -282,6 +299,7 @@ mod tests {
             "2024-01-01 1",
             "2024-01-01 10:5",
             "now",
+            "-4713-01-01",
             "2024-01-01 10:00:00.",
         ] {
             assert_eq!(read_timestamp(text), Err(Fault::InvalidDatetime), "{text}");
@@ -294,11 +312,13 @@ mod tests {
             "2024-01-01 25:00",
             "2024-01-01 10:60",
             "300000-01-01",
-            "-4713-01-01",
+            "4714-01-01 BC",
+            "0000-01-01",
+            "0000-01-01 BC",
         ] {
             assert_eq!(read_timestamp(text), Err(Fault::DatetimeRange), "{text}");
         }
-        assert_eq!(read_date("infinity"), Err(Fault::InvalidDatetime));
+        assert_eq!(read_date("infinity"), Ok(DAYS_INFINITY));
         assert_eq!(read_timestamp("294276-01-01"), Err(Fault::DatetimeRange));
     }
 
