@@ -13,7 +13,10 @@ use spectradb_kernel::{
     time::{Commit, Micros},
     ty::Type,
 };
-use std::sync::{Arc, RwLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, RwLock},
+};
 
 /// One version of all tables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,12 +25,19 @@ pub struct Catalog {
     pub version: u64,
     /// The tables, by number.
     pub tables: Vec<Arc<TableSchema>>,
+    /// How long history is kept, in microseconds, of tables where that has an end.
+    pub retentions: BTreeMap<TableId, Micros>,
 }
 
 impl Catalog {
     /// The table of a name.
     pub fn by_name(&self, name: &str) -> Option<&Arc<TableSchema>> {
         self.tables.iter().find(|table| table.name == name)
+    }
+
+    /// How long a table's history is kept, in microseconds; `None` is for ever.
+    pub fn retention(&self, table: TableId) -> Option<Micros> {
+        self.retentions.get(&table).copied()
     }
 
     /// The table of a number.
@@ -71,6 +81,8 @@ pub enum CatalogChange {
     Create(Arc<TableSchema>),
     /// A table ends.
     Drop(TableId),
+    /// A table's history is kept so many microseconds, or for ever.
+    Retain(TableId, Option<Micros>),
 }
 
 impl CatalogChange {
@@ -78,7 +90,7 @@ impl CatalogChange {
     pub fn schema(&self) -> Option<&Arc<TableSchema>> {
         match self {
             CatalogChange::Create(schema) => Some(schema),
-            CatalogChange::Drop(_) => None,
+            CatalogChange::Drop(_) | CatalogChange::Retain(..) => None,
         }
     }
 }
@@ -152,7 +164,7 @@ impl Catalogs {
             .iter()
             .filter_map(|version| match &version.change {
                 Some(CatalogChange::Create(table)) => Some(table.id.0),
-                Some(CatalogChange::Drop(_)) | None => None,
+                Some(CatalogChange::Drop(_) | CatalogChange::Retain(..)) | None => None,
             })
             .max();
         // Number 0 is the store's own table of commits.
@@ -163,6 +175,7 @@ impl Catalogs {
     pub(crate) fn after(&self, change: &CatalogChange) -> Option<Catalog> {
         let newest = self.newest();
         let mut tables = newest.tables.clone();
+        let mut retentions = newest.retentions.clone();
         match change {
             CatalogChange::Create(table) => {
                 if newest.by_name(&table.name).is_some() || table.id < self.next_table() {
@@ -173,9 +186,18 @@ impl Catalogs {
             CatalogChange::Drop(id) => {
                 newest.by_id(*id)?;
                 tables.retain(|table| table.id != *id);
+                retentions.remove(id);
+            }
+            CatalogChange::Retain(id, retention) => {
+                newest.by_id(*id)?;
+                match retention {
+                    Some(micros) if *micros < 0 => return None,
+                    Some(micros) => retentions.insert(*id, *micros),
+                    None => retentions.remove(id),
+                };
             }
         }
-        Some(Catalog { version: newest.version + 1, tables })
+        Some(Catalog { version: newest.version + 1, tables, retentions })
     }
 
     /// Adds the next version.

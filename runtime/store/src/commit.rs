@@ -180,7 +180,10 @@ impl Sequencer {
         let catalog = Arc::new(catalogs.after(&change).ok_or(StoreError::CatalogChanged)?);
         let payload = encode_change(&change);
         let record = NewRecord {
-            kind: RecordKind::Catalog,
+            kind: match &change {
+                CatalogChange::Create(_) | CatalogChange::Drop(_) => RecordKind::Catalog,
+                CatalogChange::Retain(..) => RecordKind::Retention,
+            },
             commit: self.log.end().commit,
             instant: self.instant(clock),
             catalog_version: catalog.version,

@@ -114,6 +114,18 @@ pub enum StoreError {
         /// Its number.
         record: u64,
     },
+    /// A read names a time of which the history may be gone.
+    #[error(
+        "the history of table \"{table}\" before commit {horizon} is not kept, and the query reads it from commit {asked} on"
+    )]
+    BeforeHorizon {
+        /// The table's name.
+        table: String,
+        /// The first commit that the read asks for.
+        asked: Commit,
+        /// The first that can be read.
+        horizon: Commit,
+    },
     /// The database is closed.
     #[error("the database is closed")]
     Closed,

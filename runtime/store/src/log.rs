@@ -339,7 +339,7 @@ impl Log {
                     instant: head.instant,
                     commit_instant: match head.kind {
                         RecordKind::Commit => head.instant,
-                        RecordKind::Catalog => self.end.commit_instant,
+                        RecordKind::Catalog | RecordKind::Retention => self.end.commit_instant,
                     },
                     catalog_version: head.catalog_version,
                     link,

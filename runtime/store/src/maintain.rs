@@ -22,7 +22,7 @@ use crate::{
     tree::Edit,
 };
 use crossbeam_channel::{Receiver, Sender, bounded};
-use spectradb_kernel::schema::TableId;
+use spectradb_kernel::{schema::TableId, time::Commit};
 use std::{
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
@@ -164,7 +164,7 @@ impl Inner {
 
     /// Does the compaction that is most due; answers whether there was one.
     pub(crate) fn compact_one(&self) -> Result<bool> {
-        self.tree.compact_one(&|edit| self.install(edit))
+        self.tree.compact_one(&self.horizons(), &|edit| self.install(edit))
     }
 
     fn compact_due(&self) -> Result<()> {
@@ -178,7 +178,14 @@ impl Inner {
 
     /// Compacts a table, or everything.
     pub(crate) fn compact_all(&self, table: Option<TableId>) -> Result<()> {
-        self.tree.compact_all(table, &|edit| self.install(edit))
+        self.tree.compact_all(table, &self.horizons(), &|edit| self.install(edit))
+    }
+
+    /// Up to which commit the history of a table may go.
+    fn horizons(&self) -> impl Fn(TableId) -> Result<Commit> {
+        // One state for all tables. Its catalogue is durable, and commits after it only move horizons up.
+        let (snapshot, _) = self.snapshot_with_record();
+        move |table| snapshot.horizon(table)
     }
 
     /// Makes a change of the tree's files durable.

@@ -48,7 +48,7 @@ pub enum RecordBody {
         /// Its facts, deletions and superseded identities.
         write: Write,
     },
-    /// A change of the catalogue.
+    /// A change of the catalogue, or of how long a table's history is kept.
     Catalog {
         /// The version it makes.
         catalog_version: u64,
@@ -231,7 +231,7 @@ impl LogScan {
             let payload = payload.expect("the place was found to hold the whole frame");
             let read = match header.head().kind {
                 RecordKind::Commit => facts.add(payload),
-                RecordKind::Catalog => decode_change(payload).map(|read| change = Some(read)),
+                RecordKind::Catalog | RecordKind::Retention => decode_change(payload).map(|read| change = Some(read)),
             };
             read.map_err(|malformed| malformed.in_file(&file, payload_at))?;
             let begun = *head.get_or_insert(header.head());
@@ -254,7 +254,7 @@ impl LogScan {
                 instant: begun.instant,
                 commit_instant: match begun.kind {
                     RecordKind::Commit => begun.instant,
-                    RecordKind::Catalog => self.end.commit_instant,
+                    RecordKind::Catalog | RecordKind::Retention => self.end.commit_instant,
                 },
                 catalog_version: begun.catalog_version,
                 link: recorded,

@@ -129,6 +129,35 @@ impl Snapshot {
         Ok(value)
     }
 
+    /// The first commit as of which a table can be read. Before it the table's history is past its retention, which counts
+    /// back from the newest commit, or is gone already; 0 where everything is kept.
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub fn horizon(&self, table: TableId) -> Result<Commit> {
+        let gone = self.pinned.view.version.pruned.get(&table).copied().unwrap_or(0);
+        let Some(retention) = self.pinned.catalog.retention(table) else { return Ok(gone) };
+        Ok(self.commit_at(self.pinned.instant.saturating_sub(retention))?.max(gone))
+    }
+
+    /// Is all there that a scope asks of a table?
+    ///
+    /// # Errors
+    /// [`StoreError::BeforeHorizon`], or what reading segments gives.
+    pub(crate) fn check_horizon(&self, table: &TableSchema, system: SystemScope) -> Result<()> {
+        let asked = match system {
+            SystemScope::AsOf(at) if at >= self.pinned.commit => return Ok(()),
+            SystemScope::AsOf(at) => at,
+            SystemScope::Between { from, .. } => from,
+            SystemScope::All => 0,
+        };
+        let horizon = self.horizon(table.id)?;
+        if asked >= horizon {
+            return Ok(());
+        }
+        Err(StoreError::BeforeHorizon { table: table.name.clone(), asked, horizon })
+    }
+
     /// The schema in which a reader names the columns of a table: the present one, or the last that a dropped table had.
     pub(crate) fn schema(&self, table: TableId) -> Result<Arc<TableSchema>> {
         let present = self.pinned.catalog.by_id(table).cloned();

@@ -273,7 +273,7 @@ impl Store {
         };
         match self.handle.inner.change_catalog(catalog_version, number)? {
             CatalogChange::Create(schema) => Ok(schema),
-            CatalogChange::Drop(_) => unreachable!("a table was created"),
+            CatalogChange::Drop(_) | CatalogChange::Retain(..) => unreachable!("a table was created"),
         }
     }
 
@@ -286,19 +286,26 @@ impl Store {
         self.handle.inner.change_catalog(catalog_version, |_| CatalogChange::Drop(table)).map(drop)
     }
 
+    /// Has a table's history kept for so many microseconds before the newest commit, or for ever; durable when this
+    /// returns. What ended before may then go with the next compaction, and reads of that time are refused. The present
+    /// never goes.
+    ///
+    /// # Errors
+    /// [`StoreError::CatalogChanged`] when the catalogue is no longer `catalog_version`, has no such table, or the time is
+    /// negative; otherwise as [`Store::commit`].
+    pub fn set_retention(&self, table: TableId, retention: Option<Micros>, catalog_version: u64) -> Result<()> {
+        let change = CatalogChange::Retain(table, retention);
+        self.handle.inner.change_catalog(catalog_version, |_| change).map(drop)
+    }
+
     /// A reader of the newest visible commit.
     pub fn snapshot(&self) -> Snapshot {
-        self.snapshot_with_record().0
+        self.inner().snapshot_with_record().0
     }
 
     /// A reader of the newest visible commit, and the record up to which it sees.
     pub(crate) fn snapshot_with_record(&self) -> (Snapshot, Arc<Visible>) {
-        // The commit first: what it says is then in the view.
-        let visible = self.handle.inner.publication.visible();
-        let view = self.handle.inner.tree.view();
-        let Visible { commit, instant, catalog, .. } = &*visible;
-        let snapshot = Snapshot::new(view, *commit, *instant, catalog.clone(), self.handle.inner.catalogs.clone());
-        (snapshot, visible)
+        self.inner().snapshot_with_record()
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -422,6 +429,16 @@ impl Store {
 }
 
 impl Inner {
+    /// A reader of the newest visible commit, and the record up to which it sees.
+    pub(crate) fn snapshot_with_record(&self) -> (Snapshot, Arc<Visible>) {
+        // The commit first: what it says is then in the view.
+        let visible = self.publication.visible();
+        let view = self.tree.view();
+        let Visible { commit, instant, catalog, .. } = &*visible;
+        let snapshot = Snapshot::new(view, *commit, *instant, catalog.clone(), self.catalogs.clone());
+        (snapshot, visible)
+    }
+
     fn commit(&self, write: Write) -> Result<Committed, CommitError> {
         let durability = write.durability.unwrap_or(self.config.durability);
         self.brake(&write)?;

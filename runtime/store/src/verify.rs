@@ -5,8 +5,9 @@
 //! the same end, and no fact and no end of which the log knows nothing. Then each file is held against what the manifest,
 //! its index and its filter claim.
 //!
-//! Facts of records that are no longer in the log cannot be compared: they are counted as pruned. Commits that come while
-//! this runs are left out.
+//! Facts of records that are no longer in the log cannot be compared: they are counted as pruned. So are facts that ended
+//! when their table's retention no longer keeps them: some of them are gone with their ends, and the others need not be
+//! there. Commits that come while this runs are left out.
 //!
 //! Holds: the answer is about one state of the database. The first difference ends the walk.
 //! Not here: what an outsider can check (`proof`).
@@ -40,7 +41,7 @@ use spectradb_kernel::{
     time::{Commit, Micros, Timestamp},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt,
     sync::Arc,
 };
@@ -53,11 +54,11 @@ pub struct Verification {
     pub digest: Digest,
     /// Records that are no longer in the log; only their links are known.
     pub pruned_records: u64,
-    /// Facts of all versions in all tables.
+    /// Facts of all versions in all tables, with those that went with their table's retention.
     pub facts: u64,
     /// Facts that are what a record of the log says.
     pub proven: u64,
-    /// Facts of records that are no longer in the log.
+    /// Facts of records that are no longer in the log, and facts past their table's retention.
     pub pruned: u64,
     /// Facts whose content was erased; their leaves are in the log.
     pub erased: u64,
@@ -169,6 +170,7 @@ impl Store {
             snapshot,
             first_whole: 1,
             pruned_upto: 0,
+            past: HashSet::new(),
             tally: Tally::new(inner.new_secret()?, snapshot_commit),
             found: Verification {
                 digest: empty,
@@ -230,6 +232,8 @@ struct Verifier<'a> {
     first_whole: u64,
     /// Facts of commits up to this one are pruned.
     pruned_upto: i64,
+    /// Facts of the log that ended when their table's retention no longer keeps them, by hash.
+    past: HashSet<[u8; 16]>,
     tally: Tally,
     found: Verification,
 }
@@ -237,6 +241,7 @@ struct Verifier<'a> {
 impl Verifier<'_> {
     fn walk(&mut self) -> Walk {
         self.walk_links()?;
+        self.find_past()?;
         self.walk_log()?;
         self.subtract_stored()?;
         self.check_files()
@@ -316,6 +321,32 @@ impl Verifier<'_> {
         Ok(())
     }
 
+    /// Up to which commit a table's history may be gone; 0 where all is there.
+    fn gone_upto(&self, table: TableId) -> i64 {
+        self.snapshot.view().version.pruned.get(&table).map_or(0, |commit| lane_of_commit(*commit))
+    }
+
+    /// Collects the facts that need not be there any more: their end tells, and it comes after them in the log.
+    fn find_past(&mut self) -> Walk {
+        if self.snapshot.view().version.pruned.is_empty() {
+            return Ok(());
+        }
+        self.each_record(|verifier, found| {
+            let RecordBody::Commit { commit, write, .. } = &found.record.body else { return Ok(()) };
+            for superseded in &write.superseded {
+                if lane_of_commit(*commit) <= verifier.gone_upto(superseded.table) {
+                    let hashes = superseded.facts.iter().map(|id| verifier.tally.hash_of_fact(superseded.table, id));
+                    verifier.past.extend(hashes.collect::<Vec<_>>());
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn is_past(&self, table: TableId, id: &FactId) -> bool {
+        !self.past.is_empty() && self.past.contains(&self.tally.hash_of_fact(table, id))
+    }
+
     fn walk_log(&mut self) -> Walk {
         let versions = self.inner.catalogs.all();
         // Until a commit is met, all that are visible are pruned.
@@ -347,6 +378,13 @@ impl Verifier<'_> {
             let shape = BatchShape::of(&Shape::of(&schema));
             let columns = leaf_columns(&batch.columns, &shape);
             for (row, period) in batch.periods.iter().enumerate() {
+                if !self.past.is_empty() {
+                    let mut key = Vec::new();
+                    encode_row(&batch.columns, &shape.key, row, &mut key);
+                    if self.is_past(batch.table, &FactId { key, valid_from: period.from(), commit }) {
+                        continue;
+                    }
+                }
                 message.clear();
                 put_fact(batch.table, (period.from(), period.to(), lane_of_commit(batch.origins[row])), &mut message);
                 put_content(&columns, &batch.columns, &shape.key, row, &mut message);
@@ -354,6 +392,9 @@ impl Verifier<'_> {
             }
         }
         for superseded in &write.superseded {
+            if lane_of_commit(commit) <= self.gone_upto(superseded.table) {
+                continue;
+            }
             for id in &superseded.facts {
                 message.clear();
                 put_end(superseded.table, &id.key, id.valid_from, lane_of_commit(id.commit), &mut message);
@@ -393,7 +434,7 @@ impl Verifier<'_> {
     fn subtract_stored(&mut self) -> Walk {
         let (visible, pruned_upto) = (self.visible, self.pruned_upto);
         let shards = self.snapshot.view().version.shards.clone();
-        let (mut facts, mut pruned, mut lost) = (0u64, 0u64, None);
+        let (mut facts, mut pruned, mut past, mut lost) = (0u64, 0u64, 0u64, None);
         let mut tally = std::mem::take(&mut self.tally);
         self.each_run(&mut |place, shape, run, known| {
             let batch_shape = BatchShape::of(shape);
@@ -419,6 +460,11 @@ impl Verifier<'_> {
                     let id = FactId { key: key.clone(), valid_from: from, commit: commit_of_lane(commit) };
                     lost = Some((shape.table, id));
                 }
+                let end = end_of(run, known, row);
+                if end <= self.gone_upto(shape.table) {
+                    past += 1;
+                    continue;
+                }
                 facts += 1;
                 if commit > pruned_upto {
                     put_fact(shape.table, (from, i64_at(&run.valid_to, row), i64_at(&run.origin, row)), &mut message);
@@ -427,7 +473,6 @@ impl Verifier<'_> {
                 } else {
                     pruned += 1;
                 }
-                let end = end_of(run, known, row);
                 if end <= visible && end > pruned_upto {
                     message.clear();
                     put_end(shape.table, &key, from, commit, &mut message);
@@ -436,10 +481,13 @@ impl Verifier<'_> {
             }
             Ok(())
         })?;
-        self.found.facts = facts;
-        self.found.pruned = pruned;
+        let past = past.max(self.past.len() as u64);
+        self.found.facts = facts + past;
+        self.found.pruned = pruned + past;
         self.found.proven = facts - pruned;
-        match (tally.first_difference(), lost) {
+        let first = tally.first_difference();
+        self.tally = tally;
+        match (first, lost) {
             (Some(commit), _) => {
                 self.found.proven = 0;
                 self.name_difference(commit)
@@ -470,13 +518,16 @@ impl Verifier<'_> {
                 let mut key = Vec::new();
                 encode_row(&batch.columns, &schema.key, row, &mut key);
                 let id = FactId { key, valid_from: period.from(), commit: commit_of_lane(commit) };
-                facts.insert((batch.table, id), (batch_idx, row));
+                if !self.is_past(batch.table, &id) {
+                    facts.insert((batch.table, id), (batch_idx, row));
+                }
             }
         }
         let ids = |superseded: &Superseded| -> Vec<_> {
             superseded.facts.iter().map(|id| (superseded.table, id.clone())).collect()
         };
-        let mut ends: BTreeSet<(TableId, FactId)> = write.superseded.iter().flat_map(ids).collect();
+        let kept = write.superseded.iter().filter(|superseded| commit > self.gone_upto(superseded.table));
+        let mut ends: BTreeSet<(TableId, FactId)> = kept.flat_map(ids).collect();
         let mut commits = 0;
         let mut wrong: Option<((TableId, FactId), String)> = None;
         let mut tell = |id: (TableId, FactId), what: String| {
@@ -487,7 +538,7 @@ impl Verifier<'_> {
         self.each_run(&mut |_, shape, run, known| {
             for row in 0..run.len {
                 let (of, end) = (i64_at(&run.commit, row), end_of(run, known, row));
-                if of != commit && end != commit {
+                if of != commit && end != commit || end <= self.gone_upto(shape.table) {
                     continue;
                 }
                 if shape.table == COMMITS {

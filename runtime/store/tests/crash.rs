@@ -10,7 +10,7 @@ mod support;
 use spectradb_kernel::schema::TableSchema;
 use spectradb_store::{CommitError, Config, Disk, Durability, RecordBody, SimDisk, Store, StoreError, fs::Fault};
 use std::{collections::BTreeMap, sync::Arc};
-use support::{names_as_of, new_table, open, small, upsert};
+use support::{names_as_of, new_table, open, small, try_names_as_of, upsert};
 
 const ATTEMPTS: i64 = 12;
 
@@ -215,6 +215,47 @@ fn a_disk_that_fills_up_loses_nothing_acknowledged() {
         let told = run(&disk, &config);
         assert!(!told.attempts.contains(&Fate::Unknown), "full from call {call}: nothing is left unknown");
         check_all(&disk, &config, &told, &format!("full from call {call}"));
+    }
+}
+
+/// History goes in the same step in which the manifest says so: whenever the power fails, a state reads as it was or is
+/// refused, and what is refused stays so.
+#[test]
+fn power_failures_while_history_goes_give_no_partial_answer() {
+    let config = config();
+    let run = |disk: &SimDisk| -> Result<(), CommitError> {
+        let store = open(disk, &config)?;
+        let table = store.create_table(new_table("t"), 0)?;
+        for attempt in 0..6 {
+            write_rows(&store, &table, attempt)?;
+        }
+        store.set_retention(table.id, Some(2), 1)?;
+        store.compact()?;
+        for attempt in 6..8 {
+            write_rows(&store, &table, attempt)?;
+        }
+        Ok(store.compact()?)
+    };
+    let healthy = SimDisk::new(0);
+    run(&healthy).expect("nothing fails");
+    for sync in 1..=healthy.syncs() {
+        let disk = SimDisk::new(sync);
+        disk.inject(Fault::PowerBeforeSync(sync));
+        run(&disk).ok();
+        let store = open(&disk.after_crash(sync), &config).expect("it opens");
+        let Some(table) = store.catalog().by_name("t").cloned() else { continue };
+        let (snapshot, mut model) = (store.snapshot(), BTreeMap::new());
+        for commit in 1..=snapshot.commit() {
+            model.extend(rows(commit as i64 - 1));
+            match try_names_as_of(&snapshot, &table, commit) {
+                Ok(state) => assert_eq!(state, model, "sync {sync}: as of {commit}"),
+                Err(StoreError::BeforeHorizon { horizon, .. }) => assert!(commit < horizon, "sync {sync}"),
+                Err(error) => panic!("sync {sync}: {error}"),
+            }
+        }
+        if snapshot.commit() > 0 {
+            assert!(try_names_as_of(&snapshot, &table, snapshot.commit()).is_ok(), "the present is there");
+        }
     }
 }
 

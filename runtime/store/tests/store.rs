@@ -3,8 +3,12 @@
 mod support;
 
 use spectradb_kernel::{Period, key::i64_bytes};
-use spectradb_store::{CommitError, Config, MemDisk, RecordBody, StoreError, fact::Write};
-use support::{facts, names, names_as_of, new_table, open, small, upsert};
+use spectradb_store::{
+    CatalogChange, CommitError, Config, MemDisk, RecordBody, Store, StoreError,
+    fact::Write,
+    scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
+};
+use support::{facts, names, names_as_of, new_table, open, small, try_names_as_of, upsert};
 
 /// The shortest way through everything: a table, two commits, the past, another opening.
 #[test]
@@ -232,4 +236,92 @@ fn a_commit_may_be_larger_than_a_segment() {
     assert_eq!((store.snapshot().commit(), names(&store, &table).len()), (1, 20_000));
     let records: Vec<_> = store.replay(2).expect("all is kept").map(|record| record.expect("whole")).collect();
     assert_eq!(records.len(), 1);
+}
+
+/// What a retention lets go is gone with the next compaction, and nothing else is; a read before it is an error, also when
+/// the policy is taken back later, and after opening again.
+#[test]
+fn history_goes_when_its_retention_says_so_and_the_present_stays() {
+    for shard_count in [1, 3] {
+        let config = Config { shard_count: Some(shard_count), ..small() };
+        let disk = MemDisk::new();
+        let store = open(&disk, &config).expect("a new database");
+        let table = store.create_table(new_table("t"), 0).expect("the name is free");
+        let other = store.create_table(new_table("u"), 1).expect("the name is free");
+        // The clock stands still, so each commit is a microsecond after the one before.
+        for number in 0..10 {
+            let text = format!("v{number}");
+            let rows: Vec<(i64, &str)> = [0, 1 + number % 2, 100 + number].map(|id| (id, text.as_str())).into();
+            store.commit(upsert(&store.snapshot(), &table, &rows)).expect("no conflict");
+            store.commit(upsert(&store.snapshot(), &other, &rows)).expect("no conflict");
+            if number % 3 == 0 {
+                store.flush().expect("nothing fails");
+            }
+        }
+        let states = |store: &Store, table| -> Vec<_> {
+            let snapshot = store.snapshot();
+            (0..=20).map(|commit| try_names_as_of(&snapshot, table, commit)).collect()
+        };
+        let before: Vec<_> = states(&store, &table).into_iter().map(|state| state.expect("all is kept")).collect();
+        let others: Vec<_> = states(&store, &other).into_iter().map(|state| state.expect("all is kept")).collect();
+        let stale = store.set_retention(table.id, Some(5), 1);
+        assert!(matches!(stale, Err(StoreError::CatalogChanged)), "{stale:?}");
+        assert!(matches!(store.set_retention(table.id, Some(-1), 2), Err(StoreError::CatalogChanged)));
+        store.set_retention(table.id, Some(5), 2).expect("the table is there");
+        let check = |store: &Store| {
+            let horizon = 15;
+            assert_eq!(store.snapshot().horizon(table.id).expect("it reads"), horizon);
+            for (commit, (state, before)) in (0..).zip(states(store, &table).into_iter().zip(&before)) {
+                match state {
+                    Ok(state) => assert!(commit >= horizon && state == *before, "as of {commit}"),
+                    Err(StoreError::BeforeHorizon { table, asked, horizon: named }) => {
+                        assert!(commit < horizon && (table.as_str(), asked, named) == ("t", commit, horizon));
+                    }
+                    Err(error) => panic!("as of {commit}: {error}"),
+                }
+            }
+            let all = store.snapshot().scan(ScanSpec {
+                table: table.id,
+                columns: vec![ScanColumn::Commit],
+                keys: KeyRange::All,
+                system: SystemScope::Between { from: horizon, to: 21 },
+                valid: ValidScope::All,
+                predicates: Vec::new(),
+                batch_rows_max: 1000,
+            });
+            let rows: usize =
+                all.expect("it lies behind the horizon").map(|batch| batch.expect("it reads").len()).sum();
+            assert_eq!(rows, before[15].len() + 2 * 3, "the state at the horizon, and two commits since");
+            assert!(states(store, &other).into_iter().map(Result::ok).eq(others.iter().cloned().map(Some)));
+        };
+        check(&store);
+        store.compact().expect("nothing fails");
+        check(&store);
+        let verified = store.verify(None).expect("nothing fails");
+        assert!(verified.difference.is_none() && verified.pruned > 0 && verified.proven > 0, "{verified:?}");
+        assert_eq!(verified.facts, 60, "each fact is proven or pruned: {verified:?}");
+        store.close().expect("nothing fails");
+        drop(store);
+        let store = open(&disk, &config).expect("it was closed");
+        assert_eq!(store.catalog().retention(table.id), Some(5));
+        check(&store);
+        // What is gone does not come back when the policy goes; what is not gone yet can be read again.
+        store.set_retention(table.id, None, 3).expect("the table is there");
+        let horizon = store.snapshot().horizon(table.id).expect("it reads");
+        assert!((14..=15).contains(&horizon), "{horizon}: the last fact that is gone ended there");
+        assert!(matches!(states(&store, &table)[3], Err(StoreError::BeforeHorizon { .. })));
+        store.commit(upsert(&store.snapshot(), &table, &[(0, "new"), (1, "new")])).expect("every key is found");
+        store.compact().expect("nothing fails");
+        assert_eq!(names_as_of(&store.snapshot(), &table, 20), before[20]);
+        // A table whose whole history may go keeps its present.
+        store.set_retention(table.id, Some(0), 4).expect("the table is there");
+        let now = names(&store, &table);
+        store.compact_table(table.id).expect("nothing fails");
+        assert_eq!(names(&store, &table), now);
+        assert!(matches!(try_names_as_of(&store.snapshot(), &table, 20), Err(StoreError::BeforeHorizon { .. })));
+        let kinds = store.replay(1).expect("all is kept").map(|record| record.expect("the chain verifies").body);
+        let retained =
+            kinds.filter(|body| matches!(body, RecordBody::Catalog { change: CatalogChange::Retain(..), .. }));
+        assert_eq!(retained.count(), 3, "each change of the policy is in the ledger");
+    }
 }

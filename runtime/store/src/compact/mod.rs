@@ -4,9 +4,12 @@
 //! goes to history, what is current goes one level down, and the notes it read are part of the facts it wrote. Facts that
 //! ended after the cut stay current, and their notes are addressed anew when the new segments take the old ones' place.
 //!
-//! Holds: every fact stays. The cut is a commit whose notes are durable, so nothing that a crash could undo is absorbed.
+//! Where a table's history is kept for a time only, what ended before its horizon is left out: the fact and its end go
+//! together, and the manifest notes up to where history is gone in the same step.
+//!
+//! Holds: every other fact stays. The cut is a commit whose notes are durable, so nothing that a crash could undo is absorbed.
 //! A reader that pinned the old segments keeps them until it lets go. Compactions that run at the same time share nothing.
-//! Not here: threads (the engine calls), retention.
+//! Not here: threads (the engine calls), what the horizon of a table is.
 
 mod claims;
 mod merge;
@@ -16,26 +19,40 @@ pub(crate) use claims::Claims;
 
 use crate::{
     error::Result,
+    keys::partition_point,
     memtable::SegmentNote,
     notes::Known,
-    run::{commit_of_lane, lane_of_commit},
+    run::{commit_of_lane, i64_at, lane_of_commit},
     sst::Segment,
-    tree::{Edit, SegmentKind, SegmentMeta, Tree, Version, locate, memtable_of, notes_name},
+    tree::{Edit, SegmentKind, SegmentMeta, Tree, Version, locate, memtable_of, notes_name, prune},
 };
 use merge::{CurrentSink, HistorySink, Merger, Order};
-use pick::{Job, pick, pick_all};
-use spectradb_kernel::schema::TableId;
+use pick::{Due, Job, pick, pick_all};
+use spectradb_kernel::{schema::TableId, time::Commit};
 use std::sync::{Arc, atomic::Ordering::Relaxed};
+
+/// Up to which commit the history of a table may go.
+pub(crate) type Horizons<'a> = &'a dyn Fn(TableId) -> Result<Commit>;
+
+/// What a compaction made of its inputs.
+struct Merged {
+    outputs: Vec<Arc<Segment>>,
+    /// The last end of a fact that was left out; 0 when all are there.
+    pruned: i64,
+}
 
 impl Tree {
     /// Does one compaction that is due; `edit` makes the change of files durable. Answers whether there was one.
     ///
     /// # Errors
     /// What reading and writing files or `edit` gives: then the old segments stay.
-    pub(crate) fn compact_one(&self, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
-        let choose = |others: &_| pick(&self.view().version, self.config(), self.shard_bytes(), self.cut(), others);
+    pub(crate) fn compact_one(&self, horizons: Horizons<'_>, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<bool> {
+        let choose = |others: &_| {
+            let due = Due { config: self.config(), shard_bytes: self.shard_bytes(), cut: self.cut(), horizons };
+            pick(&self.view().version, &due, others)
+        };
         let Some((job, _claimed)) = self.claims.claim(choose)? else { return Ok(false) };
-        self.compact(job, edit)?;
+        self.compact(job, horizons, edit)?;
         Ok(true)
     }
 
@@ -43,18 +60,23 @@ impl Tree {
     ///
     /// # Errors
     /// As [`Tree::compact_one`].
-    pub(crate) fn compact_all(&self, table: Option<TableId>, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
+    pub(crate) fn compact_all(
+        &self,
+        table: Option<TableId>,
+        horizons: Horizons<'_>,
+        edit: &dyn Fn(&Edit) -> Result<()>,
+    ) -> Result<()> {
         let places: Vec<_> = self.view().version.tables.keys().copied().collect();
         for place in places.into_iter().filter(|place| table.is_none_or(|table| place.table == table)) {
             for kind in [SegmentKind::Current, SegmentKind::History] {
-                let choose = || pick_all(&self.view().version, place, kind);
+                let choose = || pick_all(&self.view().version, place, kind, horizons);
                 if let Some((job, _claimed)) = self.claims.claim_alone(place, choose)? {
-                    self.compact(job, edit)?;
+                    self.compact(job, horizons, edit)?;
                 }
             }
         }
         // Where a table's segments have several schema versions, its levels are still brought into their budgets.
-        while self.compact_one(edit)? {}
+        while self.compact_one(horizons, edit)? {}
         Ok(())
     }
 
@@ -65,25 +87,36 @@ impl Tree {
         lane_of_commit(self.checkpoint().commit)
     }
 
-    fn compact(&self, job: Job, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
+    fn compact(&self, job: Job, horizons: Horizons<'_>, edit: &dyn Fn(&Edit) -> Result<()>) -> Result<()> {
         if job.moves {
             let metas = job.inputs.iter().map(|input| SegmentMeta { level: job.level, ..input.meta.clone() });
-            return self.replace(&job, job.inputs.clone(), metas.collect(), i64::MAX, edit);
+            let merged = Merged { outputs: job.inputs.clone(), pruned: 0 };
+            return self.replace(&job, merged, metas.collect(), i64::MAX, edit);
         }
         let cut = self.cut();
-        let outputs = self.merge(&job, cut)?;
-        let metas = outputs.iter().map(|output| output.meta.clone()).collect();
-        self.replace(&job, outputs, metas, cut, edit)
+        // What ended after the cut is not history yet, whatever the policy says.
+        let horizon = lane_of_commit(horizons(job.place.table)?).min(cut);
+        let merged = self.merge(&job, cut, horizon)?;
+        let metas = merged.outputs.iter().map(|output| output.meta.clone()).collect();
+        self.replace(&job, merged, metas, cut, edit)
     }
 
-    /// Writes the facts of the inputs to new segments.
-    fn merge(&self, job: &Job, cut: i64) -> Result<Vec<Arc<Segment>>> {
+    /// Writes the facts of the inputs to new segments, but for those that ended at or before the horizon.
+    fn merge(&self, job: &Job, cut: i64, horizon: i64) -> Result<Merged> {
+        let mut pruned = 0;
+        // A segment of which everything goes is not even read.
+        let is_past = |input: &Arc<Segment>| lane_of_commit(input.meta.system_to_max) <= horizon;
+        let (past, inputs): (Vec<_>, Vec<_>) = job.inputs.iter().cloned().partition(is_past);
+        past.iter().for_each(|input| pruned = pruned.max(lane_of_commit(input.meta.system_to_max)));
+        if inputs.is_empty() {
+            return Ok(Merged { outputs: Vec::new(), pruned });
+        }
         let order = match job.kind {
             SegmentKind::Current => Order::Key,
             SegmentKind::History => Order::End,
         };
-        let shape = job.inputs[0].index()?.shape.clone();
-        let mut merger = Merger::new(&job.inputs, order)?;
+        let shape = inputs[0].index()?.shape.clone();
+        let mut merger = Merger::new(&inputs, order)?;
         let mut current = CurrentSink::new(self, &shape, job);
         let mut history = HistorySink::default();
         while let Some(span) = merger.next_span()? {
@@ -92,12 +125,24 @@ impl Tree {
                 // What has ended is never noted.
                 SegmentKind::History => Known::Nothing,
             };
+            if job.kind == SegmentKind::History {
+                // Sorted by end: what goes comes first.
+                let ended = |row: usize| i64_at(&span.run.system_to, row);
+                let (start, end) = (span.rows.start, span.rows.end);
+                let kept = start + partition_point(end - start, |row| ended(start + row) <= horizon);
+                if kept > start {
+                    pruned = pruned.max(ended(kept - 1));
+                }
+                current.push(&span.run, kept..end)?;
+                continue;
+            }
             if matches!(known, Known::Nothing) {
                 current.push(&span.run, span.rows)?;
                 continue;
             }
             for row in span.rows {
                 match known.end_of(row) {
+                    end if end <= horizon => pruned = pruned.max(end),
                     end if end <= cut => history.push(&span.run, row, end),
                     _ => current.push(&span.run, row..row + 1)?,
                 }
@@ -105,14 +150,14 @@ impl Tree {
         }
         let mut outputs = current.finish()?;
         outputs.extend(history.finish(self, &shape, job.place.shard)?);
-        Ok(outputs)
+        Ok(Merged { outputs, pruned })
     }
 
     /// Puts segments in the place of others, in the manifest and then in the tree.
     fn replace(
         &self,
         job: &Job,
-        outputs: Vec<Arc<Segment>>,
+        Merged { outputs, pruned }: Merged,
         metas: Vec<SegmentMeta>,
         cut: i64,
         edit: &dyn Fn(&Edit) -> Result<()>,
@@ -121,6 +166,7 @@ impl Tree {
         let durable = lane_of_commit(files.checkpoint.commit);
         let removed: Vec<u64> = job.inputs.iter().map(|input| input.meta.file).collect();
         let mut change = Edit { add: metas.clone(), remove: removed.clone(), ..Edit::default() };
+        change.pruned = (pruned > 0).then(|| (job.place.table, commit_of_lane(pruned)));
         // Flushed while this compaction ran: the notes file that has them names segments that go.
         let mut late = Vec::new();
         for input in job.inputs.iter().filter(|_| !job.moves) {
@@ -157,7 +203,11 @@ impl Tree {
         let table = Arc::make_mut(tables.entry(job.place).or_default());
         table.remove(&removed);
         outputs.iter().zip(&metas).for_each(|(output, meta)| table.add(output.clone(), meta));
-        self.install(Version { tables, ..Version::clone(&old) });
+        let mut version = Version { tables, ..Version::clone(&old) };
+        if change.pruned.is_some() {
+            prune(Arc::make_mut(&mut version.pruned), change.pruned);
+        }
+        self.install(version);
         if !job.moves {
             job.inputs.iter().for_each(|input| input.doom());
         }

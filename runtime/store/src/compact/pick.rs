@@ -2,7 +2,7 @@
 //!
 //! First level 0, when it has as many segments as it may: all of them go to level 1 with what they overlap there.
 //! Then a level that is over its budget gives a segment to the next. Then a segment of which a quarter has ended is
-//! written anew without it. Then history, where segments of about one size are merged when there are enough of them.
+//! written anew without it. Then history that is past its table's retention. Then history, where segments of about one size are merged when there are enough of them.
 //! What shares nothing with the compactions under way may be chosen beside them.
 //!
 //! Segments that overlap nothing are moved without being read, unless they are small: those are merged with the small
@@ -10,10 +10,11 @@
 //!
 //! Not here: doing it (`compact`).
 
-use super::claims::State;
+use super::{Horizons, claims::State};
 use crate::{
     config::Config,
     error::Result,
+    run::lane_of_commit,
     sst::Segment,
     tree::{SegmentKind, TableFiles, TableShard, Version},
 };
@@ -102,15 +103,25 @@ fn downwards(
     Ok(Some(Job { place, kind: SegmentKind::Current, inputs, from_level: level as u8, level: level as u8 + 1, moves }))
 }
 
-/// The compaction that is most due and may run now. What ended at or before `cut` can go to history; a shard's part of a
-/// memtable is `shard_bytes` big.
-pub(super) fn pick(
-    version: &Version,
-    config: &Config,
-    shard_bytes: u64,
-    cut: i64,
-    others: &State,
-) -> Result<Option<Job>> {
+/// What tells which compaction is due.
+pub(super) struct Due<'a> {
+    pub(super) config: &'a Config,
+    /// A shard's part of a memtable.
+    pub(super) shard_bytes: u64,
+    /// What ended at or before it can go to history.
+    pub(super) cut: i64,
+    pub(super) horizons: Horizons<'a>,
+}
+
+/// How many facts of a history segment ended at or before a commit, counting whole blocks?
+fn ended_by(segment: &Segment, horizon: i64) -> Result<u64> {
+    let past = segment.index()?.blocks.iter().filter(|block| block.bounds.end_max <= horizon);
+    Ok(past.map(|block| u64::from(block.rows)).sum())
+}
+
+/// The compaction that is most due and may run now.
+pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<Option<Job>> {
+    let Due { config, shard_bytes, cut, horizons } = *due;
     let allowed = |job: &Job| others.allows(job);
     let free = |segments: &[Arc<Segment>]| -> Vec<Arc<Segment>> {
         segments.iter().filter(|segment| !others.has(segment.meta.file)).cloned().collect()
@@ -159,6 +170,27 @@ pub(super) fn pick(
         }
         let tier = |segment: &Arc<Segment>| segment.meta.bytes.ilog(4);
         let history = free(&files.history);
+        let horizon = match history.is_empty() {
+            true => 0,
+            false => lane_of_commit(horizons(place.table)?),
+        };
+        if horizon > 0 {
+            let is_past = |segment: &&Arc<Segment>| lane_of_commit(segment.meta.system_to_max) <= horizon;
+            let mut inputs: Vec<Arc<Segment>> = history.iter().filter(is_past).cloned().collect();
+            if inputs.is_empty() {
+                for segment in &history {
+                    if ended_by(segment, horizon)? * ENDED_ONE_IN > segment.meta.rows {
+                        inputs.push(segment.clone());
+                        break;
+                    }
+                }
+            }
+            let kind = SegmentKind::History;
+            let job = Job { place: *place, kind, inputs, from_level: 0, level: 0, moves: false };
+            if !job.inputs.is_empty() && allowed(&job) {
+                return Ok(Some(job));
+            }
+        }
         for segment in history.iter().filter(|segment| segment.meta.bytes < HISTORY_BYTES_MAX) {
             let alike = history.iter().filter(|other| tier(other) == tier(segment));
             let inputs: Vec<Arc<Segment>> = alike.cloned().collect();
@@ -175,7 +207,12 @@ pub(super) fn pick(
 }
 
 /// The compaction of all a table has of one kind; none when there is nothing to gain.
-pub(super) fn pick_all(version: &Version, place: TableShard, kind: SegmentKind) -> Result<Option<Job>> {
+pub(super) fn pick_all(
+    version: &Version,
+    place: TableShard,
+    kind: SegmentKind,
+    horizons: Horizons<'_>,
+) -> Result<Option<Job>> {
     let Some(files) = version.tables.get(&place) else { return Ok(None) };
     let (inputs, level) = match kind {
         SegmentKind::Current => {
@@ -187,7 +224,14 @@ pub(super) fn pick_all(version: &Version, place: TableShard, kind: SegmentKind) 
             }
             (inputs, level as u8)
         }
-        SegmentKind::History if files.history.len() < 2 => return Ok(None),
+        SegmentKind::History if files.history.is_empty() => return Ok(None),
+        SegmentKind::History if files.history.len() == 1 => {
+            let horizon = lane_of_commit(horizons(place.table)?);
+            if !files.history[0].index()?.blocks.iter().any(|block| block.bounds.end_min <= horizon) {
+                return Ok(None);
+            }
+            (files.history.clone(), 0)
+        }
         SegmentKind::History => (files.history.clone(), 0),
     };
     if inputs.is_empty() || !one_shape(&inputs)? {

@@ -23,6 +23,10 @@ pub(crate) const CATALOG_VERSION: u16 = 1;
 
 const CHANGE_CREATE: u8 = 1;
 const CHANGE_DROP: u8 = 2;
+const CHANGE_RETAIN: u8 = 3;
+
+/// A retention without an end.
+const FOR_EVER: i64 = -1;
 
 const COLUMN_NULLABLE: u8 = 1;
 const COLUMN_HIDDEN: u8 = 2;
@@ -86,6 +90,11 @@ fn put_change(change: &CatalogChange, out: &mut Vec<u8>) {
             out.put_u8(CHANGE_DROP);
             out.put_u32(table.0);
         }
+        CatalogChange::Retain(table, retention) => {
+            out.put_u8(CHANGE_RETAIN);
+            out.put_u32(table.0);
+            out.put_i64(retention.unwrap_or(FOR_EVER));
+        }
     }
 }
 
@@ -93,6 +102,11 @@ fn read_change(reader: &mut Reader<'_>) -> Read<CatalogChange> {
     match reader.u8()? {
         CHANGE_CREATE => Ok(CatalogChange::Create(Arc::new(read_table(reader)?))),
         CHANGE_DROP => Ok(CatalogChange::Drop(TableId(reader.u32()?))),
+        CHANGE_RETAIN => {
+            let (table, retention) = (TableId(reader.u32()?), reader.i64()?);
+            reader.check(retention >= FOR_EVER, "a retention is negative")?;
+            Ok(CatalogChange::Retain(table, (retention != FOR_EVER).then_some(retention)))
+        }
         _ => reader.malformed("there is no such change"),
     }
 }

@@ -87,6 +87,8 @@ pub(crate) enum RecordKind {
     Commit,
     /// A change of the catalogue.
     Catalog,
+    /// A change of how long a table's history is kept.
+    Retention,
 }
 
 /// What a frame says of its record; the same in all frames of one record, but for the link.
@@ -127,6 +129,7 @@ impl RecordKind {
         match self {
             RecordKind::Commit => 1,
             RecordKind::Catalog => 2,
+            RecordKind::Retention => 4,
         }
     }
 
@@ -134,6 +137,7 @@ impl RecordKind {
         match code {
             1 => Some(RecordKind::Commit),
             2 => Some(RecordKind::Catalog),
+            4 => Some(RecordKind::Retention),
             _ => None,
         }
     }

@@ -157,21 +157,24 @@ fn a_catalogue_file() {
         key: vec![0],
     });
     let version = |version, change, record| CatalogVersion {
-        catalog: Arc::new(Catalog { version, tables: Vec::new() }),
+        catalog: Arc::new(Catalog { version, ..Catalog::default() }),
         change: Some(change),
         after_commit: version - 1,
         instant: 100 * version as i64,
         record,
     };
-    let versions =
-        [version(1, CatalogChange::Create(table.clone()), 1), version(2, CatalogChange::Drop(TableId(1)), 4)];
+    let versions = [
+        version(1, CatalogChange::Create(table.clone()), 1),
+        version(2, CatalogChange::Retain(TableId(1), Some(90)), 4),
+        version(3, CatalogChange::Drop(TableId(1)), 5),
+    ];
     let file = seal(CATALOG_MAGIC, CATALOG_VERSION, IDENTITY, &encode_versions(versions.iter()));
     assert_golden(&file, include_str!("golden/catalog_v1.hex"));
     let (_, body) = open("catalog", &file, CATALOG_MAGIC, CATALOG_VERSION).expect("it is whole");
     let changes = decode_versions(body).expect("it is well-formed");
     assert_eq!(
         changes.iter().map(|placed| &placed.change).collect::<Vec<_>>(),
-        [&CatalogChange::Create(table), &CatalogChange::Drop(TableId(1))]
+        [&CatalogChange::Create(table), &CatalogChange::Retain(TableId(1), Some(90)), &CatalogChange::Drop(TableId(1))]
     );
     assert_eq!((changes[1].after_commit, changes[1].instant, changes[1].record), (1, 200, 4));
 }
@@ -197,6 +200,7 @@ fn a_manifest() {
         root: [4; 32],
     });
     state.tree.notes.push(NotesMeta { file: 2, bytes: 256, targets: vec![1], count: 1, root: [5; 32] });
+    state.tree.pruned.insert(TableId(1), 2);
     state.tree.next_file = 3;
     state.tree.checkpoint = Checkpoint { commit: 3, record: 4 };
     state.checkpoint = LogEnd {

@@ -39,6 +39,14 @@ pub(crate) struct ManifestV1 {
     shard_count: u32,
     /// The shard of each of the 4,096 slots.
     slots: Vec<u16>,
+    /// Tables of which history is gone, with the last commit that ended a fact that is.
+    pruned: Vec<PrunedV1>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+struct PrunedV1 {
+    table: u32,
+    commit: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
@@ -83,7 +91,7 @@ struct NotesV1 {
 }
 
 // The archive's fixed parts: a change of these numbers is a change of the format.
-const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 208);
+const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 216);
 const _: () = assert!(size_of::<rkyv::Archived<SegmentV1>>() == 120);
 const _: () = assert!(size_of::<rkyv::Archived<NotesV1>>() == 64);
 
@@ -118,6 +126,12 @@ impl From<&ManifestState> for ManifestV1 {
             catalog_file: state.catalog_file,
             shard_count: state.shard_count,
             slots: state.slots.clone(),
+            pruned: state
+                .tree
+                .pruned
+                .iter()
+                .map(|(table, commit)| PrunedV1 { table: table.0, commit: *commit })
+                .collect(),
         }
     }
 }
@@ -134,6 +148,7 @@ impl ManifestV1 {
             segments,
             notes: self.notes.into_iter().map(NotesMeta::from).collect(),
             checkpoint: Checkpoint { commit: checkpoint.commit, record: checkpoint.record },
+            pruned: self.pruned.iter().map(|pruned| (TableId(pruned.table), pruned.commit)).collect(),
             next_file: self.next_file,
         };
         slots_fit.then_some(ManifestState {

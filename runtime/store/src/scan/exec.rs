@@ -61,6 +61,7 @@ impl Scan {
             return Err(StoreError::Future { asked, newest: pinned });
         }
         let schema = snapshot.schema(spec.table)?;
+        snapshot.check_horizon(&schema, spec.system)?;
         let wanted = Wanted::new(pinned, spec.system, spec.valid);
         let bounds = KeyBounds::new(&spec.keys, &schema);
         let mut sources = VecDeque::new();

@@ -15,7 +15,7 @@ mod state;
 mod tests;
 
 pub(crate) use state::{
-    Checkpoint, Edit, FileId, NotesMeta, SegmentKind, SegmentMeta, TreeState, is_ours, notes_name, segment_name,
+    Checkpoint, Edit, FileId, NotesMeta, SegmentKind, SegmentMeta, TreeState, is_ours, notes_name, prune, segment_name,
 };
 
 use crate::{
@@ -137,6 +137,8 @@ pub(crate) struct Version {
     pub(crate) frozen: Vec<Frozen>,
     pub(crate) tables: BTreeMap<TableShard, Arc<TableFiles>>,
     pub(crate) shards: Arc<Shards>,
+    /// Tables of which history is gone, with the last commit that ended a fact that is.
+    pub(crate) pruned: Arc<BTreeMap<TableId, Commit>>,
 }
 
 /// A memtable that waits to be flushed, and up to where it goes.
@@ -313,8 +315,9 @@ impl Tree {
             }
         }
         let shard_count = u64::from(shards.count());
+        let pruned = Arc::new(state.pruned);
         let level0_most = tables.values().map(|files| files.levels[0].len()).max().unwrap_or(0);
-        let version = Version { active: Arc::default(), frozen: Vec::new(), tables, shards: Arc::new(shards) };
+        let version = Version { active: Arc::default(), frozen: Vec::new(), tables, shards: Arc::new(shards), pruned };
         Ok(Arc::new(Tree {
             disk,
             config: config.clone(),

@@ -8,6 +8,7 @@ use spectradb_kernel::{
     schema::TableId,
     time::{Commit, Micros},
 };
+use std::collections::BTreeMap;
 
 /// The number of a file of the tree, never used again.
 pub(crate) type FileId = u64;
@@ -89,6 +90,8 @@ pub(crate) struct TreeState {
     pub(crate) notes: Vec<NotesMeta>,
     /// Up to where they hold everything.
     pub(crate) checkpoint: Checkpoint,
+    /// Tables of which history is gone, with the last commit that ended a fact that is.
+    pub(crate) pruned: BTreeMap<TableId, Commit>,
     /// The next file's number.
     pub(crate) next_file: FileId,
 }
@@ -104,6 +107,8 @@ pub(crate) struct Edit {
     pub(crate) add_notes: Vec<NotesMeta>,
     /// Notes files that leave.
     pub(crate) remove_notes: Vec<FileId>,
+    /// A table whose history up to a commit goes.
+    pub(crate) pruned: Option<(TableId, Commit)>,
     /// Where the files now reach, when that changes.
     pub(crate) checkpoint: Option<Checkpoint>,
     /// The next file's number.
@@ -115,6 +120,14 @@ impl Edit {
     pub(crate) fn added_bytes(&self) -> u64 {
         let segments = self.add.iter().map(|segment| segment.bytes);
         segments.chain(self.add_notes.iter().map(|notes| notes.bytes)).sum()
+    }
+}
+
+/// Notes that history is gone.
+pub(crate) fn prune(pruned: &mut BTreeMap<TableId, Commit>, more: Option<(TableId, Commit)>) {
+    if let Some((table, commit)) = more {
+        let known = pruned.entry(table).or_default();
+        *known = commit.max(*known);
     }
 }
 
@@ -135,6 +148,7 @@ impl TreeState {
         if let Some(checkpoint) = edit.checkpoint {
             self.checkpoint = checkpoint;
         }
+        prune(&mut self.pruned, edit.pruned);
         self.next_file = self.next_file.max(edit.next_file);
         self
     }

@@ -70,7 +70,7 @@ pub(crate) fn catalog_of(key_types: &[Type]) -> Arc<Catalog> {
         columns,
         key: (1..=key_types.len()).collect(),
     };
-    Arc::new(Catalog { version: 1, tables: vec![Arc::new(schema)] })
+    Arc::new(Catalog { version: 1, tables: vec![Arc::new(schema)], ..Catalog::default() })
 }
 
 /// What happens to a key over a period: an amount or NULL is put, or it is deleted.
@@ -131,9 +131,9 @@ impl World {
 
     fn compact(&self, dice: &mut Dice) {
         match dice.roll(3) {
-            0 => self.tree.compact_all(None, &self.edit()).expect("compacts"),
-            1 => while self.tree.compact_one(&self.edit()).expect("compacts") {},
-            _ => drop(self.tree.compact_one(&self.edit()).expect("compacts")),
+            0 => self.tree.compact_all(None, &|_| Ok(0), &self.edit()).expect("compacts"),
+            1 => while self.tree.compact_one(&|_| Ok(0), &self.edit()).expect("compacts") {},
+            _ => drop(self.tree.compact_one(&|_| Ok(0), &self.edit()).expect("compacts")),
         }
     }
 
@@ -492,12 +492,12 @@ fn facts_that_end_during_a_compaction_stay_ended() {
             // One compacts everything, the other whatever is due and shares nothing with it.
             scope.spawn(|| {
                 while !stop.load(Ordering::Acquire) {
-                    tree.compact_all(None, &edit).expect("compacts");
+                    tree.compact_all(None, &|_| Ok(0), &edit).expect("compacts");
                 }
             });
             scope.spawn(|| {
                 while !stop.load(Ordering::Acquire) {
-                    tree.compact_one(&edit).expect("compacts");
+                    tree.compact_one(&|_| Ok(0), &edit).expect("compacts");
                 }
             });
             for step in 0..120 {
@@ -521,7 +521,7 @@ fn facts_that_end_during_a_compaction_stay_ended() {
         assert!(state.segments.iter().any(|segment| segment.level > 0));
         world.freeze();
         world.flush();
-        world.tree.compact_all(None, &world.edit()).expect("compacts");
+        world.tree.compact_all(None, &|_| Ok(0), &world.edit()).expect("compacts");
         let state = world.state.lock().expect("no test panics here").clone();
         assert!(state.notes.is_empty(), "all notes were absorbed: {:?}", state.notes);
         world.check(&world.snapshot(), &mut dice);

@@ -9,9 +9,10 @@
 
 use crate::{
     chain::{Hash, LeafColumn},
+    fact::FactId,
     format::bytes::Put,
     keys::encode_row,
-    run::{Run, i64_at},
+    run::{Run, i64_at, lane_of_commit},
 };
 use spectradb_kernel::{Column, schema::TableId, time::Micros};
 
@@ -32,6 +33,15 @@ impl Tally {
         let hash = blake3::keyed_hash(&self.secret, message);
         let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
         u64::from_le_bytes(*first)
+    }
+
+    /// What names a fact in a set.
+    pub(super) fn hash_of_fact(&self, table: TableId, id: &FactId) -> [u8; 16] {
+        let mut message = Vec::new();
+        put_end(table, &id.key, id.valid_from, lane_of_commit(id.commit), &mut message);
+        let hash = blake3::keyed_hash(&self.secret, &message);
+        let (first, _) = hash.as_bytes().split_first_chunk().expect("a hash has 32 bytes");
+        *first
     }
 
     fn sum(&mut self, commit: i64) -> &mut (u64, i64) {
