@@ -71,6 +71,8 @@ pub mod code {
     pub const OUTCOME_UNKNOWN: &str = "08007";
     /// cannot_connect_now: the database refuses writes after a failed sync
     pub const WRITES_REFUSED: &str = "57P03";
+    /// snapshot_too_old: a table's retention does not keep the history that was asked for
+    pub const HISTORY_NOT_KEPT: &str = "72000";
     /// object_not_in_prerequisite_state: the database is closed
     pub const CLOSED: &str = "55000";
     /// schema_and_data_statement_mixing_not_supported
@@ -254,6 +256,11 @@ impl From<StoreError> for Error {
                 .with_help("close and open the database again, then look whether the commit is there"),
             StoreError::Future { newest, .. } => Error::new(code::INVALID_PARAMETER, message)
                 .with_help(format!("the newest commit is {newest}; current_commit() names it")),
+            StoreError::BeforeHorizon { horizon, .. } => {
+                let help =
+                    format!("AS OF {horizon} and later can be read; FOR SYSTEM_TIME FROM {horizon} TO names a range");
+                Error::new(code::HISTORY_NOT_KEPT, message).with_help(help)
+            }
             StoreError::CatalogChanged => Error::new(code::SERIALIZATION_FAILURE, message).with_help("try again"),
             StoreError::UnknownTable { .. } => Error::new(code::UNDEFINED_TABLE, message),
             StoreError::NotYetCreated { .. } => Error::new(code::UNDEFINED_TABLE, message).with_help(
