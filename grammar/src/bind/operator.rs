@@ -168,7 +168,7 @@ impl Binder<'_> {
             BinaryOp::Mul => {
                 let left = self.coerce_class(left, class, Degree::Implicit)?;
                 let right = self.coerce_class(right, class, Degree::Implicit)?;
-                Ok(product(left, right, whole))
+                product(left, right, whole)
             }
             BinaryOp::Div => {
                 let left = self.coerce_class(left, class, Degree::Implicit)?;
@@ -340,20 +340,18 @@ fn digits_of(ty: Type) -> (u8, u8) {
     }
 }
 
-/// Products are exact while their digits cannot pass 38; beyond that digits after the point are rounded away down to what
-/// a quotient has.
-fn product(left: Expr, right: Expr, whole: Span) -> Expr {
+/// Products are exact: their digits after the point are those of both operands. A value of more than 38 digits is an error
+/// (22003) where it is computed, as is a scale of more than 38 here; digits are never rounded away in silence.
+fn product(left: Expr, right: Expr, whole: Span) -> Result<Expr, Diag> {
     let ((p, s), (q, t)) = (digits_of(left.ty), digits_of(right.ty));
-    if p + q <= NUMERIC_PRECISION_MAX {
-        return function::call_named("*", vec![left, right], Type::Numeric { precision: p + q, scale: s + t }, whole);
+    if s + t > NUMERIC_PRECISION_MAX {
+        let message = format!("the product has {} digits after the point, and a numeric holds 38 in all", s + t);
+        return Err(
+            Diag::new(code::OUT_OF_RANGE, message, whole).help("round a factor first, for example round(x, 10)")
+        );
     }
-    let scale = (s + t).min(s.max(t).max(NUMERIC_WIDE.scale()));
-    let ty = Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale };
-    if scale == s + t {
-        return function::call_named("*", vec![left, right], ty, whole);
-    }
-    let drop = literal::integer(i64::from(s + t - scale), whole);
-    function::call_named("$numeric_mul", vec![left, right, drop], ty, whole)
+    let ty = Type::Numeric { precision: (p + q).min(NUMERIC_PRECISION_MAX), scale: s + t };
+    Ok(function::call_named("*", vec![left, right], ty, whole))
 }
 
 fn quotient(left: Expr, right: Expr, whole: Span) -> Expr {

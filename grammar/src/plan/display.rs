@@ -536,7 +536,6 @@ impl Printer<'_> {
             ("=" | "<>" | "<" | "<=" | ">" | ">=", 2) => infix(name, Binding::Comparison, Binding::Sum, Binding::Sum),
             ("+" | "-" | "||", 2) => infix(name, Binding::Sum, Binding::Sum, Binding::Product),
             ("*" | "/" | "%", 2) => infix(name, Binding::Product, Binding::Product, Binding::Atom),
-            ("$numeric_mul", 3) => infix("*", Binding::Product, Binding::Product, Binding::Atom),
             ("$numeric_div", 3) => infix("/", Binding::Product, Binding::Product, Binding::Atom),
             ("-", 1) => (format!("-{}", self.within(&args[0], names, Binding::Atom)), Binding::Product),
             ("not", 1) => (format!("NOT {}", self.within(&args[0], names, Binding::Not)), Binding::Not),

@@ -141,36 +141,6 @@ pub fn mul_i128(a: i128, b: i128) -> (i128, Fault) {
     }
 }
 
-/// Product of decimals without its last `digits` digits, rounded half away from zero: for products whose digits may pass 38
-/// before they are rounded.
-#[inline]
-pub fn mul_drop_i128(a: i128, b: i128, digits: i64) -> (i128, Fault) {
-    if let Some(product) = a.checked_mul(b) {
-        return fit(drop_digits(product, digits.unsigned_abs()));
-    }
-    match wide_product(a.unsigned_abs(), b.unsigned_abs(), digits) {
-        Some(magnitude) => fit(if (a < 0) == (b < 0) { magnitude } else { -magnitude }),
-        None => (0, Fault::OutOfRange),
-    }
-}
-
-/// `a * b / 10^digits` through a product of 256 bits in base 10^19, rounded half up; `None` past 38 digits.
-fn wide_product(a: u128, b: u128, digits: i64) -> Option<i128> {
-    const BASE: u128 = 10u128.pow(19);
-    // Both have at most 39 digits: the upper halves are below 10^20, so every sum below stays within 128 bits.
-    let ((a1, a0), (b1, b0)) = ((a / BASE, a % BASE), (b / BASE, b % BASE));
-    let low = a0 * b0;
-    let middle = a1 * b0 + a0 * b1 + low / BASE;
-    let high = a1 * b1 + middle / BASE;
-    // The product is high * 10^38 + rest, with a rest of 38 digits.
-    let rest = middle % BASE * BASE + low % BASE;
-    let digits = usize::try_from(digits).ok().filter(|digits| (1..=38).contains(digits))?;
-    let power = POWERS[digits].unsigned_abs();
-    let lifted = high.checked_mul(POWERS[38 - digits].unsigned_abs())?;
-    let quotient = lifted.checked_add(rest / power)?.checked_add(u128::from(rest % power >= power / 2))?;
-    i128::try_from(quotient).ok()
-}
-
 /// Remainder of decimals of one scale, with the sign of the dividend.
 #[inline]
 pub fn rem_i128(a: i128, b: i128) -> (i128, Fault) {
@@ -267,7 +237,6 @@ functions! { "func::arith";
     "-" (Integer) -> Integer, Fallible, neg_i64, "Negation.";
     "-" (Real) -> Real, Total, neg_f64, "Negation.";
     "-" (Numeric) -> Numeric, Total, neg_i128, "Negation.";
-    "$numeric_mul" (Numeric, Numeric, Integer) -> Numeric, Fallible, mul_drop_i128, "Product of decimals without its last digits, rounded half away from zero; its scale is the sum of theirs less the third argument.";
     "$numeric_div" (Numeric, Numeric, Integer) -> Numeric, Fallible, div_i128, "a * 10^shift / b, rounded half away from zero; the scale of the result is that of a, plus shift, less that of b.";
     "$numeric_rescale" (Numeric, Integer) -> Numeric, Fallible, rescale_i128, "Moves the point: the scale grows by the second argument, or shrinks with rounding half away from zero.";
 }
@@ -313,11 +282,6 @@ mod tests {
         assert_eq!(div_i128(1, 2, 0), (1, Fault::Ok));
         assert_eq!(div_i128(NUMERIC_END - 1, NUMERIC_END - 1, 37), (POWERS[37], Fault::Ok));
         assert_eq!(div_i128(NUMERIC_END - 1, 1, 1).1, OUT);
-        assert_eq!(mul_drop_i128(15, 15, 1), (23, Fault::Ok));
-        assert_eq!(mul_drop_i128(-POWERS[30], POWERS[30], 25), (-POWERS[35], Fault::Ok));
-        assert_eq!(mul_drop_i128(POWERS[30] + 5, POWERS[30], 38), (POWERS[22], Fault::Ok));
-        assert_eq!(mul_drop_i128(POWERS[37], POWERS[37], 30).1, OUT);
-        assert_eq!(mul_drop_i128(NUMERIC_END - 1, NUMERIC_END - 1, 38), (NUMERIC_END - 2, Fault::Ok));
         assert_eq!(rescale_i128(125, -1), (13, Fault::Ok));
         assert_eq!(rescale_i128(-125, -1), (-13, Fault::Ok));
         assert_eq!(rescale_i128(124, -1), (12, Fault::Ok));
