@@ -2,7 +2,7 @@
 
 use crate::output::Mode;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
-use spectradb::embed::{CompressionPolicy, Config, Durability};
+use spectradb::embed::{CompressionPolicy, Config, Durability, LogArchive};
 use std::path::PathBuf;
 
 /// What the command line says, in terms of the shell.
@@ -75,9 +75,20 @@ struct Raw {
     /// Which SSTables are packed: none; cold packs level 1 with LZ4, deeper levels and history with Zstandard.
     #[arg(long, value_name = "POLICY", value_enum)]
     compression: Option<Packing>,
+    /// What becomes of log segments whose facts are all in SSTables: they stay, are packed, or go. [default: keep]
+    #[arg(long, value_name = "POLICY", value_enum)]
+    log_archive: Option<Archive>,
     /// Read SSTables into memory piece by piece instead of mapping them.
     #[arg(long)]
     no_mmap: bool,
+}
+
+/// What `--log-archive` may say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Archive {
+    Keep,
+    Compress,
+    Drop,
 }
 
 /// What `--compression` may say.
@@ -138,6 +149,11 @@ fn config(raw: &Raw) -> Config {
         Some(Packing::Cold) => CompressionPolicy::COLD,
     };
     config.mapped = !raw.no_mmap;
+    config.log_archive = match raw.log_archive {
+        None | Some(Archive::Keep) => LogArchive::Keep,
+        Some(Archive::Compress) => LogArchive::Compress,
+        Some(Archive::Drop) => LogArchive::Drop,
+    };
     config
 }
 
@@ -160,6 +176,7 @@ mod tests {
             "--shard-count=4",
             "--compression=cold",
             "--no-mmap",
+            "--log-archive=compress",
         ]);
         let config = config(&raw.unwrap_or_else(|error| panic!("{error}")));
         assert_eq!(config.durability, Durability::EveryRecords(8));
@@ -167,5 +184,6 @@ mod tests {
         assert_eq!(config.block_cache_bytes_max, 1000);
         assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, Some(4)));
         assert_eq!((config.compression, config.mapped), (CompressionPolicy::COLD, false));
+        assert_eq!(config.log_archive, LogArchive::Compress);
     }
 }

@@ -19,4 +19,4 @@ pub use spectradb_kernel::{
     uuid::Uuid,
     value::Decimal,
 };
-pub use spectradb_store::config::{Compression, CompressionPolicy, Config, Durability};
+pub use spectradb_store::config::{Compression, CompressionPolicy, Config, Durability, LogArchive};

@@ -13,6 +13,18 @@ pub enum Durability {
     None,
 }
 
+/// What becomes of a log segment that replay no longer needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum LogArchive {
+    /// It stays as it is, so that commits can be replayed and proven from the first on.
+    #[default]
+    Keep,
+    /// It is packed into an archive, from which commits are replayed and proven as well.
+    Compress,
+    /// It goes: [`crate::Store::replay`] begins with the oldest record still there.
+    Drop,
+}
+
 /// How the blocks of a segment are packed. A block that would not become an eighth smaller stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Compression {
@@ -116,9 +128,8 @@ pub struct Config {
     pub level0_segments_stall: usize,
     /// Threads that compact; those of different tables, shards, levels or ranges of keys run at the same time.
     pub compaction_thread_count: usize,
-    /// Keep every segment of the log, so that commits can be replayed from the first on. Without it segments go once their
-    /// facts are in SSTables, and [`crate::Store::replay`] begins with the oldest record still there.
-    pub log_keep_all: bool,
+    /// What becomes of log segments whose facts are all in SSTables.
+    pub log_archive: LogArchive,
     /// Flush, compact and prepare log segments on threads of the store's own. Without it the committing thread does.
     pub background: bool,
 }
@@ -140,7 +151,7 @@ impl Default for Config {
             level0_segments_slow: 12,
             level0_segments_stall: 24,
             compaction_thread_count: 2,
-            log_keep_all: true,
+            log_archive: LogArchive::Keep,
             background: true,
         }
     }

@@ -4,6 +4,7 @@
 //! supersede; the store gives it a commit number, makes it durable in the log, applies it and publishes it. Reading any
 //! point of both times is a filter on four numbers a fact: `commit <= at < system_to` and `valid_from <= v < valid_to`.
 
+mod archive;
 pub mod catalog;
 mod chain;
 pub mod clock;
@@ -23,6 +24,7 @@ mod maintain;
 mod manifest;
 mod memtable;
 mod notes;
+mod pack;
 mod pressure;
 pub mod proof;
 mod prove;
@@ -41,7 +43,7 @@ mod visible;
 
 pub use catalog::{Catalog, CatalogChange, Catalogs, NewColumn, NewTable};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use config::{Compression, CompressionPolicy, Config, Durability};
+pub use config::{Compression, CompressionPolicy, Config, Durability, LogArchive};
 pub use error::{CommitError, Result, StoreError};
 pub use figures::{LevelFigures, LogFigures, TableFigures, WrittenFigures};
 pub use fs::{Disk, MemDisk, OsDisk, SimDisk};

@@ -7,7 +7,7 @@
 //!
 //! Holds: a segment is synced before its successor is written, so only the newest one can hold writes not yet durable.
 //! An append that fails leaves the log's end where it was; the next one writes over what it left. After a sync that
-//! failed nothing is written any more.
+//! failed nothing is written any more. A segment that is no longer needed lends its file to a later one.
 //! Not here: reading the log back (`replay`), numbering commits (`commit`).
 
 use crate::{
@@ -37,6 +37,32 @@ const WRITE_BYTES: usize = 1 << 20;
 /// The name of a log segment.
 pub(crate) fn segment_name(generation: u64) -> String {
     format!("log-{generation:010}.log")
+}
+
+/// The name of a file that was a log segment and will be one again.
+fn spare_name(generation: u64) -> String {
+    format!("spare-{generation:010}.log")
+}
+
+/// Is this the name of a spare file?
+pub(crate) fn is_spare(name: &str) -> bool {
+    name.starts_with("spare-") && name.ends_with(".log")
+}
+
+/// Overwrites with zeroes what is not zero.
+pub(crate) fn zero_from(file: &dyn File, mut offset: u64) -> Result<()> {
+    let len = file.len()?;
+    let mut bytes = vec![0; 64 << 10];
+    while offset < len {
+        let count = (len - offset).min(bytes.len() as u64) as usize;
+        file.read_at(&mut bytes[..count], offset)?;
+        if bytes[..count].iter().any(|byte| *byte != 0) {
+            bytes[..count].fill(0);
+            file.write_at(&bytes[..count], offset)?;
+        }
+        offset += count as u64;
+    }
+    Ok(())
 }
 
 /// The generation in the name of a log segment.
@@ -124,6 +150,10 @@ pub(crate) struct Segments {
     segment_bytes: u64,
     /// A segment made ahead of time.
     ahead: Mutex<Option<Segment>>,
+    /// A file of zeroes that was a segment, under the name of a spare one.
+    spare: Mutex<Option<(String, Segment)>>,
+    /// Held by everybody who reads segments by their names.
+    readers: Arc<()>,
     /// The segment that the log wants soon, and the newest that was made.
     wanted: AtomicU64,
     made: AtomicU64,
@@ -135,7 +165,8 @@ impl Segments {
     /// Segments of `segment_bytes`, where no frame asks for more.
     pub(crate) fn new(disk: Arc<dyn Disk>, segment_bytes: u64, manifest: Arc<Manifest>) -> Segments {
         let (wanted, made) = (AtomicU64::new(0), AtomicU64::new(manifest.state().log_last));
-        Segments { disk, segment_bytes, ahead: Mutex::new(None), wanted, made, manifest }
+        let (ahead, spare, readers) = (Mutex::default(), Mutex::default(), Arc::default());
+        Segments { disk, segment_bytes, ahead, spare, readers, wanted, made, manifest }
     }
 
     /// Makes a segment now, unless it was made ahead.
@@ -186,9 +217,56 @@ impl Segments {
         *held(&self.ahead) = Some(segment);
     }
 
+    /// What readers of the log hold while they may have a segment open.
+    pub(crate) fn reader(&self) -> Arc<()> {
+        self.readers.clone()
+    }
+
+    /// Takes a segment out of the log that nobody needs any more. Its file becomes a spare one, if there is none and if nobody
+    /// can be reading it, and goes otherwise.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn retire(&self, generation: u64) -> Result<()> {
+        let mut spare = held(&self.spare);
+        let old = segment_name(generation);
+        if spare.is_some() {
+            return self.disk.remove(&old);
+        }
+        let name = spare_name(generation);
+        self.disk.rename(&old, &name)?;
+        // Before the zeroes: a crash must not leave them under the segment's own name.
+        self.disk.sync_dir()?;
+        // Who comes now does not find the segment; who came before holds this.
+        if Arc::strong_count(&self.readers) > 1 {
+            return self.disk.remove(&name);
+        }
+        let file = self.disk.open(&name)?;
+        zero_from(&*file, 0)?;
+        file.sync()?;
+        let capacity = file.len()? / FRAME_ALIGN * FRAME_ALIGN;
+        *spare = Some((name, Segment { generation, file, capacity }));
+        Ok(())
+    }
+
+    /// The spare file as a segment, if there is one.
+    fn reuse(&self, generation: u64, capacity: u64) -> Result<Option<Segment>> {
+        let Some((name, segment)) = held(&self.spare).take() else { return Ok(None) };
+        if segment.capacity < capacity {
+            segment.file.preallocate(capacity)?;
+            segment.file.sync()?;
+        }
+        self.disk.rename(&name, &segment_name(generation))?;
+        self.disk.sync_dir()?;
+        Ok(Some(Segment { generation, capacity: segment.capacity.max(capacity), ..segment }))
+    }
+
     fn make(&self, generation: u64, bytes_min: u64) -> Result<Segment> {
         let capacity = segment_capacity(generation, self.segment_bytes).max(bytes_min.next_multiple_of(FRAME_ALIGN));
-        let segment = make_segment(&*self.disk, generation, capacity)?;
+        let segment = match self.reuse(generation, capacity)? {
+            Some(segment) => segment,
+            None => make_segment(&*self.disk, generation, capacity)?,
+        };
         self.manifest.replace(|state| state.log_last = state.log_last.max(generation))?;
         self.made.fetch_max(generation, Ordering::Relaxed);
         Ok(segment)

@@ -9,7 +9,9 @@
 //! Not here: what is flushed and compacted (the tree), holding writers back (`pressure`).
 
 use crate::{
-    error::Result,
+    archive::{archive, archive_generation},
+    config::LogArchive,
+    error::{Result, StoreError},
     format::{
         catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, encode_versions},
         header::seal,
@@ -158,6 +160,8 @@ impl Inner {
         let flushed = self.tree.flush_one(&|edit| self.install(edit))?;
         if flushed {
             self.pressure.flushed(bytes, began);
+            // This only gives room back; what fails is tried again after the next flush.
+            self.retire_segments().ok();
         }
         Ok(flushed)
     }
@@ -226,9 +230,6 @@ impl Inner {
         if catalog_file.is_some() && old_catalog > 0 {
             self.disk.remove(&catalog_name(old_catalog)).ok();
         }
-        if checkpoint.is_some() && !self.config.log_keep_all {
-            self.retire_segments()?;
-        }
         Ok(())
     }
 
@@ -242,20 +243,42 @@ impl Inner {
         self.disk.sync_dir()
     }
 
-    /// Removes log segments that replay no longer needs.
+    /// Does with log segments that replay no longer needs what the settings say.
+    ///
+    /// # Errors
+    /// What the disk says; a segment that could not be looked after stays, and the next flush tries again.
     fn retire_segments(&self) -> Result<()> {
         let state = self.manifest.state();
-        if state.log_first < state.checkpoint.generation {
-            let dropped = (state.log_first, state.checkpoint.generation);
-            Links::keep(&self.disk, self.identity, dropped, state.checkpoint.record)?;
-            // The manifest first: what it names must be there.
-            self.manifest.replace(|state| state.log_first = state.checkpoint.generation)?;
-            let first = state.checkpoint.generation;
-            for name in self.disk.list().unwrap_or_default() {
-                if segment_generation(&name).is_some_and(|generation| generation < first) {
-                    self.disk.remove(&name).ok();
+        let first = state.checkpoint.generation;
+        let generations = || {
+            let names = self.disk.list()?;
+            let mut old: Vec<u64> = names.iter().filter_map(|name| segment_generation(name)).collect();
+            old.retain(|generation| *generation < first);
+            old.sort_unstable();
+            Ok::<_, StoreError>(old)
+        };
+        match self.config.log_archive {
+            LogArchive::Keep => {}
+            LogArchive::Compress => {
+                for generation in generations()? {
+                    archive(&*self.disk, self.identity, generation)?;
+                    self.segments.retire(generation)?;
                 }
             }
+            LogArchive::Drop if state.log_first < first => {
+                Links::keep(&self.disk, self.identity, (state.log_first, first), state.checkpoint.record)?;
+                // The manifest first: what it names must be there.
+                self.manifest.replace(|state| state.log_first = first)?;
+                for generation in generations()? {
+                    self.segments.retire(generation)?;
+                }
+                for name in self.disk.list()? {
+                    if archive_generation(&name).is_some_and(|generation| generation < first) {
+                        self.disk.remove(&name)?;
+                    }
+                }
+            }
+            LogArchive::Drop => {}
         }
         Ok(())
     }

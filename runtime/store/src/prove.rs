@@ -123,6 +123,7 @@ fn record_proof(found: &Found, leaves: &[Hash]) -> RecordProof {
 impl Inner {
     /// The leaves of the tree over the first so many records.
     fn record_leaves(&self, records: u64) -> Result<Vec<Hash>> {
+        let _reader = self.segments.reader();
         loop {
             let state = self.manifest.state();
             let mut links = Links::new(self.disk.clone(), self.identity);
@@ -144,6 +145,7 @@ impl Inner {
 
     /// A record of the log.
     fn record(&self, record: u64) -> Result<Found> {
+        let _reader = self.segments.reader();
         let first = self.manifest.state().log_first;
         let last = held(&self.sequencer).log.end().generation;
         let (disk, catalogs) = (self.disk.clone(), self.catalogs.clone());

@@ -8,6 +8,7 @@
 //! Not here: which damage is an error and which is a torn end (`replay`).
 
 use crate::{
+    archive::{archive_generation, archive_name, open_log},
     catalog::{CatalogVersion, Catalogs},
     commit::Visible,
     config::{Config, SHARD_COUNT_DEFAULT},
@@ -18,8 +19,11 @@ use crate::{
         frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader},
         header::{self, FILE_HEADER_BYTES},
     },
-    fs::{Disk, File},
-    log::{Health, LogEnd, Segment, Segments, make_segment, segment_capacity, segment_generation, segment_name},
+    fs::Disk,
+    log::{
+        Health, LogEnd, Segment, Segments, is_spare, make_segment, segment_capacity, segment_generation, segment_name,
+        zero_from,
+    },
     manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState, SLOT_COUNT},
     replay::{Found, LogScan, RecordBody},
     tree::{Applied, Shards, Tree},
@@ -100,7 +104,11 @@ pub(crate) fn recover(
         }
     }
     let end = *scan.end();
-    check_segments(&**disk, &generations, &identity, &end)?;
+    let archived = names.iter().filter_map(|name| archive_generation(name));
+    let mut all: Vec<u64> = generations.iter().copied().chain(archived).collect();
+    all.sort_unstable();
+    all.dedup();
+    check_segments(&**disk, &all, &identity, &end)?;
 
     // From here on the disk is written.
     let segment = match first {
@@ -109,7 +117,7 @@ pub(crate) fn recover(
     };
     let begun = ManifestState { log_last: end.generation, known: KnownEnd::at(&end), closed_clean: false, ..state };
     let manifest = Arc::new(Manifest::begin(disk.clone(), identity, begun, health.clone())?);
-    remove_leftovers(&**disk, &names, &end, manifest.state().catalog_file)?;
+    remove_leftovers(&**disk, &names, &end, &manifest.state())?;
     let segments = Arc::new(Segments::new(disk.clone(), config.log_segment_bytes, manifest.clone()));
     let visible =
         Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog: catalogs.newest() };
@@ -128,7 +136,7 @@ fn new_shard_count(config: &Config) -> Result<u32> {
 /// A folder without a manifest is a new database unless other files say that there was one.
 fn check_nothing_is_there(disk: &dyn Disk, names: &[String]) -> Result<()> {
     let mut is_used =
-        names.iter().any(|name| name.ends_with(".sst") || name.ends_with(".nts") || name.ends_with(".cat"));
+        names.iter().any(|name| [".sst", ".nts", ".cat", ".arc"].iter().any(|suffix| name.ends_with(suffix)));
     for name in names.iter().filter(|name| segment_generation(name).is_some()) {
         // A crash while a database was made leaves a segment of zeroes.
         let file = disk.open(name)?;
@@ -231,7 +239,7 @@ fn check_segments(disk: &dyn Disk, generations: &[u64], identity: &Identity, end
         let name = segment_name(generation);
         let corrupt =
             |offset: u64, what: &str| StoreError::Corrupt { file: name.clone(), offset, what: what.to_owned() };
-        let file = disk.open(&name)?;
+        let file = open_log(disk, generation)?;
         let len = file.len()?;
         if generation == end.generation {
             if len < end.offset {
@@ -268,28 +276,17 @@ fn open_segment(disk: &dyn Disk, end: &LogEnd, state: &ManifestState) -> Result<
     Ok(Segment { generation: end.generation, file, capacity })
 }
 
-/// Overwrites with zeroes what is not zero.
-fn zero_from(file: &dyn File, mut offset: u64) -> Result<()> {
-    let len = file.len()?;
-    let mut bytes = vec![0; 64 << 10];
-    while offset < len {
-        let count = (len - offset).min(bytes.len() as u64) as usize;
-        file.read_at(&mut bytes[..count], offset)?;
-        if bytes[..count].iter().any(|byte| *byte != 0) {
-            bytes[..count].fill(0);
-            file.write_at(&bytes[..count], offset)?;
-        }
-        offset += count as u64;
-    }
-    Ok(())
-}
-
-/// Removes what the manifest does not name: segments behind the log's end, old catalogue files. The tree looks after its
+/// Removes what the manifest does not name: segments behind the log's end, segments that have an archive, spare files, archives
+/// that were not finished, old catalogue files. The tree looks after its
 /// own.
-fn remove_leftovers(disk: &dyn Disk, names: &[String], end: &LogEnd, catalog_file: u64) -> Result<()> {
-    let kept_catalog = catalog_name(catalog_file);
+fn remove_leftovers(disk: &dyn Disk, names: &[String], end: &LogEnd, state: &ManifestState) -> Result<()> {
+    let kept_catalog = catalog_name(state.catalog_file);
+    let first = state.checkpoint.generation;
+    let is_archived = |generation: u64| generation < first && names.contains(&archive_name(generation));
     let is_leftover = |name: &&String| {
-        segment_generation(name).is_some_and(|generation| generation > end.generation)
+        segment_generation(name).is_some_and(|generation| generation > end.generation || is_archived(generation))
+            || is_spare(name)
+            || name.ends_with(".arc.new")
             || (name.ends_with(".cat") && **name != kept_catalog)
     };
     let mut removed = false;

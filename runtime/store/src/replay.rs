@@ -8,6 +8,7 @@
 //! Not here: applying records (`store`), zeroing a torn end (`store::recover`).
 
 use crate::{
+    archive::open_log,
     catalog::{CatalogChange, Catalogs},
     chain::{BatchShape, GENESIS, catalog_root, commit_root, link},
     error::{Result, StoreError},
@@ -103,7 +104,7 @@ const WINDOW_BYTES: u64 = 256 << 10;
 
 impl Window {
     pub(crate) fn open(disk: &dyn Disk, generation: u64) -> Result<Window> {
-        let file = disk.open(&segment_name(generation))?;
+        let file = open_log(disk, generation)?;
         let file_bytes = file.len()?;
         Ok(Window { generation, file, file_bytes, start: 0, bytes: Vec::new() })
     }

@@ -11,7 +11,7 @@ use crate::{
     catalog::{Catalog, CatalogChange, Catalogs, NewTable},
     clock::{Clock, SystemClock},
     commit::{Prepared, Publication, Sequencer, Visible},
-    config::{Config, Durability},
+    config::{Config, Durability, LogArchive},
     error::{CommitError, Result, StoreError},
     fact::{Committed, Write},
     format::Identity,
@@ -237,7 +237,7 @@ impl Store {
     /// # Errors
     /// See [`Store::open`].
     pub fn open_memory(config: Config) -> Result<Store> {
-        let config = Config { log_keep_all: false, ..config };
+        let config = Config { log_archive: LogArchive::Drop, ..config };
         Store::open(Arc::new(MemDisk::new()), Arc::new(SystemClock), config)
     }
 
@@ -351,8 +351,9 @@ impl Store {
     pub fn replay(&self, from_record: u64) -> Result<Replay> {
         let upto = self.handle.inner.publication.visible().record;
         let from = from_record.max(1);
+        let reader = self.handle.inner.segments.reader();
         if from > upto {
-            return Ok(Replay { scan: None, upto });
+            return Ok(Replay { scan: None, upto, _reader: reader });
         }
         let first = self.handle.inner.manifest.state().log_first;
         let last = held(&self.handle.inner.sequencer).log.end().generation;
@@ -364,7 +365,7 @@ impl Store {
             first..=last,
             KnownEnd { record: upto, link: None, generation: last },
         )?;
-        Ok(Replay { scan: Some(scan), upto })
+        Ok(Replay { scan: Some(scan), upto, _reader: reader })
     }
 
     /// Brings everything committed so far into segments, and waits for it.
@@ -589,6 +590,8 @@ impl Drop for Unwound<'_> {
 pub struct Replay {
     scan: Option<LogScan>,
     upto: u64,
+    /// Keeps segments that it may have open from being used again.
+    _reader: Arc<()>,
 }
 
 impl Iterator for Replay {

@@ -17,6 +17,7 @@ mod tally;
 use crate::{
     catalog::CatalogVersion,
     chain::{BatchShape, Hash, leaf_columns},
+    config::LogArchive,
     error::{Result, StoreError},
     fact::{FactBatch, FactId, Superseded, Write},
     format::notes_v1,
@@ -150,7 +151,8 @@ impl Store {
     pub fn verify(&self, earlier: Option<&Digest>) -> Result<Verification> {
         let inner = self.inner();
         // A log segment must not be dropped while it is read.
-        let _flushing = (!inner.config.log_keep_all).then(|| held(&inner.flushing));
+        let _flushing = (inner.config.log_archive == LogArchive::Drop).then(|| held(&inner.flushing));
+        let _reader = inner.segments.reader();
         let (snapshot, visible) = self.snapshot_with_record();
         inner.log.sync_through(visible.record)?;
         let empty = Digest {

@@ -8,7 +8,9 @@
 mod support;
 
 use spectradb_kernel::schema::TableSchema;
-use spectradb_store::{CommitError, Config, Disk, Durability, RecordBody, SimDisk, Store, StoreError, fs::Fault};
+use spectradb_store::{
+    CommitError, Config, Disk, Durability, LogArchive, RecordBody, SimDisk, Store, StoreError, fs::Fault,
+};
 use std::{collections::BTreeMap, sync::Arc};
 use support::{names_as_of, new_table, open, small, try_names_as_of, upsert};
 
@@ -173,6 +175,12 @@ fn power_failures_without_synced_commits_leave_no_gap() {
 }
 
 /// A commit that touches several shards is there whole or not at all.
+/// While segments are archived and their files used again.
+#[test]
+fn power_failures_while_the_log_is_archived_lose_nothing() {
+    crash_at_every_sync(&Config { log_archive: LogArchive::Compress, ..config() });
+}
+
 #[test]
 fn power_failures_part_no_shards_of_a_commit() {
     crash_at_every_sync(&Config { shard_count: Some(3), ..config() });

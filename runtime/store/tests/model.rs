@@ -13,7 +13,7 @@ use spectradb_kernel::{
     time::{Commit, Micros, Timestamp},
 };
 use spectradb_store::{
-    CommitError, Compression, CompressionPolicy, Config, SimDisk, Store, StoreError,
+    CommitError, Compression, CompressionPolicy, Config, LogArchive, SimDisk, Store, StoreError,
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     fs::Fault,
     proof::Digest,
@@ -232,7 +232,7 @@ fn verify(store: &Store, digests: &mut Vec<Digest>, dice: &mut Dice, story: &str
 }
 
 fn live(seed: u64, shard_count: u32, steps: usize) {
-    let log_keep_all = seed.is_multiple_of(2);
+    let log_archive = [LogArchive::Keep, LogArchive::Drop, LogArchive::Compress, LogArchive::Drop][seed as usize % 4];
     let config = Config {
         memtable_bytes_max: 6 << 10,
         level0_segments_max: 2,
@@ -241,8 +241,8 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
         // Some of the histories are read with a cache that keeps nothing, or little.
         block_cache_bytes_max: [0, 20_000, usize::MAX][seed as usize % 3],
         compression: [CompressionPolicy::NONE, CompressionPolicy::COLD, PACKED][seed as usize / 3 % 3],
-        mapped: seed.is_multiple_of(2),
-        log_keep_all,
+        mapped: (seed / 4).is_multiple_of(2),
+        log_archive,
         ..small()
     };
     let mut dice = Dice(seed);
@@ -306,7 +306,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
         verify(&store, &mut digests, &mut dice, &story);
     }
     assert!(store.stats().segment_count > 2, "seed {seed}: memtables were flushed: {:?}", store.stats());
-    if !log_keep_all {
+    if log_archive == LogArchive::Drop {
         return;
     }
     // The ledger alone tells the same story.

@@ -4,7 +4,7 @@ mod support;
 
 use spectradb_kernel::{Period, key::i64_bytes};
 use spectradb_store::{
-    CatalogChange, CommitError, Config, MemDisk, RecordBody, Store, StoreError,
+    CatalogChange, CommitError, Config, Disk, LogArchive, MemDisk, RecordBody, Store, StoreError,
     fact::Write,
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
 };
@@ -185,7 +185,7 @@ fn checked_blocks_are_kept_within_the_budget() {
 #[test]
 fn a_log_that_is_not_kept_is_retired_behind_the_checkpoint() {
     let disk = MemDisk::new();
-    let config = Config { log_keep_all: false, log_segment_bytes: 4 << 10, ..small() };
+    let config = Config { log_archive: LogArchive::Drop, log_segment_bytes: 4 << 10, ..small() };
     let store = open(&disk, &config).expect("a new database");
     let table = store.create_table(new_table("t"), 0).expect("the name is free");
     for id in 0..100 {
@@ -201,6 +201,73 @@ fn a_log_that_is_not_kept_is_retired_behind_the_checkpoint() {
     drop(store);
     let store = open(&disk, &config).expect("it was closed");
     assert_eq!(names(&store, &table).len(), 100);
+}
+
+/// The numbers of all records, or what is wrong with one.
+fn records(store: &Store) -> Result<Vec<u64>, StoreError> {
+    store.replay(1)?.map(|record| record.map(|record| record.record)).collect()
+}
+
+fn named(disk: &MemDisk, part: &str) -> Vec<String> {
+    let mut names = disk.list().expect("memory can be listed");
+    names.retain(|name| name.contains(part));
+    names
+}
+
+/// Archives take less room than segments, and are read in their place; the files of segments are used again.
+#[test]
+fn an_archived_log_is_replayed_and_proven_as_before() {
+    let disk = MemDisk::new();
+    let config = Config { log_archive: LogArchive::Compress, log_segment_bytes: 4 << 10, ..small() };
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let commit = |store: &Store, ids: std::ops::Range<i64>| {
+        for id in ids {
+            store.commit(upsert(&store.snapshot(), &table, &[(id, "a")])).expect("no conflict");
+        }
+    };
+    commit(&store, 0..100);
+    // One who reads the log while its segments go keeps what it has open.
+    let mut early = store.replay(1).expect("all is there");
+    assert_eq!(early.next().map(|record| record.expect("whole").record), Some(1));
+    store.flush().expect("nothing fails");
+    assert!(named(&disk, "spare").is_empty(), "somebody reads the log");
+    let rest: Vec<u64> = early.by_ref().map(|record| record.expect("whole").record).collect();
+    assert!(rest.into_iter().eq(2..=101));
+    drop(early);
+    let archives = named(&disk, ".arc");
+    assert!(archives.len() > 5 && named(&disk, ".log").len() <= 2, "{archives:?}");
+    let bytes: u64 =
+        archives.iter().map(|name| disk.open(name).and_then(|file| file.len()).expect("it is there")).sum();
+    assert!(bytes < archives.len() as u64 * (4 << 10) / 2, "{bytes} bytes");
+    assert!(records(&store).expect("whole").into_iter().eq(1..=101));
+    assert!(store.verify(None).expect("it reads").difference.is_none());
+
+    commit(&store, 100..200);
+    store.flush().expect("nothing fails");
+    assert_eq!(named(&disk, "spare").len(), 1, "a segment's file waits for its next use");
+    commit(&store, 200..260);
+    assert!(named(&disk, "spare").is_empty(), "and was used");
+    drop(store);
+    let store = open(&disk, &config).expect("it was closed");
+    assert!(records(&store).expect("whole").into_iter().eq(1..=261));
+    assert_eq!(names(&store, &table).len(), 260);
+    drop(store);
+
+    // Whatever is damaged in an archive is an error that names it, or changes nothing.
+    let name = archives[3].as_str();
+    let whole = disk.map(name).expect("it is there");
+    for at in (0..whole.len()).step_by(7) {
+        let mut bytes = whole.to_vec();
+        bytes[at] ^= 1 << (at % 8);
+        let damaged = disk.create(name).expect("memory takes a file");
+        damaged.write_at(&bytes, 0).expect("memory takes bytes");
+        match open(&disk, &config).and_then(|store| records(&store)) {
+            Ok(records) => assert!(records.into_iter().eq(1..=261), "byte {at}"),
+            Err(StoreError::Corrupt { file, .. } | StoreError::FormatVersion { file, .. }) => assert_eq!(file, name),
+            Err(other) => panic!("byte {at}: {other}"),
+        }
+    }
 }
 
 /// A reopening after a clean close reads little of the log.

@@ -7,7 +7,7 @@ mod support;
 
 use spectradb_kernel::{key::i64_bytes, schema::TableSchema};
 use spectradb_store::{
-    Config, Difference, Disk, MemDisk, ProofOf, Store, Verification,
+    Config, Difference, Disk, LogArchive, MemDisk, ProofOf, Store, Verification,
     fact::{FactId, Write},
     proof::{Digest, InclusionProof, Opening, ProofError},
 };
@@ -78,7 +78,7 @@ fn a_ledger_verifies_at_every_stage_of_its_files() {
 #[test]
 fn what_the_log_no_longer_has_is_counted_as_pruned() {
     let disk = MemDisk::new();
-    let config = Config { log_keep_all: false, log_segment_bytes: 4 << 10, ..small() };
+    let config = Config { log_archive: LogArchive::Drop, log_segment_bytes: 4 << 10, ..small() };
     let store = open(&disk, &config).expect("a new database");
     let mut digests = Vec::new();
     for round in 0..40 {

@@ -7,6 +7,7 @@
 //! Holds: every file begins with a header that says what it is, which database it belongs to and who can read it.
 //! Not here: when files are written and what their content means.
 
+pub(crate) mod archive_v1;
 pub(crate) mod bytes;
 pub(crate) mod catalog_v1;
 pub(crate) mod frame;

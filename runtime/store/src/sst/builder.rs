@@ -6,7 +6,7 @@
 //! Holds: a builder that is given up removes its file. When [`Builder::finish`] returns, the file and its name are durable, and nothing is ever written to it again.
 //! Not here: choosing the order (`flush`, `compact`).
 
-use super::{block::encode, filter::Filter, pack::pack, stats::Zone};
+use super::{block::encode, filter::Filter, stats::Zone};
 use crate::{
     config::Compression,
     error::Result,
@@ -20,6 +20,7 @@ use crate::{
     },
     fs::{Disk, File},
     keys::{encode_row, hash_of},
+    pack::pack,
     run::{Bounds, Run, commit_of_lane, i64_at},
     shape::Shape,
     tree::{FileId, SegmentKind, SegmentMeta, segment_name},

@@ -9,7 +9,6 @@ mod builder;
 mod cache;
 mod filter;
 mod gather;
-mod pack;
 mod reader;
 mod stats;
 #[cfg(test)]

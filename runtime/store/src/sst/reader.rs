@@ -13,7 +13,6 @@ use super::{
     block::decode,
     cache::{BlockCache, Kept, Slot},
     filter::Filter,
-    pack::{buffer, unpack},
     stats::Zone,
 };
 use crate::{
@@ -29,6 +28,7 @@ use crate::{
     fs::{Disk, File},
     keys::{Probe, partition_point},
     notes::Ends,
+    pack::{buffer, unpack},
     run::{Bounds, Run, i64_at, lane_of_commit},
     shape::Shape,
     tree::{SegmentKind, SegmentMeta, segment_name},
