@@ -14,6 +14,19 @@ pub(crate) struct Args {
     pub(crate) null: Option<String>,
     pub(crate) header: bool,
     pub(crate) bail: bool,
+    /// What to measure, instead of being a shell.
+    pub(crate) bench: Option<Bench>,
+}
+
+/// What `spectradb bench` measures.
+pub(crate) struct Bench {
+    pub(crate) path: PathBuf,
+    pub(crate) config: Config,
+    pub(crate) write_ops: u64,
+    pub(crate) read_ops: u64,
+    pub(crate) keyspace: u64,
+    pub(crate) read_miss_ratio: f64,
+    pub(crate) threads: u32,
 }
 
 /// Something to run before the shell ends, in the order of the command line.
@@ -26,7 +39,7 @@ pub(crate) enum Task {
 ///
 /// Without -c and -f, statements are read from the terminal or from stdin.
 #[derive(Parser)]
-#[command(name = "spectradb", version)]
+#[command(name = "spectradb", version, args_conflicts_with_subcommands = true)]
 struct Raw {
     /// The database's folder; it is made if it is not there. Without it the database is in memory and gone at the end.
     #[arg(value_name = "DIR", conflicts_with = "path")]
@@ -53,6 +66,62 @@ struct Raw {
     /// End at the first error.
     #[arg(long)]
     bail: bool,
+    #[command(flatten)]
+    knobs: Knobs,
+    #[command(subcommand)]
+    subcommand: Option<Subcommand>,
+}
+
+#[derive(clap::Subcommand)]
+enum Subcommand {
+    /// Measure commits and point reads on this machine.
+    Bench(RawBench),
+}
+
+#[derive(clap::Args)]
+struct RawBench {
+    /// The folder of a new database to measure in. Without it the database is in memory.
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// Commits of one row.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    write_ops: u64,
+    /// Point reads by key.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    read_ops: u64,
+    /// So many keys are written, again and again.
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=1 << 60))]
+    keyspace: u64,
+    /// The share of reads whose key is not there.
+    #[arg(long, value_name = "RATIO", default_value_t = 0.0, value_parser = ratio)]
+    read_miss_ratio: f64,
+    /// Sessions that work at the same time, each on a thread.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    threads: u32,
+    /// When a commit is acknowledged: synced, none, or a number of records after which the log is synced.
+    #[arg(long, value_name = "WHEN", value_parser = durability, conflicts_with = "wal_fsync_every_n_records")]
+    durability: Option<Durability>,
+    #[command(flatten)]
+    knobs: Knobs,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err("a ratio lies between 0 and 1".to_owned()) }
+}
+
+fn durability(text: &str) -> Result<Durability, String> {
+    match (text, text.parse::<u32>()) {
+        ("synced", _) | (_, Ok(1)) => Ok(Durability::Synced),
+        ("none", _) | (_, Ok(0)) => Ok(Durability::None),
+        (_, Ok(records)) => Ok(Durability::EveryRecords(records)),
+        (_, Err(_)) => Err("say synced, none or a number of records".to_owned()),
+    }
+}
+
+/// The database's settings.
+#[derive(clap::Args)]
+struct Knobs {
     /// Sync the log once in so many commits: 1 acknowledges no commit before it is synced, 0 leaves syncing to flush and
     /// close. What was not synced is lost when the machine fails. [default: 1]
     #[arg(long, value_name = "N")]
@@ -108,8 +177,10 @@ pub(crate) fn parse() -> Args {
     let files = file_idxs.into_iter().zip(raw.file.iter().cloned().map(Task::File));
     let mut tasks: Vec<(usize, Task)> = commands.chain(files).collect();
     tasks.sort_by_key(|(arg_idx, _)| *arg_idx);
-    let config = config(&raw);
+    let config = config(&raw.knobs);
+    let bench = raw.subcommand.map(|Subcommand::Bench(raw)| bench(raw));
     Args {
+        bench,
         path: raw.path.or(raw.dir).unwrap_or_else(|| PathBuf::from(":memory:")),
         config,
         tasks: tasks.into_iter().map(|(_, task)| task).collect(),
@@ -120,7 +191,21 @@ pub(crate) fn parse() -> Args {
     }
 }
 
-fn config(raw: &Raw) -> Config {
+fn bench(raw: RawBench) -> Bench {
+    let mut config = config(&raw.knobs);
+    config.durability = raw.durability.unwrap_or(config.durability);
+    Bench {
+        path: raw.path.unwrap_or_else(|| PathBuf::from(":memory:")),
+        config,
+        write_ops: raw.write_ops,
+        read_ops: raw.read_ops,
+        keyspace: raw.keyspace,
+        read_miss_ratio: raw.read_miss_ratio,
+        threads: raw.threads,
+    }
+}
+
+fn config(raw: &Knobs) -> Config {
     let mut config = Config::default();
     if let Some(records) = raw.wal_fsync_every_n_records {
         config.durability = match records {
@@ -178,7 +263,7 @@ mod tests {
             "--no-mmap",
             "--log-archive=compress",
         ]);
-        let config = config(&raw.unwrap_or_else(|error| panic!("{error}")));
+        let config = config(&raw.unwrap_or_else(|error| panic!("{error}")).knobs);
         assert_eq!(config.durability, Durability::EveryRecords(8));
         assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
         assert_eq!(config.block_cache_bytes_max, 1000);

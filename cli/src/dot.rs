@@ -13,7 +13,8 @@ pub(crate) const COMMANDS: &[(&str, &str, &str)] = &[
     (".mode", " MODE", "print rows as table, line, csv, json or jsonl"),
     (".quit", "", "leave the shell (so does Ctrl-D)"),
     (".read", " FILE", "run the statements of a file"),
-    (".schema", " [TABLE]", "show the columns of a table, or of all"),
+    (".schema", " [TABLE]", "show the statement that makes a table, or all"),
+    (".stats", " [TABLE]", "show figures about the database, or about a table"),
     (".tables", "", "list the tables"),
     (".timer", " on|off", "tell on stderr how long each statement takes"),
 ];
@@ -62,11 +63,16 @@ pub(crate) fn run(shell: &mut Shell, line: &str, depth: u32) -> Result<(), Fault
         }
         (".schema", "") => {
             for name in shell.names("SHOW TABLES")? {
-                writeln!(shell.out, "{name}")?;
-                shell.query(&format!("DESCRIBE {}", quoted(&name)))??;
+                let statement = shell.create_statement(&name)?;
+                writeln!(shell.out, "{statement}")?;
             }
         }
-        (".schema", table) => shell.query(&format!("DESCRIBE {table}"))??,
+        (".schema", table) => {
+            let statement = shell.create_statement(&folded(table))?;
+            writeln!(shell.out, "{statement}")?;
+        }
+        (".stats", "") => shell.query("SHOW STATS")??,
+        (".stats", table) => shell.query(&format!("SHOW TABLE STATS {table}"))??,
         (".read", "") => return Err(fault(".read needs a file's name").into()),
         (".read", file) => input::file(shell, Path::new(file.trim_matches(['\'', '"'])), depth + 1)?,
         _ if COMMANDS.iter().any(|(name, _, _)| *name == command) => {
@@ -91,6 +97,14 @@ fn help(shell: &mut Shell) -> io::Result<()> {
 
 fn fault(message: &str) -> Error {
     Error::new("42601", message)
+}
+
+/// The name that is meant by one as SQL writes it.
+fn folded(written: &str) -> String {
+    match written.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => written.to_lowercase(),
+    }
 }
 
 /// A name as SQL reads it back.

@@ -1,6 +1,6 @@
 //! How does the shell talk with a person at a terminal?
 //!
-//! A statement may take several lines; it runs at its semicolon. The history is kept from one session to the next, in
+//! A statement may take several lines; it runs at its semicolon, and Ctrl-C cancels it. The history is kept from one session to the next, in
 //! `$SPECTRADB_HISTORY` or `~/.spectradb_history`.
 
 use crate::args::Args;
@@ -36,6 +36,11 @@ pub(crate) fn run(shell: &mut Shell, args: &Args, db: &Database) -> Result<(), E
         && let Err(error) = editor.load_history(path)
     {
         eprintln!("note: could not read the history {}: {error}", path.display());
+    }
+    // At the prompt the editor sees Ctrl-C itself; a signal comes only while a statement runs.
+    let canceller = shell.canceller();
+    if let Err(error) = ctrlc::set_handler(move || canceller.cancel()) {
+        eprintln!("note: Ctrl-C will end the shell rather than a statement: {error}");
     }
     let ended = talk(shell, &mut editor);
     if let Some(path) = &history

@@ -2,12 +2,13 @@
 //!
 //! Rooms: `args` (what the command line says), `shell` (runs statements and dot commands, keeps count of failures), `input`
 //! (texts that come in pieces), `interactive` (the terminal), `complete` (TAB and colour), `output` (how rows are
-//! printed).
+//! printed), `bench` (measures instead of being a shell).
 //!
 //! Holds: rows go to stdout and nothing else does without a terminal; errors go to stderr; the exit code is 1 if any
 //! statement failed that no person saw. A closed pipe ends the shell without a word.
 
 mod args;
+mod bench;
 mod complete;
 mod dot;
 mod input;
@@ -23,6 +24,9 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args = args::parse();
+    if let Some(bench) = &args.bench {
+        return bench::run(bench);
+    }
     let db = match Database::open_with(&args.path, args.config.clone()) {
         Ok(db) => db,
         Err(error) => {

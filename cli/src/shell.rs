@@ -5,7 +5,7 @@
 use crate::args::Args;
 use crate::dot;
 use crate::output::{Format, Mode, Printer};
-use spectradb::embed::{Database, Done, Error, Outcome, Piece, Position, Session};
+use spectradb::embed::{Canceller, Database, Done, Error, Outcome, Piece, Position, Session};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::time::Instant;
 
@@ -126,6 +126,16 @@ impl Shell {
             Ok(outcome) => self.print(outcome),
             Err(error) => Ok(Err(error)),
         }
+    }
+
+    /// The statement that makes a table.
+    pub(crate) fn create_statement(&self, table: &str) -> Result<String, Error> {
+        self.session.create_statement(table)
+    }
+
+    /// Cancels the statement under way, from any thread.
+    pub(crate) fn canceller(&self) -> Canceller {
+        self.session.canceller()
     }
 
     /// All first columns of a query's rows, from a session that no open transaction of the user's disturbs.

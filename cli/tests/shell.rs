@@ -238,7 +238,7 @@ fn dot_commands_work_at_a_pipe() {
         text(&file)
     );
     let said = piped(&[], input.as_bytes());
-    let schema = "column,type,null,key,default\r\na,integer,no,key,\"\"\r\nb,text,yes,\"\",\"\"\r\n";
+    let schema = "CREATE TABLE t (\n  a INTEGER PRIMARY KEY,\n  b TEXT\n);\n";
     assert_eq!(said.out, format!("t\n{schema}csv\nseven\r\n7\r\neight = 8\nnine = 9\n"));
     assert!(
         said.err.starts_with("time: ") && said.err.ends_with(" ms\n") && said.err.lines().count() == 1,
@@ -247,9 +247,28 @@ fn dot_commands_work_at_a_pipe() {
     );
     assert_eq!(said.code, Some(0));
     let help = piped(&[], b".help\n").out;
-    for command in [".help", ".tables", ".schema", ".mode", ".timer", ".read", ".quit"] {
+    for command in [".help", ".tables", ".schema", ".stats", ".mode", ".timer", ".read", ".quit"] {
         assert!(help.contains(command), "{help}");
     }
+}
+
+#[test]
+fn what_schema_prints_makes_the_same_tables() {
+    let made = "CREATE TABLE \"Odd name\" (\"Key\" INTEGER, \"select\" VARCHAR(5) DEFAULT 'it''s', PRIMARY KEY (\"Key\", \"select\"));
+        CREATE TABLE all_types (a SMALLINT PRIMARY KEY, b INTEGER NOT NULL DEFAULT 1 + 1, c REAL, d NUMERIC(12, 2) DEFAULT 1.50,
+            e BOOLEAN DEFAULT true, f TEXT NOT NULL, g BLOB, h DATE DEFAULT current_date, i TIMESTAMP DEFAULT now(),
+            j TIMESTAMPTZ, k TIME, l INTERVAL, m UUID, n JSON, o CHAR(3), p FLOAT4, q INT4);
+        CREATE TABLE docs (pk TEXT PRIMARY KEY); CREATE TABLE no_key (a INTEGER, b TEXT NOT NULL);";
+    let schema = piped(&[], format!("{made}\n.schema\n").as_bytes());
+    assert_eq!((schema.err.as_str(), schema.code), ("", Some(0)));
+    let again = piped(&[], format!("{}\n.schema\n", schema.out).as_bytes());
+    assert_eq!(again, schema);
+    let describe = "DESCRIBE \"Odd name\"; DESCRIBE all_types; DESCRIBE docs; DESCRIBE no_key;";
+    let columns = |made: &str| piped(&["--mode", "csv"], format!("{made}\n{describe}").as_bytes());
+    assert_eq!(columns(made), columns(&schema.out));
+    let one = piped(&[], format!("{made}\n.schema \"Odd name\"\n.schema DOCS\n.stats docs\n").as_bytes());
+    assert!(one.out.contains("CREATE TABLE docs (\n  pk TEXT PRIMARY KEY\n);\n"), "{}", one.out);
+    assert!(one.out.starts_with("CREATE TABLE \"Odd name\" (\n  \"Key\" INTEGER,\n"), "{}", one.out);
 }
 
 #[test]

@@ -15,16 +15,63 @@ use pyo3::{
     prelude::*,
     types::{PyDict, PyList, PyTuple},
 };
-use spectradb::embed::{self, Config, Done, Durability, Outcome, Rows};
+use spectradb::embed::{self, Canceller, Config, Done, Durability, Outcome, Rows};
 use std::{
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 /// One thread's conversation with a database.
 #[pyclass(subclass, frozen, module = "spectradb")]
 struct Session {
     session: Mutex<embed::Session>,
+    canceller: Canceller,
+    interrupted: Interrupted,
+}
+
+/// The exception that a signal's handler raised while the engine worked, such as KeyboardInterrupt.
+#[derive(Clone, Default)]
+struct Interrupted(Arc<Mutex<Option<PyErr>>>);
+
+/// Signals are looked for once in so long while a statement runs: looking takes the interpreter's lock.
+const SIGNALS_EVERY: Duration = Duration::from_millis(20);
+
+impl Interrupted {
+    /// Runs Python's handlers of signals, on the thread that runs the statement; answers whether one raised an exception.
+    fn look(&self) -> bool {
+        Python::attach(|py| match py.check_signals() {
+            Ok(()) => false,
+            Err(raised) => {
+                *locked(&self.0) = Some(raised);
+                true
+            }
+        })
+    }
+
+    /// The exception for an error: the handler's, where one cancelled the statement.
+    fn raise(&self, py: Python<'_>, error: &embed::Error) -> PyErr {
+        locked(&self.0).take().unwrap_or_else(|| raise(py, error))
+    }
+}
+
+impl Session {
+    fn new(mut session: embed::Session) -> Session {
+        let (canceller, interrupted) = (session.canceller(), Interrupted::default());
+        let (began, looked, looker) = (Instant::now(), AtomicU64::new(0), interrupted.clone());
+        session.set_interrupt(move || {
+            let now = began.elapsed().as_micros() as u64;
+            if now < looked.load(Ordering::Relaxed) + SIGNALS_EVERY.as_micros() as u64 {
+                return false;
+            }
+            looked.store(now, Ordering::Relaxed);
+            looker.look()
+        });
+        Session { session: Mutex::new(session), canceller, interrupted }
+    }
 }
 
 /// An open database with a session of its own.
@@ -40,6 +87,7 @@ struct Result {
     types: Vec<String>,
     rows: Mutex<Option<Rows>>,
     done: Option<Done>,
+    interrupted: Interrupted,
 }
 
 /// `with session.transaction():` commits at the end, and rolls back when an exception leaves it.
@@ -59,7 +107,13 @@ impl Session {
     fn execute(&self, py: Python<'_>, sql: &str, params: Option<&Bound<'_, PyAny>>) -> PyResult<Result> {
         let params = params_from(params)?;
         let outcome = py.detach(|| params.lend(|params| locked(&self.session).run(sql, params)));
-        Ok(Result::new(outcome.map_err(|error| raise(py, &error))?))
+        let outcome = outcome.map_err(|error| self.interrupted.raise(py, &error))?;
+        Ok(Result::new(outcome, self.interrupted.clone()))
+    }
+
+    /// Cancels the statement that another thread runs in this session; it raises an OperationalError with sqlstate 57014.
+    fn cancel(&self) {
+        self.canceller.cancel();
     }
 
     /// Runs a statement once for each row of parameters, in one transaction; answers how many facts changed.
@@ -88,7 +142,7 @@ impl Session {
             }
             result
         });
-        changed.map_err(|error| raise(py, &error))
+        changed.map_err(|error| self.interrupted.raise(py, &error))
     }
 
     /// Begins a transaction.
@@ -113,14 +167,15 @@ impl Session {
 
     /// Is a transaction open?
     #[getter]
-    fn in_transaction(&self) -> bool {
-        locked(&self.session).in_transaction()
+    fn in_transaction(&self, py: Python<'_>) -> bool {
+        // Never wait for the session with the interpreter's lock: a running statement may want it to look for signals.
+        py.detach(|| locked(&self.session).in_transaction())
     }
 
     /// The newest commit that the session sees.
     #[getter]
-    fn current_commit(&self) -> u64 {
-        locked(&self.session).current_commit()
+    fn current_commit(&self, py: Python<'_>) -> u64 {
+        py.detach(|| locked(&self.session).current_commit())
     }
 }
 
@@ -128,7 +183,7 @@ impl Session {
 impl Database {
     /// Another session, for another thread.
     fn session(&self) -> Session {
-        Session { session: Mutex::new(self.database.session()) }
+        Session::new(self.database.session())
     }
 
     /// Writes everything out and closes the files.
@@ -172,7 +227,7 @@ impl Transaction {
         let session = self.session.get();
         if kind.is_none() {
             session.commit(py)?;
-        } else if session.in_transaction() {
+        } else if session.in_transaction(py) {
             session.rollback(py)?;
         }
         Ok(false)
@@ -180,16 +235,17 @@ impl Transaction {
 }
 
 impl Result {
-    fn new(outcome: Outcome) -> Result {
+    fn new(outcome: Outcome, interrupted: Interrupted) -> Result {
         match outcome {
             Outcome::Rows(rows) => Result {
                 columns: rows.columns().iter().map(|column| column.name.clone()).collect(),
                 types: rows.columns().iter().map(|column| column.ty.to_string()).collect(),
                 done: rows.done().cloned(),
                 rows: Mutex::new(Some(rows)),
+                interrupted,
             },
             Outcome::Done(done) => {
-                Result { columns: Vec::new(), types: Vec::new(), rows: Mutex::new(None), done: Some(done) }
+                Result { columns: Vec::new(), types: Vec::new(), rows: Mutex::new(None), done: Some(done), interrupted }
             }
         }
     }
@@ -199,7 +255,7 @@ impl Result {
         match next {
             None => Ok(None),
             Some(Ok(row)) => row_to_tuple(py, row.into_values()).map(Some),
-            Some(Err(error)) => Err(raise(py, &error)),
+            Some(Err(error)) => Err(self.interrupted.raise(py, &error)),
         }
     }
 
@@ -316,7 +372,7 @@ fn open(
     config.shard_count = shard_count.or(config.shard_count);
     let path = path.unwrap_or_else(|| PathBuf::from(":memory:"));
     let database = py.detach(|| embed::Database::open_with(path, config)).map_err(|error| raise(py, &error))?;
-    let session = Session { session: Mutex::new(database.session()) };
+    let session = Session::new(database.session());
     Py::new(py, PyClassInitializer::from(session).add_subclass(Database { database }))
 }
 

@@ -1,6 +1,7 @@
 """What a Python user relies on: values, both times, transactions, errors, threads."""
 
 import datetime as dt
+import signal
 import threading
 from decimal import Decimal
 
@@ -128,3 +129,41 @@ def test_each_thread_has_its_session(db):
         thread.join()
     assert db.execute("SELECT count(*) FROM t").fetchone() == (100,)
     assert db.current_commit == 100
+
+
+# Far more pairs than anybody waits for.
+ENDLESS = "SELECT count(*) FROM n a, n b, n c, n d, n e, n f, n g, n h"
+
+
+def numbers(db):
+    db.execute("CREATE TABLE n (id INTEGER PRIMARY KEY)")
+    db.executemany("INSERT INTO n VALUES ($1)", [[n] for n in range(100)])
+
+
+def test_ctrl_c_cancels_the_statement(db):
+    numbers(db)
+    main = threading.get_ident()
+    timer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        timer.start()
+        db.execute(ENDLESS)
+    assert db.execute("SELECT count(*) FROM n").fetchone() == (100,)
+
+
+def test_another_thread_cancels_the_statement(db):
+    numbers(db)
+    session = db.session()
+    ended = threading.Event()
+
+    def cancel():
+        while not ended.wait(0.01):
+            session.cancel()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    with pytest.raises(spectradb.OperationalError) as raised:
+        session.execute(ENDLESS)
+    ended.set()
+    thread.join()
+    assert raised.value.sqlstate == "57014"
+    assert session.execute("SELECT count(*) FROM n").fetchone() == (100,)

@@ -23,6 +23,7 @@
 
 mod cast;
 mod catalog;
+mod create;
 mod db;
 pub mod embed;
 mod error;

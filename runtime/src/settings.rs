@@ -62,6 +62,17 @@ pub(crate) const SETTINGS: &[Setting] = &[
             shown(u64::try_from(micros).unwrap_or(u64::MAX), SHOWN_TIME_UNITS)
         },
     },
+    Setting {
+        name: "time_zone",
+        what: "the zone that instants are read and shown in: always UTC; AT TIME ZONE computes others",
+        alias: Some("timezone"),
+        read: |_, _, text| match text.to_ascii_uppercase().as_str() {
+            "UTC" | "GMT" | "ETC/UTC" | "0" | "+00:00" => Ok(()),
+            _ => Err("instants are read and shown in UTC; AT TIME ZONE computes the times of other zones"),
+        },
+        reset: |_| {},
+        show: |_| "UTC".to_owned(),
+    },
 ];
 
 const BYTE_UNITS: &[(&str, u64)] = &[("b", 1), ("kb", 1 << 10), ("mb", 1 << 20), ("gb", 1 << 30), ("tb", 1 << 40)];

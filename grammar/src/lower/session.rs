@@ -104,6 +104,7 @@ impl Lower {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.name(&part)),
+                Rule::set_zone => name = Some(Name { text: "time_zone".to_owned(), span: self.span(&part) }),
                 Rule::setting_value => value = self.setting_value(part)?,
                 Rule::prepare_types => {
                     for part in part.into_inner().filter(|part| part.as_rule() == Rule::type_name) {

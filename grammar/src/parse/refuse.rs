@@ -172,9 +172,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         "set" if word(1) == "local" => {
             return is("SET LOCAL", Some("SET holds until the session ends or RESET"), 0, 1);
         }
-        "set" if word(1) == "time" && word(2) == "zone" => {
-            return is("SET TIME ZONE", Some("all instants are in UTC"), 0, 2);
-        }
         "explain" if word(1) == "(" && found_idx >= 2 && EXPLAIN_OPTIONS.contains(&word(2).as_str()) => {
             return is("EXPLAIN with this option", Some(EXPLAIN_HELP), 0, found_idx.min(all.len() - 1));
         }

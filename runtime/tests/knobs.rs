@@ -1,0 +1,94 @@
+//! Does every tuning knob do what it says?
+//!
+//! Each is a field of `Config` and a flag of the shell. Here the same work is done with two values of one knob, and what it
+//! says is counted: syncs on the disk, segments, blocks, bytes of filters, shards.
+
+use spectradb::{Config, Database, Durability};
+use spectradb_store::{SimDisk, Store, SystemClock};
+use std::sync::Arc;
+
+/// A database on a disk that counts; nothing happens on other threads.
+fn database(config: Config) -> (Database, SimDisk) {
+    let disk = SimDisk::new(1);
+    let config = Config { background: false, ..config };
+    let store = Store::open(Arc::new(disk.clone()), Arc::new(SystemClock), config).expect("a new database");
+    let db = Database::over(store);
+    db.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)").expect("a table");
+    (db, disk)
+}
+
+/// So many rows in one commit.
+fn fill(db: &Database, rows: std::ops::Range<u32>) {
+    let rows: Vec<String> = rows.map(|id| format!("({id}, 'the text of row {id:>10} is not short')")).collect();
+    db.sql(&format!("INSERT INTO t VALUES {}", rows.join(", "))).expect("rows");
+}
+
+#[test]
+fn the_log_is_synced_once_in_so_many_records() {
+    let syncs = |durability: Durability| {
+        let (db, disk) = database(Config { durability, ..Config::default() });
+        let before = disk.syncs();
+        (0..32).for_each(|row| fill(&db, row..row + 1));
+        disk.syncs() - before
+    };
+    assert_eq!(syncs(Durability::Synced), 32);
+    assert_eq!(syncs(Durability::EveryRecords(8)), 4);
+    assert_eq!(syncs(Durability::None), 0);
+}
+
+#[test]
+fn a_memtable_is_written_out_when_it_passes_so_many_bytes() {
+    let flushed = |memtable_bytes_max: usize| {
+        let (db, _) = database(Config { memtable_bytes_max, level0_segments_max: 100, ..Config::default() });
+        (0..16).for_each(|part| fill(&db, part * 500..part * 500 + 500));
+        let stats = db.store().stats();
+        assert!(stats.memtable_bytes <= memtable_bytes_max + (1 << 20), "{stats:?}");
+        stats.segment_count
+    };
+    assert_eq!(flushed(64 << 20), 0);
+    let (few, many) = (flushed(400 << 10), flushed(100 << 10));
+    assert!(0 < few && few < many, "{few} and {many} segments");
+}
+
+#[test]
+fn a_block_aims_at_so_many_bytes() {
+    let blocks = |sstable_block_bytes: usize| {
+        let (db, _) = database(Config { sstable_block_bytes, ..Config::default() });
+        fill(&db, 0..20_000);
+        db.store().flush().expect("a segment");
+        let before = db.store().stats().block_cache.misses;
+        assert_eq!(db.query("SELECT text FROM t", ()).expect("rows").count(), 20_000);
+        db.store().stats().block_cache.misses - before
+    };
+    let (large, small) = (blocks(256 << 10), blocks(32 << 10));
+    assert!(small >= 4 * large && large > 0, "{large} large and {small} small blocks");
+}
+
+#[test]
+fn a_filter_has_so_many_bits_for_each_key() {
+    let segment_bytes = |bloom_bits_per_key: u32| {
+        let (db, _) = database(Config { bloom_bits_per_key, ..Config::default() });
+        fill(&db, 0..20_000);
+        db.store().flush().expect("a segment");
+        // The commits' own table has a segment beside it, of one row.
+        let levels = db.store().level_figures();
+        levels.iter().map(|level| level.bytes).max().expect("a segment")
+    };
+    let (none, ten, twenty) = (segment_bytes(0), segment_bytes(10), segment_bytes(20));
+    let (first, second) = ((ten - none) as f64 * 8.0 / 20_000.0, (twenty - ten) as f64 * 8.0 / 20_000.0);
+    assert!((9.0..14.0).contains(&first) && (8.0..14.0).contains(&second), "{first} and {second} bits for each key");
+}
+
+#[test]
+fn keys_are_split_over_so_many_shards() {
+    let segments = |shard_count: u32| {
+        let (db, _) = database(Config { shard_count: Some(shard_count), ..Config::default() });
+        fill(&db, 0..1_000);
+        db.store().flush().expect("segments");
+        let levels = db.store().level_figures();
+        let level = levels.iter().max_by_key(|level| level.versions).expect("a segment");
+        assert_eq!((level.versions, db.store().stats().shard_count), (1_000, shard_count));
+        level.files
+    };
+    assert_eq!([segments(1), segments(8)], [1, 8]);
+}
