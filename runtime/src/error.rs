@@ -27,6 +27,8 @@ struct Report {
     span: Option<Span>,
     position: Option<Position>,
     excerpt: Option<String>,
+    /// Which of the rows that were written is wrong, counted from 0, where one is.
+    row: Option<usize>,
 }
 
 /// SQLSTATEs that the runtime itself gives; the language's stand in `spectradb_grammar::diag::code`.
@@ -102,13 +104,40 @@ pub mod code {
 impl Error {
     /// An error without a place in any text.
     pub fn new(code: &'static str, message: impl Into<String>) -> Error {
-        Error(Box::new(Report { code, message: message.into(), help: None, span: None, position: None, excerpt: None }))
+        Error(Box::new(Report {
+            code,
+            message: message.into(),
+            help: None,
+            span: None,
+            position: None,
+            excerpt: None,
+            row: None,
+        }))
     }
 
     /// The same error with a next step to take.
     #[must_use]
     pub fn with_help(mut self, help: impl Into<String>) -> Error {
         self.0.help = Some(help.into());
+        self
+    }
+
+    /// The same error about one of the rows that were written.
+    #[must_use]
+    pub(crate) fn of_row(mut self, row: usize) -> Error {
+        self.0.row = Some(row);
+        self
+    }
+
+    /// The row that it is about, where it is about one of those that were written.
+    pub(crate) fn row(&self) -> Option<usize> {
+        self.0.row
+    }
+
+    /// The same error under another message.
+    #[must_use]
+    pub(crate) fn told(mut self, message: String) -> Error {
+        self.0.message = message;
         self
     }
 
@@ -135,6 +164,7 @@ impl Error {
             span: diag.span,
             position: None,
             excerpt: None,
+            row: None,
         }));
         error.at(diag.span, sql)
     }

@@ -232,11 +232,13 @@ impl Run<'_> {
 /// The valid periods of new facts.
 pub(crate) fn periods(from: &Column, to: &Column) -> Result<Vec<Period>> {
     if from.has_nulls() || to.has_nulls() {
+        let row = (0..from.len()).find(|row| from.is_null(*row) || to.is_null(*row)).unwrap_or_default();
         return Err(Error::new(code::NULL_NOT_ALLOWED, "an end of a valid period is NULL")
-            .with_help("use '-infinity' and 'infinity' for open ends"));
+            .with_help("use '-infinity' and 'infinity' for open ends")
+            .of_row(row));
     }
     let (starts, ends) = (from.i64s(), to.i64s());
-    (0..from.len()).map(|row| period(starts.at(row), ends.at(row))).collect()
+    (0..from.len()).map(|row| period(starts.at(row), ends.at(row)).map_err(|error| error.of_row(row))).collect()
 }
 
 /// A valid period, or an error that names its ends.

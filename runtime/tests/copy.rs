@@ -91,3 +91,22 @@ fn a_point_before_a_table_was_made_is_an_error_however_it_is_written() {
     let param = db.query("SELECT * FROM z AS OF $1", &[spectradb::Value::from(1i64)]);
     assert_eq!(param.expect_err("this z was not there").code(), "42P01");
 }
+
+#[test]
+fn errors_name_the_line_of_the_file() {
+    let files = Files::new();
+    let told = |text: &str| {
+        let error = files.copy(text).expect_err("it is wrong");
+        (error.code(), error.message().replace(&files.folder.path().display().to_string(), ""))
+    };
+    let period = told("id,_valid_from,_valid_to\n1,2020-01-01,2021-01-01\n2,2021-01-01,2020-01-01\n");
+    assert_eq!(period.0, "22000");
+    assert!(period.1.starts_with("line 3 of \"/in.csv\": a valid period must end after it begins"), "{}", period.1);
+    let (code, message) = told("id,_valid_from\n1,\n");
+    assert_eq!((code, message.as_str()), ("22004", "line 2 of \"/in.csv\": an end of a valid period is NULL"));
+    let (code, message) = told("id,name\n5,x\n6,y\n\"5\",\"z\nz\"\n");
+    assert_eq!((code, &message[..21]), ("23505", "line 4 of \"/in.csv\": "));
+    let (code, message) = told("id,name\n5,x\n,y\n");
+    assert_eq!((code, &message[..21]), ("23502", "line 3 of \"/in.csv\": "));
+    assert!(files.rows("SELECT * FROM t").is_empty());
+}

@@ -491,7 +491,7 @@ pub enum ExprKind {
         operand: Box<Expr>,
     },
     /// `f(args)`, `count(*)`, `sum(DISTINCT x)`, `f(..) OVER (..)`. `substring(x FROM a FOR b)`, `trim([BOTH|LEADING|TRAILING] c FROM x)`
-    /// and `position(a IN b)` are parsed to the plain functions `substr`, `btrim`/`ltrim`/`rtrim` and `strpos`.
+    /// and `position(a IN b)` are parsed to plain calls of `substring`, `btrim`/`ltrim`/`rtrim` and `position`.
     Call {
         /// The function.
         name: Name,

@@ -52,7 +52,12 @@ const FORMS: [&str; 16] = [
 
 impl Binder<'_> {
     pub(super) fn call(&mut self, call: &Call<'_>, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
-        let name = call.name.text.as_str();
+        // Columns are called as the SQL says; the functions have one name each.
+        let name = match call.name.text.as_str() {
+            "substring" => "substr",
+            "position" => "strpos",
+            name => name,
+        };
         if call.over.is_some() {
             return self.window(call, ctx).map(Bound::known);
         }
@@ -130,9 +135,16 @@ impl Binder<'_> {
                 }
                 concat_ws(separator, texts, span)
             }
-            ("now" | "current_timestamp" | "transaction_timestamp" | "statement_timestamp" | "localtimestamp", 0) => {
-                context(Context::Now, Type::Timestamp)
-            }
+            (
+                "now"
+                | "current_timestamp"
+                | "transaction_timestamp"
+                | "statement_timestamp"
+                | "localtimestamp"
+                | "current_time"
+                | "localtime",
+                0,
+            ) => context(Context::Now, Type::Timestamp),
             ("current_date", 0) => {
                 let now = context(Context::Now, Type::Timestamp);
                 super::convert::convert(now, Type::Date, Degree::Explicit)?

@@ -46,8 +46,14 @@ pub(super) fn sign(op: BinaryOp) -> &'static str {
 /// The error that no operator takes these types.
 pub(super) fn no_operator(sign: &str, left: &Bound, right: &Bound, span: Span) -> Diag {
     let (a, b) = (left.type_name(), right.type_name());
-    Diag::new(code::UNDEFINED_FUNCTION, format!("operator does not exist: {a} {sign} {b}"), span)
-        .help("no operator of that name takes these types; cast one of the operands")
+    let diag = Diag::new(code::UNDEFINED_FUNCTION, format!("operator does not exist: {a} {sign} {b}"), span);
+    let is_instant = |bound: &Bound| matches!(bound.class(), Some(TypeClass::Timestamp | TypeClass::TimestampTz));
+    let is_number = |bound: &Bound| bound.class() == Some(TypeClass::Integer);
+    if (is_instant(left) && is_number(right)) || (is_number(left) && is_instant(right)) {
+        return diag
+            .help("an instant is written TIMESTAMP '2026-01-31 12:00'; the number of a commit stands in _commit");
+    }
+    diag.help("no operator of that name takes these types; cast one of the operands")
 }
 
 impl Binder<'_> {

@@ -234,6 +234,9 @@ fn unknown_in(table: &ScopeTable, name: &Name) -> Diag {
     };
     let diag = Diag::new(code::UNDEFINED_COLUMN, message, name.span);
     let names = || table.columns.iter().filter(|column| column.shown).map(|column| column.name.as_str());
+    if PSEUDO_COLUMNS.contains(&name.text.as_str()) && table.columns.iter().all(|column| column.name != name.text) {
+        return diag.help(format!("a subquery gives what it names: add {} to its select list", name.text));
+    }
     if let Some(near) = nearest(&name.text, names()).or_else(|| nearest(&name.text, PSEUDO_COLUMNS)) {
         return diag.help(format!("a column named \"{near}\" exists"));
     }

@@ -228,9 +228,9 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
         Ast::Call { name, .. } => strong(&name.text),
         Ast::Cast { operand, ty } => match own_name(operand) {
             Some((name, false)) => Some((name, false)),
-            Some((_, true)) | None => Some((ty.name.clone(), true)),
+            Some((_, true)) | None => Some((type_word(&ty.name).to_owned(), true)),
         },
-        Ast::Typed { ty, .. } => Some((ty.name.clone(), true)),
+        Ast::Typed { ty, .. } => Some((type_word(&ty.name).to_owned(), true)),
         Ast::Case { otherwise, .. } => match otherwise.as_deref().and_then(own_name) {
             Some((name, false)) => Some((name, false)),
             Some((_, true)) | None => Some(("case".to_owned(), true)),
@@ -261,6 +261,25 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
         | Ast::InQuery { .. }
         | Ast::Between { .. }
         | Ast::Like { .. } => None,
+    }
+}
+
+/// What PostgreSQL calls a type whose words were written.
+fn type_word(written: &str) -> &str {
+    match written {
+        "smallint" => "int2",
+        "integer" | "int" => "int4",
+        "bigint" => "int8",
+        "real" => "float4",
+        "double precision" | "float" | "double" => "float8",
+        "boolean" => "bool",
+        "decimal" | "dec" => "numeric",
+        "character varying" => "varchar",
+        "character" | "char" => "bpchar",
+        "timestamp with time zone" => "timestamptz",
+        "timestamp without time zone" => "timestamp",
+        "time without time zone" => "time",
+        other => other,
     }
 }
 

@@ -180,14 +180,18 @@ impl Lower {
             Rule::special_call => self.special_call(pair.into_inner().next().expect("it is one of the calls"), span)?,
             Rule::clock => {
                 let word = pair.into_inner().next().map(|word| word.as_rule());
-                let as_type = |name: &str| {
-                    let ty = TypeName { name: name.to_owned(), args: Vec::new(), span };
-                    ExprKind::Cast { operand: Box::new(Expr { kind: now(span), span }), ty }
+                // A column is called as the word says.
+                let called = |name: &str| plain_call(name, span, Vec::new());
+                let time = |name: &str| {
+                    let ty = TypeName { name: "time".to_owned(), args: Vec::new(), span };
+                    ExprKind::Cast { operand: Box::new(Expr { kind: called(name), span }), ty }
                 };
                 match word {
-                    Some(Rule::kw_current_date) => as_type("date"),
-                    Some(Rule::kw_current_time | Rule::kw_localtime) => as_type("time"),
-                    Some(_) | None => now(span),
+                    Some(Rule::kw_current_date) => called("current_date"),
+                    Some(Rule::kw_current_time) => time("current_time"),
+                    Some(Rule::kw_localtime) => time("localtime"),
+                    Some(Rule::kw_localtimestamp) => called("localtimestamp"),
+                    Some(_) | None => called("current_timestamp"),
                 }
             }
             Rule::interval => self.interval(pair, span)?,
@@ -257,10 +261,7 @@ impl Lower {
         }
     }
 
-    fn call(&mut self, mut name: Name, pair: Pair<'_>) -> Result<ExprKind, Diag> {
-        if name.text == "substring" {
-            name.text = "substr".to_owned();
-        }
+    fn call(&mut self, name: Name, pair: Pair<'_>) -> Result<ExprKind, Diag> {
         let (mut args, mut star, mut distinct, mut over) = (Vec::new(), false, false, None);
         for part in pair.into_inner() {
             match part.as_rule() {
@@ -342,7 +343,7 @@ impl Lower {
                 }
                 let args =
                     vec![within.expect("POSITION looks within a text"), sought.expect("POSITION looks for a text")];
-                Ok(plain_call("strpos", word, args))
+                Ok(plain_call("position", word, args))
             }
             Rule::substring => {
                 let (mut text, mut from, mut length) = (None, None, None);
@@ -361,7 +362,7 @@ impl Lower {
                     kind: ExprKind::Number("1".to_owned()),
                     span: Span { start: text.span.end, end: text.span.end },
                 });
-                Ok(plain_call("substr", word, [Some(text), Some(from), length].into_iter().flatten().collect()))
+                Ok(plain_call("substring", word, [Some(text), Some(from), length].into_iter().flatten().collect()))
             }
             Rule::overlay => {
                 let parts = pair.into_inner().filter(|part| part.as_rule() == Rule::expr);
@@ -474,10 +475,6 @@ impl Lower {
         }
         Ok(())
     }
-}
-
-fn now(span: Span) -> ExprKind {
-    plain_call("now", span, Vec::new())
 }
 
 fn plain_call(function: &str, span: Span, args: Vec<Expr>) -> ExprKind {

@@ -207,6 +207,16 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         "update" if found == "." => {
             return is("setting a part of a column", Some("set the whole column"), found_idx, found_idx);
         }
+        "update" | "delete" | "merge" if found == "of" && before(1) == "as" || found == "as" && next == "of" => {
+            let from = if found == "of" { found_idx - 1 } else { found_idx };
+            let help =
+                Some("a change is made to the latest state; a subquery may read a past one: WHERE id IN (SELECT ...)");
+            return is(&format!("AS OF in {}", first.to_uppercase()), help, from, from + 1);
+        }
+        "update" | "delete" | "merge" if found == "valid" && next == "at" => {
+            let help = Some("behind the table write FOR PORTION OF VALID_TIME FROM ... TO ... or FOR VALID_TIME ALL");
+            return is(&format!("VALID AT in {}", first.to_uppercase()), help, found_idx, found_idx + 1);
+        }
         "truncate" if matches!(found.as_str(), "cascade" | "restrict" | "restart" | "continue") => {
             let help = Some("leave the words out: nothing depends on a table, and no key is given by the database");
             return is(&upper(found_idx, all.len() - 1), help, found_idx, all.len() - 1);

@@ -60,9 +60,18 @@ pub(crate) fn copy_from(
         has_record = read(&mut reader, &mut record, path)?;
         if fields.row_count == BATCH_ROWS || (!has_record && fields.row_count > 0) {
             budget.check().map_err(|error| Error::from_exec(error, ""))?;
-            let (columns, periods) = fields.finish(&layout, table, txn, path)?;
-            changed += txn.insert(table, columns, periods)?;
-            fields = Fields::new(&layout);
+            let full = std::mem::replace(&mut fields, Fields::new(&layout));
+            let lines = full.lines.clone();
+            let written = full
+                .finish(&layout, table, txn, path)
+                .and_then(|(columns, periods)| txn.insert(table, columns, periods));
+            changed += written.map_err(|error| match error.row() {
+                Some(row) => {
+                    let message = format!("line {} of \"{path}\": {}", lines[row], error.message());
+                    error.told(message)
+                }
+                None => error,
+            })?;
         }
     }
     Ok(changed)
@@ -259,11 +268,7 @@ impl Fields {
                 }
             });
         }
-        let periods = statement::periods(&from, &to).map_err(|error| {
-            let message = format!("lines {} to {} of \"{path}\": {}", lines[0], lines[row_count - 1], error.message());
-            Error::new(error.code(), message)
-        })?;
-        Ok((columns, periods))
+        Ok((columns, statement::periods(&from, &to)?))
     }
 }
 

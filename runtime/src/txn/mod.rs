@@ -279,11 +279,12 @@ fn not_null(table: &TableSchema, schema: &ColumnSchema, column: &Column) -> Resu
     if schema.nullable || !column.has_nulls() {
         return Ok(());
     }
+    let row = (0..column.len()).find(|row| column.is_null(*row)).unwrap_or_default();
     let message = format!(
         "null value in column \"{}\" of table \"{}\" violates its not-null constraint",
         schema.name, table.name
     );
-    Err(Error::new(code::NOT_NULL_VIOLATION, message).with_help("give the column a value"))
+    Err(Error::new(code::NOT_NULL_VIOLATION, message).with_help("give the column a value").of_row(row))
 }
 
 fn duplicate_key(table: &TableSchema, columns: &[Column], row: usize, clash: Period, now: Micros) -> Error {
@@ -302,5 +303,5 @@ fn duplicate_key(table: &TableSchema, columns: &[Column], row: usize, clash: Per
     } else {
         "insert over a period that does not overlap with VALID FROM ... TO ..., or change the fact with UPDATE"
     };
-    Error::new(code::UNIQUE_VIOLATION, message).with_help(help)
+    Error::new(code::UNIQUE_VIOLATION, message).with_help(help).of_row(row)
 }
