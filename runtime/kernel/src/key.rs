@@ -200,6 +200,13 @@ pub fn decode(bytes: &[u8], types: &[Type]) -> Result<Vec<Value>, KeyError> {
     if rest.is_empty() { Ok(values) } else { Err(KeyError { what: "bytes are left over" }) }
 }
 
+/// How many of the bytes are the data of these types that they begin with; `None` when they do not begin with such.
+pub fn prefix_len(bytes: &[u8], types: &[Type]) -> Option<usize> {
+    let mut rest = bytes;
+    let read = types.iter().try_for_each(|ty| decode_value(&mut rest, *ty).map(drop));
+    read.ok().map(|()| bytes.len() - rest.len())
+}
+
 fn decode_value(rest: &mut &[u8], ty: Type) -> Result<Value, KeyError> {
     Ok(match ty.plain() {
         Type::Boolean => match take::<1>(rest)? {

@@ -10,7 +10,7 @@
 use super::{
     KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope,
     pseudo::{Instants, data_column, pseudo_column, pseudo_value},
-    range::KeyBounds,
+    range::{KeyBounds, common_prefix},
 };
 use crate::{
     error::{Result, StoreError},
@@ -74,8 +74,16 @@ impl Scan {
             let needed = |segment: &&Arc<Segment>| {
                 segment.meets(&wanted) && bounds.meets(&segment.meta.key_min, &segment.meta.key_max)
             };
-            let segments = snapshot.view().version.segments_of(spec.table).filter(needed);
-            sources.extend(segments.map(|segment| Source::Segment(segment.clone(), 0)));
+            let prefix = common_prefix(&spec.keys, &schema);
+            for segment in snapshot.view().version.segments_of(spec.table).filter(needed) {
+                let may_hold = match &prefix {
+                    Some(prefix) => segment.may_hold_prefix(prefix)?,
+                    None => true,
+                };
+                if may_hold {
+                    sources.push_back(Source::Segment(segment.clone(), 0));
+                }
+            }
         }
         let instants = Instants::default();
         Ok(Scan { snapshot, spec, schema, wanted, bounds, keys_done: 0, sources, ready: VecDeque::new(), instants })

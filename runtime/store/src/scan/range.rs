@@ -8,7 +8,12 @@ use crate::{
     keys::encode_row,
     run::{Run, mask_above, mask_at_most},
 };
-use spectradb_kernel::{key::i64_from_bytes, schema::TableSchema, ty::LaneKind};
+use spectradb_kernel::{
+    Type,
+    key::{self, i64_from_bytes},
+    schema::TableSchema,
+    ty::LaneKind,
+};
 use std::ops::Bound;
 
 /// A range of keys, ready to be compared with.
@@ -59,6 +64,32 @@ impl Range {
             Bound::Unbounded => true,
         }
     }
+}
+
+/// What all keys of a range begin with: the data of as many of the key's first columns as the range fixes, but not of all.
+pub(crate) fn common_prefix(keys: &KeyRange, schema: &TableSchema) -> Option<Vec<u8>> {
+    let KeyRange::Between { low: Bound::Included(low) | Bound::Excluded(low), high } = keys else { return None };
+    let types: Vec<Type> = schema.key_types().collect();
+    let within = |len: &usize| {
+        // The first key that does not begin so: none of the range lies behind it.
+        let after = after_all(&low[..*len]);
+        match (high, &after) {
+            (Bound::Unbounded, _) => false,
+            (Bound::Included(_) | Bound::Excluded(_), None) => true,
+            (Bound::Included(high), Some(after)) => high < after,
+            (Bound::Excluded(high), Some(after)) => high <= after,
+        }
+    };
+    let lens = (1..types.len()).rev().filter_map(|columns| key::prefix_len(low, &types[..columns]));
+    lens.filter(within).next().map(|len| low[..len].to_vec())
+}
+
+/// The smallest byte string that is greater than every one that begins with these bytes.
+fn after_all(bytes: &[u8]) -> Option<Vec<u8>> {
+    let last = bytes.iter().rposition(|byte| *byte < u8::MAX)?;
+    let mut after = bytes[..=last].to_vec();
+    after[last] += 1;
+    Some(after)
 }
 
 impl KeyBounds {
@@ -132,5 +163,59 @@ impl KeyBounds {
                 Some((0..run.len).map(holds).collect())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spectradb_kernel::{
+        Value,
+        key::encode_values,
+        schema::{ColumnId, ColumnSchema, TableId, TableKind},
+    };
+
+    fn schema() -> TableSchema {
+        let column = |id: u32, ty| ColumnSchema {
+            id: ColumnId(id),
+            name: format!("c{id}"),
+            ty,
+            nullable: false,
+            default: None,
+            hidden: false,
+        };
+        TableSchema {
+            id: TableId(7),
+            name: "t".to_owned(),
+            kind: TableKind::Typed,
+            version: 1,
+            columns: vec![column(1, Type::Text), column(2, Type::Integer), column(3, Type::Integer)],
+            key: vec![0, 1, 2],
+        }
+    }
+
+    fn bytes(text: &str, numbers: &[i64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_values(&[Value::from(text)], &[Type::Text], &mut bytes);
+        numbers.iter().for_each(|number| encode_values(&[Value::from(*number)], &[Type::Integer], &mut bytes));
+        bytes
+    }
+
+    #[test]
+    fn a_range_within_a_prefix_is_told_from_one_beyond() {
+        let schema = schema();
+        let prefix = |low: Vec<u8>, high: Bound<Vec<u8>>| {
+            common_prefix(&KeyRange::Between { low: Bound::Included(low), high }, &schema)
+        };
+        let after = |bytes: Vec<u8>| Bound::Excluded(after_all(&bytes).expect("there is one"));
+        // c1 = 'a'; c1 = 'a' AND c2 = 5; c1 = 'a' AND c2 > 5; c1 = 'a' AND c2 BETWEEN 5 AND 6
+        assert_eq!(prefix(bytes("a", &[]), after(bytes("a", &[]))), Some(bytes("a", &[])));
+        assert_eq!(prefix(bytes("a", &[5]), after(bytes("a", &[5]))), Some(bytes("a", &[5])));
+        assert_eq!(prefix(bytes("a", &[6]), after(bytes("a", &[]))), Some(bytes("a", &[])));
+        assert_eq!(prefix(bytes("a", &[5]), after(bytes("a", &[6]))), Some(bytes("a", &[])));
+        assert_eq!(prefix(bytes("a", &[5, 1]), Bound::Included(bytes("a", &[5, 9]))), Some(bytes("a", &[5])));
+        // c1 >= 'a'; c1 BETWEEN 'a' AND 'b'
+        assert_eq!(prefix(bytes("a", &[]), Bound::Unbounded), None);
+        assert_eq!(prefix(bytes("a", &[]), after(bytes("b", &[]))), None);
     }
 }

@@ -162,7 +162,7 @@ impl Builder {
             return Ok(());
         }
         let (mut key_min, mut key_max) = (Vec::new(), Vec::new());
-        let (mut key, mut last) = (Vec::new(), Vec::new());
+        let (mut key, mut last, mut prefix) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..run.len {
             key.clear();
             encode_row(&run.columns, &self.shape.key, row, &mut key);
@@ -174,6 +174,14 @@ impl Builder {
             }
             if key != last || (row == 0 && self.hashes.is_empty()) {
                 self.hashes.push(hash_of(&key));
+                // What the keys of a composite key begin with is asked for as well.
+                for columns in 1..self.shape.key.len() {
+                    prefix.clear();
+                    encode_row(&run.columns, &self.shape.key[..columns], row, &mut prefix);
+                    if !last.starts_with(&prefix) {
+                        self.hashes.push(hash_of(&prefix));
+                    }
+                }
                 last.clone_from(&key);
             }
             if self.meta.kind == SegmentKind::History {
@@ -233,6 +241,9 @@ impl Builder {
             let rows = self.directory();
             footer.directory = self.part(part::DIRECTORY, rows.as_bytes())?;
         }
+        // Facts of one key need not be neighbours.
+        self.hashes.sort_unstable();
+        self.hashes.dedup();
         let filter = Filter::of(&self.hashes, self.bits_per_key);
         footer.filter = self.part(part::FILTER, filter.bytes())?;
         footer.block_count = (self.blocks.len() as u32).into();

@@ -26,7 +26,7 @@ use crate::{
         },
     },
     fs::{Disk, File},
-    keys::{Probe, partition_point},
+    keys::{Probe, hash_of, partition_point},
     notes::Ends,
     pack::{buffer, unpack},
     run::{Bounds, Run, i64_at, lane_of_commit},
@@ -373,6 +373,11 @@ impl Segment {
                 Ok(self.directory.get_or_init(|| rows))
             }
         }
+    }
+
+    /// Can a key of it begin with some bytes: the data of some of its first columns, but not of all?
+    pub(crate) fn may_hold_prefix(&self, prefix: &[u8]) -> Result<bool> {
+        Ok(self.filter()?.may_hold(hash_of(prefix)))
     }
 
     /// Can it hold a wanted fact, as far as the manifest knows?
