@@ -45,6 +45,7 @@ pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
         | StatementKind::Execute { .. }
         | StatementKind::ShowTables
         | StatementKind::Describe(_)
+        | StatementKind::SetRetention { .. }
         | StatementKind::Vacuum(_)
         | StatementKind::Copy(_) => return None,
     }

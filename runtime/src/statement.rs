@@ -99,6 +99,11 @@ impl Session {
                 texts(&["table"], names, sql)
             }
             Statement::Describe(table) => texts(&["column", "type", "null", "key", "default"], describe(table), sql),
+            Statement::SetRetention { table, retention } => {
+                self.no_transaction_for("ALTER TABLE")?;
+                self.store().set_retention(table.id, *retention, snapshot.catalog().version)?;
+                Ok(done("ALTER TABLE", None))
+            }
             Statement::Vacuum(table) => {
                 self.no_transaction_for("VACUUM")?;
                 match table {

@@ -86,6 +86,13 @@ pub enum StatementKind {
     ShowTables,
     /// `DESCRIBE t`, `DESC t`
     Describe(Name),
+    /// `ALTER TABLE t SET RETENTION ..`
+    SetRetention {
+        /// The table.
+        table: Name,
+        /// An INTERVAL; nothing where `NONE` was said.
+        retention: Option<Expr>,
+    },
     /// `VACUUM`, `VACUUM t`
     Vacuum(Option<Name>),
     /// `COPY`

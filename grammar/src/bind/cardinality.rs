@@ -30,6 +30,7 @@ pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
         | Statement::Execute { .. }
         | Statement::ShowTables
         | Statement::Describe(_)
+        | Statement::SetRetention { .. }
         | Statement::Vacuum(_)
         | Statement::CopyFrom { .. }
         | Statement::CopyTo { .. } => Cardinality::Many,

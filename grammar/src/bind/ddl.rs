@@ -4,7 +4,7 @@
 //! gets a hidden INTEGER column that numbers its rows. Names of pseudo-columns are reserved.
 
 use super::{
-    Binder,
+    Binder, constant,
     scope::PSEUDO_COLUMNS,
     temporal,
     types::{self, Written},
@@ -15,7 +15,7 @@ use crate::{
     plan::{ExprKind, Statement},
 };
 use spectradb_kernel::{
-    Type,
+    Type, Value,
     schema::{ColumnId, ColumnSchema, TableId, TableKind, TableSchema},
 };
 
@@ -161,6 +161,29 @@ impl Binder<'_> {
             default,
             hidden: false,
         })
+    }
+
+    /// A time that has one length: what counts months has not.
+    pub(super) fn set_retention(&mut self, name: &Name, retention: Option<&ast::Expr>) -> Result<Statement, Diag> {
+        let table = self.existing_table(name)?;
+        let Some(written) = retention else { return Ok(Statement::SetRetention { table, retention: None }) };
+        let bound = constant::fold(self.fixed_expr(written, "SET RETENTION")?.expr);
+        let ExprKind::Const(Value::Interval(interval)) = bound.kind else {
+            let message = "the retention is no interval";
+            return Err(
+                Diag::new(code::INVALID_DATETIME, message, written.span).help("write 90d or INTERVAL '90 days'")
+            );
+        };
+        let refused = |message: &str| Diag::new(code::INVALID_PARAMETER, message, written.span);
+        if interval.months() != 0 {
+            let message = "months and years differ in length, and a retention has one";
+            return Err(refused(message).help("count days: 90d, INTERVAL '90 days'"));
+        }
+        match i64::try_from(interval.span()) {
+            Ok(micros) if micros >= 0 => Ok(Statement::SetRetention { table, retention: Some(micros) }),
+            Ok(_) => Err(refused("a retention cannot be negative").help("0d keeps no history, NONE keeps all")),
+            Err(_) => Err(refused("the retention is too long").help("NONE keeps history for ever")),
+        }
     }
 
     pub(super) fn drop_table(&mut self, names: &[Name], if_exists: bool) -> Result<Statement, Diag> {

@@ -1,7 +1,7 @@
 //! How do CREATE TABLE, CREATE TABLE AS, SELECT INTO and DROP TABLE become trees?
 
 use super::{Lower, Pair};
-use crate::ast::{ColumnDef, CreateTable, CreateTableAs, Query, SetExpr, StatementKind};
+use crate::ast::{ColumnDef, CreateTable, CreateTableAs, Expr, ExprKind, Query, SetExpr, StatementKind, TypeName};
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 
@@ -106,5 +106,28 @@ impl Lower {
     pub(super) fn drop_table(&self, pair: Pair<'_>) -> StatementKind {
         let if_exists = pair.clone().into_inner().any(|part| part.as_rule() == Rule::if_exists);
         StatementKind::DropTable { names: self.name_list(pair), if_exists }
+    }
+
+    pub(super) fn set_retention(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
+        let (mut table, mut retention) = (None, None);
+        for part in pair.into_inner() {
+            let span = self.span(&part);
+            let text = match part.as_rule() {
+                Rule::name => {
+                    table = Some(self.name(&part));
+                    continue;
+                }
+                Rule::interval => {
+                    retention = Some(Expr { kind: self.interval(part, span)?, span });
+                    continue;
+                }
+                Rule::plain_text | Rule::escape_text | Rule::dollar_text => self.text(&part)?,
+                Rule::retention_word => part.as_str().to_owned(),
+                _ => continue,
+            };
+            let ty = TypeName { name: "interval".to_owned(), args: Vec::new(), span };
+            retention = Some(Expr { kind: ExprKind::Typed { ty, text }, span });
+        }
+        Ok(StatementKind::SetRetention { table: table.expect("ALTER TABLE names a table"), retention })
     }
 }

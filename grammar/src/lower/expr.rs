@@ -202,7 +202,7 @@ impl Lower {
     }
 
     /// `interval '..'`, with the fields that it may have.
-    fn interval(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
+    pub(super) fn interval(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
         let (mut text, mut fields) = (String::new(), Vec::new());
         for part in pair.into_inner() {
             match part.as_rule() {

@@ -37,6 +37,7 @@ impl Lower {
                 let name = pair.into_inner().find(|part| part.as_rule() == Rule::name);
                 StatementKind::Describe(self.name(&name.expect("DESCRIBE names a table")))
             }
+            Rule::set_retention => self.set_retention(pair)?,
             Rule::vacuum => {
                 let name = pair.into_inner().find(|part| part.as_rule() == Rule::name);
                 StatementKind::Vacuum(name.map(|name| self.name(&name)))

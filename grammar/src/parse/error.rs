@@ -19,8 +19,8 @@ const SHOWN_CHARS_MAX: usize = 40;
 
 /// The words that begin statements.
 const STATEMENT_WORDS: &[&str] = &[
-    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "BEGIN", "COMMIT", "ROLLBACK", "EXPLAIN", "SHOW",
-    "DESCRIBE", "COPY", "WITH", "VALUES", "VACUUM",
+    "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "BEGIN", "COMMIT", "ROLLBACK", "EXPLAIN",
+    "SHOW", "DESCRIBE", "COPY", "WITH", "VALUES", "VACUUM",
 ];
 
 /// Shorter words are near to too much.
@@ -176,6 +176,7 @@ fn expected(tried: &[Rule]) -> Vec<String> {
 
 fn words_of(rule: Rule) -> Option<String> {
     let words = match rule {
+        Rule::retention_word => "a length of time such as 90d",
         Rule::EOI => "the end of the statement",
         Rule::name | Rule::label | Rule::alias_name => "a name",
         Rule::alias_label => "an alias",

@@ -104,7 +104,9 @@ impl Survey {
         let mut pieces = Vec::new();
         let mut current: Option<Piece> = None;
         let mut depth = Depth::default();
+        let mut follows_retention = false;
         for token in tokens(sql) {
+            let is_span = token.kind == TokenKind::BadNumber && follows_retention;
             match token.kind {
                 TokenKind::Comment => {
                     depth.comment(sql, token)?;
@@ -123,6 +125,8 @@ impl Survey {
                     depth.comment(sql, token)?;
                     return Err(error::unclosed(token, region));
                 }
+                // SET RETENTION 90d; whether it stands there rightly is the grammar's business.
+                TokenKind::BadNumber if is_span => depth.token(sql, token)?,
                 TokenKind::BadNumber => return Err(error::bad_number(sql, token)),
                 TokenKind::Word
                 | TokenKind::QuotedName
@@ -133,6 +137,7 @@ impl Survey {
                 | TokenKind::Operator
                 | TokenKind::Sign => depth.token(sql, token)?,
             }
+            follows_retention = token.kind == TokenKind::Word && token.text(sql).eq_ignore_ascii_case("retention");
             let piece = current.get_or_insert(Piece { start: token.start, end: token.end, token_count: 0, nesting: 0 });
             piece.end = token.end;
             piece.token_count += 1;

@@ -12,7 +12,6 @@ pub(super) type Recognised = (String, Option<&'static str>, usize, usize);
 
 /// Words that begin statements of PostgreSQL's that we do not have.
 const STATEMENTS: &[&str] = &[
-    "alter",
     "grant",
     "revoke",
     "analyze",
@@ -157,6 +156,15 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         if matches!(found.as_str(), "with" | "partition" | "inherits" | "tablespace" | "using") && before(1) == ")" {
             return is(&format!("{} behind CREATE TABLE", found.to_uppercase()), None, found_idx, found_idx);
         }
+    }
+    if first == "alter" && !(word(1) == "table" && (found_idx == 2 || word(3) == "set" && word(4) == "retention")) {
+        let to = found_idx.min(all.len() - 1);
+        return is(
+            &format!("ALTER {}", word(1).to_uppercase()).trim_end().to_owned(),
+            Some("ALTER TABLE .. SET RETENTION tells how long a table's history is kept"),
+            0,
+            to,
+        );
     }
     if first == "drop" && matches!(found.as_str(), "cascade" | "restrict") {
         return is(&found.to_uppercase(), Some("leave the word out: nothing depends on a table"), found_idx, found_idx);

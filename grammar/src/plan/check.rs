@@ -128,6 +128,7 @@ impl Checker {
             | Statement::Rollback
             | Statement::ShowTables
             | Statement::Describe(_)
+            | Statement::SetRetention { .. }
             | Statement::Vacuum(_)
             | Statement::Session(_)
             | Statement::CopyFrom { .. } => Ok(()),

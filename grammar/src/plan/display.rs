@@ -14,7 +14,7 @@ use crate::{
     ast::{Name, ParamName},
     stack,
 };
-use spectradb_kernel::{Type, Value, ty::TypeClass};
+use spectradb_kernel::{Type, Value, interval::Interval, time::MICROS_PER_DAY, ty::TypeClass};
 use std::fmt::{self, Write as _};
 
 /// At most so many exact keys and rows of VALUES are printed.
@@ -191,6 +191,14 @@ impl Printer<'_> {
             }
             Statement::ShowTables => self.line(depth, "Show tables"),
             Statement::Describe(table) => self.line(depth, &format!("Describe {}", table.name)),
+            Statement::SetRetention { table, retention: None } => {
+                self.line(depth, &format!("Keep the history of {} for ever", table.name));
+            }
+            Statement::SetRetention { table, retention: Some(micros) } => {
+                let time = Interval::new(0, micros / MICROS_PER_DAY, micros % MICROS_PER_DAY);
+                let time = time.map_or_else(|| format!("{micros} microseconds"), |time| time.to_string());
+                self.line(depth, &format!("Keep the history of {} for {time}", table.name));
+            }
             Statement::Vacuum(None) => self.line(depth, "Vacuum"),
             Statement::Vacuum(Some(table)) => self.line(depth, &format!("Vacuum {}", table.name)),
             Statement::CopyFrom { table, columns: _, path, format: _ } => {

@@ -594,6 +594,13 @@ pub enum Statement {
     ShowTables,
     /// A table's columns.
     Describe(Arc<TableSchema>),
+    /// A table's history is kept so long.
+    SetRetention {
+        /// Which.
+        table: Arc<TableSchema>,
+        /// Microseconds, not negative; for ever where none.
+        retention: Option<i64>,
+    },
     /// A table's files, or all files, are compacted.
     Vacuum(Option<Arc<TableSchema>>),
     /// Rows of a file become facts.

@@ -398,6 +398,7 @@ impl Statement {
             | Statement::Rollback
             | Statement::ShowTables
             | Statement::Describe(_)
+            | Statement::SetRetention { .. }
             | Statement::Vacuum(_)
             | Statement::Session(_)
             | Statement::CopyFrom { .. } => {}
@@ -438,6 +439,7 @@ impl Statement {
             | Statement::Rollback
             | Statement::ShowTables
             | Statement::Describe(_)
+            | Statement::SetRetention { .. }
             | Statement::Vacuum(_)
             | Statement::Session(_)
             | Statement::CopyFrom { .. } => {}
