@@ -246,7 +246,9 @@ proptest! {
         let slow = statement(&format!("EXPLAIN {sql}"));
         match (statement(&sql), slow) {
             (Ok(fast), Ok(slow)) => {
-                let (fast, slow) = (format!("Explain({fast:?})"), format!("{:?}", slow.kind));
+                let options = "ExplainOptions { json: false, analyze: false }";
+                let fast = format!("Explain {{ statement: {fast:?}, options: {options} }}");
+                let slow = format!("{:?}", slow.kind);
                 prop_assert_eq!(shape(&fast), shape(&slow));
                 let moved: Vec<_> = spans(&fast).into_iter().map(|(start, end)| (start + 8, end + 8)).collect();
                 prop_assert_eq!(moved, spans(&slow));
