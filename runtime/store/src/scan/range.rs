@@ -80,8 +80,8 @@ pub(crate) fn common_prefix(keys: &KeyRange, schema: &TableSchema) -> Option<Vec
             (Bound::Excluded(high), Some(after)) => high <= after,
         }
     };
-    let lens = (1..types.len()).rev().filter_map(|columns| key::prefix_len(low, &types[..columns]));
-    lens.filter(within).next().map(|len| low[..len].to_vec())
+    let mut lens = (1..types.len()).rev().filter_map(|columns| key::prefix_len(low, &types[..columns]));
+    lens.find(within).map(|len| low[..len].to_vec())
 }
 
 /// The smallest byte string that is greater than every one that begins with these bytes.
