@@ -2,7 +2,7 @@
 //!
 //! Rooms: `args` (what the command line says), `shell` (runs statements and dot commands, keeps count of failures), `input`
 //! (texts that come in pieces), `interactive` (the terminal), `complete` (TAB and colour), `output` (how rows are
-//! printed), `bench` (measures instead of being a shell).
+//! printed), `bench` (measures instead of being a shell), `ledger` (the commands that verify and prove).
 //!
 //! Holds: rows go to stdout and nothing else does without a terminal; errors go to stderr; the exit code is 1 if any
 //! statement failed that no person saw. A closed pipe ends the shell without a word.
@@ -13,6 +13,7 @@ mod complete;
 mod dot;
 mod input;
 mod interactive;
+mod ledger;
 mod output;
 mod shell;
 
@@ -23,6 +24,9 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(ended) = ledger::command() {
+        return ended;
+    }
     let args = args::parse();
     if let Some(bench) = &args.bench {
         return bench::run(bench);

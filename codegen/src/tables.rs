@@ -37,7 +37,13 @@ pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
         StatementKind::CreateTable(_)
         | StatementKind::CreateTableAs(_)
         | StatementKind::DropTable { .. }
-        | StatementKind::Begin
+        | StatementKind::Begin(_)
+        | StatementKind::SetTransaction(_)
+        | StatementKind::Savepoint(_)
+        | StatementKind::RollbackTo(_)
+        | StatementKind::Release(_)
+        | StatementKind::VerifyLedger
+        | StatementKind::Digest
         | StatementKind::Commit
         | StatementKind::Rollback
         | StatementKind::Explain { .. }

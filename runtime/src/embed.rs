@@ -3,6 +3,7 @@
 pub use crate::{
     db::Database,
     error::{Error, Result},
+    ledger,
     params::Params,
     rows::{Done, Outcome, OutputColumn, Row, Rows},
     session::{Canceller, Prepared, Session},

@@ -45,6 +45,10 @@ pub mod code {
     pub const ACTIVE_TRANSACTION: &str = "25001";
     /// no_active_sql_transaction
     pub const NO_ACTIVE_TRANSACTION: &str = "25P01";
+    /// read_only_sql_transaction
+    pub const READ_ONLY_TRANSACTION: &str = "25006";
+    /// invalid_savepoint_specification
+    pub const INVALID_SAVEPOINT: &str = "3B001";
     /// invalid_parameter_value
     pub const INVALID_PARAMETER: &str = "22023";
     /// undefined_parameter
@@ -296,6 +300,8 @@ impl From<StoreError> for Error {
             StoreError::NotYetCreated { .. } => Error::new(code::UNDEFINED_TABLE, message).with_help(
                 "AS OF a commit's number, written out, also finds a table of that name that was dropped since",
             ),
+            StoreError::Pruned { .. } => Error::new(code::CLOSED, message)
+                .with_help("facts of dropped log segments are in the tables, but nothing more can be proved of them"),
             StoreError::Closed => Error::new(code::CLOSED, message),
             _ => Error::new(code::IO_ERROR, message),
         }
@@ -316,6 +322,8 @@ impl From<CommitError> for Error {
                 "could not commit: a table of the transaction was changed meanwhile",
             )
             .with_help("run the transaction again"),
+            CommitError::SystemTimePassed { told, newest } => crate::txn::system_time_passed(told, newest),
+            CommitError::SystemTimeToCome { told } => crate::txn::system_time_to_come(told),
             _ => Error::new(code::IO_ERROR, error.to_string()),
         }
     }

@@ -30,6 +30,7 @@ mod error;
 mod explain;
 #[doc(hidden)]
 pub mod interp;
+pub mod ledger;
 mod named;
 #[doc(hidden)]
 pub mod ops;
@@ -41,6 +42,7 @@ mod session;
 mod settings;
 mod statement;
 mod stats;
+mod transaction;
 mod transfer;
 mod txn;
 mod typed;
@@ -58,5 +60,6 @@ pub use session::{Canceller, Prepared, Session};
 pub use spectradb_kernel as kernel;
 pub use spectradb_kernel::Period;
 pub use spectradb_macros::Table;
+pub use transaction::{Isolation, TransactionOptions};
 pub use txn::Changed;
 pub use typed::{AsRow, At, ColumnShape, Json, Numeric, Table, TypedRows};

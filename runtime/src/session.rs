@@ -15,6 +15,7 @@ use crate::{
     params::Params,
     rows::{Outcome, Rows},
     settings::Settings,
+    transaction::TransactionOptions,
     txn::{Changed, Txn, TxnView},
 };
 use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter, stack};
@@ -62,13 +63,13 @@ impl Default for Execution {
     }
 }
 
-enum State {
+pub(crate) enum State {
     /// Each statement is a transaction.
     Autocommit,
     /// BEGIN was said.
     Active(Txn),
-    /// A statement after BEGIN failed.
-    Failed,
+    /// A statement after BEGIN failed; a savepoint may bring it back.
+    Failed(Txn),
 }
 
 /// A statement that was parsed and bound once and is run many times.
@@ -253,19 +254,40 @@ impl Session {
     /// # Errors
     /// 25001 when one is open.
     pub fn begin(&mut self) -> Result<()> {
-        match self.state {
-            State::Autocommit => {
-                let snapshot = self.shared.store.snapshot();
-                self.state = State::Active(self.new_txn(snapshot));
-                // Rows of earlier queries may still be read; what becomes of them is no concern of this transaction.
-                self.read_failed = Arc::default();
-                Ok(())
-            }
-            State::Active(_) | State::Failed => {
-                Err(Error::new(code::ACTIVE_TRANSACTION, "a transaction is open already")
-                    .with_help("COMMIT or ROLLBACK it first"))
-            }
-        }
+        self.begin_with(TransactionOptions::default())
+    }
+
+    /// A new transaction, of which no statement has been run.
+    pub(crate) fn begin_txn(&self, options: TransactionOptions) -> Result<Txn> {
+        let snapshot = self.shared.store.snapshot();
+        Txn::begin(snapshot, self.shared.store.clock().now(), options)
+    }
+
+    /// Makes a transaction the open one.
+    pub(crate) fn enter(&mut self, txn: Txn) {
+        self.state = State::Active(txn);
+        // Rows of earlier queries may still be read; what becomes of them is no concern of this transaction.
+        self.read_failed = Arc::default();
+    }
+
+    pub(crate) fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    fn fail(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Autocommit) {
+            State::Active(txn) => State::Failed(txn),
+            other => other,
+        };
+    }
+
+    /// A failed transaction goes on.
+    pub(crate) fn revive(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Autocommit) {
+            State::Failed(txn) => State::Active(txn),
+            other => other,
+        };
+        self.read_failed = Arc::default();
     }
 
     /// Commits the open transaction; answers its commit, or `None` when it changed nothing.
@@ -277,7 +299,7 @@ impl Session {
         self.look_for_failed_reads();
         match std::mem::replace(&mut self.state, State::Autocommit) {
             State::Active(txn) => self.commit_txn(txn).map_err(Error::from),
-            State::Failed => Err(Error::new(
+            State::Failed(_) => Err(Error::new(
                 code::IN_FAILED_TRANSACTION,
                 "the transaction failed before and has been rolled back instead",
             )
@@ -292,7 +314,7 @@ impl Session {
     /// 25P01 when none is open.
     pub fn rollback(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.state, State::Autocommit) {
-            State::Active(_) | State::Failed => Ok(()),
+            State::Active(_) | State::Failed(_) => Ok(()),
             State::Autocommit => Err(no_transaction()),
         }
     }
@@ -306,7 +328,7 @@ impl Session {
     pub(crate) fn view(&self) -> TxnView {
         match &self.state {
             State::Active(txn) => txn.view(),
-            State::Autocommit | State::Failed => self.new_txn(self.shared.store.snapshot()).view(),
+            State::Autocommit | State::Failed(_) => self.new_txn(self.shared.store.snapshot()).view(),
         }
     }
 
@@ -359,13 +381,13 @@ impl Session {
 
     /// Has a statement of the open transaction failed?
     pub(crate) fn has_failed(&self) -> bool {
-        matches!(self.state, State::Failed)
+        matches!(self.state, State::Failed(_))
     }
 
     fn read_snapshot(&self) -> Snapshot {
         match &self.state {
             State::Active(txn) => txn.snapshot().clone(),
-            State::Autocommit | State::Failed => self.shared.store.snapshot(),
+            State::Autocommit | State::Failed(_) => self.shared.store.snapshot(),
         }
     }
 
@@ -384,9 +406,9 @@ impl Session {
         self.read_failed.clone()
     }
 
-    fn look_for_failed_reads(&mut self) {
+    pub(crate) fn look_for_failed_reads(&mut self) {
         if matches!(self.state, State::Active(_)) && self.read_failed.load(Ordering::Relaxed) {
-            self.state = State::Failed;
+            self.fail();
         }
     }
 
@@ -394,7 +416,7 @@ impl Session {
     fn after<T>(&mut self, result: Result<T>) -> Result<T> {
         let ends = result.as_ref().is_err_and(|error| error.code() != code::ACTIVE_TRANSACTION);
         if ends && matches!(self.state, State::Active(_)) {
-            self.state = State::Failed;
+            self.fail();
         }
         result
     }
@@ -445,7 +467,7 @@ impl Session {
     pub(crate) fn view_on(&self, snapshot: &Snapshot) -> TxnView {
         match &self.state {
             State::Active(txn) => txn.view(),
-            State::Autocommit | State::Failed => self.new_txn(snapshot.clone()).view(),
+            State::Autocommit | State::Failed(_) => self.new_txn(snapshot.clone()).view(),
         }
     }
 
@@ -456,8 +478,11 @@ impl Session {
         mut change: impl FnMut(&mut Txn) -> Result<Changed>,
     ) -> Result<(Changed, Option<Commit>)> {
         match &mut self.state {
-            State::Active(txn) => Ok((change(txn)?, None)),
-            State::Failed => Err(in_failed_transaction()),
+            State::Active(txn) => {
+                txn.may_write()?;
+                Ok((change(txn)?, None))
+            }
+            State::Failed(_) => Err(in_failed_transaction()),
             State::Autocommit => {
                 let mut txn = self.new_txn(snapshot.clone());
                 let changed = change(&mut txn)?;
@@ -490,7 +515,7 @@ fn check_columns(table: &TableSchema, columns: &[Column], row_count: usize) -> R
     Ok(())
 }
 
-fn no_transaction() -> Error {
+pub(crate) fn no_transaction() -> Error {
     Error::new(code::NO_ACTIVE_TRANSACTION, "no transaction is open").with_help("BEGIN opens one")
 }
 

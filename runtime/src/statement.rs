@@ -13,6 +13,7 @@ use crate::{
     params::Params,
     rows::{Done, Outcome, OutputColumn, Rows},
     session::{Execution, Session, in_failed_transaction},
+    transaction::TransactionOptions,
     transfer,
     txn::{Changed, TxnView},
 };
@@ -37,7 +38,8 @@ impl Session {
         params: Params<'_>,
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
-        if self.has_failed() && !matches!(plan.statement, Statement::Commit | Statement::Rollback) {
+        let ends = matches!(plan.statement, Statement::Commit | Statement::Rollback | Statement::RollbackTo(_));
+        if self.has_failed() && !ends {
             return Err(in_failed_transaction());
         }
         let params = params.resolve(&plan.params)?;
@@ -77,9 +79,33 @@ impl Session {
                 }
                 Ok(done("DROP TABLE", None))
             }
-            Statement::Begin => {
-                self.begin()?;
+            Statement::Begin(begin) => {
+                let mut values = Vec::new();
+                if let Some(query) = &begin.values {
+                    let view = self.view_on(snapshot);
+                    let batches = Run { params: &params, view: &view, sql, tuning, given: &[] }.collect(query)?;
+                    if let Some(row) = batches.first() {
+                        values = (0..begin.options.len()).map(|place| row.column(place).value(0)).collect();
+                    }
+                }
+                self.begin_with(TransactionOptions::of(begin, values))?;
                 Ok(done("BEGIN", None))
+            }
+            Statement::SetTransaction(modes) => {
+                self.set_transaction(*modes)?;
+                Ok(done("SET", None))
+            }
+            Statement::Savepoint(name) => {
+                self.savepoint(name)?;
+                Ok(done("SAVEPOINT", None))
+            }
+            Statement::RollbackTo(name) => {
+                self.rollback_to(name)?;
+                Ok(done("ROLLBACK", None))
+            }
+            Statement::Release(name) => {
+                self.release(name)?;
+                Ok(done("RELEASE", None))
             }
             Statement::Commit => {
                 let commit = self.commit()?;
@@ -92,6 +118,8 @@ impl Session {
             Statement::Explain { options, .. } => self.explain(plan, *options, sql, &params, snapshot),
             Statement::Session(statement) => self.run_session(statement, sql, snapshot),
             Statement::Execute { name, args } => self.run_named(name, args.as_ref(), &params, sql, snapshot),
+            Statement::VerifyLedger => self.verify_ledger(sql),
+            Statement::Digest => self.show_digest(sql),
             Statement::ShowTables => {
                 let names = snapshot.catalog().tables.iter().map(|table| vec![table.name.clone()]);
                 let mut names: Vec<Vec<String>> = names.collect();

@@ -60,8 +60,20 @@ pub enum StatementKind {
         /// Was `IF EXISTS` said?
         if_exists: bool,
     },
-    /// `BEGIN [TRANSACTION | WORK]`, `START TRANSACTION`
-    Begin,
+    /// `BEGIN [TRANSACTION | WORK] [modes] [WITH (..)]`, `START TRANSACTION ..`
+    Begin(Begin),
+    /// `SET TRANSACTION modes`
+    SetTransaction(TransactionModes),
+    /// `SAVEPOINT s`
+    Savepoint(Name),
+    /// `ROLLBACK [..] TO [SAVEPOINT] s`
+    RollbackTo(Name),
+    /// `RELEASE [SAVEPOINT] s`
+    Release(Name),
+    /// `VERIFY LEDGER`
+    VerifyLedger,
+    /// `DIGEST`
+    Digest,
     /// `COMMIT [..]`, `END [..]`
     Commit,
     /// `ROLLBACK [..]`
@@ -611,6 +623,35 @@ pub struct TypeName {
     pub args: Vec<u32>,
     /// Where it stands.
     pub span: Span,
+}
+
+/// What `BEGIN` says of the transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begin {
+    /// How it sees others.
+    pub modes: TransactionModes,
+    /// The names in `WITH (name = expr, ..)`, in lower case.
+    pub names: Vec<Name>,
+    /// `VALUES (expr, ..)`, one for each name.
+    pub values: Option<Query>,
+}
+
+/// How a transaction sees others, as far as it is said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionModes {
+    /// `ISOLATION LEVEL ..`
+    pub isolation: Option<Isolation>,
+    /// `READ ONLY` (true), `READ WRITE` (false)
+    pub read_only: Option<bool>,
+}
+
+/// What a transaction is kept from seeing of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// `SNAPSHOT`, `REPEATABLE READ`, and the weaker levels, for which a snapshot is more than they ask for.
+    Snapshot,
+    /// `SERIALIZABLE`
+    Serializable,
 }
 
 /// `CREATE TABLE [IF NOT EXISTS] t (...)`

@@ -14,6 +14,7 @@ use spectradb_kernel::Value;
 pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
     match statement {
         Statement::Query(query) => of_node(&query.root),
+        Statement::VerifyLedger | Statement::Digest => Cardinality::One,
         Statement::Insert { .. }
         | Statement::Update { .. }
         | Statement::Delete { .. }
@@ -22,7 +23,11 @@ pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
         | Statement::CreateTableAs { .. }
         | Statement::CreateTable { .. }
         | Statement::DropTable { .. }
-        | Statement::Begin
+        | Statement::Begin(_)
+        | Statement::SetTransaction(_)
+        | Statement::Savepoint(_)
+        | Statement::RollbackTo(_)
+        | Statement::Release(_)
         | Statement::Commit
         | Statement::Rollback
         | Statement::Explain { .. }

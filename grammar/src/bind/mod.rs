@@ -34,6 +34,7 @@ mod select;
 mod session;
 mod subquery;
 mod temporal;
+mod transaction;
 mod types;
 mod window;
 
@@ -147,7 +148,13 @@ impl Binder<'_> {
             ast::StatementKind::CreateTableAs(create) => self.create_table_as(create)?,
             ast::StatementKind::CreateTable(create) => self.create_table(create)?,
             ast::StatementKind::DropTable { names, if_exists } => self.drop_table(names, *if_exists)?,
-            ast::StatementKind::Begin => plan::Statement::Begin,
+            ast::StatementKind::Begin(begin) => self.begin(begin)?,
+            ast::StatementKind::SetTransaction(modes) => plan::Statement::SetTransaction(*modes),
+            ast::StatementKind::Savepoint(name) => plan::Statement::Savepoint(name.text.clone()),
+            ast::StatementKind::RollbackTo(name) => plan::Statement::RollbackTo(name.text.clone()),
+            ast::StatementKind::Release(name) => plan::Statement::Release(name.text.clone()),
+            ast::StatementKind::VerifyLedger => plan::Statement::VerifyLedger,
+            ast::StatementKind::Digest => plan::Statement::Digest,
             ast::StatementKind::Commit => plan::Statement::Commit,
             ast::StatementKind::Rollback => plan::Statement::Rollback,
             ast::StatementKind::Explain { statement, options } => self.explain(statement, *options)?,

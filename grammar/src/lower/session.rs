@@ -1,7 +1,10 @@
 //! How do statements as such become trees?
 
 use super::{Lower, Pair, values_query};
-use crate::ast::{ExplainOptions, Name, SessionKind, Statement, StatementKind};
+use crate::ast::{
+    Begin, ExplainOptions, Expr, ExprKind, Isolation, Name, SessionKind, Statement, StatementKind, TransactionModes,
+    TypeName,
+};
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 
@@ -29,7 +32,16 @@ impl Lower {
             Rule::create_table_as => StatementKind::CreateTableAs(self.create_table_as(pair)?),
             Rule::create_table => StatementKind::CreateTable(self.create_table(pair)?),
             Rule::drop_table => self.drop_table(pair),
-            Rule::begin => StatementKind::Begin,
+            Rule::begin => StatementKind::Begin(self.begin(pair)?),
+            Rule::set_transaction => {
+                let modes = pair.into_inner().find(|part| part.as_rule() == Rule::transaction_modes);
+                StatementKind::SetTransaction(modes.map(modes_of).expect("SET TRANSACTION says how"))
+            }
+            Rule::savepoint => StatementKind::Savepoint(self.only_name(pair)),
+            Rule::rollback_to => StatementKind::RollbackTo(self.only_name(pair)),
+            Rule::release => StatementKind::Release(self.only_name(pair)),
+            Rule::verify_ledger => StatementKind::VerifyLedger,
+            Rule::digest => StatementKind::Digest,
             Rule::commit => StatementKind::Commit,
             Rule::rollback => StatementKind::Rollback,
             Rule::show_tables => StatementKind::ShowTables,
@@ -161,4 +173,59 @@ impl Lower {
         let args = (!row.is_empty()).then(|| values_query(vec![row].into(), span));
         Ok(StatementKind::Execute { name: name.expect("EXECUTE names a statement"), args })
     }
+
+    /// The name in a statement that has one.
+    fn only_name(&mut self, pair: Pair<'_>) -> Name {
+        let name = pair.into_inner().find(|part| part.as_rule() == Rule::name);
+        self.name(&name.expect("the statement names something"))
+    }
+
+    fn begin(&mut self, pair: Pair<'_>) -> Result<Begin, Diag> {
+        let mut begin = Begin { modes: TransactionModes::default(), names: Vec::new(), values: None };
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::transaction_modes => begin.modes = modes_of(part),
+                Rule::transaction_with => {
+                    let span = self.span(&part);
+                    let mut row = Vec::new();
+                    for option in part.into_inner().filter(|part| part.as_rule() == Rule::transaction_option) {
+                        let mut parts = option.into_inner().filter(|part| part.as_rule() != Rule::assign);
+                        let mut name = self.name(&parts.next().expect("an option has a name"));
+                        name.text = name.text.to_lowercase();
+                        let value = self.expr(parts.next().expect("an option has a value"))?;
+                        row.push(as_type(value, if name.text == "system_time" { "timestamp" } else { "text" }));
+                        begin.names.push(name);
+                    }
+                    begin.values = Some(values_query(vec![row].into(), span));
+                }
+                _ => {}
+            }
+        }
+        Ok(begin)
+    }
+}
+
+/// What the last word says counts.
+fn modes_of(pair: Pair<'_>) -> TransactionModes {
+    let mut modes = TransactionModes::default();
+    for mode in pair.into_inner() {
+        for part in mode.into_inner() {
+            match part.as_rule() {
+                Rule::isolation => {
+                    let is_serializable = part.into_inner().any(|word| word.as_rule() == Rule::kw_serializable);
+                    modes.isolation = Some(if is_serializable { Isolation::Serializable } else { Isolation::Snapshot });
+                }
+                Rule::kw_only => modes.read_only = Some(true),
+                Rule::kw_write => modes.read_only = Some(false),
+                _ => {}
+            }
+        }
+    }
+    modes
+}
+
+fn as_type(value: Expr, name: &str) -> Expr {
+    let span = value.span;
+    let ty = TypeName { name: name.to_owned(), args: Vec::new(), span };
+    Expr { kind: ExprKind::Cast { operand: Box::new(value), ty }, span }
 }

@@ -15,8 +15,6 @@ const STATEMENTS: &[&str] = &[
     "grant",
     "revoke",
     "analyze",
-    "savepoint",
-    "release",
     "declare",
     "fetch",
     "close",

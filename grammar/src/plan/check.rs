@@ -7,7 +7,8 @@
 
 use super::{
     AggregateCall, Conflict, Expr, ExprKind, Field, Join, KeyAccess, MergeAction, Node, NodeKind, Plan, QueryPlan,
-    Scan, ScanColumn, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction,
+    Scan, ScanColumn, SortKey, Statement, SubplanAsk, SystemScope, TransactionOption, ValidScope, WindowCall,
+    WindowFunction,
 };
 use crate::diag::{Diag, code};
 use spectradb_kernel::{Type, Value, schema::TableSchema};
@@ -120,10 +121,28 @@ impl Checker {
                 !table.key.is_empty() && table.key.iter().all(|column_idx| *column_idx < table.columns.len()),
                 || "a table has a key".to_owned(),
             ),
+            Statement::Begin(begin) => match &begin.values {
+                None => ensure(begin.options.is_empty(), || "an option has a value".to_owned()),
+                Some(values) => {
+                    let types = begin.options.iter().map(|option| match option {
+                        TransactionOption::SystemTime => Type::Timestamp,
+                        TransactionOption::Actor
+                        | TransactionOption::Reason
+                        | TransactionOption::RequestId
+                        | TransactionOption::Metadata => Type::Text,
+                    });
+                    types_are(&self.query(values)?, types, "the transaction's options")
+                }
+            },
             Statement::Explain { statement, .. } => self.statement(statement),
             Statement::Execute { name: _, args } => args.as_ref().map_or(Ok(()), |args| self.query(args).map(|_| ())),
             Statement::DropTable { .. }
-            | Statement::Begin
+            | Statement::SetTransaction(_)
+            | Statement::Savepoint(_)
+            | Statement::RollbackTo(_)
+            | Statement::Release(_)
+            | Statement::VerifyLedger
+            | Statement::Digest
             | Statement::Commit
             | Statement::Rollback
             | Statement::ShowTables

@@ -11,7 +11,7 @@ use super::{
     WindowFunction,
 };
 use crate::{
-    ast::{Name, ParamName},
+    ast::{Isolation, Name, ParamName, TransactionModes},
     stack,
 };
 use spectradb_kernel::{Type, Value, interval::Interval, time::MICROS_PER_DAY, ty::TypeClass};
@@ -178,7 +178,18 @@ impl Printer<'_> {
                 let names: Vec<&str> = tables.iter().map(|table| table.name.as_str()).collect();
                 self.line(depth, &format!("Drop table {}", names.join(", ")));
             }
-            Statement::Begin => self.line(depth, "Begin"),
+            Statement::Begin(begin) => {
+                self.line(depth, &format!("Begin{}", modes(&begin.modes)));
+                if let Some(values) = &begin.values {
+                    self.query(values, depth + 1);
+                }
+            }
+            Statement::SetTransaction(told) => self.line(depth, &format!("Set transaction{}", modes(told))),
+            Statement::Savepoint(name) => self.line(depth, &format!("Savepoint {name}")),
+            Statement::RollbackTo(name) => self.line(depth, &format!("Rollback to {name}")),
+            Statement::Release(name) => self.line(depth, &format!("Release {name}")),
+            Statement::VerifyLedger => self.line(depth, "Verify ledger"),
+            Statement::Digest => self.line(depth, "Digest"),
             Statement::Commit => self.line(depth, "Commit"),
             Statement::Rollback => self.line(depth, "Rollback"),
             Statement::Explain { statement, .. } => self.statement(statement, depth),
@@ -684,4 +695,18 @@ fn constant(value: &Value, ty: Type) -> String {
             format!("{} '{value}'", class.name().to_uppercase())
         }
     }
+}
+
+fn modes(modes: &TransactionModes) -> String {
+    let isolation = match modes.isolation {
+        None => "",
+        Some(Isolation::Snapshot) => " snapshot",
+        Some(Isolation::Serializable) => " serializable",
+    };
+    let reads = match modes.read_only {
+        None => "",
+        Some(true) => " read only",
+        Some(false) => " read write",
+    };
+    format!("{isolation}{reads}")
 }

@@ -16,7 +16,7 @@ pub mod visit;
 pub use check::CheckedPlan;
 
 use crate::{
-    ast::{ExplainOptions, Name, ParamName},
+    ast::{ExplainOptions, Name, ParamName, TransactionModes},
     span::Span,
 };
 use spectradb_kernel::{Column, Type, Value, agg::Aggregate, func::Function, schema::TableSchema};
@@ -482,6 +482,32 @@ pub enum Cardinality {
     Many,
 }
 
+/// What BEGIN says of the transaction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Begin {
+    /// How it sees others.
+    pub modes: TransactionModes,
+    /// What is told of it.
+    pub options: Vec<TransactionOption>,
+    /// One row with the value of each option: TIMESTAMP of the system time, else TEXT.
+    pub values: Option<QueryPlan>,
+}
+
+/// Something that BEGIN WITH tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionOption {
+    /// Who does it.
+    Actor,
+    /// Why.
+    Reason,
+    /// The request that it belongs to.
+    RequestId,
+    /// A JSON object with anything else.
+    Metadata,
+    /// When it was recorded, where it is told afterwards.
+    SystemTime,
+}
+
 /// The statements.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Statement {
@@ -569,7 +595,19 @@ pub enum Statement {
         tables: Vec<Arc<TableSchema>>,
     },
     /// A transaction begins.
-    Begin,
+    Begin(Box<Begin>),
+    /// How the open transaction sees others.
+    SetTransaction(TransactionModes),
+    /// A point to come back to.
+    Savepoint(String),
+    /// What came after a savepoint becomes nothing.
+    RollbackTo(String),
+    /// A savepoint is forgotten.
+    Release(String),
+    /// Everything is compared with the ledger.
+    VerifyLedger,
+    /// The state of the ledger in a few bytes.
+    Digest,
     /// It becomes a commit.
     Commit,
     /// It becomes nothing.

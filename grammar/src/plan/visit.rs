@@ -389,11 +389,17 @@ impl Statement {
             }
             Statement::Truncate { tables } => tables.iter().for_each(|(_, source)| f(source)),
             Statement::CreateTableAs { source, .. } => source.iter().for_each(f),
+            Statement::Begin(begin) => begin.values.iter().for_each(f),
             Statement::Explain { statement, .. } => statement.for_each_query(f),
             Statement::Execute { name: _, args } => args.iter().for_each(f),
             Statement::CreateTable { .. }
             | Statement::DropTable { .. }
-            | Statement::Begin
+            | Statement::SetTransaction(_)
+            | Statement::Savepoint(_)
+            | Statement::RollbackTo(_)
+            | Statement::Release(_)
+            | Statement::VerifyLedger
+            | Statement::Digest
             | Statement::Commit
             | Statement::Rollback
             | Statement::ShowTables
@@ -430,11 +436,17 @@ impl Statement {
             }
             Statement::Truncate { tables } => tables.iter_mut().for_each(|(_, source)| f(source)),
             Statement::CreateTableAs { source, .. } => source.iter_mut().for_each(f),
+            Statement::Begin(begin) => begin.values.iter_mut().for_each(f),
             Statement::Explain { statement, .. } => statement.for_each_query_mut(f),
             Statement::Execute { name: _, args } => args.iter_mut().for_each(f),
             Statement::CreateTable { .. }
             | Statement::DropTable { .. }
-            | Statement::Begin
+            | Statement::SetTransaction(_)
+            | Statement::Savepoint(_)
+            | Statement::RollbackTo(_)
+            | Statement::Release(_)
+            | Statement::VerifyLedger
+            | Statement::Digest
             | Statement::Commit
             | Statement::Rollback
             | Statement::ShowTables

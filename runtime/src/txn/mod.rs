@@ -20,13 +20,14 @@ pub(crate) use edit::{Edit, Twice};
 use crate::{
     error::{Error, Result, code},
     ops::{Reads, TableReader, TableScan},
+    transaction::TransactionOptions,
 };
 use changes::{Piece, TableChanges, UNCOMMITTED};
 use hashbrown::HashMap;
 use spectradb_kernel::{
     Column, Period, Type, Value, key,
     schema::{ColumnSchema, TableId, TableSchema},
-    time::{Commit, Micros},
+    time::{Commit, Micros, Timestamp},
 };
 use spectradb_store::{
     Snapshot,
@@ -34,11 +35,21 @@ use spectradb_store::{
     fact::Write,
     scan::{ScanSpec, SystemScope},
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 /// One transaction.
 pub(crate) struct Txn {
     view: TxnView,
+    options: TransactionOptions,
+    /// What the ledger is told of it.
+    metadata: Option<String>,
+    /// Names and what was changed by then, oldest first.
+    savepoints: Vec<(String, Arc<HashMap<TableId, TableChanges>>)>,
+    /// Did a statement look at what it sees?
+    used: AtomicBool,
 }
 
 /// What a transaction sees at one moment; it stays as it is when the transaction goes on.
@@ -135,7 +146,67 @@ impl TableReader for TxnView {
 impl Txn {
     /// A transaction on a snapshot; `now` is what `now()` says throughout.
     pub(crate) fn new(snapshot: Snapshot, now: Micros) -> Txn {
-        Txn { view: TxnView { snapshot, now, changes: Arc::default() } }
+        let view = TxnView { snapshot, now, changes: Arc::default() };
+        let (options, metadata) = (TransactionOptions::default(), None);
+        Txn { view, options, metadata, savepoints: Vec::new(), used: AtomicBool::new(false) }
+    }
+
+    /// A transaction of which more is said; `clock` is the time.
+    ///
+    /// # Errors
+    /// 22023 when what is said cannot be.
+    pub(crate) fn begin(snapshot: Snapshot, clock: Micros, options: TransactionOptions) -> Result<Txn> {
+        let metadata = options.to_metadata()?;
+        let now = match options.system_time {
+            None => clock.max(snapshot.instant()),
+            Some(Timestamp(told)) if snapshot.commit() > 0 && told <= snapshot.instant() => {
+                return Err(system_time_passed(told, snapshot.instant()));
+            }
+            Some(Timestamp(told)) if told > clock => return Err(system_time_to_come(told)),
+            Some(Timestamp(told)) => told,
+        };
+        Ok(Txn { options, metadata, ..Txn::new(snapshot, now) })
+    }
+
+    /// What was said of it.
+    pub(crate) fn options(&self) -> &TransactionOptions {
+        &self.options
+    }
+
+    /// Has no statement read or written?
+    pub(crate) fn is_fresh(&self) -> bool {
+        !self.used.load(Relaxed) && self.view.changes.is_empty() && self.savepoints.is_empty()
+    }
+
+    /// May its statements write?
+    ///
+    /// # Errors
+    /// 25006.
+    pub(crate) fn may_write(&self) -> Result<()> {
+        if self.options.read_only {
+            return Err(Error::new(code::READ_ONLY_TRANSACTION, "the transaction is read only")
+                .with_help("BEGIN without READ ONLY"));
+        }
+        Ok(())
+    }
+
+    /// Notes a point to come back to.
+    pub(crate) fn savepoint(&mut self, name: &str) {
+        self.savepoints.push((name.to_owned(), self.view.changes.clone()));
+    }
+
+    /// Forgets a savepoint and those after it; answers whether there was one.
+    pub(crate) fn release(&mut self, name: &str) -> bool {
+        let place = self.savepoints.iter().rposition(|(known, _)| known == name);
+        place.inspect(|place| self.savepoints.truncate(*place)).is_some()
+    }
+
+    /// Undoes what came after a savepoint, which stays; answers whether there was one.
+    pub(crate) fn rollback_to(&mut self, name: &str) -> bool {
+        let Some(place) = self.savepoints.iter().rposition(|(known, _)| known == name) else { return false };
+        self.savepoints.truncate(place + 1);
+        self.view.changes = self.savepoints[place].1.clone();
+        true
     }
 
     /// The snapshot it reads.
@@ -145,6 +216,7 @@ impl Txn {
 
     /// What a statement that begins now sees.
     pub(crate) fn view(&self) -> TxnView {
+        self.used.store(true, Relaxed);
         self.view.clone()
     }
 
@@ -169,6 +241,8 @@ impl Txn {
         let mut write = Write {
             snapshot: self.view.snapshot.commit(),
             catalog_version: self.view.snapshot.catalog().version,
+            metadata: self.metadata,
+            system_time: self.options.system_time.map(|Timestamp(told)| told),
             ..Write::default()
         };
         // A view of a query that is still open shares the changes: then they are copied (their columns stay shared).
@@ -304,4 +378,15 @@ fn duplicate_key(table: &TableSchema, columns: &[Column], row: usize, clash: Per
         "insert over a period that does not overlap with VALID FROM ... TO ..., or change the fact with UPDATE"
     };
     Error::new(code::UNIQUE_VIOLATION, message).with_help(help).of_row(row)
+}
+
+/// A transaction's system time is not after the last commit's.
+pub(crate) fn system_time_passed(told: Micros, newest: Micros) -> Error {
+    let message = format!("the system time {} is not after the last commit's, {}", Timestamp(told), Timestamp(newest));
+    Error::new(code::INVALID_PARAMETER, message).with_help("what was recorded is never recorded otherwise")
+}
+
+/// A transaction's system time has not come yet.
+pub(crate) fn system_time_to_come(told: Micros) -> Error {
+    Error::new(code::INVALID_PARAMETER, format!("the system time {} is in the future", Timestamp(told)))
 }

@@ -134,6 +134,19 @@ impl Sequencer {
         clock.now().max(self.log.end().instant.saturating_add(1))
     }
 
+    /// The instant of a commit that is told afterwards. Changes of the catalogue do not count: a table is made before what
+    /// was known long ago is written to it.
+    fn told_instant(&self, told: Micros, clock: &dyn Clock) -> Result<Micros, CommitError> {
+        let end = self.log.end();
+        if end.commit > 0 && told <= end.commit_instant {
+            return Err(CommitError::SystemTimePassed { told, newest: end.commit_instant });
+        }
+        if told > clock.now() {
+            return Err(CommitError::SystemTimeToCome { told });
+        }
+        Ok(told)
+    }
+
     /// Checks, numbers, logs and applies a commit.
     ///
     /// # Errors
@@ -148,10 +161,14 @@ impl Sequencer {
         let write = &prepared.write;
         check_tables(write, &self.catalog)?;
         self.check_conflicts(prepared, tree)?;
+        let instant = match write.system_time {
+            None => self.instant(clock),
+            Some(told) => self.told_instant(told, clock)?,
+        };
         let record = NewRecord {
             kind: RecordKind::Commit,
             commit: self.log.end().commit + 1,
-            instant: self.instant(clock),
+            instant,
             catalog_version: self.catalog.version,
             root: prepared.root,
         };

@@ -3,7 +3,7 @@
 //! Contract. A variant carries data, not prose; file names are relative to the database's folder.
 
 use spectradb_kernel::schema::TableId;
-use spectradb_kernel::time::{Commit, Period};
+use spectradb_kernel::time::{Commit, Micros, Period};
 use std::io;
 
 /// The result of most calls.
@@ -151,6 +151,20 @@ pub enum CommitError {
     SchemaChanged {
         /// The table.
         table: TableId,
+    },
+    /// The write's system time is not after the last commit's.
+    #[error("the system time is not after the last commit's")]
+    SystemTimePassed {
+        /// The time that was given.
+        told: Micros,
+        /// The last commit's.
+        newest: Micros,
+    },
+    /// The write's system time is in the future.
+    #[error("the system time is in the future")]
+    SystemTimeToCome {
+        /// The time that was given.
+        told: Micros,
     },
     /// The store failed.
     #[error(transparent)]

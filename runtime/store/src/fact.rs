@@ -28,6 +28,9 @@ pub struct Write {
     pub durability: Option<Durability>,
     /// Who and why, as JSON; a leaf of its own in the ledger.
     pub metadata: Option<String>,
+    /// The commit's instant where it is told afterwards; it is after the last commit's and not in the future. `None` is
+    /// the clock's time.
+    pub system_time: Option<Micros>,
 }
 
 /// New facts of one table, by columns.

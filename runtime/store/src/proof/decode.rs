@@ -11,9 +11,9 @@ use crate::format::{
     catalog_v1::decode_change,
 };
 use spectradb_kernel::{
-    Value, key,
+    Type, Value, key,
     schema::{ColumnId, TableId, TableSchema},
-    time::{Commit, Date, Micros, Timestamp},
+    time::{Commit, Micros},
     value::Decimal,
 };
 use std::sync::Arc;
@@ -115,17 +115,29 @@ fn read_columns(message: &[u8]) -> Read<Vec<(ColumnId, Value)>> {
             }
             5 => Value::Text(reader.text()?),
             6 => Value::Blob(reader.bytes()?.to_vec()),
-            7 => match i32::try_from(reader.i64()?) {
-                Ok(days) => Value::Date(Date(days)),
-                Err(_) => return reader.malformed("a date has too many days"),
-            },
-            8 => Value::Timestamp(Timestamp(reader.i64()?)),
+            7 => {
+                let days = reader.i64()?;
+                reader.check(i32::try_from(days).is_ok(), "a date has too many days")?;
+                Value::of_i64(Type::Date, days)
+            }
+            8 => Value::of_i64(Type::Timestamp, reader.i64()?),
             9 => Value::Json(reader.text()?),
+            10 => Value::of_i64(Type::Time, reader.i64()?),
+            11 => Value::of_i64(Type::TimestampTz, reader.i64()?),
+            12 => Value::of_i128(Type::Interval, read_i128(&mut reader)?),
+            13 => Value::of_i128(Type::Uuid, read_i128(&mut reader)?),
             _ => return reader.malformed("there is no such type"),
         };
         columns.push((id, value));
     }
     Ok(columns)
+}
+
+/// A number of 128 bits that has no scale.
+fn read_i128(reader: &mut Reader<'_>) -> Read<i128> {
+    let scale = reader.u8()?;
+    reader.check(scale == 0, "there is a scale where there is none")?;
+    Ok(reader.all::<i128>(1)?[0])
 }
 
 /// The schema that a change of the catalogue gives a table.

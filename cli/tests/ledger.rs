@@ -1,0 +1,143 @@
+//! Does the ledger prove itself from the command line, with and without the database?
+
+#![expect(clippy::disallowed_methods, reason = "a test makes files and breaks them")]
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+fn spectradb(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_spectradb")).args(args).output().expect("the shell runs")
+}
+
+/// What a command that must succeed prints.
+fn said(args: &[&str]) -> String {
+    let output = spectradb(args);
+    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What a command that must fail with 1 complains of.
+fn refused(args: &[&str]) -> String {
+    let output = spectradb(args);
+    assert_eq!(output.status.code(), Some(1), "{args:?}: {}", String::from_utf8_lossy(&output.stdout));
+    String::from_utf8(output.stderr).expect("text")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn a_fact_is_proved_to_someone_without_the_database() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, old, new) = (folder.path().join("db"), folder.path().join("old.json"), folder.path().join("new.json"));
+    let (db, old, new) = (text(&db), text(&old), text(&new));
+    let proof_file = folder.path().join("proof.json");
+    let proof = text(&proof_file);
+    let keep = |file: &str, content: &str| std::fs::write(file, content).expect("it can be written");
+    said(&[
+        db,
+        "-c",
+        "CREATE TABLE prices (sku TEXT, region TEXT, price NUMERIC(10,2), note TEXT, PRIMARY KEY (sku, region))",
+        "-c",
+        "BEGIN WITH (actor = 'ann', reason = 'new year', metadata = '{\"ticket\": 7}')",
+        "-c",
+        "INSERT INTO prices VALUES ('tea', 'eu', 4.20, NULL) VALID FROM DATE '2026-01-01' TO DATE '2026-07-01'",
+        "-c",
+        "COMMIT",
+    ]);
+    keep(old, &said(&["digest", "--path", db]));
+    said(&[
+        db,
+        "-c",
+        "UPDATE prices FOR VALID_TIME ALL SET price = 4.50",
+        "-c",
+        "INSERT INTO prices VALUES ('cup', 'eu', 1, 'x')",
+    ]);
+    keep(new, &said(&["digest", "--path", db]));
+    let told = said(&["verify", "--path", db, "--digest", old]);
+    assert!(told.starts_with("verified 4 records, 3 facts: 3 proven, 0 pruned, 0 erased\nroot "), "{told}");
+
+    let fact = ["--table", "prices", "--key", "tea", "--key", "eu", "--valid-at", "2026-03-01", "--as-of", "1"];
+    keep(proof, &said(&[&["proof", "inclusion", "--path", db], &fact[..]].concat()));
+    let told = said(&["proof", "check", proof, "--digest", new]);
+    let lines: Vec<&str> = told.lines().skip(1).collect();
+    let expected = [
+        "commit: 1",
+        "table: prices",
+        "sku: tea",
+        "region: eu",
+        "valid: from 2026-01-01 00:00:00 to 2026-07-01 00:00:00",
+        "price: 4.20",
+        "note: NULL",
+    ];
+    assert_eq!(lines, expected);
+    let told = refused(&["proof", "check", proof, "--digest", old]);
+    assert!(told.contains("the proof is for a ledger of 4 records, and the digest names one of 2"), "{told}");
+    // Against the older digest, and with the columns kept secret.
+    keep(proof, &said(&[&["proof", "inclusion", "--path", db, "--digest", old, "--hide-columns"], &fact[..]].concat()));
+    let told = said(&["proof", "check", proof, "--digest", old]);
+    assert!(told.ends_with("columns: not told\n") && !told.contains("4.20"), "{told}");
+    // Another price in the proof.
+    let written = said(&[&["proof", "inclusion", "--path", db], &fact[..]].concat());
+    let forged = written.replacen("a401000000", "a501000000", 1);
+    assert_ne!(forged, written, "4.20 is 420 units");
+    keep(proof, &forged);
+    let told = refused(&["proof", "check", proof, "--digest", new]);
+    assert!(told.contains("the proof does not hold: the leaf does not lead to the root of its record"), "{told}");
+
+    keep(proof, &said(&["proof", "inclusion", "--path", db, "--commit", "1"]));
+    let told = said(&["proof", "check", proof, "--digest", new]);
+    let metadata = r#"metadata: {"actor":"ann","metadata":{"ticket":7},"reason":"new year"}"#;
+    assert!(told.contains(metadata), "{told}");
+    keep(proof, &said(&["proof", "inclusion", "--path", db, "--record", "1"]));
+    assert!(said(&["proof", "check", proof, "--digest", new]).contains("catalogue version: 1"));
+
+    keep(proof, &said(&["proof", "consistency", "--path", db, "--old-digest", old]));
+    let told = said(&["proof", "check", proof, "--digest", new, "--old-digest", old]);
+    assert_eq!(told, "proven: the ledger of 4 records goes on from that of 2 records\n");
+    assert!(refused(&["proof", "check", proof, "--digest", new, "--old-digest", new]).contains("ledger of 2 records"));
+    assert!(refused(&["proof", "check", proof, "--digest", new]).contains("--old-digest"));
+
+    for (args, complaint) in [
+        (&["proof", "inclusion", "--path", db, "--table", "prices", "--key", "tea"][..], "the key of table"),
+        (&["proof", "inclusion", "--path", db, "--table", "none", "--key", "tea"], "does not exist"),
+        (&["proof", "inclusion", "--path", db, "--table", "prices", "--key", "no", "--key", "eu"], "no such fact"),
+        (&["proof", "inclusion", "--path", db, "--record", "99"], "nothing of the kind"),
+        (&["proof", "check", new, "--digest", new], "format"),
+        (&["verify", "--path", "no/such/folder"], "there is no database"),
+        (&["digest", "--path", "no/such/folder"], "there is no database"),
+    ] {
+        let told = refused(args);
+        assert!(told.contains(complaint), "{args:?}: {told}");
+    }
+}
+
+#[test]
+fn damage_ends_with_1_and_names_the_place() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let db = folder.path().join("db");
+    let values: Vec<String> = (0..500).map(|id| format!("({id}, {id}.5)")).collect();
+    said(&[
+        text(&db),
+        "-c",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, amount REAL)",
+        "-c",
+        &format!("INSERT INTO t VALUES {}", values.join(", ")),
+        "-c",
+        "VACUUM",
+    ]);
+    let found = std::fs::read_dir(&db).expect("it is there").filter_map(|entry| Some(entry.ok()?.path()));
+    let mut segments: Vec<_> =
+        found.filter(|path| path.extension().is_some_and(|extension| extension == "sst")).collect();
+    segments.sort_by_key(|path| std::cmp::Reverse(path.metadata().map_or(0, |metadata| metadata.len())));
+    let mut bytes = std::fs::read(&segments[0]).expect("it can be read");
+    bytes[700] ^= 1;
+    std::fs::write(&segments[0], bytes).expect("it can be written");
+    let told = refused(&["verify", "--path", text(&db)]);
+    assert!(told.starts_with("the database is not what its ledger says: file \"seg-"), "{told}");
+    let told = refused(&[text(&db), "-c", "VERIFY LEDGER"]);
+    assert!(told.starts_with("error[XX001]: the database is not what its ledger says: file \"seg-"), "{told}");
+}

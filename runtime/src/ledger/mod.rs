@@ -1,0 +1,186 @@
+//! How does a database show that its ledger is what it was?
+//!
+//! A [`Digest`] names a state of the ledger; [`Database::verify`] computes everything again from the files; and proofs show
+//! to someone without the database that a fact is in the ledger, or that one state of it goes on from another. Digests and
+//! proofs are exchanged as JSON ([`digest_json`], [`proof_json`]), which `docs/proofs.md` describes.
+//!
+//! Not here: hashes and trees (`spectradb_store::proof`), the shell's commands.
+
+mod json;
+
+pub use json::{Proof, digest_from_json, digest_json, proof_from_json, proof_json};
+pub use spectradb_store::{
+    ProofOf,
+    proof::{ConsistencyProof, Digest, InclusionProof, ProofError, Proven},
+    verify::{Difference, Verification},
+};
+
+use crate::{
+    Database,
+    error::{Error, Result, code},
+    rows::Outcome,
+    session::Session,
+    statement::result,
+};
+use spectradb_kernel::{
+    Column, Type, Value, key,
+    time::{Commit, Timestamp},
+};
+use spectradb_store::fact::FactId;
+use std::sync::Arc;
+
+/// A fact to prove, as SQL would name it.
+#[derive(Clone, Debug, Default)]
+pub struct FactName<'a> {
+    /// Its table.
+    pub table: &'a str,
+    /// The values of its key as texts, in key order.
+    pub key: Vec<String>,
+    /// As of which commit; the newest where none is given.
+    pub as_of: Option<Commit>,
+    /// When it is valid, as a TIMESTAMP's text; now where nothing is given.
+    pub valid_at: Option<&'a str>,
+}
+
+impl Database {
+    /// The state of the ledger up to the newest visible record, in a few bytes to be kept or signed.
+    ///
+    /// # Errors
+    /// XX001 when a log file is corrupt, 58030 when the system refuses a call.
+    pub fn digest(&self) -> Result<Digest> {
+        Ok(self.store().digest()?)
+    }
+
+    /// Computes everything again from the files and compares it with the ledger, and the ledger with a digest that was
+    /// taken earlier. Damage and forgery are not errors but a difference in the answer.
+    ///
+    /// # Errors
+    /// 58030 when the system refuses a call.
+    pub fn verify(&self, earlier: Option<&Digest>) -> Result<Verification> {
+        Ok(self.store().verify(earlier)?)
+    }
+
+    /// A proof that something is in the ledger as it is now, or as it was when it had `records` records.
+    ///
+    /// # Errors
+    /// P0002 when it is not in it, 55000 when its record is no longer in the log, XX001, 58030.
+    pub fn prove(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<InclusionProof> {
+        let proof = self.store().prove_inclusion(of, records)?;
+        proof.ok_or_else(|| Error::new(code::NO_DATA, "the ledger has nothing of the kind"))
+    }
+
+    /// A proof that a fact is in the ledger; see [`Database::prove`].
+    ///
+    /// # Errors
+    /// As [`Database::prove`]; the language's where a name, a key or an instant is none.
+    pub fn prove_fact(&self, fact: &FactName<'_>, records: Option<u64>) -> Result<InclusionProof> {
+        let snapshot = self.snapshot();
+        let as_of = fact.as_of.unwrap_or_else(|| snapshot.commit());
+        let catalog = match as_of == snapshot.commit() {
+            true => snapshot.catalog().clone(),
+            false => snapshot.catalog_at(as_of)?,
+        };
+        let schema = catalog
+            .by_name(fact.table)
+            .ok_or_else(|| Error::new(code::UNDEFINED_TABLE, format!("table \"{}\" does not exist", fact.table)))?;
+        if schema.key.len() != fact.key.len() {
+            let message =
+                format!("the key of table \"{}\" has {} values, not {}", fact.table, schema.key.len(), fact.key.len());
+            return Err(Error::new(code::INVALID_PARAMETER, message));
+        }
+        let name = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let text = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let columns: Vec<_> = schema.key.iter().map(|column_idx| &schema.columns[*column_idx]).collect();
+        let names: Vec<String> = columns.iter().map(|column| name(&column.name)).collect();
+        let terms = columns.iter().zip(&names).zip(&fact.key);
+        let terms: Vec<String> =
+            terms.map(|((column, name), value)| format!("{name} = CAST({} AS {})", text(value), column.ty)).collect();
+        let valid = fact.valid_at.map_or(String::new(), |at| format!(" VALID AT TIMESTAMP {}", text(at)));
+        let sql = format!(
+            "SELECT _commit, _valid_from, {} FROM {} WHERE {} AS OF {as_of}{valid}",
+            names.join(", "),
+            name(&schema.name),
+            terms.join(" AND ")
+        );
+        let row = self.session().query(&sql, ())?.next().transpose()?;
+        let row = row.ok_or_else(|| {
+            Error::new(code::NO_DATA, format!("table \"{}\" has no such fact at that point of both times", fact.table))
+        })?;
+        let keys: Vec<Column> = columns
+            .iter()
+            .zip(&row.values()[2..])
+            .map(|(column, value)| Column::from_values(column.ty, std::slice::from_ref(value)))
+            .collect();
+        let mut bytes = Vec::new();
+        key::encode(&keys, 0, &mut bytes);
+        let Timestamp(valid_from) = row.get::<Timestamp>(1)?;
+        let fact = FactId { key: bytes, valid_from, commit: row.get::<i64>(0)?.cast_unsigned() };
+        self.prove(ProofOf::Fact { table: schema.id, fact: &fact }, records)
+    }
+
+    /// A proof that the ledger, as it is now or as it was when it had `records` records, goes on from the state of an
+    /// earlier digest.
+    ///
+    /// # Errors
+    /// P0002 when it does not have as many records, XX001, 58030.
+    pub fn prove_consistency(&self, earlier: &Digest, records: Option<u64>) -> Result<ConsistencyProof> {
+        let proof = self.store().prove_consistency(earlier.records, records)?;
+        proof.ok_or_else(|| Error::new(code::NO_DATA, format!("the ledger does not have {} records", earlier.records)))
+    }
+}
+
+impl Session {
+    /// VERIFY LEDGER: one row, or an error that names the first difference.
+    pub(crate) fn verify_ledger(&self, sql: &Arc<str>) -> Result<Outcome> {
+        let found = self.store().verify(None)?;
+        if let Some(difference) = &found.difference {
+            return Err(Error::new(
+                code::DATA_CORRUPTED,
+                format!("the database is not what its ledger says: {difference}"),
+            )
+            .with_help("restore the files from a copy; nothing was changed"));
+        }
+        let number = |number: u64| Value::Integer(number.cast_signed());
+        let columns = [
+            ("records", Type::Integer),
+            ("facts", Type::Integer),
+            ("proven", Type::Integer),
+            ("pruned", Type::Integer),
+            ("erased", Type::Integer),
+            ("root", Type::Text),
+        ];
+        let row = vec![
+            number(found.digest.records),
+            number(found.facts),
+            number(found.proven),
+            number(found.pruned),
+            number(found.erased),
+            Value::Text(json::hex(&found.digest.root)),
+        ];
+        result(&columns, vec![row], sql)
+    }
+
+    /// DIGEST: one row.
+    pub(crate) fn show_digest(&self, sql: &Arc<str>) -> Result<Outcome> {
+        let digest = self.store().digest()?;
+        let columns = [
+            ("database", Type::Text),
+            ("records", Type::Integer),
+            ("root", Type::Text),
+            ("link", Type::Text),
+            ("commit", Type::Integer),
+            ("instant", Type::Timestamp),
+            ("digest", Type::Json),
+        ];
+        let row = vec![
+            Value::Text(json::hex(&digest.database)),
+            Value::Integer(digest.records.cast_signed()),
+            Value::Text(json::hex(&digest.root)),
+            Value::Text(json::hex(&digest.link)),
+            Value::Integer(digest.commit.cast_signed()),
+            digest.instant.map_or(Value::Null, |instant| Value::Timestamp(Timestamp(instant))),
+            Value::Json(digest_json(&digest)),
+        ];
+        result(&columns, vec![row], sql)
+    }
+}
