@@ -24,7 +24,7 @@ use crate::{
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use spectradb_grammar::{
-    ast::{Delete, Insert, Merge, Name, Returning, Statement, StatementKind, Update},
+    ast::{Delete, Insert, Merge, Name, Statement, StatementKind, Update},
     bind,
     catalog::fingerprint,
     diag::{Diag, code, nearest},
@@ -223,7 +223,9 @@ fn print(state: &State, statement: &Statement, tables: NamedTables) -> TokenStre
     let State { krate, input, .. } = state;
     let v1 = quote!(#krate::private::v1);
     let sql = input.sql.value();
-    let bound = bind::statement(statement, &sql, &tables, &bind::BindOptions::default());
+    // An argument that is no Option is never NULL, and what is computed of it may need no Option either.
+    let options = bind::BindOptions { never_null: params::never_null(input), ..bind::BindOptions::default() };
+    let bound = bind::statement(statement, &sql, &tables, &options);
     let plan: CheckedPlan = match bound {
         Ok(plan) => plan,
         Err(error) => return diag::sql_error(&input.sql, &error),
@@ -241,18 +243,25 @@ fn print(state: &State, statement: &Statement, tables: NamedTables) -> TokenStre
             | StatementKind::Update(Update { returning, .. })
             | StatementKind::Delete(Delete { returning, .. })
             | StatementKind::Merge(Merge { returning, .. }),
-        ) => change(&v1, input, returning.as_ref(), &arguments),
-        (_, StatementKind::Truncate(_)) => change(&v1, input, None, &arguments),
+        ) => {
+            let rows = match &plan.statement {
+                plan::Statement::Insert { returning, .. }
+                | plan::Statement::Update { returning, .. }
+                | plan::Statement::Delete { returning, .. }
+                | plan::Statement::Merge { returning, .. } => returning.as_ref(),
+                _ => None,
+            };
+            match (rows, returning) {
+                (Some(rows), Some(_)) => dml::returning(krate, &v1, input, &rows.root.fields, &arguments),
+                (_, _) => change(&v1, input, &arguments),
+            }
+        }
+        (_, StatementKind::Truncate(_)) => change(&v1, input, &arguments),
         _ => unreachable!("other statements were refused when the chain began"),
     }
 }
 
-fn change(v1: &TokenStream, input: &SqlInput, returning: Option<&Returning>, arguments: &Arguments) -> TokenStream {
-    if let Some(Returning { span, .. }) = returning {
-        let error = Diag::new(code::FEATURE_NOT_SUPPORTED, "RETURNING in spectra_sql! is not supported", *span)
-            .help("run it with Session::query, or read the rows afterwards in the same transaction");
-        return diag::sql_error(&input.sql, &error);
-    }
+fn change(v1: &TokenStream, input: &SqlInput, arguments: &Arguments) -> TokenStream {
     match &input.row {
         None => dml::change(v1, input, arguments),
         Some(row) => syn::Error::new_spanned(row, "a change gives no rows").into_compile_error(),

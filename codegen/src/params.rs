@@ -61,6 +61,15 @@ pub fn arguments(v1: &TokenStream, input: &SqlInput, params: &[Param]) -> Result
     Ok(arguments)
 }
 
+/// The parameters whose arguments are no `Option`s.
+pub fn never_null(input: &SqlInput) -> Vec<ParamName> {
+    let name = |(idx, arg): (usize, &Arg)| match &arg.name {
+        None => ParamName::Position(idx as u32 + 1),
+        Some(name) => ParamName::Named(unraw(name)),
+    };
+    input.args.iter().enumerate().filter(|(_, arg)| !arg.optional).map(name).collect()
+}
+
 fn refuse_extra(input: &SqlInput, params: &[Param]) -> Result<(), Fault> {
     let fault = |arg: &Arg, message: String| Err(Fault::Argument(syn::Error::new(arg.span(), message)));
     let named = || {

@@ -58,6 +58,7 @@ pub(crate) fn bind_statement(
     let options = bind::BindOptions {
         rewrites: execution.rewrites,
         param_types: param_types.iter().copied().map(Some).collect(),
+        ..bind::BindOptions::default()
     };
     let bound = bind::statement(statement, sql, &catalog, &options);
     if let Some(error) = catalog.failed.into_inner() {

@@ -25,14 +25,14 @@ fn the_quickstart_runs_as_written() {
     let db = Database::open_memory().expect("memory is there");
     let steps = [
         ("CREATE TABLE events (pk TEXT PRIMARY KEY);", "CREATE TABLE"),
-        (r#"INSERT INTO events (pk, doc) VALUES ('evt-1', '{"type":"signup","user":"alice"}');"#, "INSERT 1"),
+        (r#"INSERT INTO events (pk, doc) VALUES ('evt-1', '{"type":"signup","user":"alice"}');"#, "1 row inserted"),
         (
             r#"INSERT INTO events (pk, doc) VALUES ('evt-2', '{"type":"purchase","user":"bob","amount":49.99}');"#,
-            "INSERT 1",
+            "1 row inserted",
         ),
         ("CREATE TABLE accounts (id INTEGER PRIMARY KEY, name TEXT NOT NULL, balance REAL);", "CREATE TABLE"),
-        ("INSERT INTO accounts (id, name, balance) VALUES (1, 'alice', 1000.0);", "INSERT 1"),
-        ("INSERT INTO accounts (id, name, balance) VALUES (2, 'bob', 500.0);", "INSERT 1"),
+        ("INSERT INTO accounts (id, name, balance) VALUES (1, 'alice', 1000.0);", "1 row inserted"),
+        ("INSERT INTO accounts (id, name, balance) VALUES (2, 'bob', 500.0);", "1 row inserted"),
         (
             "SELECT pk, doc FROM events ORDER BY pk LIMIT 10;",
             r#"evt-1|{"type":"signup","user":"alice"};evt-2|{"type":"purchase","user":"bob","amount":49.99}"#,
@@ -48,10 +48,10 @@ fn the_quickstart_runs_as_written() {
             r#"evt-1|{"type":"signup","user":"alice"}|1;evt-2|{"type":"purchase","user":"bob","amount":49.99}|2"#,
         ),
         ("SELECT pk, doc FROM events JOIN accounts ON events.pk = accounts.name ORDER BY pk ASC;", ""),
-        (r#"UPDATE events SET doc = '{"type":"refund","user":"bob"}' WHERE pk = 'evt-2';"#, "UPDATE 1"),
-        ("DELETE FROM events WHERE pk = 'evt-1';", "DELETE 1"),
+        (r#"UPDATE events SET doc = '{"type":"refund","user":"bob"}' WHERE pk = 'evt-2';"#, "1 row updated"),
+        ("DELETE FROM events WHERE pk = 'evt-1';", "1 row deleted"),
         ("BEGIN;", "BEGIN"),
-        (r#"INSERT INTO events (pk, doc) VALUES ('evt-3', '{"type":"refund","user":"bob"}');"#, "INSERT 1"),
+        (r#"INSERT INTO events (pk, doc) VALUES ('evt-3', '{"type":"refund","user":"bob"}');"#, "1 row inserted"),
         ("COMMIT;", "COMMIT"),
         (
             "SELECT pk, doc FROM events ORDER BY pk LIMIT 10;",

@@ -59,11 +59,13 @@ pub struct BindOptions {
     /// Types that the caller knows of parameters, in the order of [`Plan::params`]; a parameter beyond the end or with
     /// `None` is typed by its use.
     pub param_types: Vec<Option<Type>>,
+    /// Parameters whose values the caller knows are never NULL.
+    pub never_null: Vec<ast::ParamName>,
 }
 
 impl Default for BindOptions {
     fn default() -> BindOptions {
-        BindOptions { rewrites: true, param_types: Vec::new() }
+        BindOptions { rewrites: true, param_types: Vec::new(), never_null: Vec::new() }
     }
 }
 
@@ -87,7 +89,7 @@ pub fn statement(
     let mut binder = Binder {
         sql,
         catalog,
-        params: Params::new(&options.param_types),
+        params: Params::new(&options.param_types, &options.never_null),
         subplans: Vec::new(),
         ctes: Vec::new(),
         outer: Vec::new(),

@@ -18,6 +18,8 @@ const PARAMS_MAX: u32 = 65_535;
 pub(super) struct Params {
     params: Vec<Slot>,
     hints: Vec<Option<Type>>,
+    /// Those that are never NULL.
+    never_null: Vec<ParamName>,
 }
 
 struct Slot {
@@ -28,8 +30,8 @@ struct Slot {
 }
 
 impl Params {
-    pub(super) fn new(hints: &[Option<Type>]) -> Params {
-        Params { params: Vec::new(), hints: hints.to_vec() }
+    pub(super) fn new(hints: &[Option<Type>], never_null: &[ParamName]) -> Params {
+        Params { params: Vec::new(), hints: hints.to_vec(), never_null: never_null.to_vec() }
     }
 
     fn slot(&mut self, name: &ParamName, span: Span) -> Result<usize, Diag> {
@@ -77,7 +79,8 @@ impl Params {
         slot.span.get_or_insert(span);
         let open = slot.ty.is_none().then_some(Open::Param);
         let ty = slot.ty.unwrap_or(Type::Text);
-        Ok(Bound { expr: Expr { kind: ExprKind::Param(idx), ty, nullable: true, span }, open })
+        let nullable = !self.never_null.contains(name);
+        Ok(Bound { expr: Expr { kind: ExprKind::Param(idx), ty, nullable, span }, open })
     }
 
     /// Gives an open parameter the type that its use demands, unless another use was first: the type it then has.

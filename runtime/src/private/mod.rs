@@ -29,7 +29,7 @@ pub mod v1 {
             },
             stmt::{
                 Checked, Cx, Query, Start, View, aggregate, at_most_one, block_predicate, key_range, limit, many,
-                numeric_param, one, row_count, union_all,
+                numeric_param, one, returned, row_count, union_all,
             },
             table::{DatabaseWrites, Reads, SessionWrites},
         },
@@ -58,7 +58,8 @@ pub mod v1 {
 ///   `Result<Row>`; one of at most one row (a whole key, `LIMIT 1`) gives `Result<Option<Row>>`; an aggregate without
 ///   groups gives `Result<Row>`. A row has a field for each column, an `Option` only where the column may be NULL.
 ///   `"SELECT ..." as Invoice` gives `Invoice`s instead, whose fields must have the columns' names and types.
-/// - INSERT, UPDATE and DELETE give `Result<`[`Done`](crate::Done)`>`.
+/// - INSERT, UPDATE, DELETE, MERGE and TRUNCATE give `Result<`[`Done`](crate::Done)`>`; with RETURNING they give rows as a
+///   query of any number of rows does.
 ///
 /// Arguments stand behind the SQL: those of `$1`, `$2` ... in their order, or the named ones as `name = expr`. A text is given as `&str`, a blob as `&[u8]`, a decimal as
 /// anything that is `Into<Decimal>`, everything else as the column's own type; `?expr` gives an `Option`, with `None` for

@@ -125,6 +125,18 @@ pub fn one<Q: Query>(view: Result<View>, env: impl FnOnce(Start) -> Result<Q::En
     row.ok_or_else(|| Error::new(code::NO_DATA, "the query gave no row"))
 }
 
+/// The rows of a change's RETURNING.
+///
+/// # Errors
+/// The change's.
+pub fn returned<R>(
+    batches: Result<Vec<Batch>>,
+    read: fn(&Batch, &mut Vec<R>),
+    sql: &'static str,
+) -> Result<TypedRows<R>> {
+    Ok(TypedRows::new(Box::new(Values::new(batches?)), read, sql))
+}
+
 /// What a query reads: a transaction's view.
 #[derive(Clone)]
 pub struct View {

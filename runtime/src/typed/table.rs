@@ -397,6 +397,12 @@ pub trait SessionWrites {
     /// # Errors
     /// As [`Session::execute`].
     fn __spectradb_execute(&mut self, sql: &str, values: &[Value]) -> Result<crate::Done>;
+
+    /// Runs a statement with RETURNING, whose columns have these types and may be NULL so.
+    ///
+    /// # Errors
+    /// As [`Session::execute`]; 42P17 when the columns are of other types.
+    fn __spectradb_returning(&mut self, sql: &str, values: &[Value], types: &[(Type, bool)]) -> Result<Vec<Batch>>;
 }
 
 /// What compiled changes run on: a database, in the handle's own session.
@@ -406,6 +412,12 @@ pub trait DatabaseWrites {
     /// # Errors
     /// As [`Session::execute`].
     fn __spectradb_execute(&self, sql: &str, values: &[Value]) -> Result<crate::Done>;
+
+    /// Runs a statement with RETURNING.
+    ///
+    /// # Errors
+    /// As [`SessionWrites::__spectradb_returning`].
+    fn __spectradb_returning(&self, sql: &str, values: &[Value], types: &[(Type, bool)]) -> Result<Vec<Batch>>;
 }
 
 impl SessionWrites for Session {
@@ -415,10 +427,40 @@ impl SessionWrites for Session {
             crate::Outcome::Rows(_) => unreachable!("a change gives no rows"),
         }
     }
+
+    fn __spectradb_returning(&mut self, sql: &str, values: &[Value], types: &[(Type, bool)]) -> Result<Vec<Batch>> {
+        let mut rows = self.query(sql, values)?;
+        let differs = |message: String| {
+            Err(Error::new(crate::error::code::SCHEMA_MISMATCH, message).with_help("compile the program anew"))
+        };
+        for (column, (ty, _)) in rows.columns().iter().zip(types) {
+            if column.ty != *ty {
+                return differs(format!(
+                    "column \"{}\" is {} and was {ty} when this was compiled",
+                    column.name, column.ty
+                ));
+            }
+        }
+        let mut batches = Vec::new();
+        while let Some(batch) = rows.next_batch()? {
+            for (idx, (_, nullable)) in types.iter().enumerate() {
+                if !nullable && batch.column(idx).has_nulls() {
+                    let name = &rows.columns()[idx].name;
+                    return differs(format!("column \"{name}\" is NULL and could not be when this was compiled"));
+                }
+            }
+            batches.push(batch);
+        }
+        Ok(batches)
+    }
 }
 
 impl DatabaseWrites for Database {
     fn __spectradb_execute(&self, sql: &str, values: &[Value]) -> Result<crate::Done> {
         self.with_own(|session| session.__spectradb_execute(sql, values))
+    }
+
+    fn __spectradb_returning(&self, sql: &str, values: &[Value], types: &[(Type, bool)]) -> Result<Vec<Batch>> {
+        self.with_own(|session| session.__spectradb_returning(sql, values, types))
     }
 }

@@ -122,7 +122,7 @@ fn parameters_have_the_types_of_their_use() -> Result<()> {
     db.sql("CREATE TABLE parts (maker TEXT NOT NULL, no INTEGER NOT NULL, \"unit price\" NUMERIC(8,2), PRIMARY KEY (maker, no))")?;
     let insert = |no: i64, price: Option<Numeric<12, 2>>| spectra_sql!(from_file: db, "INSERT INTO parts VALUES ('acme', :no, :price)", no = no, price = ?price);
     assert_eq!(insert(1, Some(price))?.rows, 1);
-    assert_eq!(insert(2, None)?.to_string(), "INSERT 1");
+    assert_eq!(insert(2, None)?.to_string(), "1 row inserted");
     let dear = spectra_sql!(from_file: db, "SELECT count(*) AS n FROM parts WHERE \"unit price\" >= $1", price)?;
     assert_eq!(dear.n, 1);
     Ok(())
@@ -189,5 +189,46 @@ fn a_changed_table_is_noticed() -> Result<()> {
     db.sql("DROP TABLE accounts")?;
     db.create::<Account>()?;
     assert_eq!(names()?, 0);
+    Ok(())
+}
+
+#[test]
+fn changes_give_rows_with_returning() -> Result<()> {
+    let db = bank()?;
+    let new = spectra_sql!(
+        db,
+        "INSERT INTO accounts VALUES ($1, $2, NULL), (9, 'ida', 1) RETURNING id, name, balance, _valid_to",
+        7,
+        "hal"
+    )?;
+    let new = new.collect_all()?;
+    assert_eq!((new[0].id, new[0].name.as_str(), new[0].balance, new[1].balance), (7, "hal", None, Some(1.0)));
+    assert_eq!(new[0]._valid_to, Timestamp(i64::MAX));
+    let mut session = db.session();
+    let changed = spectra_sql!(
+        session,
+        "INSERT INTO accounts VALUES (9, 'x', 4) ON CONFLICT (id) DO UPDATE SET balance = accounts.balance + excluded.balance
+         RETURNING *" as Account
+    )?;
+    assert_eq!(changed.collect_all()?, [Account { id: 9, name: "ida".into(), balance: Some(5.0) }]);
+    let gone = spectra_sql!(session, "DELETE FROM accounts WHERE id > $1 RETURNING id + $1 AS sum", 6)?;
+    let mut sums: Vec<i64> = gone.map(|row| row.map(|row| row.sum)).collect::<Result<_>>()?;
+    sums.sort_unstable();
+    assert_eq!(sums, [13, 15]);
+    let merged = spectra_sql!(
+        bank: session,
+        "MERGE INTO accounts USING line ON id = no WHEN MATCHED AND currency = 'XTS' THEN DELETE
+         WHEN MATCHED THEN UPDATE SET name = currency"
+    )?;
+    assert_eq!((merged.rows, merged.to_string().as_str()), (3, "2 rows updated, 1 row deleted"));
+    Ok(())
+}
+
+#[test]
+fn what_is_computed_of_an_argument_that_is_no_option_is_none() -> Result<()> {
+    let db = bank()?;
+    let row = spectra_sql!(db, "SELECT 1 + $1 AS next, upper($2) AS loud, $3 + 1 AS maybe", 41, "x", ?None)?;
+    let (next, loud, maybe): (i64, String, Option<i64>) = (row.next, row.loud, row.maybe);
+    assert_eq!((next, loud.as_str(), maybe), (42, "X", None));
     Ok(())
 }
