@@ -79,13 +79,12 @@ impl Numbers {
 
 /// Measures, and prints what came out.
 pub(crate) fn run(bench: &Bench) -> ExitCode {
-    let told = measure(bench).and_then(|lines| {
-        // A closed pipe has nobody to hear of it.
-        std::io::stdout().write_all(lines.as_bytes()).ok();
-        Ok(())
-    });
-    match told {
-        Ok(()) => ExitCode::SUCCESS,
+    match measure(bench) {
+        Ok(lines) => {
+            // A closed pipe has nobody to hear of it.
+            std::io::stdout().write_all(lines.as_bytes()).ok();
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE

@@ -7,6 +7,7 @@ use crate::ast::{
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
+use crate::span::Span;
 
 impl Lower {
     /// A `statement`.
@@ -124,7 +125,11 @@ impl Lower {
                         types.push(self.type_name(part)?);
                     }
                 }
-                Rule::preparable => statement = Some(self.span(&part)),
+                Rule::preparable => {
+                    // To the end of what the rule took: space behind the last token does no harm.
+                    let (start, end) = (part.as_span().start() as u32, part.as_span().end() as u32);
+                    statement = Some(Span { start: self.base + start, end: self.base + end });
+                }
                 _ => {}
             }
         }
