@@ -120,6 +120,21 @@ impl RowFault {
             "$like" | "$ilike" | "$like_escape" | "$ilike_escape" => {
                 ("22025", "LIKE pattern must not end with escape character".to_owned())
             }
+            "chr" => ("54000", "requested character is not a valid one".to_owned()),
+            "overlay" => ("22011", "negative substring length not allowed".to_owned()),
+            "get_byte" => ("2202E", "index is out of the valid range".to_owned()),
+            "width_bucket" => {
+                ("2201G", "count must be greater than zero and the bounds must be finite and differ".to_owned())
+            }
+            "encode" | "decode" => {
+                ("22023", format!("invalid data or unrecognized encoding for function {}", self.function))
+            }
+            "timezone" => {
+                let zone = first.map(Value::to_string).unwrap_or_default();
+                ("22023", format!("time zone \"{zone}\" not recognized"))
+            }
+            "date_bin" => ("22023", "stride must be greater than zero and without months".to_owned()),
+            "similar_to" => ("22025", "invalid escape string".to_owned()),
             "date_trunc" | "$extract" | "$extract_int" => {
                 let unit = first.map(Value::to_string).unwrap_or_default();
                 let of = self.args.get(1).and_then(Value::class).unwrap_or(TypeClass::Timestamp);

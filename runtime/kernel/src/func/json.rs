@@ -36,6 +36,12 @@ pub fn path<'k>(keys: impl IntoIterator<Item = &'k str>) -> String {
 #[derive(PartialEq, Eq, Hash)]
 pub(crate) struct Word<'t>(std::borrow::Cow<'t, str>);
 
+impl<'t> Word<'t> {
+    pub(crate) fn into_text(self) -> std::borrow::Cow<'t, str> {
+        self.0
+    }
+}
+
 impl Word<'_> {
     pub(crate) fn as_str(&self) -> &str {
         &self.0

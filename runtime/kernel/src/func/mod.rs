@@ -23,12 +23,18 @@ pub mod fields;
 pub mod interval;
 pub mod json;
 pub mod json_order;
+pub mod json_tree;
 pub mod lift;
 pub mod like;
 pub mod logic;
 pub mod math;
 pub mod narrow;
+pub mod number_templates;
+pub mod regex;
+pub mod templates;
 pub mod text;
+pub mod trig;
+pub mod words;
 pub mod zone;
 
 /// The tables of the families.
@@ -38,6 +44,11 @@ static FAMILIES: &[&[Function]] = &[
     logic::TABLE,
     math::TABLE,
     text::TABLE,
+    words::TABLE,
+    regex::TABLE,
+    templates::TABLE,
+    number_templates::TABLE,
+    trig::TABLE,
     like::TABLE,
     cast::TABLE,
     cast_time::TABLE,
@@ -48,6 +59,7 @@ static FAMILIES: &[&[Function]] = &[
     fields::TABLE,
     json::TABLE,
     json_order::TABLE,
+    json_tree::TABLE,
 ];
 
 /// All functions, family by family.

@@ -1,0 +1,341 @@
+//! Does a text match a regular expression, and what of it?
+//!
+//! The expressions are those of the `regex` crate (linear time, no back references), with PostgreSQL's words: a dot
+//! takes a line break too, `\m`, `\M`, `\y` and `\Y` are edges of words, and flags are letters (`i` any case, `g` all
+//! matches, `n` and `m` lines, `x` spaced, `c` exact case, `q` a plain text). Of alternatives the first that matches is
+//! taken, where PostgreSQL takes the longest.
+//!
+//! An expression is compiled once and kept as long as a thread asks for the same few ones again.
+//! Not here: LIKE (`like`).
+
+use super::{Fault, lift::functions};
+use regex::{Regex, RegexBuilder};
+use std::{cell::RefCell, rc::Rc};
+
+/// So many expressions are kept by each thread.
+const KEPT: usize = 8;
+/// As many bytes an expression may take when compiled.
+const COMPILED_BYTES_MAX: usize = 1 << 20;
+
+struct Kept {
+    pattern: String,
+    flags: String,
+    compiled: Option<Rc<Regex>>,
+}
+
+thread_local! {
+    static RECENT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The expression, compiled; nothing where it is none, or a flag is unknown.
+fn compiled(pattern: &str, flags: &str) -> Option<Rc<Regex>> {
+    RECENT.with_borrow_mut(|recent| {
+        if let Some(at) = recent.iter().position(|kept| kept.pattern == pattern && kept.flags == flags) {
+            recent[..=at].rotate_right(1);
+        } else {
+            recent.truncate(KEPT - 1);
+            let compiled = compile(pattern, flags).map(Rc::new);
+            recent.insert(0, Kept { pattern: pattern.to_owned(), flags: flags.to_owned(), compiled });
+        }
+        recent[0].compiled.clone()
+    })
+}
+
+fn compile(pattern: &str, flags: &str) -> Option<Regex> {
+    // A pattern may begin with what kind of expression it is: ours are all of the one kind.
+    let pattern = pattern.strip_prefix("***:").unwrap_or(pattern);
+    let (pattern, plain) = match pattern.strip_prefix("***=") {
+        Some(text) => (text, true),
+        None => (pattern, flags.contains('q')),
+    };
+    let text = if plain { regex::escape(pattern) } else { translated(pattern) };
+    let mut builder = RegexBuilder::new(&text);
+    builder.dot_matches_new_line(true).size_limit(COMPILED_BYTES_MAX);
+    for flag in flags.chars() {
+        match flag {
+            'i' => builder.case_insensitive(true),
+            'c' => builder.case_insensitive(false),
+            'n' | 'm' => builder.multi_line(true).dot_matches_new_line(false),
+            'p' => builder.dot_matches_new_line(false),
+            'w' => builder.multi_line(true),
+            'x' => builder.ignore_whitespace(true),
+            'g' | 's' | 'q' | 't' | 'e' => &mut builder,
+            _ => return None,
+        };
+    }
+    builder.build().ok()
+}
+
+/// PostgreSQL's escapes in the words of the crate.
+fn translated(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len() + 8);
+    let mut rest = pattern.chars();
+    while let Some(character) = rest.next() {
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        match rest.next() {
+            Some('m') => out.push_str(r"\b{start}"),
+            Some('M') => out.push_str(r"\b{end}"),
+            Some('y') => out.push_str(r"\b"),
+            Some('Y') => out.push_str(r"\B"),
+            Some('Z') => out.push_str(r"\z"),
+            Some(other) => {
+                out.push('\\');
+                out.push(other);
+            }
+            None => out.push('\\'),
+        }
+    }
+    out
+}
+
+fn is_match(text: &str, pattern: &str, flags: &str) -> (bool, Fault) {
+    match compiled(pattern, flags) {
+        Some(regex) => (regex.is_match(text), Fault::Ok),
+        None => (false, Fault::InvalidRegex),
+    }
+}
+
+/// Does the text match?
+pub fn matches(a: &str, pattern: &str) -> (bool, Fault) {
+    is_match(a, pattern, "")
+}
+
+/// Does the text match in any case?
+pub fn matches_any_case(a: &str, pattern: &str) -> (bool, Fault) {
+    is_match(a, pattern, "i")
+}
+
+/// Does the text not match?
+pub fn differs(a: &str, pattern: &str) -> (bool, Fault) {
+    let (found, fault) = matches(a, pattern);
+    (!found, fault)
+}
+
+/// Does the text not match in any case?
+pub fn differs_any_case(a: &str, pattern: &str) -> (bool, Fault) {
+    let (found, fault) = matches_any_case(a, pattern);
+    (!found, fault)
+}
+
+/// Does the text match, by flags?
+pub fn regexp_like(a: &str, pattern: &str, flags: &str) -> (bool, Fault) {
+    is_match(a, pattern, flags)
+}
+
+/// The first match replaced; `\1` to `\9` are what its groups matched, `\&` the whole.
+pub fn replace_first(a: &str, pattern: &str, by: &str, out: &mut String) -> Fault {
+    replace(a, pattern, by, "", out)
+}
+
+/// The first match replaced, or with the flag `g` all.
+pub fn replace(a: &str, pattern: &str, by: &str, flags: &str, out: &mut String) -> Fault {
+    let Some(regex) = compiled(pattern, flags) else { return Fault::InvalidRegex };
+    let count = if flags.contains('g') { usize::MAX } else { 1 };
+    let mut end = 0;
+    for found in regex.captures_iter(a).take(count) {
+        let whole = found.get_match();
+        out.push_str(&a[end..whole.start()]);
+        let mut rest = by.chars();
+        while let Some(character) = rest.next() {
+            match (character, if character == '\\' { rest.next() } else { None }) {
+                ('\\', Some('&')) => out.push_str(whole.as_str()),
+                ('\\', Some(digit @ '1'..='9')) => {
+                    out.push_str(found.get(digit as usize - '0' as usize).map_or("", |group| group.as_str()));
+                }
+                ('\\', Some('\\') | None) => out.push('\\'),
+                ('\\', Some(other)) => {
+                    out.push('\\');
+                    out.push(other);
+                }
+                (plain, _) => out.push(plain),
+            }
+        }
+        end = whole.end();
+    }
+    out.push_str(&a[end..]);
+    Fault::Ok
+}
+
+/// How many matches there are.
+pub fn count(a: &str, pattern: &str) -> (i64, Fault) {
+    match compiled(pattern, "") {
+        Some(regex) => (regex.find_iter(a).count() as i64, Fault::Ok),
+        None => (0, Fault::InvalidRegex),
+    }
+}
+
+/// How many matches there are from a character on.
+pub fn count_from(a: &str, pattern: &str, start: i64) -> (i64, Fault) {
+    count_flags(a, pattern, start, "")
+}
+
+/// How many matches there are from a character on, by flags.
+pub fn count_flags(a: &str, pattern: &str, start: i64, flags: &str) -> (i64, Fault) {
+    let (Some(regex), Some(at)) = (compiled(pattern, flags), place(a, start)) else {
+        return (0, if start < 1 { Fault::InvalidArgument } else { Fault::InvalidRegex });
+    };
+    (at.map_or(0, |at| regex.find_iter(&a[at..]).count() as i64), Fault::Ok)
+}
+
+/// Where the character of a number begins: nothing inside where the text is shorter, nothing at all below 1.
+fn place(a: &str, start: i64) -> Option<Option<usize>> {
+    let skipped = usize::try_from(start.checked_sub(1)?).ok()?;
+    Some(a.char_indices().map(|(at, _)| at).chain([a.len()]).nth(skipped))
+}
+
+/// At which character the first match begins; 0 where there is none.
+pub fn instr(a: &str, pattern: &str) -> (i64, Fault) {
+    match compiled(pattern, "") {
+        Some(regex) => {
+            let found = regex.find(a).map_or(0, |found| a[..found.start()].chars().count() as i64 + 1);
+            (found, Fault::Ok)
+        }
+        None => (0, Fault::InvalidRegex),
+    }
+}
+
+fn nth(a: &str, pattern: &str, start: i64, nth: i64, flags: &str, out: &mut String) -> Option<bool> {
+    let regex = compiled(pattern, flags)?;
+    let at = place(a, start)?;
+    let skipped = usize::try_from(nth.checked_sub(1)?).ok()?;
+    let found = at.and_then(|at| regex.find_iter(&a[at..]).nth(skipped));
+    out.push_str(found.map_or("", |found| found.as_str()));
+    Some(found.is_some())
+}
+
+/// The first match; no value where there is none, or where the expression is none.
+pub fn substr(a: &str, pattern: &str, out: &mut String) -> bool {
+    nth(a, pattern, 1, 1, "", out).unwrap_or(false)
+}
+
+/// The match of a number from a character on; no value where there is none.
+pub fn substr_nth(a: &str, pattern: &str, start: i64, number: i64, out: &mut String) -> bool {
+    nth(a, pattern, start, number, "", out).unwrap_or(false)
+}
+
+/// What the first group of the first match matched, or the whole match where there is no group; no value where nothing
+/// matches.
+pub fn substring(a: &str, pattern: &str, out: &mut String) -> bool {
+    let Some(regex) = compiled(pattern, "") else { return false };
+    let found = regex.captures(a).and_then(|found| if found.len() > 1 { found.get(1) } else { found.get(0) });
+    out.push_str(found.map_or("", |found| found.as_str()));
+    found.is_some()
+}
+
+/// A pattern of SIMILAR TO as an expression: `%` any characters, `_` one, the rest as in an expression, of the whole text.
+fn similar_pattern(pattern: &str, escape: Option<char>) -> String {
+    let mut out = String::from("^(?:");
+    let mut rest = pattern.chars();
+    let mut in_class = false;
+    while let Some(character) = rest.next() {
+        if Some(character) == escape {
+            out.push_str(&regex::escape(&rest.next().map(String::from).unwrap_or_default()));
+            continue;
+        }
+        match character {
+            '[' | ']' => {
+                in_class = character == '[';
+                out.push(character);
+            }
+            inside if in_class => out.push(inside),
+            '%' => out.push_str(".*"),
+            '_' => out.push('.'),
+            '.' | '^' | '$' | '\\' => {
+                out.push('\\');
+                out.push(character);
+            }
+            plain => out.push(plain),
+        }
+    }
+    out.push_str(")$");
+    out
+}
+
+/// Is the whole text of a pattern's form, with a backslash before what is meant as it is?
+pub fn similar(a: &str, pattern: &str) -> (bool, Fault) {
+    is_match(a, &similar_pattern(pattern, Some('\\')), "")
+}
+
+/// Is the whole text of a pattern's form, with another character than the backslash?
+pub fn similar_escape(a: &str, pattern: &str, escape: &str) -> (bool, Fault) {
+    let mut characters = escape.chars();
+    match (characters.next(), characters.next()) {
+        (escape, None) => is_match(a, &similar_pattern(pattern, escape), ""),
+        (_, Some(_)) => (false, Fault::InvalidArgument),
+    }
+}
+
+functions! { "func::regex";
+    "~" (Text, Text) -> Boolean, Fallible, matches, "Does the text match the regular expression?";
+    "~*" (Text, Text) -> Boolean, Fallible, matches_any_case, "Does the text match the regular expression in any case?";
+    "!~" (Text, Text) -> Boolean, Fallible, differs, "Does the text not match the regular expression?";
+    "!~*" (Text, Text) -> Boolean, Fallible, differs_any_case, "Does the text not match the regular expression in any case?";
+    "regexp_like" (Text, Text) -> Boolean, Fallible, like_any, "Does the text match the regular expression?";
+    "regexp_like" (Text, Text, Text) -> Boolean, Fallible, regexp_like, "Does the text match the regular expression, by flags?";
+    "regexp_replace" (Text, Text, Text) -> Text, Fallible, replace_first, "With the first match replaced by the third, in which \\1 is what the first group matched.";
+    "regexp_replace" (Text, Text, Text, Text) -> Text, Fallible, replace, "With the first match replaced, or all with the flag g.";
+    "regexp_count" (Text, Text) -> Integer, Fallible, count, "How many matches there are.";
+    "regexp_count" (Text, Text, Integer) -> Integer, Fallible, count_from, "How many matches there are from a character on.";
+    "regexp_count" (Text, Text, Integer, Text) -> Integer, Fallible, count_flags, "How many matches there are from a character on, by flags.";
+    "regexp_instr" (Text, Text) -> Integer, Fallible, instr, "At which character the first match begins; 0 where there is none.";
+    "regexp_substr" (Text, Text) -> Text, Partial, substr, "The first match; NULL where there is none.";
+    "regexp_substr" (Text, Text, Integer, Integer) -> Text, Partial, substr_nth, "The match of a number from a character on; NULL where there is none.";
+    "regexp_substring" (Text, Text) -> Text, Partial, substring, "SUBSTRING(text FROM expression): what the first group matched, or the whole match; NULL where nothing matches.";
+    "similar_to" (Text, Text) -> Boolean, Fallible, similar, "text SIMILAR TO pattern.";
+    "similar_to" (Text, Text, Text) -> Boolean, Fallible, similar_escape, "text SIMILAR TO pattern ESCAPE character.";
+}
+
+/// Does the text match?
+pub fn like_any(a: &str, pattern: &str) -> (bool, Fault) {
+    matches(a, pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_match_as_in_postgresql() {
+        assert_eq!(matches("foobar", "o.b"), (true, Fault::Ok));
+        assert_eq!(matches("a\nb", "^a.b$"), (true, Fault::Ok));
+        assert_eq!(matches("one two", r"\mtwo\M"), (true, Fault::Ok));
+        assert_eq!(matches_any_case("FOO", "foo"), (true, Fault::Ok));
+        assert_eq!(matches("x", "("), (false, Fault::InvalidRegex));
+        assert_eq!(regexp_like("a.c", "a.c", "q"), (true, Fault::Ok));
+        assert_eq!(regexp_like("a", "a", "!"), (false, Fault::InvalidRegex));
+    }
+
+    #[test]
+    fn matches_are_replaced_with_their_groups() {
+        let replaced = |by: &str, flags: &str| {
+            let mut out = String::new();
+            assert_eq!(replace("foobarbaz", "b(..)", by, flags, &mut out), Fault::Ok);
+            out
+        };
+        assert_eq!(replaced("X", ""), "fooXbaz");
+        assert_eq!(replaced("X", "g"), "fooXX");
+        assert_eq!(replaced(r"[\1\&\\]", "g"), r"foo[arbar\][azbaz\]");
+    }
+
+    #[test]
+    fn the_whole_text_is_similar_or_not() {
+        let cases = [("abc", "abc", true), ("abc", "a", false), ("abc", "%(b|d)%", true), ("abc", "(b|c)%", false)];
+        for (text, pattern, expected) in cases {
+            assert_eq!(similar(text, pattern), (expected, Fault::Ok), "{pattern}");
+        }
+        assert_eq!(similar("a.c", "a.c"), (true, Fault::Ok));
+        assert_eq!(similar("abc", "a.c"), (false, Fault::Ok));
+        assert_eq!(similar_escape("a%", "a#%", "#"), (true, Fault::Ok));
+    }
+
+    #[test]
+    fn only_the_last_few_expressions_are_kept() {
+        for round in 0..3 * KEPT {
+            assert_eq!(matches("a5", &format!("a{}$", round % (KEPT + 2))).1, Fault::Ok);
+        }
+        assert!(RECENT.with_borrow(Vec::len) <= KEPT);
+    }
+}
