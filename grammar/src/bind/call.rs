@@ -162,7 +162,7 @@ impl Binder<'_> {
             {
                 return self.round_decimal(name, std::mem::take(args), call).map(Some);
             }
-            _ => return Ok(None),
+            _ => return self.made_of_others(name, args, call),
         }))
     }
 
@@ -304,11 +304,14 @@ impl Binder<'_> {
         if !forms.is_empty() {
             return diag.help(format!("it takes {}", forms.join(", ")));
         }
-        if FORMS.contains(&name) {
+        if FORMS.contains(&name) || super::forms::NAMES.contains(&name) {
             return diag.help(format!("{name} takes another number of arguments"));
         }
-        let mut names: Vec<&str> =
-            function::names().chain(FORMS).chain(agg::all().map(|aggregate| aggregate.name)).collect();
+        let mut names: Vec<&str> = function::names()
+            .chain(FORMS)
+            .chain(super::forms::NAMES)
+            .chain(agg::all().map(|aggregate| aggregate.name))
+            .collect();
         names.sort_unstable();
         match nearest(name, names) {
             Some(near) => diag.help(format!("a function named \"{near}\" exists")),

@@ -18,6 +18,7 @@ mod copy;
 mod ddl;
 mod dml;
 mod expr;
+mod forms;
 mod from;
 mod function;
 mod group;

@@ -122,6 +122,14 @@ impl Binder<'_> {
         whole: Span,
     ) -> Result<Expr, Diag> {
         let name = sign(op);
+        // A text that is no number names the field that is taken away.
+        let is_key = match (&right.open, literal::value(&right.expr)) {
+            (Some(Open::Text), Some(Value::Text(text))) => text.trim().parse::<f64>().is_err(),
+            _ => right.class() == Some(TypeClass::Text),
+        };
+        if op == BinaryOp::Sub && left.class() == Some(TypeClass::Json) && is_key {
+            return self.named_operator(name, vec![left, right], at, whole);
+        }
         let (a, b) = match (left.class(), right.class()) {
             (None, None) => {
                 let diag =
@@ -237,6 +245,9 @@ impl Binder<'_> {
             let left = self.coerce_class(left, TypeClass::Blob, Degree::Implicit)?;
             let right = self.coerce_class(right, TypeClass::Blob, Degree::Implicit)?;
             return Ok(function::call_named("||", vec![left, right], Type::Blob, whole));
+        }
+        if left.class() == Some(TypeClass::Json) && right.class() == Some(TypeClass::Json) {
+            return Ok(function::call_named("||", vec![left.expr, right.expr], Type::Json, whole));
         }
         // One side must be a text (or a quoted one, or JSON that is read as text): 1 || 2 is no operator.
         let is_textual = |bound: &Bound| matches!(bound.class(), None | Some(TypeClass::Text | TypeClass::Json));

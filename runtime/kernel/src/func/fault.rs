@@ -47,7 +47,10 @@ impl RowFault {
             }
             Fault::DatetimeRange => match (text, self.args.as_slice()) {
                 (Some(text), _) => format!("date/time field value out of range: \"{text}\""),
-                (None, [year, month, day]) => {
+                (None, [hour, minute, second]) if self.function == "make_time" => {
+                    format!("time field value out of range: {hour}:{minute}:{second}")
+                }
+                (None, [year, month, day]) if self.function == "make_date" => {
                     let (month, day) = (month.to_string(), day.to_string());
                     format!("date field value out of range: {year}-{month:0>2}-{day:0>2}")
                 }

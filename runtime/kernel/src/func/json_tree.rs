@@ -7,12 +7,7 @@
 //! A path of several keys is written as an array of texts, `{a,b,0}`, or as one key.
 //! Holds: a text that is JSON comes back as an equal value; recursion goes no deeper than JSON columns do (127 levels).
 
-use super::{
-    Fault,
-    json::{Word, is_json},
-    json_order,
-    lift::functions,
-};
+use super::{Fault, json::Word, json_order, lift::functions};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
@@ -452,15 +447,6 @@ pub fn pretty(json: &str, out: &mut String) {
     write(&Tree::read(json), 0, out);
 }
 
-/// Is the text JSON of this kind: value, scalar, array or object?
-pub fn is_json_kind(a: &str, kind: &str) -> bool {
-    is_json(a)
-        && match (Tree::read(a), kind) {
-            (Tree::Leaf(_), "scalar") | (Tree::Array(_), "array") | (Tree::Object(_), "object") => true,
-            (_, kind) => kind == "value",
-        }
-}
-
 functions! { "func::json_tree";
     "#>" (Json, Text) -> Json, Partial, at_path, "What is at a path such as '{a,b,0}'; NULL where there is nothing.";
     "#>>" (Json, Text) -> Text, Partial, text_at_path, "The text of what is at a path; NULL where there is nothing.";
@@ -483,7 +469,6 @@ functions! { "func::json_tree";
     "$json_push" (Json, Json) -> Json, Total, push, "An array with one more value.";
     "$json_push_field" (Json, Text, Json) -> Json, Total, push_field, "An object with one more field.";
     "$json_string" (Text) -> Json, Total, text_to_string, "A text as a JSON string.";
-    "$is_json" (Text, Text) -> Boolean, Total, is_json_kind, "text IS JSON value, scalar, array or object.";
 }
 
 #[cfg(test)]

@@ -319,9 +319,28 @@ impl OrArgument for Fault {
     }
 }
 
-/// A text as bytes of UTF-8.
-pub fn convert_to(a: &str, out: &mut Vec<u8>) {
+fn is_utf8(encoding: &str) -> bool {
+    ["utf8", "utf-8", "unicode"].iter().any(|known| known.eq_ignore_ascii_case(encoding))
+}
+
+/// A text as bytes of an encoding.
+pub fn convert_to(a: &str, encoding: &str, out: &mut Vec<u8>) -> Fault {
+    if !is_utf8(encoding) {
+        return Fault::InvalidArgument;
+    }
     out.extend_from_slice(a.as_bytes());
+    Fault::Ok
+}
+
+/// The text of bytes in an encoding.
+pub fn convert_from(a: &[u8], encoding: &str, out: &mut String) -> Fault {
+    match std::str::from_utf8(a) {
+        Ok(text) if is_utf8(encoding) => {
+            out.push_str(text);
+            Fault::Ok
+        }
+        Ok(_) | Err(_) => Fault::InvalidArgument,
+    }
 }
 
 /// A literal after `%L`, a name after `%I`, a text after `%s`, to at least a width (negative: on the left): the next
@@ -367,7 +386,8 @@ functions! { "func::words";
     "sha512" (Blob) -> Blob, Total, sha512, "The SHA-512 digest.";
     "encode" (Blob, Text) -> Text, Fallible, encode, "Bytes as text: hex, base64 or escape.";
     "decode" (Text, Text) -> Blob, Fallible, decode, "The bytes of a text: hex, base64 or escape.";
-    "$convert_to" (Text) -> Blob, Total, convert_to, "The text's bytes.";
+    "convert_to" (Text, Text) -> Blob, Fallible, convert_to, "The text's bytes in an encoding, which is UTF8.";
+    "convert_from" (Blob, Text) -> Text, Fallible, convert_from, "The text of bytes in an encoding, which is UTF8.";
     "$format_piece" (Text, Text, Integer) -> Text, Total, format_piece, "A piece of format: its kind (s, I, L), its text, its width.";
 }
 

@@ -1,0 +1,330 @@
+//! Which calls are no function of the kernel's table, but are made of some?
+//!
+//! Calls with any number of arguments (`format`, `jsonb_build_object`), with an argument of any type (`to_jsonb`,
+//! `quote_literal`), and those that only their arguments' types answer (`pg_typeof`).
+//!
+//! Not here: the forms of the standard (COALESCE and its kin: `call`).
+
+use super::{
+    Binder,
+    call::{Call, is_not_null},
+    convert::{self, Bound, Degree},
+    function, literal,
+    predicate::case_of,
+};
+use crate::{
+    diag::{Diag, code},
+    plan::{Context, Expr, ExprKind},
+    span::Span,
+};
+use spectradb_kernel::{Type, Value, ty::TypeClass};
+
+/// The names of these calls.
+pub(super) const NAMES: [&str; 27] = [
+    "to_char",
+    "format",
+    "make_timestamp",
+    "make_timestamptz",
+    "make_interval",
+    "age",
+    "json_build_object",
+    "jsonb_build_object",
+    "json_build_array",
+    "jsonb_build_array",
+    "to_json",
+    "to_jsonb",
+    "json_extract_path",
+    "jsonb_extract_path",
+    "json_extract_path_text",
+    "jsonb_extract_path_text",
+    "num_nulls",
+    "num_nonnulls",
+    "iif",
+    "if",
+    "pg_typeof",
+    "typeof",
+    "quote_nullable",
+    "quote_literal",
+    "pi",
+    "clock_timestamp",
+    "version",
+];
+
+fn text(text: &str, span: Span) -> Expr {
+    Expr::constant(Value::Text(text.to_owned()), Type::Text, span)
+}
+
+fn json(text: &str, span: Span) -> Expr {
+    Expr::constant(Value::Json(text.to_owned()), Type::Json, span)
+}
+
+/// A call of the kernel's function of exactly these classes, with the plain type of its result.
+fn made(name: &str, args: Vec<Expr>, span: Span) -> Expr {
+    let classes: Vec<TypeClass> = args.iter().map(|arg| arg.ty.class()).collect();
+    let function = function::find(name, &classes).unwrap_or_else(|| panic!("the kernel has {name} of {classes:?}"));
+    function::call(function, args, function.ret.plain_type(), span)
+}
+
+impl Binder<'_> {
+    /// A call that is made of others; `None` where the name or the number of arguments is none of ours.
+    pub(super) fn made_of_others(
+        &mut self,
+        name: &str,
+        args: &mut Vec<Bound>,
+        call: &Call<'_>,
+    ) -> Result<Option<Expr>, Diag> {
+        let span = call.span;
+        let is_number =
+            |bound: &Bound| matches!(bound.class(), Some(TypeClass::Integer | TypeClass::Real | TypeClass::Numeric));
+        Ok(Some(match (name, args.len()) {
+            ("to_char", 2) if is_number(&args[0]) => {
+                let [number, template] = two(args);
+                let number = self.coerce(number, Type::Text, Degree::Assignment)?;
+                made("$number_to_char", vec![number, self.coerce(template, Type::Text, Degree::Implicit)?], span)
+            }
+            ("format", 1..) => self.format(std::mem::take(args), span)?,
+            ("make_timestamp" | "make_timestamptz", 6) => {
+                let at = self.timestamp_of(std::mem::take(args), span)?;
+                if name == "make_timestamp" { at } else { convert::convert(at, Type::TimestampTz, Degree::Implicit)? }
+            }
+            ("make_timestamptz", 7) => {
+                let mut args = std::mem::take(args);
+                let zone = args.pop().expect("there are seven");
+                let zone = self.coerce(zone, Type::Text, Degree::Implicit)?;
+                made("timezone", vec![zone, self.timestamp_of(args, span)?], span)
+            }
+            ("make_interval", ..=7) => {
+                let mut parts = Vec::with_capacity(7);
+                for (at, arg) in std::mem::take(args).into_iter().enumerate() {
+                    let class = if at == 6 { TypeClass::Real } else { TypeClass::Integer };
+                    parts.push(self.coerce_class(arg, class, Degree::Implicit)?);
+                }
+                while parts.len() < 7 {
+                    let zero = literal::integer(0, span);
+                    parts.push(if parts.len() == 6 {
+                        convert::convert(zero, Type::Real, Degree::Implicit)?
+                    } else {
+                        zero
+                    });
+                }
+                let clock = parts.split_off(4);
+                let days = made("$make_interval", parts, span);
+                made("+", vec![days, made("$make_clock", clock, span)], span)
+            }
+            ("age", 1) => {
+                let arg = std::mem::take(args).pop().expect("there is one");
+                let class = match arg.class() {
+                    Some(class @ (TypeClass::Date | TypeClass::TimestampTz)) => class,
+                    _ => TypeClass::Timestamp,
+                };
+                let arg = self.coerce_class(arg, class, Degree::Implicit)?;
+                let now = Expr { kind: ExprKind::Context(Context::Now), ty: Type::Timestamp, nullable: false, span };
+                // Counted from today's midnight.
+                let today = convert::convert(now, Type::Date, Degree::Explicit)?;
+                made("age", vec![convert::convert(today, class.plain_type(), Degree::Implicit)?, arg], span)
+            }
+            ("json_build_object" | "jsonb_build_object", count) => {
+                if !count.is_multiple_of(2) {
+                    let message = format!("argument list of {name} must have an even number of elements");
+                    return Err(Diag::new(code::INVALID_PARAMETER, message, span).help("give a value for each key"));
+                }
+                let mut object = json("{}", span);
+                let mut rest = std::mem::take(args).into_iter();
+                while let (Some(key), Some(value)) = (rest.next(), rest.next()) {
+                    let key = self.coerce(key, Type::Text, Degree::Assignment)?;
+                    let value = self.json_or_null(value, span)?;
+                    object = made("$json_push_field", vec![object, key, value], span);
+                }
+                object
+            }
+            ("json_build_array" | "jsonb_build_array", _) => {
+                let mut array = json("[]", span);
+                for value in std::mem::take(args) {
+                    let value = self.json_or_null(value, span)?;
+                    array = made("$json_push", vec![array, value], span);
+                }
+                array
+            }
+            ("to_json" | "to_jsonb", 1) => {
+                let value = std::mem::take(args).pop().expect("there is one");
+                self.as_json(value, span)?
+            }
+            (
+                "json_extract_path" | "jsonb_extract_path" | "json_extract_path_text" | "jsonb_extract_path_text",
+                2..,
+            ) => {
+                let mut rest = std::mem::take(args).into_iter();
+                let value = rest.next().expect("there are two");
+                let mut value = self.coerce(value, Type::Json, Degree::Implicit)?;
+                for key in rest {
+                    let key = self.coerce(key, Type::Text, Degree::Assignment)?;
+                    value = function::call_named("$json_get", vec![value, key], Type::Json, span);
+                }
+                if name.ends_with("_text") { made("$json_text", vec![value], span) } else { value }
+            }
+            ("num_nulls" | "num_nonnulls", 1..) => {
+                let mut count = literal::integer(0, span);
+                for arg in std::mem::take(args) {
+                    let arg = self.settled(arg)?;
+                    let is = if name == "num_nulls" {
+                        function::call_named("$is_null", vec![arg], Type::Boolean, span)
+                    } else {
+                        is_not_null(arg, span)
+                    };
+                    let one = convert::convert(is, Type::Integer, Degree::Explicit)?;
+                    count = made("+", vec![count, one], span);
+                }
+                count
+            }
+            ("iif" | "if", 3) => {
+                let mut rest = std::mem::take(args).into_iter();
+                let condition = rest.next().expect("there are three");
+                let condition = self.truth_of(condition, &name.to_uppercase())?;
+                let (mut values, _) = self.common(rest.collect(), "IIF")?;
+                let otherwise = values.pop().expect("there are two");
+                case_of(vec![(condition, values.pop().expect("there are two"))], otherwise, span)
+            }
+            ("pg_typeof" | "typeof", 1) => {
+                let shown = match (args[0].open, args[0].expr.ty) {
+                    (Some(_), _) => "unknown".to_owned(),
+                    (None, Type::Numeric { .. }) => "numeric".to_owned(),
+                    (None, Type::Varchar { .. }) => "varchar".to_owned(),
+                    (None, Type::Char { .. }) => "char".to_owned(),
+                    (None, ty) => ty.to_string(),
+                };
+                text(&shown, span)
+            }
+            ("quote_nullable", 1) => {
+                let value = std::mem::take(args).pop().expect("there is one");
+                let value = self.coerce(value, Type::Text, Degree::Assignment)?;
+                let quoted = made("quote_literal", vec![value], span);
+                self.coalesce(vec![quoted, text("NULL", span)], span)?
+            }
+            ("quote_literal", 1) if args[0].class().is_some_and(|class| class != TypeClass::Text) => {
+                let value = std::mem::take(args).pop().expect("there is one");
+                made("quote_literal", vec![self.coerce(value, Type::Text, Degree::Assignment)?], span)
+            }
+            ("pi", 0) => super::constant::fold(made("$pi", vec![literal::integer(0, span)], span)),
+            ("clock_timestamp", 0) => {
+                Expr { kind: ExprKind::Context(Context::Now), ty: Type::Timestamp, nullable: false, span }
+            }
+            ("version", 0) => text(concat!("SpectraDB ", env!("CARGO_PKG_VERSION")), span),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Year, month, day, hour, minute and second as an instant.
+    fn timestamp_of(&mut self, args: Vec<Bound>, span: Span) -> Result<Expr, Diag> {
+        let mut parts = Vec::with_capacity(6);
+        for (at, arg) in args.into_iter().enumerate() {
+            let class = if at == 5 { TypeClass::Real } else { TypeClass::Integer };
+            parts.push(self.coerce_class(arg, class, Degree::Implicit)?);
+        }
+        let time = parts.split_off(3);
+        Ok(made("+", vec![made("make_date", parts, span), made("make_time", time, span)], span))
+    }
+
+    /// A value as JSON, as `to_jsonb` does: a text becomes a string.
+    fn as_json(&mut self, value: Bound, span: Span) -> Result<Expr, Diag> {
+        let class = value.class();
+        match class {
+            Some(TypeClass::Json) => Ok(value.expr),
+            Some(TypeClass::Boolean | TypeClass::Integer | TypeClass::Real | TypeClass::Numeric) => {
+                let ty = value.expr.ty.plain();
+                let plain = self.coerce(value, ty, Degree::Implicit)?;
+                convert::convert(plain, Type::Json, Degree::Explicit)
+            }
+            Some(TypeClass::Time | TypeClass::TimestampTz | TypeClass::Interval | TypeClass::Uuid) => {
+                convert::convert(value.expr, Type::Json, Degree::Explicit)
+            }
+            Some(TypeClass::Text | TypeClass::Blob | TypeClass::Date | TypeClass::Timestamp) | None => {
+                let text = self.coerce(value, Type::Text, Degree::Assignment)?;
+                Ok(made("$json_string", vec![text], span))
+            }
+        }
+    }
+
+    /// A value as JSON, in which NULL is null.
+    fn json_or_null(&mut self, value: Bound, span: Span) -> Result<Expr, Diag> {
+        let value = self.as_json(value, span)?;
+        self.coalesce(vec![value, json("null", span)], span)
+    }
+
+    /// `format(template, ...)`: the template must be known, so that each piece is a call of its own.
+    fn format(&mut self, args: Vec<Bound>, span: Span) -> Result<Expr, Diag> {
+        let mut rest = args.into_iter();
+        let template = rest.next().expect("format has a template");
+        let at = template.span();
+        let template = super::constant::fold(self.coerce(template, Type::Text, Degree::Implicit)?);
+        let template = match literal::value(&template) {
+            Some(Value::Text(template)) => template.clone(),
+            Some(Value::Null) => return Ok(Expr::constant(Value::Null, Type::Text, span)),
+            _ => {
+                let message = "the template of format must be a constant";
+                return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, at).help("join texts with || instead"));
+            }
+        };
+        let values: Vec<Bound> = rest.collect();
+        let invalid = |message: String| Diag::new(code::INVALID_PARAMETER, message, at);
+        let mut parts: Vec<Expr> = Vec::new();
+        let mut plain = String::new();
+        let mut letters = template.chars().peekable();
+        let mut next = 0;
+        while let Some(letter) = letters.next() {
+            if letter != '%' {
+                plain.push(letter);
+                continue;
+            }
+            if letters.next_if_eq(&'%').is_some() {
+                plain.push('%');
+                continue;
+            }
+            let left = letters.next_if_eq(&'-').is_some();
+            let mut number = String::new();
+            while let Some(digit) = letters.next_if(char::is_ascii_digit) {
+                number.push(digit);
+            }
+            let mut left = left;
+            if letters.next_if_eq(&'$').is_some() {
+                next = number.parse::<usize>().ok().and_then(|place| place.checked_sub(1)).ok_or_else(|| {
+                    invalid("format specifies argument 0, but arguments are numbered from 1".to_owned())
+                })?;
+                number.clear();
+                left |= letters.next_if_eq(&'-').is_some();
+                while let Some(digit) = letters.next_if(char::is_ascii_digit) {
+                    number.push(digit);
+                }
+            }
+            let kind = match letters.next() {
+                Some(kind @ ('s' | 'I' | 'L')) => kind,
+                Some(other) => return Err(invalid(format!("unrecognized format() type specifier \"{other}\""))),
+                None => return Err(invalid("unterminated format() type specifier".to_owned())),
+            };
+            let Some(value) = values.get(next) else {
+                return Err(invalid("too few arguments for format()".to_owned()));
+            };
+            next += 1;
+            let value = self.coerce(value.clone(), Type::Text, Degree::Assignment)?;
+            self.count_copies(&value, 2)?;
+            let width = number.parse::<i64>().unwrap_or(0) * if left { -1 } else { 1 };
+            let width = || literal::integer(width, span);
+            let piece = |kind: &str, value| made("$format_piece", vec![text(kind, span), value, width()], span);
+            let shown = piece(&kind.to_string(), value.clone());
+            if !plain.is_empty() {
+                parts.push(text(&std::mem::take(&mut plain), span));
+            }
+            // NULL is nothing as a text and NULL as a literal.
+            let absent = piece("s", text(if kind == 'L' { "NULL" } else { "" }, span));
+            parts.push(if value.nullable { self.coalesce(vec![shown, absent], span)? } else { shown });
+        }
+        if !plain.is_empty() || parts.is_empty() {
+            parts.push(text(&plain, span));
+        }
+        let joined = parts.into_iter().reduce(|joined, part| made("||", vec![joined, part], span));
+        Ok(joined.expect("there is a part"))
+    }
+}
+
+fn two(args: &mut Vec<Bound>) -> [Bound; 2] {
+    std::mem::take(args).try_into().expect("two arguments were counted")
+}
