@@ -158,7 +158,7 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
     if first == "alter" && !(word(1) == "table" && (found_idx == 2 || word(3) == "set" && word(4) == "retention")) {
         let to = found_idx.min(all.len() - 1);
         return is(
-            &format!("ALTER {}", word(1).to_uppercase()).trim_end().to_owned(),
+            format!("ALTER {}", word(1).to_uppercase()).trim_end(),
             Some("ALTER TABLE .. SET RETENTION tells how long a table's history is kept"),
             0,
             to,
