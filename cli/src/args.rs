@@ -150,6 +150,10 @@ struct Knobs {
     /// Read SSTables into memory piece by piece instead of mapping them.
     #[arg(long)]
     no_mmap: bool,
+    /// Write and sync files through io_uring, and with --no-mmap read many blocks at once. Where it cannot be had, stderr
+    /// says why and the database works without it.
+    #[arg(long)]
+    io_uring: bool,
 }
 
 /// What `--log-archive` may say.
@@ -234,6 +238,7 @@ fn config(raw: &Knobs) -> Config {
         Some(Packing::Cold) => CompressionPolicy::COLD,
     };
     config.mapped = !raw.no_mmap;
+    config.io_uring = raw.io_uring;
     config.log_archive = match raw.log_archive {
         None | Some(Archive::Keep) => LogArchive::Keep,
         Some(Archive::Compress) => LogArchive::Compress,
@@ -261,6 +266,7 @@ mod tests {
             "--shard-count=4",
             "--compression=cold",
             "--no-mmap",
+            "--io-uring",
             "--log-archive=compress",
         ]);
         let config = config(&raw.unwrap_or_else(|error| panic!("{error}")).knobs);
@@ -268,7 +274,7 @@ mod tests {
         assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
         assert_eq!(config.block_cache_bytes_max, 1000);
         assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, Some(4)));
-        assert_eq!((config.compression, config.mapped), (CompressionPolicy::COLD, false));
+        assert_eq!((config.compression, config.mapped, config.io_uring), (CompressionPolicy::COLD, false, true));
         assert_eq!(config.log_archive, LogArchive::Compress);
     }
 }

@@ -94,6 +94,9 @@ pub(crate) fn run(bench: &Bench) -> ExitCode {
 
 fn measure(bench: &Bench) -> Result<String, Error> {
     let db = Database::open_with(&bench.path, bench.config.clone())?;
+    if let Some(why) = db.no_io_uring() {
+        eprintln!("io_uring is not used: {why}");
+    }
     db.sql(CREATE)?;
     let keys = Keys::new(bench.keyspace);
     let written = bench.write_ops.min(bench.keyspace);

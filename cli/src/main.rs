@@ -38,6 +38,9 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Some(why) = db.no_io_uring() {
+        eprintln!("io_uring is not used: {why}");
+    }
     let mut shell = Shell::new(&db, &args);
     let ended = run(&mut shell, &args, &db);
     let failed = shell.has_failed();

@@ -14,7 +14,7 @@ use crate::{
 use quick_cache::sync::Cache;
 use spectradb_grammar::plan::CheckedPlan;
 use spectradb_kernel::time::Commit;
-use spectradb_store::{Replay, Snapshot, Store, config::Config};
+use spectradb_store::{IoBackend, Replay, Snapshot, Store, config::Config};
 use std::{
     path::Path,
     sync::{Arc, Mutex},
@@ -133,6 +133,14 @@ impl Database {
     /// XX001 when a log file is corrupt, 58030 when the system refuses a call.
     pub fn replay(&self, from_record: u64) -> Result<Replay> {
         Ok(self.shared.store.replay(from_record)?)
+    }
+
+    /// Why io_uring is not used although the settings ask for it.
+    pub fn no_io_uring(&self) -> Option<String> {
+        match self.shared.store.io_backend() {
+            IoBackend::OrdinaryBecause(why) => Some(why),
+            IoBackend::Uring | IoBackend::Ordinary => None,
+        }
     }
 
     /// The engine beneath.

@@ -7,7 +7,7 @@
 
 use crate::{error::Result, rows::Outcome, session::Session, statement::result};
 use spectradb_kernel::{Type, Value, schema::TableSchema};
-use spectradb_store::{LevelFigures, Snapshot};
+use spectradb_store::{IoBackend, LevelFigures, Snapshot};
 use std::sync::Arc;
 
 impl Session {
@@ -18,6 +18,9 @@ impl Session {
         let cache = stats.block_cache;
         let asked = cache.hits + cache.misses;
         let (plans, plans_max) = self.plan_counts();
+        let backend = store.io_backend();
+        let through_uring = f64::from(u8::from(backend == IoBackend::Uring));
+        let backend = backend.to_string();
         let share = |part: u64, whole: u64| if whole == 0 { None } else { Some(part as f64 / whole as f64) };
         let figures: &[(&str, &str, Option<f64>, &str)] = &[
             ("ledger", "commit", Some(stats.commit as f64), "number"),
@@ -31,6 +34,7 @@ impl Session {
             ("segments", "files", Some(stats.segment_count as f64), "files"),
             ("segments", "size", Some(stats.segment_bytes as f64), "bytes"),
             ("segments", "notes_files", Some(stats.notes_count as f64), "files"),
+            ("disk", "io_uring", Some(through_uring), backend.as_str()),
             ("written", "log", Some(written.log_bytes as f64), "bytes"),
             ("written", "flush", Some(written.flush_bytes as f64), "bytes"),
             ("written", "compaction", Some(written.compaction_bytes as f64), "bytes"),

@@ -114,6 +114,10 @@ pub struct Config {
     /// Map segments and read them in place. Without it what is needed of a segment is read into memory, and the block cache
     /// bounds how much of it stays.
     pub mapped: bool,
+    /// Write and sync files through io_uring, and read blocks of segments that are not mapped many at a time. It needs Linux
+    /// and the crate's feature `io-uring`; where it cannot be had the store works without it, and
+    /// [`crate::Store::io_backend`] says why.
+    pub io_uring: bool,
     /// How many shards memtables and levels are split into, 1 to 4,096. `None` is the database's own number, and
     /// [`SHARD_COUNT_DEFAULT`] for a new one. A database keeps the number it was made with: opening it with another is
     /// [`crate::StoreError::ShardCount`].
@@ -145,6 +149,7 @@ impl Default for Config {
             block_cache_bytes_max: 64 << 20,
             compression: CompressionPolicy::NONE,
             mapped: true,
+            io_uring: false,
             shard_count: None,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,

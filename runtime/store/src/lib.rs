@@ -46,7 +46,9 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Compression, CompressionPolicy, Config, Durability, LogArchive};
 pub use error::{CommitError, Result, StoreError};
 pub use figures::{LevelFigures, LogFigures, TableFigures, WrittenFigures};
-pub use fs::{Disk, MemDisk, OsDisk, SimDisk};
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+pub use fs::UringDisk;
+pub use fs::{Disk, IoBackend, MemDisk, OsDisk, SimDisk};
 pub use prove::ProofOf;
 pub use replay::{Record, RecordBody};
 pub use scan::Scan;

@@ -3,6 +3,7 @@
 //! Contract. A scan returns batches in no promised order; which facts it returns is exactly what scope and key range say,
 //! while block predicates only let it skip blocks that cannot hold a matching row: rows that do not match may come back.
 
+mod ahead;
 mod exec;
 mod pseudo;
 mod range;

@@ -15,7 +15,7 @@ use crate::{
     error::{CommitError, Result, StoreError},
     fact::{Committed, Write},
     format::Identity,
-    fs::{Disk, DiskLock, MemDisk, OsDisk},
+    fs::{self, Disk, DiskLock, IoBackend, MemDisk},
     links::LedgerTree,
     log::{Health, Log, LogEnd, LogSync, Segments, held},
     maintain::Threads,
@@ -228,7 +228,8 @@ impl Store {
     /// # Errors
     /// See [`Store::open`].
     pub fn open_path(path: &Path, config: Config) -> Result<Store> {
-        Store::open(Arc::new(OsDisk::open(path)?), Arc::new(SystemClock), config)
+        let disk = fs::open_folder(path, config.io_uring)?;
+        Store::open(disk, Arc::new(SystemClock), config)
     }
 
     /// Makes a database in memory; it is gone with the last clone. Its log is kept only as far as segments do not hold the
@@ -244,6 +245,11 @@ impl Store {
     /// The settings it was opened with.
     pub fn config(&self) -> &Config {
         &self.handle.inner.config
+    }
+
+    /// How writes and batched reads reach the system; where [`Config::io_uring`] cannot be had, why.
+    pub fn io_backend(&self) -> IoBackend {
+        self.handle.inner.disk.backend()
     }
 
     /// The clock.

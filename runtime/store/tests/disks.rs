@@ -57,3 +57,22 @@ fn memory() {
 fn simulated() {
     behaves(&SimDisk::new(1));
 }
+
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+#[test]
+fn a_folder_through_io_uring() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let disk = spectradb_store::UringDisk::over(OsDisk::open(&folder.path().join("one/two")).expect("it is made"));
+    if disk.backend() != spectradb_store::IoBackend::Uring {
+        println!("not through io_uring here: {}", disk.backend());
+    }
+    behaves(&*disk);
+}
+
+#[cfg(not(all(feature = "io-uring", target_os = "linux")))]
+#[test]
+fn io_uring_that_was_not_built_in_is_told() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let disk = spectradb_store::fs::open_folder(folder.path(), true).expect("it is made");
+    assert_eq!(disk.backend().to_string(), "ordinary calls: this program was built without io_uring");
+}

@@ -11,14 +11,61 @@
 mod mem;
 mod os;
 mod sim;
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+mod uring;
 
 pub use mem::MemDisk;
 pub use os::OsDisk;
 pub use sim::{Fault, SimDisk};
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+pub use uring::UringDisk;
 
-use crate::error::{Result, StoreError};
+use crate::{
+    error::{Result, StoreError},
+    pack::buffer,
+};
 use bytes::Bytes;
-use std::{any::Any, fmt, io, sync::Arc};
+use std::{any::Any, fmt, io, ops::Range, path::Path, sync::Arc};
+
+/// How do writes and batched reads reach the system?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IoBackend {
+    /// Through an io_uring ring.
+    Uring,
+    /// By one call each.
+    Ordinary,
+    /// By one call each, although io_uring was asked for: why.
+    OrdinaryBecause(String),
+}
+
+impl fmt::Display for IoBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IoBackend::Uring => f.write_str("io_uring"),
+            IoBackend::Ordinary => f.write_str("ordinary calls"),
+            IoBackend::OrdinaryBecause(why) => write!(f, "ordinary calls: {why}"),
+        }
+    }
+}
+
+/// The disk in a folder, through io_uring where that is asked for and can be had. [`Disk::backend`] tells.
+///
+/// # Errors
+/// As [`OsDisk::open`]; that io_uring cannot be had is none.
+pub fn open_folder(folder: &Path, io_uring: bool) -> Result<Arc<dyn Disk>> {
+    let disk = OsDisk::open(folder)?;
+    Ok(if io_uring { through_uring(disk) } else { Arc::new(disk) })
+}
+
+#[cfg(all(feature = "io-uring", target_os = "linux"))]
+fn through_uring(disk: OsDisk) -> Arc<dyn Disk> {
+    UringDisk::over(disk)
+}
+
+#[cfg(not(all(feature = "io-uring", target_os = "linux")))]
+fn through_uring(disk: OsDisk) -> Arc<dyn Disk> {
+    Arc::new(disk.instead_of_uring("this program was built without io_uring".to_owned()))
+}
 
 /// A folder of files.
 pub trait Disk: fmt::Debug + Send + Sync {
@@ -70,6 +117,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Locked`] with the holder when someone has it, [`StoreError::Io`].
     fn lock(&self, name: &str) -> Result<DiskLock>;
+
+    /// How writes and batched reads reach the system.
+    fn backend(&self) -> IoBackend {
+        IoBackend::Ordinary
+    }
 }
 
 /// A file of a [`Disk`]. Threads may share it.
@@ -93,6 +145,25 @@ pub trait File: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Corrupt`] when the file ends before the buffer is full, [`StoreError::Io`].
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<()>;
+
+    /// The bytes of some ranges, each in memory of its own that starts on a 64-byte boundary. Up to
+    /// [`File::reads_at_once`] are on their way at the same time.
+    ///
+    /// # Errors
+    /// As [`File::read_at`], for any of them.
+    fn read_many(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        let read = |range: &Range<u64>| {
+            let mut bytes = buffer((range.end - range.start) as usize);
+            self.read_at(&mut bytes, range.start)?;
+            Ok(Bytes::from_owner(bytes))
+        };
+        ranges.iter().map(read).collect()
+    }
+
+    /// How many reads [`File::read_many`] carries out at the same time: with 1 asking for many at once gains nothing.
+    fn reads_at_once(&self) -> usize {
+        1
+    }
 
     /// Writes all bytes at an offset; the file grows to hold them. A file that was mapped is not written.
     ///

@@ -4,9 +4,9 @@
 //! carries a changed length along. The lock is the system's advisory lock on a file that holds its holder's process id,
 //! so it ends with the process, however that ends.
 //!
-//! Not here: retrying, caching, io_uring.
+//! Not here: retrying, caching, many reads at once (`uring`).
 
-use super::{Disk, DiskLock, File, ends_early, refused};
+use super::{Disk, DiskLock, File, IoBackend, ends_early, refused};
 use crate::{
     error::{Result, StoreError},
     view,
@@ -23,12 +23,14 @@ use std::{
 #[derive(Debug)]
 pub struct OsDisk {
     folder: PathBuf,
+    /// Why io_uring is not used, where it was asked for.
+    no_uring: Option<String>,
 }
 
 #[derive(Debug)]
-struct OsFile {
-    name: String,
-    file: fs::File,
+pub(super) struct OsFile {
+    pub(super) name: String,
+    pub(super) file: fs::File,
 }
 
 /// Zeroes are written in pieces of this size.
@@ -49,7 +51,20 @@ impl OsDisk {
                 sync_folder(parent).map_err(|source| refused("sync", &name, source))?;
             }
         }
-        Ok(OsDisk { folder: folder.to_owned() })
+        Ok(OsDisk { folder: folder.to_owned(), no_uring: None })
+    }
+
+    /// The same disk, which tells why it stands in for one through io_uring.
+    pub(super) fn instead_of_uring(self, why: String) -> OsDisk {
+        OsDisk { no_uring: Some(why), ..self }
+    }
+
+    pub(super) fn create_file(&self, name: &str) -> Result<OsFile> {
+        self.file(name, "create", OpenOptions::new().read(true).write(true).create(true).truncate(true))
+    }
+
+    pub(super) fn open_file(&self, name: &str) -> Result<OsFile> {
+        self.file(name, "open", OpenOptions::new().read(true).write(true))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -91,13 +106,11 @@ impl Disk for OsDisk {
     }
 
     fn create(&self, name: &str) -> Result<Arc<dyn File>> {
-        let options = OpenOptions::new().read(true).write(true).create(true).truncate(true).clone();
-        Ok(Arc::new(self.file(name, "create", &options)?))
+        Ok(Arc::new(self.create_file(name)?))
     }
 
     fn open(&self, name: &str) -> Result<Arc<dyn File>> {
-        let options = OpenOptions::new().read(true).write(true).clone();
-        Ok(Arc::new(self.file(name, "open", &options)?))
+        Ok(Arc::new(self.open_file(name)?))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
@@ -129,6 +142,10 @@ impl Disk for OsDisk {
         lock.set_len(0)?;
         lock.write_at(holder.as_bytes(), 0)?;
         Ok(DiskLock::new(lock))
+    }
+
+    fn backend(&self) -> IoBackend {
+        self.no_uring.clone().map_or(IoBackend::Ordinary, IoBackend::OrdinaryBecause)
     }
 }
 

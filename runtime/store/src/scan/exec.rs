@@ -9,6 +9,7 @@
 
 use super::{
     KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope,
+    ahead::Ahead,
     pseudo::{Instants, data_column, pseudo_column, pseudo_value},
     range::{KeyBounds, common_prefix},
 };
@@ -49,7 +50,7 @@ pub struct Scan {
 enum Source {
     Chunk(Arc<Chunk>),
     /// A segment from a block on.
-    Segment(Arc<Segment>, usize),
+    Segment(Arc<Segment>, usize, Ahead),
 }
 
 impl Scan {
@@ -81,7 +82,7 @@ impl Scan {
                     None => true,
                 };
                 if may_hold {
-                    sources.push_back(Source::Segment(segment.clone(), 0));
+                    sources.push_back(Source::Segment(segment.clone(), 0, Ahead::default()));
                 }
             }
         }
@@ -200,21 +201,22 @@ impl Scan {
                 let mask = self.bounds.mask(&chunk.run, &chunk.shape.key);
                 self.read(&chunk.run, &chunk.shape, &chunk.ends.known(), mask)?
             }
-            Source::Segment(segment, first) => {
+            Source::Segment(segment, first, mut ahead) => {
                 let index = segment.index()?;
                 let Some(at) = (first..index.blocks.len()).find(|at| self.needs(&index.blocks[*at], &index.shape))
                 else {
                     return Ok(Some(None));
                 };
                 let block = &index.blocks[at];
-                let run = segment.run(block)?;
+                let fetched = ahead.take(&segment, index, at, |block| self.needs(block, &index.shape));
+                let run = segment.run_of(block, fetched)?;
                 let mask = match self.bounds.covers(&block.key_min, &block.key_max) {
                     true => None,
                     false => self.bounds.mask(&run, &index.shape.key),
                 };
                 let batch = self.read(&run, &index.shape, &block.ends.known(), mask)?;
                 if at + 1 < index.blocks.len() {
-                    self.sources.push_front(Source::Segment(segment.clone(), at + 1));
+                    self.sources.push_front(Source::Segment(segment.clone(), at + 1, ahead));
                 }
                 batch
             }

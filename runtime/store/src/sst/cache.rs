@@ -163,6 +163,11 @@ impl BlockCache {
 }
 
 impl Slot {
+    /// Is there a block? Asking is not reading: nothing is counted.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.run.load().is_some()
+    }
+
     /// The block; where the slot is empty, what `check` makes of it is kept from now on.
     pub(crate) fn get<E>(self: &Arc<Self>, check: impl FnOnce() -> Result<Run, E>) -> Result<Kept, E> {
         let kept = self.run.load();

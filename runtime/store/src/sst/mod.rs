@@ -18,4 +18,4 @@ pub(crate) use builder::{Builder, NewSegment, block_rows};
 pub(crate) use cache::BlockCache;
 pub use cache::CacheStats;
 pub(crate) use gather::{Spans, gather, with_ends};
-pub(crate) use reader::{Block, BlockRow, Segment};
+pub(crate) use reader::{Block, BlockRow, Index, Segment};

@@ -124,6 +124,16 @@ impl Block {
     pub(super) fn offset(&self) -> u64 {
         self.place.offset.get()
     }
+
+    /// How many bytes of the file it takes.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        self.place.bytes.get()
+    }
+
+    /// Are its facts in memory, checked?
+    pub(crate) fn is_kept(&self) -> bool {
+        self.slot.is_filled()
+    }
 }
 
 impl BlockRow<'_> {
@@ -229,8 +239,8 @@ impl Segment {
             == (bounds.commit_min, bounds.commit_max, bounds.end_max, bounds.from_min, bounds.to_max)
     }
 
-    /// The payload of a part whose checksum holds, unpacked; and how much of it is in memory of its own.
-    fn part(&self, place: &PartRef, kind: u8) -> Result<(Bytes, usize)> {
+    /// Where a part lies in the file.
+    fn range_of(&self, place: &PartRef) -> Result<Range<usize>> {
         let (offset, bytes) = (place.offset.get(), place.bytes.get());
         let end = offset.checked_add(ENVELOPE_BYTES as u64).and_then(|start| start.checked_add(bytes));
         let whole = end.is_some_and(|end| end <= self.meta.bytes - FOOTER_BYTES as u64);
@@ -238,7 +248,18 @@ impl Segment {
             return Err(self.corrupt(offset, "a part lies outside the file"));
         }
         let start = offset as usize;
-        let part = self.content.bytes(start..start + ENVELOPE_BYTES + bytes as usize)?;
+        Ok(start..start + ENVELOPE_BYTES + bytes as usize)
+    }
+
+    /// The payload of a part whose checksum holds, unpacked; and how much of it is in memory of its own. Its bytes are those
+    /// that were read before, if they were.
+    fn part(&self, place: &PartRef, kind: u8, fetched: Option<Bytes>) -> Result<(Bytes, usize)> {
+        let (offset, bytes) = (place.offset.get(), place.bytes.get());
+        let range = self.range_of(place)?;
+        let part = match fetched {
+            Some(part) if part.len() == range.len() => part,
+            Some(_) | None => self.content.bytes(range)?,
+        };
         let payload = part.slice(ENVELOPE_BYTES..);
         let envelope = Envelope::read_from_bytes(&part[..ENVELOPE_BYTES])
             .map_err(|_| self.corrupt(offset, "a part lies outside the file"))?;
@@ -276,7 +297,7 @@ impl Segment {
 
     fn read_index(&self) -> Result<Index> {
         let at = self.footer.index.offset.get();
-        let (payload, _) = self.part(&self.footer.index, part::INDEX)?;
+        let (payload, _) = self.part(&self.footer.index, part::INDEX, None)?;
         let bad = |what: &str| self.corrupt(at, what);
         let index = rkyv::access::<ArchivedIndexV1, rancor::Error>(&payload)
             .map_err(|_| bad("the index's archive is damaged"))?;
@@ -332,11 +353,36 @@ impl Segment {
         Ok(Index { shape: Arc::new(shape), blocks, integers })
     }
 
+    /// How many blocks are worth asking the disk for at once?
+    pub(crate) fn reads_at_once(&self) -> usize {
+        match &self.content {
+            Content::Mapped(_) => 1,
+            Content::Read(file) => file.reads_at_once(),
+        }
+    }
+
+    /// The bytes of some blocks, read at once and not checked yet: for [`Segment::run_of`].
+    pub(crate) fn fetch(&self, blocks: &[&Block]) -> Result<Vec<Bytes>> {
+        let ranges = blocks.iter().map(|block| self.range_of(&block.place)).collect::<Result<Vec<_>>>()?;
+        match &self.content {
+            Content::Mapped(map) => Ok(ranges.into_iter().map(|range| map.slice(range)).collect()),
+            Content::Read(file) => {
+                let ranges: Vec<_> = ranges.iter().map(|range| range.start as u64..range.end as u64).collect();
+                file.read_many(&ranges)
+            }
+        }
+    }
+
     /// The facts of a block.
     pub(crate) fn run(&self, block: &Block) -> Result<Kept> {
+        self.run_of(block, None)
+    }
+
+    /// The facts of a block whose bytes may have been fetched.
+    pub(crate) fn run_of(&self, block: &Block, fetched: Option<Bytes>) -> Result<Kept> {
         block.slot.get(|| {
             let index = self.index()?;
-            let (payload, own) = self.part(&block.place, part::BLOCK)?;
+            let (payload, own) = self.part(&block.place, part::BLOCK, fetched)?;
             let at = block.place.offset.get();
             let run = decode(&payload, &index.shape).map_err(|what| self.corrupt(at, what))?;
             if run.len != block.rows as usize || run.bounds != block.bounds {
@@ -350,7 +396,7 @@ impl Segment {
         match self.filter.get() {
             Some(filter) => Ok(filter),
             None => {
-                let (payload, _) = self.part(&self.footer.filter, part::FILTER)?;
+                let (payload, _) = self.part(&self.footer.filter, part::FILTER, None)?;
                 let filter = Lane::from_bytes(payload).ok().and_then(Filter::over);
                 let bad = || self.corrupt(self.footer.filter.offset.get(), "the filter is not whole");
                 let filter = filter.ok_or_else(bad)?;
@@ -363,7 +409,7 @@ impl Segment {
         match self.directory.get() {
             Some(rows) => Ok(rows),
             None => {
-                let (payload, _) = self.part(&self.footer.directory, part::DIRECTORY)?;
+                let (payload, _) = self.part(&self.footer.directory, part::DIRECTORY, None)?;
                 let bad = || self.corrupt(self.footer.directory.offset.get(), "the directory does not name every row");
                 let rows: Lane<u32> = Lane::from_bytes(payload).map_err(|_| bad())?;
                 let in_file = |row: &u32| u64::from(*row) < self.meta.rows;
