@@ -204,9 +204,14 @@ impl Dice {
 fn check(store: &Store, table: &TableSchema, model: &Model, dice: &mut Dice, story: &str) {
     let newest = model.commits;
     assert_eq!(store.snapshot().commit(), newest, "{story}");
-    for at in [newest, dice.roll(newest + 1), dice.roll(newest + 1)] {
-        let found = as_of(store, table, at).unwrap_or_else(|error| panic!("{story}: {error}"));
-        assert_eq!(found, model.as_of(at), "{story}: as of {at}");
+    let first = store.snapshot().horizon(table.id).unwrap_or_else(|error| panic!("{story}: {error}"));
+    assert!(first <= newest, "{story}: the present is always kept");
+    for at in [newest, first, dice.roll(newest + 1), dice.roll(newest + 1)] {
+        match as_of(store, table, at) {
+            Ok(found) => assert!(at >= first && found == model.as_of(at), "{story}: as of {at}, kept from {first}"),
+            Err(StoreError::BeforeHorizon { horizon, .. }) => assert!(at < first && horizon == first, "{story}: {at}"),
+            Err(error) => panic!("{story}: {error}"),
+        }
     }
 }
 
@@ -251,6 +256,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
     let table = store.create_table(new_table("t"), 0).expect("the name is free");
     let mut model = Model::default();
     let mut digests = Vec::new();
+    let mut policies = 0;
     for step in 0..steps {
         let story = format!("seed {seed}, {shard_count} shards, step {step}");
         let mut unknown = None;
@@ -293,6 +299,13 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
                     model.apply(&changes);
                 }
             }
+            5 => {
+                // Commits are a microsecond apart.
+                let retention = [None, Some(0), Some(dice.roll(100) as i64)][dice.roll(3) as usize];
+                let set = store.set_retention(table.id, retention, store.catalog().version);
+                set.unwrap_or_else(|error| panic!("{story}: {error}"));
+                policies += 1;
+            }
             _ => {
                 let changes = dice.changes();
                 store.commit(model.write(&table, &changes)).unwrap_or_else(|error| panic!("{story}: {error}"));
@@ -305,14 +318,14 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
         check(&store, &table, &model, &mut dice, &story);
         verify(&store, &mut digests, &mut dice, &story);
     }
-    assert!(store.stats().segment_count > 2, "seed {seed}: memtables were flushed: {:?}", store.stats());
+    assert!(store.stats().segment_count >= 2, "seed {seed}: memtables were flushed: {:?}", store.stats());
     if log_archive == LogArchive::Drop {
         return;
     }
     // The ledger alone tells the same story.
     let records: Result<Vec<_>, _> = store.replay(1).expect("all is kept").collect();
     let replayed = records.expect("the chain verifies").len();
-    assert_eq!(replayed, model.commits as usize + 1);
+    assert_eq!(replayed, model.commits as usize + 1 + policies);
 }
 
 #[test]
