@@ -10,6 +10,7 @@ pub mod diag;
 mod lower;
 pub mod parse;
 pub mod plan;
+pub mod reference;
 mod rewrite;
 pub mod span;
 pub mod split;

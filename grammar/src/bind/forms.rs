@@ -328,3 +328,17 @@ impl Binder<'_> {
 fn two(args: &mut Vec<Bound>) -> [Bound; 2] {
     std::mem::take(args).try_into().expect("two arguments were counted")
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_form_is_on_the_reference_page() {
+        let listed = |name: &str| {
+            let begins = |part: &str| part.trim_start().strip_prefix(name).is_some_and(|rest| !rest.starts_with('_'));
+            crate::reference::FORMS.iter().any(|(calls, _)| calls.split([',', ' ']).any(begins))
+        };
+        for name in super::NAMES {
+            assert!(listed(name), "{name} has no line in the reference");
+        }
+    }
+}

@@ -174,7 +174,7 @@ impl Parts {
 }
 
 /// Takes a number with an optional sign and fraction off a text.
-fn number<'t>(text: &'t str) -> Result<Option<(Amount, bool, &'t str)>, Fault> {
+fn number(text: &str) -> Result<Option<(Amount, bool, &str)>, Fault> {
     let (negative, signed, rest) = match text.as_bytes().first() {
         Some(b'-') => (true, true, &text[1..]),
         Some(b'+') => (false, true, &text[1..]),
@@ -182,10 +182,8 @@ fn number<'t>(text: &'t str) -> Result<Option<(Amount, bool, &'t str)>, Fault> {
     };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let after = &rest[digits..];
-    let fraction_len = match after.strip_prefix('.') {
-        Some(fraction) => Some(fraction.bytes().take_while(u8::is_ascii_digit).count()),
-        None => None,
-    };
+    let digits_of = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let fraction_len = after.strip_prefix('.').map(digits_of);
     if digits == 0 && fraction_len.unwrap_or(0) == 0 {
         return if signed { Err(Fault::InvalidDatetime) } else { Ok(None) };
     }

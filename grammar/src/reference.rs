@@ -1,0 +1,47 @@
+//! Which calls does the language offer beyond the kernel's tables?
+//!
+//! For the reference page (`docs/functions.md`), which is made of the kernel's tables and of this list. A test of the binder
+//! holds that every name the binder knows by itself stands here.
+
+/// Calls that the binder makes of others, and what each gives.
+pub const FORMS: &[(&str, &str)] = &[
+    ("coalesce(a, ...)", "The first value that is not NULL."),
+    ("nvl(a, b), ifnull(a, b)", "The first of two that is not NULL."),
+    ("nullif(a, b)", "NULL where both are equal, else the first."),
+    ("greatest(a, ...), least(a, ...)", "The greatest or least value that is not NULL."),
+    ("iif(condition, a, b), if(condition, a, b)", "The second where the first is true, else the third."),
+    ("num_nulls(a, ...), num_nonnulls(a, ...)", "How many arguments are NULL, or are not."),
+    ("pg_typeof(a), typeof(a)", "The name of the type."),
+    ("concat(a, ...)", "All texts, one after the other; NULL is nothing."),
+    ("concat_ws(separator, a, ...)", "All texts that are not NULL, with a separator between each two."),
+    ("format(template, a, ...)", "A constant template with %s, %I and %L replaced by texts, names and literals."),
+    ("quote_literal(a), quote_nullable(a)", "Any value as a literal of SQL; the second gives NULL as NULL."),
+    (
+        "now(), current_timestamp, localtimestamp, transaction_timestamp(), statement_timestamp(), clock_timestamp()",
+        "The instant of the transaction's begin.",
+    ),
+    ("current_date, current_time, localtime", "The day and the time of day of that instant, in UTC."),
+    ("current_commit()", "The number of the newest commit that the statement sees."),
+    ("extract(field FROM a), date_part(field, a)", "A field of a date, a time, an instant or an interval."),
+    ("age(a)", "The age of an instant or a date today."),
+    ("make_timestamp(year, month, day, hour, minute, second)", "The instant of its parts."),
+    ("make_timestamptz(year, month, day, hour, minute, second [, zone])", "The instant of its parts in a time zone."),
+    (
+        "make_interval(years, months, weeks, days, hours, minutes, seconds)",
+        "The interval of its parts; those left out are 0.",
+    ),
+    ("to_char(number, template)", "A number written by a template such as 'FM999,990.00'."),
+    ("to_json(a), to_jsonb(a)", "Any value as JSON; a text becomes a string."),
+    ("json_build_object(key, value, ...), jsonb_build_object(...)", "An object of keys and values."),
+    ("json_build_array(value, ...), jsonb_build_array(...)", "An array of values."),
+    (
+        "json_extract_path(json, key, ...), jsonb_extract_path(...), json_extract_path_text(...), jsonb_extract_path_text(...)",
+        "What is below the keys, as JSON or as its text.",
+    ),
+    (
+        "round(numeric [, digits]), trunc(numeric [, digits]), floor(numeric), ceil(numeric), ceiling(numeric)",
+        "A decimal rounded, cut, or the nearest whole number below or above.",
+    ),
+    ("pi()", "The ratio of a circle's length to its width."),
+    ("version()", "The name and version of the database."),
+];
