@@ -444,6 +444,10 @@ mod slt_types_casts {
         check.query(r####"SELECT CAST(0.1 AS NUMERIC(5,2)) + CAST(0.2 AS NUMERIC(5,2)) = CAST(0.3 AS NUMERIC(5,2))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(0.1 AS NUMERIC(5,2)) + CAST(0.2 AS NUMERIC(5,2)) = CAST(0.3 AS NUMERIC(5,2))"####)));
         check.query(r####"SELECT CAST(0.1 AS REAL) + CAST(0.2 AS REAL) = CAST(0.3 AS REAL)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(0.1 AS REAL) + CAST(0.2 AS REAL) = CAST(0.3 AS REAL)"####)));
         check.query(r####"SELECT CAST(1.10 AS NUMERIC(6,2)) * CAST(1.10 AS NUMERIC(6,2))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT CAST(1.10 AS NUMERIC(6,2)) * CAST(1.10 AS NUMERIC(6,2))"####)));
+        check.query(r####"SELECT 0.1234567890123456::numeric(38,16) * 0.1000000000000001::numeric(38,16)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 0.1234567890123456::numeric(38,16) * 0.1000000000000001::numeric(38,16)"####)));
+        check.statement(r####"SELECT 1234567.5::numeric(38,16) * 1.5::numeric(38,16)"####);
+        check.statement(r####"SELECT 1.5::numeric(30,20) * 1.5::numeric(30,20)"####);
+        check.query(r####"SELECT round(1.5::numeric(30,20), 2) * 1.5::numeric(30,20)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT round(1.5::numeric(30,20), 2) * 1.5::numeric(30,20)"####)));
         check.finish();
     }
 }
