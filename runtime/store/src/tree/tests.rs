@@ -569,3 +569,51 @@ fn the_slots_of_keys_do_not_change() {
     (0..1 << 16).for_each(|key| used[slot(key)] += 1);
     assert!(used.iter().all(|count| (1..60).contains(count)), "keys are spread over all slots");
 }
+
+/// Each level stays within its budget, level 0 within its number of segments, and another opening finds every segment on
+/// the level where it was.
+#[test]
+fn levels_stay_within_their_budgets_and_come_back() {
+    for shard_count in [1, 3] {
+        let mut world = World::new(&[Type::Integer], shard_count);
+        let mut dice = Dice::new(9);
+        for step in 0..150 {
+            let put = |key: i64| (vec![Value::Integer(key)], Period::ALWAYS, Some(Some(1.0)));
+            let start = dice.roll(4_000) as i64;
+            let changes: Vec<Change> = (start..start + 40).map(put).collect();
+            world.transact(&changes);
+            if step % 2 == 0 {
+                world.freeze();
+                world.flush();
+            }
+            if step % 10 == 0 {
+                while world.tree.compact_one(&|_| Ok(0), &world.edit()).expect("compacts") {}
+            }
+        }
+        while world.tree.compact_one(&|_| Ok(0), &world.edit()).expect("compacts") {}
+        let levels = |tree: &Tree| -> Vec<Vec<Vec<(u64, u64)>>> {
+            let of_level = |level: &Vec<Arc<Segment>>| {
+                level.iter().map(|segment| (segment.meta.file, segment.meta.bytes)).collect::<Vec<_>>()
+            };
+            let version = tree.view().version;
+            version.tables.values().map(|files| files.levels.iter().map(of_level).collect()).collect()
+        };
+        let before = levels(&world.tree);
+        let mut deepest = 0;
+        for of_table in &before {
+            assert!(of_table[0].len() < world.config.level0_segments_max, "{of_table:?}");
+            let mut budget = world.tree.shard_bytes() * 4;
+            for (level, segments) in of_table.iter().enumerate().skip(1) {
+                let bytes: u64 = segments.iter().map(|(_, bytes)| bytes).sum();
+                assert!(bytes <= budget || level == 7, "level {level} has {bytes} of {budget} bytes");
+                deepest = deepest.max(if segments.is_empty() { 0 } else { level });
+                budget *= 10;
+            }
+        }
+        assert!(deepest >= 3, "levels are in use: {before:?}");
+        world.reopen();
+        assert_eq!(levels(&world.tree), before);
+        let (now, all) = (SystemScope::AsOf(world.commit), ValidScope::All);
+        assert_eq!(world.scan(&world.snapshot(), KeyRange::All, now, all), world.naive(world.commit, now, all));
+    }
+}
