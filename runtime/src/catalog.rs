@@ -8,7 +8,11 @@ use crate::{
 };
 use spectradb_grammar::{ast, bind, catalog::Catalog, plan::CheckedPlan};
 use spectradb_kernel::{Type, schema::TableSchema, time::Commit};
-use spectradb_store::{Snapshot, error::StoreError};
+use spectradb_store::{
+    Snapshot,
+    commits::{COMMITS_NAME, commits_schema},
+    error::StoreError,
+};
 use std::{cell::RefCell, sync::Arc};
 
 /// The tables that a snapshot's catalogue holds, as the binder asks for them.
@@ -24,6 +28,9 @@ impl Catalog for SnapshotCatalog<'_> {
     }
 
     fn table(&self, name: &str) -> Option<Arc<TableSchema>> {
+        if name == COMMITS_NAME {
+            return Some(commits_schema().clone());
+        }
         self.snapshot.catalog().by_name(name).cloned()
     }
 
@@ -36,6 +43,9 @@ impl Catalog for SnapshotCatalog<'_> {
     }
 
     fn table_at(&self, name: &str, commit: Commit) -> Option<Arc<TableSchema>> {
+        if name == COMMITS_NAME {
+            return Some(commits_schema().clone());
+        }
         match self.snapshot.catalog_at(commit) {
             Ok(catalog) => catalog.by_name(name).cloned(),
             Err(error) => {

@@ -322,6 +322,11 @@ impl From<CommitError> for Error {
                 "could not commit: a table of the transaction was changed meanwhile",
             )
             .with_help("run the transaction again"),
+            CommitError::ReadChanged { .. } => Error::new(
+                code::SERIALIZATION_FAILURE,
+                "could not serialize: another transaction changed what this one had read",
+            )
+            .with_help("run the transaction again"),
             CommitError::SystemTimePassed { told, newest } => crate::txn::system_time_passed(told, newest),
             CommitError::SystemTimeToCome { told } => crate::txn::system_time_to_come(told),
             _ => Error::new(code::IO_ERROR, error.to_string()),

@@ -15,7 +15,7 @@ use crate::{
     params::Params,
     rows::{Outcome, Rows},
     settings::Settings,
-    transaction::TransactionOptions,
+    transaction::{Isolation, TransactionOptions},
     txn::{Changed, Txn, TxnView},
 };
 use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter, stack};
@@ -259,8 +259,12 @@ impl Session {
 
     /// A new transaction, of which no statement has been run.
     pub(crate) fn begin_txn(&self, options: TransactionOptions) -> Result<Txn> {
-        let snapshot = self.shared.store.snapshot();
-        Txn::begin(snapshot, self.shared.store.clock().now(), options)
+        let store = &self.shared.store;
+        if options.isolation == Isolation::Serializable {
+            let (snapshot, watch) = store.watch()?;
+            return Ok(Txn::begin(snapshot, store.clock().now(), options)?.watched(watch));
+        }
+        Txn::begin(store.snapshot(), store.clock().now(), options)
     }
 
     /// Makes a transaction the open one.
@@ -397,6 +401,8 @@ impl Session {
     }
 
     fn commit_txn(&self, txn: Txn) -> Result<Option<Commit>, CommitError> {
+        // What it watches is watched until the commit has been validated.
+        let _watching = txn.watching();
         let Some(write) = txn.into_write() else { return Ok(None) };
         Ok(Some(self.shared.store.commit(write)?.commit))
     }

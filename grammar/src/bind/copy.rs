@@ -21,7 +21,7 @@ impl Binder<'_> {
         let path = copy.path.clone();
         match (&copy.subject, copy.direction) {
             (CopySubject::Table { name, columns }, CopyDirection::From) => {
-                let table = self.existing_table(name)?;
+                let table = self.writable_table(name)?;
                 if columns.is_empty() {
                     return Ok(Statement::CopyFrom { table, columns: None, path, format });
                 }

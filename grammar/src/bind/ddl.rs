@@ -165,7 +165,7 @@ impl Binder<'_> {
 
     /// A time that has one length: what counts months has not.
     pub(super) fn set_retention(&mut self, name: &Name, retention: Option<&ast::Expr>) -> Result<Statement, Diag> {
-        let table = self.existing_table(name)?;
+        let table = self.writable_table(name)?;
         let Some(written) = retention else { return Ok(Statement::SetRetention { table, retention: None }) };
         let bound = constant::fold(self.fixed_expr(written, "SET RETENTION")?.expr);
         let ExprKind::Const(Value::Interval(interval)) = bound.kind else {
@@ -192,7 +192,7 @@ impl Binder<'_> {
             if if_exists && self.catalog.table(&name.text).is_none() {
                 continue;
             }
-            let table = self.existing_table(name)?;
+            let table = self.writable_table(name)?;
             if tables.iter().all(|earlier| earlier.name != table.name) {
                 tables.push(table);
             }

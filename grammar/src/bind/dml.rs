@@ -59,7 +59,7 @@ const EXCLUDED: &str = "excluded";
 
 impl Binder<'_> {
     pub(super) fn insert(&mut self, insert: &ast::Insert) -> Result<Statement, Diag> {
-        let table = self.existing_table(&insert.table)?;
+        let table = self.writable_table(&insert.table)?;
         let source = self.new_facts(&table, insert)?;
         let source = self.query_plan(source);
         let alias = insert.alias.as_ref().unwrap_or(&insert.table);
@@ -324,7 +324,7 @@ impl Binder<'_> {
     }
 
     pub(super) fn update(&mut self, update: &ast::Update) -> Result<Statement, Diag> {
-        let table = self.existing_table(&update.table)?;
+        let table = self.writable_table(&update.table)?;
         let alias = update.alias.as_ref().unwrap_or(&update.table);
         let (target, portion) = self.facts(&table, alias, &update.portion)?;
         let Source { node, scope, .. } = self.followed(target, &update.from)?;
@@ -390,7 +390,7 @@ impl Binder<'_> {
     }
 
     pub(super) fn delete(&mut self, delete: &ast::Delete) -> Result<Statement, Diag> {
-        let table = self.existing_table(&delete.table)?;
+        let table = self.writable_table(&delete.table)?;
         let alias = delete.alias.as_ref().unwrap_or(&delete.table);
         let (target, portion) = self.facts(&table, alias, &delete.portion)?;
         let Source { node, scope, .. } = self.followed(target, &delete.using)?;
@@ -413,7 +413,7 @@ impl Binder<'_> {
     pub(super) fn truncate(&mut self, names: &[Name]) -> Result<Statement, Diag> {
         let mut tables: Vec<(Arc<TableSchema>, QueryPlan)> = Vec::with_capacity(names.len());
         for name in names {
-            let table = self.existing_table(name)?;
+            let table = self.writable_table(name)?;
             if tables.iter().any(|(earlier, _)| earlier.name == table.name) {
                 continue;
             }

@@ -23,7 +23,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Type,
-    schema::{TableKind, TableSchema},
+    schema::{TableId, TableKind, TableSchema},
 };
 use std::{rc::Rc, sync::Arc};
 
@@ -268,6 +268,17 @@ impl Binder<'_> {
                 None => diag,
             }
         })
+    }
+
+    /// The table of a name, to be written or changed: not one that the database keeps itself.
+    pub(super) fn writable_table(&self, name: &Name) -> Result<Arc<TableSchema>, Diag> {
+        let table = self.existing_table(name)?;
+        if table.id == TableId(0) {
+            let message = format!("table \"{}\" is kept by the database itself", table.name);
+            return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, name.span)
+                .help("BEGIN WITH (actor = .., reason = .., request_id = ..) tells the ledger more of a commit"));
+        }
+        Ok(table)
     }
 
     fn visible_cte(&self, name: &str) -> Option<Rc<Cte>> {

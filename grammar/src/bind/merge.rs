@@ -34,7 +34,7 @@ struct Joined {
 
 impl Binder<'_> {
     pub(super) fn merge(&mut self, merge: &ast::Merge) -> Result<Statement, Diag> {
-        let table = self.existing_table(&merge.table)?;
+        let table = self.writable_table(&merge.table)?;
         let alias = merge.alias.as_ref().unwrap_or(&merge.table);
         let (target, portion) = self.facts(&table, alias, &merge.portion)?;
         let at = merge.table.span;

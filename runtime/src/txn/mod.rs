@@ -30,13 +30,14 @@ use spectradb_kernel::{
     time::{Commit, Micros, Timestamp},
 };
 use spectradb_store::{
-    Snapshot,
+    Snapshot, Watch,
+    commits::COMMITS,
     error::StoreError,
-    fact::Write,
-    scan::{ScanSpec, SystemScope},
+    fact::{Read, Write},
+    scan::{KeyRange, ScanSpec, SystemScope, ValidScope},
 };
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
@@ -58,6 +59,36 @@ pub(crate) struct TxnView {
     snapshot: Snapshot,
     now: Micros,
     changes: Arc<HashMap<TableId, TableChanges>>,
+    /// What was read, where that must be known.
+    reads: Option<Arc<Reading>>,
+}
+
+/// What a transaction that must be serializable has read so far. Later commits are watched for as long as it lives.
+pub(crate) struct Reading {
+    reads: Mutex<Vec<Read>>,
+    _watch: Watch,
+}
+
+/// A part of a table that was read is held as one range when it was asked for in more pieces than this.
+const READS_MAX: usize = 4096;
+
+impl Reading {
+    fn note(&self, read: Read) {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        if reads.contains(&read) {
+            return;
+        }
+        if reads.len() >= READS_MAX {
+            // More than was read is safe: it refuses more than it must.
+            let mut tables: Vec<TableId> = reads.iter().map(|read| read.table).chain([read.table]).collect();
+            tables.sort_unstable();
+            tables.dedup();
+            *reads =
+                tables.into_iter().map(|table| Read { table, keys: KeyRange::All, valid: ValidScope::All }).collect();
+            return;
+        }
+        reads.push(read);
+    }
 }
 
 /// What a statement changed.
@@ -101,10 +132,35 @@ impl TxnView {
         self.now
     }
 
+    /// Notes what a scan reads. What was current as of an earlier commit than the snapshot's never changes.
+    fn note_read(&self, spec: &ScanSpec) {
+        let Some(reading) = &self.reads else { return };
+        let is_past = match spec.system {
+            SystemScope::AsOf(commit) => commit < self.snapshot.commit(),
+            SystemScope::Between { to, .. } => to <= self.snapshot.commit(),
+            SystemScope::All => false,
+        };
+        if !is_past {
+            reading.note(Read { table: spec.table, keys: spec.keys.clone(), valid: spec.valid });
+        }
+    }
+
+    /// Notes that the facts of some keys were looked for.
+    pub(crate) fn note_keys(&self, table: TableId, keys: &[Vec<u8>]) {
+        let Some(reading) = &self.reads else { return };
+        let mut keys = keys.to_vec();
+        keys.sort_unstable();
+        keys.dedup();
+        reading.note(Read { table, keys: KeyRange::Exact(keys), valid: ValidScope::All });
+    }
+
     /// A point of system time before a table was made is an error, not an empty answer. After the newest commit there is
     /// none: a table made since then is there, and empty.
     fn check_existed(&self, spec: &ScanSpec) -> Result<(), StoreError> {
         let SystemScope::AsOf(commit) = spec.system else { return Ok(()) };
+        if spec.table == COMMITS {
+            return Ok(());
+        }
         if commit >= self.snapshot.commit() || self.snapshot.catalog_at(commit)?.by_id(spec.table).is_some() {
             return Ok(());
         }
@@ -115,6 +171,7 @@ impl TxnView {
 
 impl TableReader for TxnView {
     fn scan(&self, spec: ScanSpec, reads: Reads) -> Result<TableScan, StoreError> {
+        self.note_read(&spec);
         let changes = match reads {
             Reads::Committed => {
                 self.check_existed(&spec)?;
@@ -146,7 +203,7 @@ impl TableReader for TxnView {
 impl Txn {
     /// A transaction on a snapshot; `now` is what `now()` says throughout.
     pub(crate) fn new(snapshot: Snapshot, now: Micros) -> Txn {
-        let view = TxnView { snapshot, now, changes: Arc::default() };
+        let view = TxnView { snapshot, now, changes: Arc::default(), reads: None };
         let (options, metadata) = (TransactionOptions::default(), None);
         Txn { view, options, metadata, savepoints: Vec::new(), used: AtomicBool::new(false) }
     }
@@ -166,6 +223,18 @@ impl Txn {
             Some(Timestamp(told)) => told,
         };
         Ok(Txn { options, metadata, ..Txn::new(snapshot, now) })
+    }
+
+    /// Watches what it reads from now on, so that it is serializable.
+    #[must_use]
+    pub(crate) fn watched(mut self, watch: Watch) -> Txn {
+        self.view.reads = Some(Arc::new(Reading { reads: Mutex::new(Vec::new()), _watch: watch }));
+        self
+    }
+
+    /// What keeps later commits watched.
+    pub(crate) fn watching(&self) -> Option<Arc<Reading>> {
+        self.view.reads.clone()
     }
 
     /// What was said of it.
@@ -243,6 +312,11 @@ impl Txn {
             catalog_version: self.view.snapshot.catalog().version,
             metadata: self.metadata,
             system_time: self.options.system_time.map(|Timestamp(told)| told),
+            reads: self
+                .view
+                .reads
+                .as_ref()
+                .map(|reading| std::mem::take(&mut *reading.reads.lock().unwrap_or_else(PoisonError::into_inner))),
             ..Write::default()
         };
         // A view of a query that is still open shares the changes: then they are copied (their columns stay shared).
@@ -297,6 +371,7 @@ impl Txn {
                 }
             }
         }
+        self.view.note_keys(table.id, keys);
         let overlaps = self.view.snapshot.overlapping(table.id, keys, periods)?;
         let changes = &self.view.changes[&table.id];
         for overlap in overlaps {

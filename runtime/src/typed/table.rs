@@ -274,6 +274,7 @@ impl Session {
             // Nothing to lay over the store's answer: one look-up, and no batch of one row.
             let mut encoded = Vec::new();
             spectradb_kernel::key::encode_values(&key, &types, &mut encoded);
+            view.note_keys(tables[0], std::slice::from_ref(&encoded));
             return Ok(view.snapshot().point(tables[0], &encoded, valid_at.0, T::of_values)?);
         }
         let cx = Cx::new(&view, &tables);

@@ -19,6 +19,7 @@ use crate::{
     format::{catalog_v1::encode_change, frame::RecordKind, log_v1::Sections},
     log::{Log, LogEnd, NewRecord, held},
     tree::{Applied, Tree},
+    watch::Watches,
 };
 use arc_swap::ArcSwap;
 use hashbrown::{HashMap, HashSet};
@@ -157,6 +158,7 @@ impl Sequencer {
         prepared: &Prepared,
         tree: &Tree,
         clock: &dyn Clock,
+        watches: &Watches,
     ) -> Result<(LogEnd, Result<()>), CommitError> {
         let write = &prepared.write;
         check_tables(write, &self.catalog)?;
@@ -165,6 +167,14 @@ impl Sequencer {
             None => self.instant(clock),
             Some(told) => self.told_instant(told, clock)?,
         };
+        if let Some(reads) = &write.reads {
+            let changed = watches.changed(reads, write.snapshot);
+            // What a table is like was read as well.
+            let table = changed.or_else(|| reads.first().map(|read| read.table));
+            if let Some(table) = table.filter(|_| changed.is_some() || write.catalog_version != self.catalog.version) {
+                return Err(CommitError::ReadChanged { table });
+            }
+        }
         let record = NewRecord {
             kind: RecordKind::Commit,
             commit: self.log.end().commit + 1,
@@ -176,6 +186,7 @@ impl Sequencer {
         let applied =
             Applied { commit: end.commit, instant: end.instant, record: end.record, catalog: &self.catalog, write };
         let outcome = tree.apply(&applied);
+        watches.note(end.commit, write, &prepared.keys);
         let tables = write.facts.iter().map(|batch| batch.table);
         let tables = tables.chain(write.retractions.iter().map(|retraction| retraction.table));
         for table in tables.chain(write.superseded.iter().map(|superseded| superseded.table)) {

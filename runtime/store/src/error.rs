@@ -152,6 +152,13 @@ pub enum CommitError {
         /// The table.
         table: TableId,
     },
+    /// Another commit changed what the write's transaction had read, so that the two cannot have come one after the
+    /// other. Nothing was written; try again from a new snapshot.
+    #[error("another commit changed what the transaction had read")]
+    ReadChanged {
+        /// The table.
+        table: TableId,
+    },
     /// The write's system time is not after the last commit's.
     #[error("the system time is not after the last commit's")]
     SystemTimePassed {

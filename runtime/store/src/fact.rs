@@ -4,7 +4,10 @@
 //! cut their leftovers (`spectradb_kernel::rectangle`). The store checks at sequencing that what was decided still holds,
 //! numbers the commit, and from then on replay, readers and replicas decide nothing.
 
-use crate::config::Durability;
+use crate::{
+    config::Durability,
+    scan::{KeyRange, ValidScope},
+};
 use spectradb_kernel::{
     Column, Period,
     schema::TableId,
@@ -31,6 +34,20 @@ pub struct Write {
     /// The commit's instant where it is told afterwards; it is after the last commit's and not in the future. `None` is
     /// the clock's time.
     pub system_time: Option<Micros>,
+    /// What the transaction read, where it must be serializable: the write is refused when a later commit than the
+    /// snapshot's changed any of it. The snapshot is one of [`crate::Store::watch`], which is held until the commit.
+    pub reads: Option<Vec<Read>>,
+}
+
+/// A part of a table that a transaction read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The table.
+    pub table: TableId,
+    /// Which keys.
+    pub keys: KeyRange,
+    /// Which part of valid time.
+    pub valid: ValidScope,
 }
 
 /// New facts of one table, by columns.

@@ -8,6 +8,7 @@
 
 use crate::{
     chain::{BatchShape, OpenLeaf, WantedLeaf, WithinRecord, open_leaf},
+    commits::COMMITS_RECORD,
     error::{Result, StoreError},
     fact::FactId,
     format::catalog_v1::encode_change,
@@ -21,7 +22,6 @@ use crate::{
     },
     replay::{Found, LogScan, RecordBody},
     store::{Inner, Store},
-    tree::COMMITS_RECORD,
 };
 use spectradb_kernel::{Value, schema::TableId, time::Commit};
 

@@ -8,12 +8,13 @@
 
 use crate::{
     catalog::{Catalog, Catalogs},
+    commits::{COMMITS, COMMITS_CATALOG, COMMITS_INSTANT, commits_schema},
     error::{Result, StoreError},
     fact::Overlap,
     keys::Probe,
     run::{commit_of_lane, lane_of_commit},
     scan::{Scan, ScanSpec, SystemScope, ValidScope},
-    tree::{COMMITS, COMMITS_CATALOG, COMMITS_INSTANT, TreeView},
+    tree::TreeView,
     visible::Wanted,
 };
 use spectradb_kernel::{
@@ -160,6 +161,9 @@ impl Snapshot {
 
     /// The schema in which a reader names the columns of a table: the present one, or the last that a dropped table had.
     pub(crate) fn schema(&self, table: TableId) -> Result<Arc<TableSchema>> {
+        if table == COMMITS {
+            return Ok(commits_schema().clone());
+        }
         let present = self.pinned.catalog.by_id(table).cloned();
         present.or_else(|| self.pinned.catalogs.schema(table)).ok_or(StoreError::UnknownTable { table })
     }

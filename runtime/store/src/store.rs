@@ -26,6 +26,7 @@ use crate::{
     snapshot::Snapshot,
     sst::CacheStats,
     tree::Tree,
+    watch::{Watch, Watches},
 };
 use spectradb_kernel::{
     schema::{TableId, TableSchema},
@@ -82,6 +83,8 @@ pub(crate) struct Inner {
     pub(crate) publication: Publication,
     /// The tree over records, as far as a digest was asked for.
     pub(crate) ledger: Mutex<LedgerTree>,
+    /// What commits touch while transactions must be serializable.
+    watches: Arc<Watches>,
     seeds: Seeds,
     /// Where the log ended when memtables were frozen, oldest first.
     pub(crate) freezes: Mutex<VecDeque<LogEnd>>,
@@ -204,6 +207,7 @@ impl Store {
             catalogs,
             sequencer: Mutex::new(sequencer),
             ledger: Mutex::new(ledger),
+            watches: Arc::default(),
             publication: Publication::new(visible),
             seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
             freezes: Mutex::new(freezes.into()),
@@ -332,6 +336,20 @@ impl Store {
         Err(StoreError::OutcomeUnknown { cause: health.cause().unwrap_or_default().to_owned() })
     }
 
+    /// A reader of every commit so far, for a transaction that must be serializable: until the watch is dropped, the store
+    /// knows what later commits touch, and [`Write::reads`] can be asked of them.
+    ///
+    /// # Errors
+    /// As [`Store::snapshot_settled`].
+    pub fn watch(&self) -> Result<(Snapshot, Watch)> {
+        let watch = {
+            let sequencer = held(&self.handle.inner.sequencer);
+            self.handle.inner.watches.begin(sequencer.log.end().commit)
+        };
+        // Commits under way when the watch began are not noted: the snapshot must see them.
+        Ok((self.snapshot_settled()?, watch))
+    }
+
     /// Makes a write a commit. A write without facts, deletions and superseded facts takes no number: the newest commit
     /// is returned.
     ///
@@ -454,7 +472,8 @@ impl Inner {
             let mut sequencer = held(&self.sequencer);
             self.check_open(&sequencer)?;
             let _unwound = Unwound(self);
-            let (end, applied) = sequencer.commit(&prepared, &self.tree, &*self.clock).inspect_err(|_| self.wake())?;
+            let (end, applied) =
+                sequencer.commit(&prepared, &self.tree, &*self.clock, &self.watches).inspect_err(|_| self.wake())?;
             if let Err(error) = applied {
                 // The commit is in the log, so the next open will apply it; this one cannot go on without it.
                 self.health.refuse_writes(&error);

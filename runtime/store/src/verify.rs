@@ -17,6 +17,7 @@ mod tally;
 use crate::{
     catalog::CatalogVersion,
     chain::{BatchShape, Hash, leaf_columns},
+    commits::COMMITS,
     config::LogArchive,
     error::{Result, StoreError},
     fact::{FactBatch, FactId, Superseded, Write},
@@ -34,7 +35,7 @@ use crate::{
     snapshot::Snapshot,
     sst::{BlockCache, Segment},
     store::{Inner, Store},
-    tree::{COMMITS, TableShard, notes_name},
+    tree::{TableShard, notes_name},
 };
 use spectradb_kernel::{
     Value, key,
@@ -372,7 +373,8 @@ impl Verifier<'_> {
     /// Counts what a commit says in.
     fn add_commit(&mut self, found: &replay::Found, commit: Commit, catalog_version: u64, write: &Write) -> Walk {
         let mut message = Vec::new();
-        put_commit(lane_of_commit(commit), found.record.instant, catalog_version, found.record.record, &mut message);
+        let numbers = (lane_of_commit(commit), found.record.instant, catalog_version, found.record.record);
+        put_commit(numbers, write.metadata.as_deref(), &mut message);
         self.tally.add(lane_of_commit(commit), &message);
         for batch in &write.facts {
             let schema = self.inner.catalogs.schema_at(batch.table, batch.schema_version);
@@ -546,7 +548,8 @@ impl Verifier<'_> {
                 if shape.table == COMMITS {
                     let (mut stored, mut logged) = (Vec::new(), Vec::new());
                     put_stored_commit(run, row, &mut stored);
-                    put_commit(commit, instant, catalog_version, record, &mut logged);
+                    let numbers = (commit, instant, catalog_version, record);
+                    put_commit(numbers, write.metadata.as_deref(), &mut logged);
                     commits += u64::from(stored == logged);
                     continue;
                 }

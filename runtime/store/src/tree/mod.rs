@@ -20,10 +20,11 @@ pub(crate) use state::{
 
 use crate::{
     catalog::Catalog,
+    commits::{COMMITS, commit_row, commits_shape},
     compact::Claims,
     config::Config,
     error::{Result, StoreError},
-    fact::{FactBatch, FactId, Write},
+    fact::{FactId, Write},
     figures::Written,
     format::{Identity, notes_v1},
     fs::Disk,
@@ -41,44 +42,18 @@ pub(crate) use files::TableFiles;
 pub(crate) use flush::{locate, memtable_of};
 pub(crate) use shards::{Shards, TableShard};
 use spectradb_kernel::{
-    Column, Period, Type, Value,
-    schema::{ColumnId, TableId},
+    Period, Value,
+    schema::TableId,
     time::{Commit, Micros},
 };
 use std::{
     collections::{BTreeMap, HashMap},
     ops::ControlFlow,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
-
-/// The internal table of commits: commit, instant, catalogue version, log record.
-pub(crate) const COMMITS: TableId = TableId(0);
-
-/// The position of the instant in the table of commits.
-pub(crate) const COMMITS_INSTANT: usize = 1;
-
-/// The position of the catalogue version in the table of commits.
-pub(crate) const COMMITS_CATALOG: usize = 2;
-
-/// The position of the log record in the table of commits.
-pub(crate) const COMMITS_RECORD: usize = 3;
-
-static COMMITS_SHAPE: LazyLock<Arc<Shape>> = LazyLock::new(|| {
-    Arc::new(Shape {
-        table: COMMITS,
-        version: 1,
-        columns: vec![
-            (ColumnId(1), Type::Integer),
-            (ColumnId(2), Type::Timestamp),
-            (ColumnId(3), Type::Integer),
-            (ColumnId(4), Type::Integer),
-        ],
-        key: vec![0],
-    })
-});
 
 /// A commit to apply.
 #[derive(Clone, Copy, Debug)]
@@ -402,23 +377,8 @@ impl Tree {
                 active.took(table.insert(&shape, batch, rows.as_deref(), applied.commit));
             }
         }
-        let commit = FactBatch {
-            table: COMMITS,
-            schema_version: 1,
-            columns: [
-                (Type::Integer, lane_of_commit(applied.commit)),
-                (Type::Timestamp, applied.instant),
-                (Type::Integer, applied.catalog.version.cast_signed()),
-                (Type::Integer, applied.record.cast_signed()),
-            ]
-            .map(|(ty, value)| Column::from_i64s(ty, vec![value]))
-            .into(),
-            periods: vec![Period::ALWAYS],
-            origins: vec![0],
-        };
-        let place = TableShard { table: COMMITS, shard: 0 };
-        let table = active.table_for(place, &COMMITS_SHAPE);
-        active.took(table.insert(&COMMITS_SHAPE, &commit, None, applied.commit));
+        let table = active.table_for(TableShard { table: COMMITS, shard: 0 }, commits_shape());
+        active.took(table.insert(commits_shape(), &commit_row(applied), None, applied.commit));
         Ok(())
     }
 

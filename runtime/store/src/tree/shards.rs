@@ -7,7 +7,7 @@
 //! Holds: the slot of a key never changes, and a database keeps the number of shards it was made with.
 //! Not here: changing the number, which would be a rewrite of every segment.
 
-use super::COMMITS;
+use crate::commits::COMMITS;
 use crate::{
     fact::FactBatch,
     keys::{encode_row, hash_of, slot_of},

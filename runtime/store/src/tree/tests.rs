@@ -6,6 +6,7 @@
 use super::*;
 use crate::{
     catalog::Catalogs,
+    commits::COMMITS,
     fact::{Overlap, Superseded},
     manifest::{ManifestState, SLOT_COUNT},
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope},

@@ -9,12 +9,13 @@
 
 use crate::{
     chain::{Hash, LeafColumn},
+    commits::told,
     fact::FactId,
     format::bytes::Put,
     keys::encode_row,
     run::{Run, i64_at, lane_of_commit},
 };
-use spectradb_kernel::{Column, schema::TableId, time::Micros};
+use spectradb_kernel::{Column, Value, schema::TableId, time::Micros};
 
 /// The sums of some commits.
 #[derive(Debug, Default)]
@@ -71,18 +72,32 @@ impl Tally {
 }
 
 /// A commit, as its own table tells it.
-pub(super) fn put_commit(commit: i64, instant: Micros, catalog_version: u64, record: u64, out: &mut Vec<u8>) {
+pub(super) fn put_commit(
+    (commit, instant, catalog_version, record): (i64, Micros, u64, u64),
+    metadata: Option<&str>,
+    out: &mut Vec<u8>,
+) {
     out.put_u8(1);
     out.put_i64(commit);
     out.put_i64(instant);
     out.put_u64(catalog_version);
     out.put_u64(record);
+    told(metadata).iter().for_each(|value| put_told(value, out));
+}
+
+fn put_told(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Text(text) | Value::Json(text) => out.put_bytes(text.as_bytes()),
+        // No text is as long as this says.
+        _ => out.put_u32(u32::MAX),
+    }
 }
 
 /// The same of a row of that table.
 pub(super) fn put_stored_commit(run: &Run, row: usize, out: &mut Vec<u8>) {
     out.put_u8(1);
     run.columns[..4].iter().for_each(|column| out.put_i64(i64_at(column, row)));
+    run.columns[4..].iter().for_each(|column| put_told(&column.value(row), out));
 }
 
 /// A fact: where it is valid and what it stems from.
