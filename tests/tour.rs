@@ -4,7 +4,6 @@
 //! `SPECTRADB_UPDATE` set the file is written. Plans are left out: they may change, the figures may not.
 //!
 //! Not here: that the shell tells the same story twice (`cargo xtask test`).
-#![expect(clippy::disallowed_methods, reason = "the test reads the tour and what it told before")]
 
 use std::{fmt::Write as _, path::Path};
 

@@ -1,6 +1,6 @@
 //! What do transactions promise: own writes seen, nothing half, the first committer wins, an error ends them.
 
-use spectradb::{Database, Error, Params, Session, Value};
+use spectradb::{Database, Error, Outcome, Params, Session, Value};
 
 fn numbers(session: &mut Session, sql: &str) -> Vec<i64> {
     let rows = session.query(sql, ()).unwrap_or_else(|error| panic!("{sql}\n{error}"));
@@ -109,4 +109,68 @@ fn what_needs_no_transaction_says_so() {
     assert_eq!(code(session.begin()), "25001");
     assert_eq!(numbers(&mut session, "SELECT count(*) FROM t"), [3], "a second BEGIN changes nothing");
     assert_eq!(code(session.execute("CREATE TABLE u (id INTEGER PRIMARY KEY)", ())), "25007");
+}
+
+/// Batches without a row may come before the one that fails: the statement fails, not the reading of its rows.
+#[test]
+fn an_error_behind_an_empty_beginning_is_the_statements() {
+    let db = Database::open_memory().expect("memory is there");
+    db.sql("CREATE TABLE n (id INTEGER PRIMARY KEY)").expect("new");
+    db.sql("INSERT INTO n VALUES (1), (2), (3)").expect("new");
+    let mut session = db.session();
+    session.set_execution(true, 1);
+    session.begin().expect("none is open");
+    let failed = session.execute("SELECT 1 / (id - 3) FROM n WHERE id + 0 = 3", ()).expect_err("it divides by zero");
+    assert_eq!(failed.code(), "22012");
+    assert_eq!(session.execute("SELECT 1", ()).expect_err("the transaction failed").code(), "25P02");
+}
+
+/// Each upsert reads what it changes: whoever loses the race does it again, and no addition is lost.
+#[test]
+fn upserts_side_by_side_all_count() {
+    let db = database();
+    let adds = |db: &Database| {
+        let mut session = db.session();
+        for _ in 0..20 {
+            let sql = "INSERT INTO t VALUES (1, 1), (3, 1) ON CONFLICT (id) DO UPDATE SET n = t.n + excluded.n";
+            run(&mut session, sql);
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3).map(|_| scope.spawn(|| adds(&db))).collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("no upsert fails"));
+    });
+    assert_eq!(numbers(&mut db.session(), "SELECT n FROM t ORDER BY id"), [70, 20, 60]);
+}
+
+#[test]
+fn results_tell_what_happened_to_rows_and_periods() {
+    let db = database();
+    let mut session = db.session();
+    let mut told = |sql: &str| match session.execute(sql, ()).unwrap_or_else(|error| panic!("{sql}\n{error}")) {
+        Outcome::Done(done) => format!("{done} / {}", done.tag()),
+        Outcome::Rows(rows) => rows.done().map_or_else(String::new, |done| format!("{done} / {}", done.tag())),
+    };
+    let portion = "FOR PORTION OF VALID_TIME FROM DATE '2030-01-01' TO DATE '2031-01-01'";
+    let expected = [
+        ("INSERT INTO t VALUES (3, 30)".to_owned(), "1 row inserted / INSERT 0 1"),
+        (format!("UPDATE t {portion} SET n = 0 WHERE id = 1"), "1 row updated, 2 leftovers kept / UPDATE 1"),
+        ("UPDATE t SET n = n".to_owned(), "0 rows updated / UPDATE 0"),
+        (
+            "INSERT INTO t VALUES (3, 1), (4, 1) ON CONFLICT (id) DO UPDATE SET n = 1 RETURNING id".to_owned(),
+            "1 row inserted, 1 row updated / INSERT 0 2",
+        ),
+        (format!("DELETE FROM t {portion} WHERE id = 2"), "1 row deleted, 2 leftovers kept / DELETE 1"),
+        (
+            "MERGE INTO t USING (VALUES (3), (8)) v (x) ON id = x WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT VALUES (x, 0)"
+                .to_owned(),
+            "1 row inserted, 1 row deleted / MERGE 2",
+        ),
+        ("CREATE TABLE u AS SELECT id FROM t WHERE id > 3".to_owned(), "table created, 2 rows inserted / SELECT 2"),
+        ("TRUNCATE u".to_owned(), "2 rows deleted / TRUNCATE TABLE"),
+        ("DROP TABLE u".to_owned(), "DROP TABLE / DROP TABLE"),
+    ];
+    for (sql, wanted) in expected {
+        assert_eq!(told(&sql), wanted, "{sql}");
+    }
 }

@@ -48,6 +48,23 @@ fn a_folder() {
     behaves(&OsDisk::open(&folder.path().join("one/two")).expect("it is made"));
 }
 
+/// Whoever is refused is told who holds the lock: the number in its file, or that nobody wrote one.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "another process's hold on the lock is made by hand")]
+fn the_holder_of_a_lock_is_named_as_its_file_says() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let disk = OsDisk::open(folder.path()).expect("it is there");
+    let held = std::fs::File::create(folder.path().join("lock")).expect("there is room");
+    held.lock().expect("it is free");
+    let told = || disk.lock("lock").expect_err("it is held").to_string();
+    // A holder that has just got it may not have written its number yet: it is waited for, not for ever.
+    assert_eq!(told(), "database is locked by another process");
+    std::io::Write::write_all(&mut &held, b"4711\n").expect("there is room");
+    assert_eq!(told(), "database is locked by process 4711");
+    drop(held);
+    drop(disk.lock("lock").expect("it is free again"));
+}
+
 #[test]
 fn memory() {
     behaves(&MemDisk::new());
