@@ -6,7 +6,7 @@
 //! Not here: counting (`spectradb_store::figures`).
 
 use crate::{error::Result, rows::Outcome, session::Session, statement::result};
-use spectradb_kernel::{Type, Value, schema::TableSchema};
+use spectradb_kernel::{Type, Value, interval::Interval, schema::TableSchema, time::MICROS_PER_DAY};
 use spectradb_store::{IoBackend, LevelFigures, Snapshot};
 use std::sync::Arc;
 
@@ -75,14 +75,19 @@ impl Session {
         tables.sort_by(|one, other| one.name.cmp(&other.name));
         let row = |table: &&TableSchema| {
             let figures = self.store().table_figures(table.id);
-            vec![
+            // A retention is whole microseconds; days are only how it reads.
+            let retention = snapshot.catalog().retention(table.id).map(|micros| (micros / MICROS_PER_DAY, micros));
+            let retention = retention.and_then(|(days, micros)| Interval::new(0, days, micros % MICROS_PER_DAY));
+            Ok(vec![
                 Value::from(table.name.as_str()),
                 integer(figures.rows),
                 integer(figures.versions),
                 integer(figures.memtable_versions),
                 integer(figures.present_bytes),
                 integer(figures.history_bytes),
-            ]
+                retention.map_or(Value::Null, Value::Interval),
+                integer(snapshot.horizon(table.id)?),
+            ])
         };
         let columns = [
             ("table", Type::Text),
@@ -91,8 +96,10 @@ impl Session {
             ("versions_in_memory", Type::Integer),
             ("present_bytes", Type::Integer),
             ("history_bytes", Type::Integer),
+            ("retention", Type::Interval),
+            ("readable_from", Type::Integer),
         ];
-        result(&columns, tables.iter().map(row).collect(), sql)
+        result(&columns, tables.iter().map(row).collect::<Result<_>>()?, sql)
     }
 
     /// SHOW STORAGE: the files, by table, level and kind; those of no table last.

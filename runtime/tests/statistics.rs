@@ -51,6 +51,29 @@ fn a_tables_facts_are_counted_wherever_they_are() {
     assert_eq!(db.query("SHOW TABLE STATS nothing", ()).expect_err("no such table").code(), "42P01");
 }
 
+/// The policy and what it means for readers stand beside the figures, whether the history is gone already or not.
+#[test]
+fn a_retention_is_told_with_the_first_commit_that_can_be_read() {
+    let db = database();
+    let told = |db: &Database| {
+        let row = &rows(db, "SHOW TABLE STATS t")[0];
+        let retention: Option<String> = row
+            .get::<Option<spectradb::kernel::interval::Interval>>("retention")
+            .expect("one")
+            .map(|time| time.to_string());
+        (retention, row.get::<i64>("readable_from").expect("a number"), row.get::<i64>("versions").expect("a number"))
+    };
+    assert_eq!(told(&db), (None, 0, 1000));
+    db.sql("UPDATE t SET n = 1 WHERE id < 100").expect("an update");
+    db.sql("ALTER TABLE t SET RETENTION '1 day 12 hours'").expect("a policy");
+    assert_eq!(told(&db), (Some("1 day 12:00:00".to_owned()), 0, 1100));
+    db.sql("ALTER TABLE t SET RETENTION 0d").expect("a policy");
+    assert_eq!(told(&db).1, 2, "the newest commit");
+    db.sql("VACUUM t").expect("a compaction");
+    db.sql("ALTER TABLE t SET RETENTION NONE").expect("no policy");
+    assert_eq!(told(&db), (None, 2, 1000), "what went stays away");
+}
+
 #[test]
 fn files_are_told_by_table_level_and_kind() {
     let db = database();
