@@ -157,7 +157,15 @@ fn filter(input: Node, predicate: Expr) -> Node {
 fn sum(column_idx: usize, ty: Type) -> AggregateCall {
     let aggregate = agg::find("sum", Some(ty.class())).expect("the kernel has it");
     let arg = Some(column(column_idx, ty));
-    AggregateCall { aggregate, arg, distinct: false, ty: (aggregate.ret)(ty), span: Span::default() }
+    AggregateCall {
+        aggregate,
+        arg,
+        more: Vec::new(),
+        distinct: false,
+        order: Vec::new(),
+        ty: (aggregate.ret)(ty),
+        span: Span::default(),
+    }
 }
 
 fn aggregate(input: Node, group: Vec<Expr>, aggregates: Vec<AggregateCall>) -> Node {
@@ -183,8 +191,10 @@ fn execute(criterion: &mut Criterion) {
         left: scan_of(&[K, X]),
         right: small,
         keys: vec![(column(0, Type::Integer), column(0, Type::Integer))],
+        same: Vec::new(),
         period: None,
         residual: None,
+        bindings: Vec::new(),
     };
     let joined = node(NodeKind::Join(Box::new(join)), &[Type::Integer; 4]);
     let plans = [

@@ -120,7 +120,9 @@ fn is_cheap(expr: &Expr) -> bool {
             arms.iter().all(|(condition, value)| is_cheap(condition) && is_cheap(value))
                 && otherwise.as_deref().is_none_or(is_cheap)
         }
+        ExprKind::Outer(_) => unreachable!("the plan was checked: what was around is a column"),
         ExprKind::Subplan { ask, .. } => match ask {
+            SubplanAsk::Any(_) => unreachable!("the plan was checked: ANY is a join"),
             SubplanAsk::Scalar => expr.ty.lane() != LaneKind::Bytes,
             SubplanAsk::Exists => true,
             SubplanAsk::In(_) => false,
@@ -185,10 +187,12 @@ impl<'p> Body<'p> {
             ExprKind::And(arms) => self.connective(arms, true, out),
             ExprKind::Or(arms) => self.connective(arms, false, out),
             ExprKind::Case { arms, otherwise } => self.case(arms, otherwise.as_deref(), expr, out),
-            ExprKind::Subplan { subplan_idx, ask } => {
+            ExprKind::Outer(_) => unreachable!("the plan was checked: what was around is a column"),
+            ExprKind::Subplan { subplan_idx, ask, args: _ } => {
                 let answers = format_ident!("q{subplan_idx}");
                 let at = place(v1, expr.span);
                 match ask {
+                    SubplanAsk::Any(_) => unreachable!("the plan was checked: ANY is a join"),
                     SubplanAsk::Scalar => {
                         let name = format_ident!("ask{}", self.asks_before + self.asks.len());
                         let (ty, read) = match expr.ty.lane() {

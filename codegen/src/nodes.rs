@@ -16,8 +16,8 @@ use crate::{
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use spectradb_grammar::plan::{
-    AggregateCall, CompareOp, Expr, ExprKind, Field, Join, JoinKind, KeyAccess, Node, NodeKind, QueryPlan, Scan,
-    ScanColumn, SortKey, SystemScope, ValidScope, WindowCall, WindowFunction,
+    AggregateCall, CompareOp, Expr, ExprKind, Field, FrameBound, FrameExclude, FrameUnit, Join, JoinKind, KeyAccess,
+    Node, NodeKind, QueryPlan, Scan, ScanColumn, SortKey, SystemScope, ValidScope, WindowCall, WindowFunction,
 };
 use spectradb_kernel::{Type, schema::TableSchema};
 use std::sync::Arc;
@@ -34,7 +34,15 @@ pub struct PrintedQuery {
 
 /// Prints a query.
 pub fn query(shared: Shared<'_>, plan: &QueryPlan) -> PrintedQuery {
-    let mut printer = Printer { shared, items: TokenStream::new(), tables: Vec::new(), next: 0 };
+    let mut printer = Printer {
+        shared,
+        items: TokenStream::new(),
+        tables: Vec::new(),
+        next: 0,
+        bindings: Vec::new(),
+        working: Vec::new(),
+        in_step: false,
+    };
     let mut open = TokenStream::new();
     let v1 = shared.v1;
     for (idx, subplan) in plan.subplans.iter().enumerate() {
@@ -58,6 +66,12 @@ struct Printer<'p> {
     items: TokenStream,
     tables: Vec<Arc<TableSchema>>,
     next: usize,
+    /// The left sides of the joins around whose right side asks for bindings: the variable, its fields, what is bound.
+    bindings: Vec<(Ident, Vec<Field>, Vec<Expr>)>,
+    /// The recursions whose step is being printed, with the variable of their working rows.
+    working: Vec<(usize, Ident)>,
+    /// Is what is printed run anew in every round of a recursion?
+    in_step: bool,
 }
 
 /// An operator, and steps over its batches that no stage runs yet.
@@ -145,6 +159,17 @@ impl Printer<'_> {
 
     /// The operator of a node. `wanted` holds the number of its rows that are asked for, where a limit stands above.
     fn node(&mut self, node: &Node, wanted: Option<&Ident>, out: &mut TokenStream) -> Lowered {
+        if self.in_step && !node.changes_by_round() {
+            // The rows are the same in every round.
+            self.in_step = false;
+            let source = self.whole(node, out);
+            self.in_step = true;
+            return self.bound(quote!(cx.replay(#source)), node, out);
+        }
+        self.operator(node, wanted, out)
+    }
+
+    fn operator(&mut self, node: &Node, wanted: Option<&Ident>, out: &mut TokenStream) -> Lowered {
         let v1 = self.shared.v1;
         match &node.kind {
             NodeKind::Scan(scan) => self.scan(scan, node, out),
@@ -209,6 +234,48 @@ impl Printer<'_> {
             NodeKind::Distinct { input } => {
                 let source = self.whole(input, out);
                 self.bound(quote!(cx.distinct(#source)), node, out)
+            }
+            NodeKind::SetOp { intersect, all, left, right } => {
+                let (left, right) = (self.whole(left, out), self.whole(right, out));
+                let spec = quote!(#v1::SetOpSpec { intersect: #intersect, all: #all });
+                self.bound(quote!(cx.set_op(#left, #right, #spec)), node, out)
+            }
+            NodeKind::Bindings => {
+                let (tee, fields, exprs) = self.bindings.last().cloned().expect("a join around it binds");
+                let reader = self.name("source");
+                out.extend(quote!(let #reader: #v1::BoxSource = ::std::boxed::Box::new(#tee.reader());));
+                let types = exprs.iter().map(|expr| expr.ty).collect();
+                let lowered = Lowered { source: reader, fields, steps: vec![Step::Project(exprs)], types };
+                let source = self.finish(lowered, out);
+                self.bound(quote!(cx.distinct(#source)), node, out)
+            }
+            NodeKind::Recursion(recursion) => {
+                let base = self.whole(&recursion.base, out);
+                let working = self.name("working");
+                out.extend(quote!(let #working = #v1::Working::default();));
+                self.working.push((recursion.id, working.clone()));
+                let was_in_step = std::mem::replace(&mut self.in_step, true);
+                let step = self.whole(&recursion.step, out);
+                self.in_step = was_in_step;
+                self.working.pop();
+                let (distinct, at) = (recursion.distinct, place(v1, recursion.span));
+                let spec = quote!(#v1::RecursionSpec::new(#distinct, #at));
+                self.bound(quote!(cx.recursion(#base, #step, #working, #spec)), node, out)
+            }
+            NodeKind::Working { recursion } => {
+                let found = self.working.iter().find(|(id, _)| id == recursion);
+                let working = &found.expect("a recursion around it works").1;
+                let value = quote!(#v1::working(&#working));
+                self.bound(value, node, out)
+            }
+            NodeKind::Series { input, from, to, step } => {
+                let mut input = self.node(input, None, out);
+                let given = self.given(input.types.iter().copied().enumerate());
+                let bounds = columns(&[from, to, step], &mut input);
+                let [from, to, by] = [0, 1, 2].map(|at| Literal::usize_unsuffixed(bounds[at].0));
+                let (source, at) = (self.finish(input, out), self.place(step));
+                let spec = quote!(#v1::SeriesSpec { out: #given, from: #from, to: #to, step: #by, place: #at });
+                self.bound(quote!(cx.series(#source, #spec)), node, out)
             }
             NodeKind::UnionAll { inputs } => {
                 let sources: Vec<_> = inputs.iter().map(|input| self.whole(input, out)).collect();
@@ -321,12 +388,26 @@ impl Printer<'_> {
             JoinKind::Left => quote!(Left),
             JoinKind::Right => quote!(Right),
             JoinKind::Full => quote!(Full),
+            JoinKind::Semi => quote!(Semi),
+            JoinKind::Anti => quote!(Anti),
         };
-        let (mut left, mut right) = (self.node(&join.left, None, out), self.node(&join.right, None, out));
+        let mut left = self.node(&join.left, None, out);
+        let mut right = if join.bindings.is_empty() {
+            self.node(&join.right, None, out)
+        } else {
+            let source = self.finish(left, out);
+            let (tee, reader) = (self.name("tee"), self.name("tee"));
+            out.extend(quote!(let #tee = cx.tee(#source); let #reader = #tee.reader();));
+            left = self.bound(quote!(#v1::boxed(#tee)), &join.left, out);
+            self.bindings.push((reader, join.left.fields.clone(), join.bindings.clone()));
+            let right = self.node(&join.right, None, out);
+            self.bindings.pop();
+            right
+        };
         let (left_out, right_out) =
             (self.given(left.types.iter().copied().enumerate()), self.given(right.types.iter().copied().enumerate()));
         let (mut left_exprs, mut right_exprs) = (Vec::new(), Vec::new());
-        for (left, right) in &join.keys {
+        for (left, right) in join.keys.iter().chain(&join.same) {
             left_exprs.push(left);
             right_exprs.push(right);
         }
@@ -336,11 +417,13 @@ impl Printer<'_> {
         }
         let left_columns = columns(&left_exprs, &mut left);
         let right_columns = columns(&right_exprs, &mut right);
-        let key_count = join.keys.len();
-        let keys = left_columns.iter().zip(&right_columns).take(key_count).map(|((left, _), (right, _))| {
+        let key_count = join.keys.len() + join.same.len();
+        let pairs = left_columns.iter().zip(&right_columns).take(key_count).map(|((left, _), (right, _))| {
             let (left, right) = (Literal::usize_unsuffixed(*left), Literal::usize_unsuffixed(*right));
             quote!((#left, #right))
         });
+        let mut keys: Vec<TokenStream> = pairs.collect();
+        let same = keys.split_off(join.keys.len());
         let period = match &join.period {
             None => quote!(::core::option::Option::None),
             Some(_) => {
@@ -358,7 +441,7 @@ impl Printer<'_> {
                 quote!(::core::option::Option::Some(#eval))
             }
         };
-        let keys = quote!(::std::vec![#(#keys),*]);
+        let (keys, same) = (quote!(::std::vec![#(#keys),*]), quote!(::std::vec![#(#same),*]));
         let (left, right) = (self.finish(left, out), self.finish(right, out));
         let value = quote! {
             cx.hash_join(#left, #right, #v1::JoinSpec {
@@ -366,6 +449,7 @@ impl Printer<'_> {
                 left_out: #left_out,
                 right_out: #right_out,
                 keys: #keys,
+                same: #same,
                 period: #period,
             }, #residual)
         };
@@ -382,7 +466,7 @@ impl Printer<'_> {
     ) -> Lowered {
         let v1 = self.shared.v1;
         let mut input = self.node(input, None, out);
-        if group.is_empty() && fold::can_fuse(&input.steps, aggregates) {
+        if !self.in_step && group.is_empty() && fold::can_fuse(&input.steps, aggregates) {
             let name = self.name("SpectraFold");
             let printed = fold::fold(self.shared, &name, &input.fields, &input.steps, aggregates);
             self.items.extend(printed.items);
@@ -390,7 +474,9 @@ impl Printer<'_> {
             out.extend(asks);
             return self.bound(quote!(#v1::folded(#source, #value)), node, out);
         }
-        let args = aggregates.iter().filter_map(|call| call.arg.as_ref());
+        let args = aggregates
+            .iter()
+            .flat_map(|call| call.arg.iter().chain(&call.more).chain(call.order.iter().map(|key| &key.expr)));
         let exprs: Vec<&Expr> = group.iter().chain(args).collect();
         let computed = exprs.iter().any(|expr| !matches!(expr.kind, ExprKind::Column(_)));
         if computed {
@@ -407,7 +493,9 @@ impl Printer<'_> {
             .iter()
             .map(|call| {
                 let arg = call.arg.as_ref().map(|_| columns.next().expect("each argument has a column"));
-                self.aggregate_call(call, arg)
+                let more: Vec<_> = columns.by_ref().take(call.more.len()).collect();
+                let order: Vec<_> = columns.by_ref().take(call.order.len()).collect();
+                self.aggregate_call(call, arg, more, order)
             })
             .collect();
         let source = self.finish(input, out);
@@ -417,13 +505,29 @@ impl Printer<'_> {
         self.bound(value, node, out)
     }
 
-    fn aggregate_call(&self, call: &AggregateCall, arg: Option<(usize, Type)>) -> TokenStream {
+    fn aggregate_call(
+        &self,
+        call: &AggregateCall,
+        arg: Option<(usize, Type)>,
+        more: Vec<(usize, Type)>,
+        order: Vec<(usize, Type)>,
+    ) -> TokenStream {
         let v1 = self.shared.v1;
         let aggregate = aggregate(v1, call.aggregate);
         let (distinct, ty, at) = (call.distinct, self.ty(call.ty), place(v1, call.span));
         let arg = self.optional_given(arg);
+        let more = self.given(more);
+        let order = order.into_iter().zip(&call.order).map(|(column, key)| self.sort_column(column, key));
         quote! {
-            #v1::AggregateCallSpec { aggregate: #aggregate, arg: #arg, distinct: #distinct, ty: #ty, place: #at }
+            #v1::AggregateCallSpec {
+                aggregate: #aggregate,
+                arg: #arg,
+                more: #more,
+                distinct: #distinct,
+                order: ::std::vec![#(#order),*],
+                ty: #ty,
+                place: #at,
+            }
         }
     }
 
@@ -453,16 +557,61 @@ impl Printer<'_> {
                 WindowFunction::DenseRank => quote!(DenseRank),
                 WindowFunction::Shift { value, offset, default, forward } => {
                     let (value, offset) = (column(value), column(offset));
-                    let default = default.as_deref().map(column);
+                    let default = default.as_deref().map(&mut column);
                     let (value, offset) = (self.one_given(value), self.one_given(offset));
                     let default = self.optional_given(default);
                     quote!(Shift { value: #value, offset: #offset, default: #default, forward: #forward })
                 }
-                WindowFunction::Aggregate { aggregate: which, arg } => {
-                    let arg = arg.as_deref().map(column);
-                    let (which, arg) = (aggregate(v1, which), self.optional_given(arg));
-                    quote!(Aggregate { aggregate: #which, arg: #arg })
+                WindowFunction::Aggregate { aggregate: which, arg, more } => {
+                    let arg = arg.as_deref().map(&mut column);
+                    let more: Vec<_> = more.iter().map(&mut column).collect();
+                    let (which, arg, more) = (aggregate(v1, which), self.optional_given(arg), self.given(more));
+                    quote!(Aggregate { aggregate: #which, arg: #arg, more: #more })
                 }
+                WindowFunction::Ntile(count) => {
+                    let count = self.one_given(column(count));
+                    quote!(Ntile(#count))
+                }
+                WindowFunction::PercentRank => quote!(PercentRank),
+                WindowFunction::CumeDist => quote!(CumeDist),
+                WindowFunction::FirstValue(value) => {
+                    let value = self.one_given(column(value));
+                    quote!(FirstValue(#value))
+                }
+                WindowFunction::LastValue(value) => {
+                    let value = self.one_given(column(value));
+                    quote!(LastValue(#value))
+                }
+                WindowFunction::NthValue { value, n } => {
+                    let (value, n) = (column(value), column(n));
+                    let (value, n) = (self.one_given(value), self.one_given(n));
+                    quote!(NthValue { value: #value, n: #n })
+                }
+            };
+            let mut bound = |bound: &FrameBound| match bound {
+                FrameBound::UnboundedPreceding => quote!(UnboundedPreceding),
+                FrameBound::Preceding(by) => {
+                    let by = self.one_given(column(by));
+                    quote!(Preceding(#by))
+                }
+                FrameBound::CurrentRow => quote!(CurrentRow),
+                FrameBound::Following(by) => {
+                    let by = self.one_given(column(by));
+                    quote!(Following(#by))
+                }
+                FrameBound::UnboundedFollowing => quote!(UnboundedFollowing),
+            };
+            let (start, end) = (bound(&call.frame.start), bound(&call.frame.end));
+            let unit = match call.frame.unit {
+                FrameUnit::Rows => quote!(Rows),
+                FrameUnit::Range => quote!(Range),
+                FrameUnit::Groups => quote!(Groups),
+            };
+            let exclude = match call.frame.exclude {
+                FrameExclude::NoOthers => quote!(NoOthers),
+                FrameExclude::CurrentRow => quote!(CurrentRow),
+                FrameExclude::Group => quote!(Group),
+                FrameExclude::Ties => quote!(Ties),
             };
             let (ty, at) = (self.ty(call.ty), place(v1, call.span));
             specs.push(quote! {
@@ -470,6 +619,12 @@ impl Printer<'_> {
                     function: #v1::WindowFunction::#function,
                     partition: #partition,
                     order: #order,
+                    frame: #v1::Frame {
+                        unit: #v1::FrameUnit::#unit,
+                        start: #v1::FrameBound::#start,
+                        end: #v1::FrameBound::#end,
+                        exclude: #v1::FrameExclude::#exclude,
+                    },
                     ty: #ty,
                     place: #at,
                 }
@@ -481,16 +636,18 @@ impl Printer<'_> {
     }
 
     fn sort_columns(&self, keys: &[SortKey], input: &mut Lowered) -> TokenStream {
-        let v1 = self.shared.v1;
         let given = columns(&keys.iter().map(|key| &key.expr).collect::<Vec<_>>(), input);
-        let keys = given.into_iter().zip(keys).map(|(column, key)| {
-            let (column, descending, nulls_first) = (self.one_given(column), key.descending, key.nulls_first);
-            quote!(#v1::SortColumn {
-                column: #column,
-                order: #v1::SortOrder { descending: #descending, nulls_first: #nulls_first },
-            })
-        });
+        let keys = given.into_iter().zip(keys).map(|(column, key)| self.sort_column(column, key));
         quote!(::std::vec![#(#keys),*])
+    }
+
+    fn sort_column(&self, column: (usize, Type), key: &SortKey) -> TokenStream {
+        let v1 = self.shared.v1;
+        let (column, descending, nulls_first) = (self.one_given(column), key.descending, key.nulls_first);
+        quote!(#v1::SortColumn {
+            column: #column,
+            order: #v1::SortOrder { descending: #descending, nulls_first: #nulls_first },
+        })
     }
 }
 

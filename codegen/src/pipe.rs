@@ -260,6 +260,7 @@ impl Segment<'_> {
                 | ExprKind::And(_)
                 | ExprKind::Or(_)
                 | ExprKind::Case { .. }
+                | ExprKind::Outer(_)
                 | ExprKind::Subplan { .. } => {
                     computes = true;
                     let datum = body.expr(expr, &mut loop_body);

@@ -4,9 +4,9 @@
 //! declares are no tables where they are in view.
 
 use spectradb_grammar::ast::{
-    ConflictUpdate, Cte, Delete, Expr, ExprKind, Insert, JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem,
-    Portion, Query, Returning, Rows, Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, TableRef,
-    Update, ValidPeriod,
+    Among, ConflictUpdate, Cte, Delete, Distinct, Expr, ExprKind, FrameBound, GroupBy, GroupItem, Insert,
+    JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem, Over, Portion, Query, Returning, Rows, Scope,
+    ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, TableRef, Update, ValidPeriod, WindowSpec,
 };
 
 /// The tables of a query or a change; `None` for other statements.
@@ -14,6 +14,7 @@ pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
     let mut finder = Finder { found: Vec::new(), ctes: Vec::new() };
     match statement {
         StatementKind::Query(query) => finder.query(query),
+        StatementKind::Summarize(query) => finder.query(query),
         StatementKind::Insert(insert) => finder.insert(insert),
         StatementKind::Update(Update { with, table, alias: _, portion, assignments, from, filter, returning }) => {
             finder.name(table);
@@ -72,8 +73,14 @@ impl Finder {
 
     /// Names that WITH declares, from here on.
     fn with(&mut self, with: &[Cte]) {
-        for Cte { name, columns: _, query } in with {
+        for Cte { name, columns: _, query, recursive } in with {
+            let visible = self.ctes.len();
+            // A recursive query names itself.
+            if *recursive {
+                self.ctes.push(name.text.clone());
+            }
             self.query(query);
+            self.ctes.truncate(visible);
             self.ctes.push(name.text.clone());
         }
     }
@@ -150,14 +157,45 @@ impl Finder {
     fn select(&mut self, select: &Select) {
         self.items(&select.items);
         select.from.iter().for_each(|table| self.table_ref(table));
-        select.filter.iter().chain(&select.group_by).chain(&select.having).for_each(|expr| self.expr(expr));
+        match &select.distinct {
+            Distinct::No | Distinct::Yes => {}
+            Distinct::On(exprs) => exprs.iter().for_each(|expr| self.expr(expr)),
+        }
+        select.filter.iter().chain(&select.having).for_each(|expr| self.expr(expr));
+        match &select.group_by {
+            GroupBy::All(_) => {}
+            GroupBy::Items { items, distinct: _ } => items.iter().for_each(|item| self.group_item(item)),
+        }
+        select.windows.iter().for_each(|(_, window)| self.window(window));
         self.scopes(&select.scopes);
+    }
+
+    fn group_item(&mut self, item: &GroupItem) {
+        match item {
+            GroupItem::Expr(expr) => self.expr(expr),
+            GroupItem::Sets { kind: _, items, span: _ } => items.iter().for_each(|item| self.group_item(item)),
+            GroupItem::Empty(_) => {}
+        }
+    }
+
+    fn window(&mut self, window: &WindowSpec) {
+        let WindowSpec { base: _, partition_by, order_by, frame, span: _ } = window;
+        partition_by.iter().for_each(|expr| self.expr(expr));
+        self.orders(order_by);
+        for bound in frame.iter().flat_map(|frame| [&frame.start, &frame.end]) {
+            match bound {
+                FrameBound::UnboundedPreceding | FrameBound::CurrentRow | FrameBound::UnboundedFollowing => {}
+                FrameBound::Preceding(by) | FrameBound::Following(by) => self.expr(by),
+            }
+        }
     }
 
     fn items(&mut self, items: &[SelectItem]) {
         for item in items {
             match item {
-                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_) => {}
+                SelectItem::Wildcard(_, changes) | SelectItem::QualifiedWildcard(_, changes) => {
+                    changes.replace.iter().for_each(|(expr, _)| self.expr(expr));
+                }
                 SelectItem::Expr { expr, alias: _ } => self.expr(expr),
             }
         }
@@ -169,12 +207,15 @@ impl Finder {
                 self.name(name);
                 self.scopes(scopes);
             }
-            TableRef::Subquery { query, alias: _, span: _ } => self.query(query),
-            TableRef::Join { kind: _, left, right, condition, span: _ } => {
+            TableRef::Subquery { lateral: _, query, alias: _, span: _ } => self.query(query),
+            TableRef::Function { name: _, args, ordinality: _, alias: _, span: _ } => {
+                args.iter().for_each(|expr| self.expr(expr));
+            }
+            TableRef::Join { kind: _, left, right, condition, as_of: _, span: _ } => {
                 self.table_ref(left);
                 self.table_ref(right);
                 match condition {
-                    JoinCondition::None | JoinCondition::Using(_) => {}
+                    JoinCondition::None | JoinCondition::Using(_) | JoinCondition::Natural => {}
                     JoinCondition::On(expr) => self.expr(expr),
                 }
             }
@@ -214,6 +255,7 @@ impl Finder {
         match &expr.kind {
             ExprKind::Null
             | ExprKind::Default
+            | ExprKind::EveryItem
             | ExprKind::Boolean(_)
             | ExprKind::Number(_)
             | ExprKind::Text(_)
@@ -225,7 +267,17 @@ impl Finder {
             | ExprKind::Is { operand, test: _, negated: _ }
             | ExprKind::Cast { operand, ty: _ }
             | ExprKind::Extract { field: _, operand } => self.expr(operand),
-            ExprKind::Binary { op: _, op_span: _, left, right } | ExprKind::IsDistinct { left, right, negated: _ } => {
+            ExprKind::Quantified { operand, op: _, op_span: _, all: _, among } => {
+                self.expr(operand);
+                match &**among {
+                    Among::Query(query) => self.query(query),
+                    Among::Array(array) => self.expr(array),
+                }
+            }
+            ExprKind::Row(parts) => parts.iter().for_each(|expr| self.expr(expr)),
+            ExprKind::Binary { op: _, op_span: _, left, right }
+            | ExprKind::IsDistinct { left, right, negated: _ }
+            | ExprKind::Period { op: _, left, right } => {
                 self.expr(left);
                 self.expr(right);
             }
@@ -252,11 +304,16 @@ impl Finder {
                     self.expr(then);
                 }
             }
-            ExprKind::Call { name: _, args, star: _, distinct: _, over } => {
+            ExprKind::Call { name: _, args, star: _, distinct: _, more } => {
                 args.iter().for_each(|expr| self.expr(expr));
-                if let Some(window) = over {
-                    window.partition_by.iter().for_each(|expr| self.expr(expr));
-                    self.orders(&window.order_by);
+                if let Some(more) = more {
+                    self.orders(&more.order_by);
+                    more.within.iter().for_each(|order| self.orders(order));
+                    more.filter.iter().for_each(|expr| self.expr(expr));
+                    match &more.over {
+                        None | Some(Over::Name(_)) => {}
+                        Some(Over::Spec(window)) => self.window(window),
+                    }
                 }
             }
             ExprKind::Exists(query) | ExprKind::Subquery(query) => self.query(query),

@@ -86,6 +86,12 @@ pub mod code {
     pub const INVALID_PARAMETER: &str = "22023";
     /// invalid_text_representation
     pub const INVALID_TEXT: &str = "22P02";
+    /// invalid_recursion
+    pub const INVALID_RECURSION: &str = "42P19";
+    /// null_value_not_allowed
+    pub const NULL_NOT_ALLOWED: &str = "22004";
+    /// invalid_preceding_or_following_size
+    pub const INVALID_FRAME: &str = "22013";
     /// internal_error: a bug of ours
     pub const INTERNAL: &str = "XX000";
     /// not_null_violation

@@ -107,6 +107,8 @@ pub enum StatementKind {
     },
     /// `VACUUM`, `VACUUM t`
     Vacuum(Option<Name>),
+    /// `SUMMARIZE t`, `SUMMARIZE query`: the table is the query `SELECT * FROM t`.
+    Summarize(Query),
     /// `COPY`
     Copy(Copy),
 }
@@ -162,14 +164,49 @@ pub struct Query {
     pub body: SetExpr,
     /// `ORDER BY`
     pub order_by: Vec<OrderItem>,
-    /// `LIMIT`; `LIMIT ALL` is none.
+    /// `LIMIT`, `FETCH FIRST`; `LIMIT ALL` is none.
     pub limit: Option<Expr>,
+    /// `WITH TIES`: rows equal to the last one in the order come, too.
+    pub with_ties: bool,
     /// `OFFSET`
     pub offset: Option<Expr>,
     /// Short scopes that stand at the very end or after a set operation: they govern all arms and all that is nested.
     pub scopes: Scopes,
     /// Where it stands.
     pub span: Span,
+}
+
+impl Query {
+    /// A body with nothing around it.
+    pub fn of(body: SetExpr, span: Span) -> Query {
+        Query {
+            with: Vec::new(),
+            body,
+            order_by: Vec::new(),
+            limit: None,
+            with_ties: false,
+            offset: None,
+            scopes: Scopes::default(),
+            span,
+        }
+    }
+}
+
+impl Select {
+    /// All columns of a FROM that is yet empty.
+    pub fn of_all(span: Span) -> Select {
+        Select {
+            distinct: Distinct::No,
+            items: vec![SelectItem::Wildcard(span, StarChanges::default())],
+            from: Vec::new(),
+            filter: None,
+            group_by: GroupBy::Items { items: Vec::new(), distinct: false },
+            having: None,
+            windows: Vec::new(),
+            scopes: Scopes::default(),
+            span,
+        }
+    }
 }
 
 /// `name [(columns)] AS (query)`
@@ -181,6 +218,8 @@ pub struct Cte {
     pub columns: Vec<Name>,
     /// What it stands for.
     pub query: Query,
+    /// May it name itself: is it of `WITH RECURSIVE`?
+    pub recursive: bool,
 }
 
 /// What a query's body is made of.
@@ -226,8 +265,8 @@ pub enum SetOp {
 /// A `SELECT` block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Select {
-    /// Was `DISTINCT` said?
-    pub distinct: bool,
+    /// `DISTINCT`, and on what.
+    pub distinct: Distinct,
     /// The select list.
     pub items: Vec<SelectItem>,
     /// `FROM` items; a comma is a cross join.
@@ -235,22 +274,87 @@ pub struct Select {
     /// `WHERE`
     pub filter: Option<Expr>,
     /// `GROUP BY`
-    pub group_by: Vec<Expr>,
+    pub group_by: GroupBy,
     /// `HAVING`
     pub having: Option<Expr>,
+    /// `WINDOW`
+    pub windows: Vec<(Name, WindowSpec)>,
     /// Short scopes of this block.
     pub scopes: Scopes,
     /// Where it stands.
     pub span: Span,
 }
 
+/// Which rows of a block are given once?
+#[derive(Clone, Debug, PartialEq)]
+pub enum Distinct {
+    /// All rows are given.
+    No,
+    /// `DISTINCT`
+    Yes,
+    /// `DISTINCT ON (exprs)`: the first row of each.
+    On(Vec<Expr>),
+}
+
+/// `GROUP BY`
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupBy {
+    /// `GROUP BY ALL`: by whatever of the select list holds no aggregate.
+    All(Span),
+    /// Its items, of which every set of one is combined with every set of the others; no item where nothing is said.
+    Items {
+        /// The items.
+        items: Vec<GroupItem>,
+        /// `GROUP BY DISTINCT`: equal sets count once.
+        distinct: bool,
+    },
+}
+
+/// An item of `GROUP BY`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupItem {
+    /// An expression.
+    Expr(Expr),
+    /// `GROUPING SETS (..)`, `ROLLUP (..)`, `CUBE (..)`
+    Sets {
+        /// Which.
+        kind: GroupSets,
+        /// What it lists; `()` is `Empty`.
+        items: Vec<GroupItem>,
+        /// Where it stands.
+        span: Span,
+    },
+    /// `()`
+    Empty(Span),
+}
+
+/// Ways to say several sets of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupSets {
+    /// Each item is a set.
+    Sets,
+    /// All items, all but the last, and so on to none.
+    Rollup,
+    /// Every choice of items.
+    Cube,
+}
+
+/// What `EXCLUDE` and `REPLACE` change of a star.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StarChanges {
+    /// Columns that are left out.
+    pub exclude: Vec<Name>,
+    /// Expressions in place of columns.
+    pub replace: Vec<(Expr, Name)>,
+}
+
 /// An item of a select list.
 #[derive(Clone, Debug, PartialEq)]
 pub enum SelectItem {
-    /// `*`
-    Wildcard(Span),
-    /// `t.*`
-    QualifiedWildcard(Name),
+    /// `* [EXCLUDE (..)] [REPLACE (..)]`
+    Wildcard(Span, StarChanges),
+    /// `t.* [EXCLUDE (..)] [REPLACE (..)]`
+    QualifiedWildcard(Name, StarChanges),
     /// An expression, perhaps named.
     Expr {
         /// The expression.
@@ -314,11 +418,26 @@ pub enum TableRef {
         /// Its alias.
         alias: Option<TableAlias>,
     },
-    /// `(query) [AS] alias`
+    /// `[LATERAL] (query) [AS] alias`
     Subquery {
+        /// May it name the tables before it?
+        lateral: bool,
         /// The query.
         query: Box<Query>,
         /// Its alias; PostgreSQL 16 allows none.
+        alias: Option<TableAlias>,
+        /// Where it stands.
+        span: Span,
+    },
+    /// `[LATERAL] f(args) [WITH ORDINALITY] [AS] alias`; it may name the tables before it whether LATERAL is said or not.
+    Function {
+        /// The function.
+        name: Name,
+        /// Its arguments.
+        args: Vec<Expr>,
+        /// Is a column of numbers wanted?
+        ordinality: bool,
+        /// Its alias.
         alias: Option<TableAlias>,
         /// Where it stands.
         span: Span,
@@ -333,6 +452,8 @@ pub enum TableRef {
         right: Box<TableRef>,
         /// How rows match.
         condition: JoinCondition,
+        /// `ASOF`: of the rows that match, the one with the nearest value.
+        as_of: bool,
         /// Where the join's words stand.
         span: Span,
     },
@@ -371,6 +492,8 @@ pub enum JoinCondition {
     On(Expr),
     /// `USING (columns)`
     Using(Vec<Name>),
+    /// `NATURAL`: by the columns that both sides have.
+    Natural,
 }
 
 /// An expression with its place.
@@ -486,6 +609,32 @@ pub enum ExprKind {
         /// `NOT`?
         negated: bool,
     },
+    /// `x op ANY | ALL (query)`
+    Quantified {
+        /// What is compared.
+        operand: Box<Expr>,
+        /// How.
+        op: BinaryOp,
+        /// Where the operator stands.
+        op_span: Span,
+        /// `ALL`?
+        all: bool,
+        /// With what.
+        among: Box<Among>,
+    },
+    /// `(a, b)`, `ROW(a, b)`
+    Row(Vec<Expr>),
+    /// `p OVERLAPS q` and its kin over periods: `PERIOD(a, b)`, `(a, b)`, `t.VALID_TIME`
+    Period {
+        /// Which.
+        op: PeriodOp,
+        /// Left of it.
+        left: Box<Expr>,
+        /// Right of it.
+        right: Box<Expr>,
+    },
+    /// `ALL` in ORDER BY: every column of the select list.
+    EveryItem,
     /// `CASE [x] WHEN .. THEN .. [ELSE ..] END`
     Case {
         /// What is compared, in the short form.
@@ -520,13 +669,63 @@ pub enum ExprKind {
         star: bool,
         /// `DISTINCT`?
         distinct: bool,
-        /// `OVER`
-        over: Option<Box<WindowSpec>>,
+        /// What only aggregates and windows have; most calls have nothing.
+        more: Option<Box<CallMore>>,
     },
     /// `[NOT] EXISTS (query)` (the NOT is a unary operator)
     Exists(Box<Query>),
     /// `(query)` as a value
     Subquery(Box<Query>),
+}
+
+/// What an aggregate's or a window's call says besides its arguments.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallMore {
+    /// `ORDER BY` among the arguments.
+    pub order_by: Vec<OrderItem>,
+    /// `WITHIN GROUP (ORDER BY ..)`
+    pub within: Option<Vec<OrderItem>>,
+    /// `FILTER (WHERE ..)`
+    pub filter: Option<Expr>,
+    /// `OVER`
+    pub over: Option<Over>,
+}
+
+/// A window: named, or written where it is used.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Over {
+    /// `OVER name`
+    Name(Name),
+    /// `OVER (..)`
+    Spec(WindowSpec),
+}
+
+/// What `ANY` and `ALL` look through.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Among {
+    /// The rows of a query.
+    Query(Query),
+    /// The items of an array.
+    Array(Expr),
+}
+
+/// A predicate over two periods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeriodOp {
+    /// They share an instant.
+    Overlaps,
+    /// The left one holds all of the right one, which may be an instant.
+    Contains,
+    /// They are the same.
+    Equals,
+    /// The left one ends at or before the begin of the right one.
+    Precedes,
+    /// The left one begins at or after the end of the right one.
+    Succeeds,
+    /// The left one ends where the right one begins.
+    ImmediatelyPrecedes,
+    /// The left one begins where the right one ends.
+    ImmediatelySucceeds,
 }
 
 /// A parameter's name.
@@ -538,15 +737,73 @@ pub enum ParamName {
     Named(String),
 }
 
-/// `(PARTITION BY .. ORDER BY ..)`
+/// `([name] PARTITION BY .. ORDER BY .. frame)`
 #[derive(Clone, Debug, PartialEq)]
 pub struct WindowSpec {
+    /// The named window that it builds on.
+    pub base: Option<Name>,
     /// `PARTITION BY`
     pub partition_by: Vec<Expr>,
     /// `ORDER BY`
     pub order_by: Vec<OrderItem>,
+    /// The frame, if one is written.
+    pub frame: Option<Frame>,
     /// Where it stands.
     pub span: Span,
+}
+
+/// `ROWS | RANGE | GROUPS [BETWEEN] .. [EXCLUDE ..]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// What its bounds count in.
+    pub unit: FrameUnit,
+    /// Where it begins.
+    pub start: FrameBound,
+    /// Where it ends: at the current row where nothing is said.
+    pub end: FrameBound,
+    /// What it leaves out.
+    pub exclude: FrameExclude,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What the bounds of a frame count in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameUnit {
+    /// Rows.
+    Rows,
+    /// Distances of the order's value; the current row stands for its peers.
+    Range,
+    /// Groups of peers.
+    Groups,
+}
+
+/// A bound of a frame.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FrameBound {
+    /// `UNBOUNDED PRECEDING`
+    UnboundedPreceding,
+    /// `n PRECEDING`
+    Preceding(Box<Expr>),
+    /// `CURRENT ROW`
+    CurrentRow,
+    /// `n FOLLOWING`
+    Following(Box<Expr>),
+    /// `UNBOUNDED FOLLOWING`
+    UnboundedFollowing,
+}
+
+/// What a frame leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FrameExclude {
+    /// Nothing.
+    NoOthers,
+    /// The current row.
+    CurrentRow,
+    /// The current row and its peers.
+    Group,
+    /// The current row's peers, not itself.
+    Ties,
 }
 
 /// A unary operator.

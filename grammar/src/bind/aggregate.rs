@@ -8,12 +8,16 @@ use super::{
     call::Call,
     convert::{Bound, Degree, allows},
     expr::{AGGREGATE_BASE, Ctx},
+    order,
+    predicate::case_of,
 };
 use crate::{
+    ast,
     diag::{Diag, code},
-    plan::{AggregateCall, Expr, ExprKind},
+    plan::{AggregateCall, Expr, ExprKind, SortKey},
 };
 use spectradb_kernel::{
+    Type, Value,
     agg::{self, Aggregate},
     ty::TypeClass,
 };
@@ -34,15 +38,27 @@ impl Binder<'_> {
             });
         };
         let bound = self.aggregate_arg(call, ctx);
-        let (aggregate, arg) = match bound {
+        let Fold { aggregate, arg, more, order } = match bound {
             Ok(bound) => bound,
             Err(diag) => {
                 ctx.aggregates = Some(aggregates);
                 return Err(diag);
             }
         };
+        let around = |arg: &Expr| arg.any(&mut |part| matches!(part.kind, ExprKind::Outer(_)));
+        if arg.as_ref().is_some_and(|arg| around(arg) && !arg.has_columns()) {
+            ctx.aggregates = Some(aggregates);
+            let message = "an aggregate of the rows around a subquery is not supported within the subquery";
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span)
+                .help("compute it in a subquery in FROM and name its column"));
+        }
         let ty = (aggregate.ret)(arg.as_ref().map_or(spectradb_kernel::Type::Integer, |arg| arg.ty));
-        let new = AggregateCall { aggregate, arg, distinct: call.distinct, ty, span: call.span };
+        let new = AggregateCall { aggregate, arg, more, distinct: call.distinct, order, ty, span: call.span };
+        if new.distinct && new.order.iter().any(|key| new.arg.as_ref().is_none_or(|arg| !arg.same(&key.expr))) {
+            ctx.aggregates = Some(aggregates);
+            let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+            return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, call.span));
+        }
         let idx = match aggregates.iter().position(|old| old.same(&new)) {
             Some(idx) => idx,
             None => {
@@ -57,25 +73,36 @@ impl Binder<'_> {
     }
 
     /// The aggregate with its argument, which is bound without aggregates and windows.
-    fn aggregate_arg(&mut self, call: &Call<'_>, ctx: &Ctx<'_>) -> Result<(&'static Aggregate, Option<Expr>), Diag> {
+    fn aggregate_arg(&mut self, call: &Call<'_>, ctx: &Ctx<'_>) -> Result<Fold, Diag> {
         let mut inner = Ctx {
             scope: ctx.scope,
             clause: "an aggregate function's argument",
             aggregates: None,
             windows: None,
+            groupings: None,
+            aliases: &[],
+            named_windows: &[],
             in_aggregate: true,
             in_window: ctx.in_window,
         };
         self.fold_of(call, &mut inner)
     }
 
-    /// The aggregate that a call names, with its argument bound in `ctx`.
-    pub(super) fn fold_of(
-        &mut self,
-        call: &Call<'_>,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<(&'static Aggregate, Option<Expr>), Diag> {
+    /// The aggregate that a call names, with its arguments bound in `ctx`. All aggregates leave NULLs out, so a FILTER is a
+    /// CASE around the argument.
+    pub(super) fn fold_of(&mut self, call: &Call<'_>, ctx: &mut Ctx<'_>) -> Result<Fold, Diag> {
         let name = call.name.text.as_str();
+        let nothing = ast::CallMore::default();
+        let said = call.more.unwrap_or(&nothing);
+        let filter = match &said.filter {
+            Some(filter) => {
+                let clause = std::mem::replace(&mut ctx.clause, "FILTER");
+                let filter = self.condition(filter, ctx);
+                ctx.clause = clause;
+                Some(filter?)
+            }
+            None => None,
+        };
         if call.star || (call.args.is_empty() && name == "count") {
             let Some(aggregate) = agg::find(name, None).filter(|_| call.star) else {
                 let message = if call.star {
@@ -86,13 +113,33 @@ impl Binder<'_> {
                 let code = if call.star { code::UNDEFINED_FUNCTION } else { code::WRONG_OBJECT_TYPE };
                 return Err(Diag::new(code, message, call.span));
             };
-            return Ok((aggregate, None));
+            // Rows that a filter lets through are counted by a value that the others do not have.
+            let Some(filter) = filter else {
+                return Ok(Fold { aggregate, arg: None, more: Vec::new(), order: Vec::new() });
+            };
+            let yes = Expr::constant(Value::Boolean(true), Type::Boolean, call.span);
+            let arg = Some(filtered(Some(&filter), yes));
+            let aggregate = agg::find(name, Some(TypeClass::Boolean)).expect("count takes a BOOLEAN");
+            return Ok(Fold { aggregate, arg, more: Vec::new(), order: Vec::new() });
         }
-        let [arg] = call.args else {
-            let message = format!("function {name} with {} arguments does not exist", call.args.len());
-            return Err(
-                Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span).help(format!("{name} takes one argument"))
-            );
+        if is_ordered_set(name) {
+            return self.ordered_set(call, said, filter.as_ref(), ctx);
+        }
+        if said.within.is_some() {
+            let message = format!("{name} is not an ordered-set aggregate, so it cannot have WITHIN GROUP");
+            return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span));
+        }
+        let (arg, rest) = match call.args {
+            [arg, rest @ ..] if candidates(name).any(|aggregate| aggregate.more.len() == rest.len()) => (arg, rest),
+            _ => {
+                let message = format!("function {name} with {} arguments does not exist", call.args.len());
+                let takes = candidates(name).map(|aggregate| aggregate.more.len() + 1).min().unwrap_or(1);
+                let help = match takes {
+                    1 => format!("{name} takes one argument"),
+                    count => format!("{name} takes {count} arguments"),
+                };
+                return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span).help(help));
+            }
         };
         let arg = self.expr(arg, ctx)?;
         let Some(aggregate) = resolve(name, &arg) else {
@@ -104,8 +151,91 @@ impl Binder<'_> {
         };
         let class = aggregate.arg.expect("an aggregate with an argument was looked for");
         let arg = self.coerce_class(arg, class, Degree::Implicit)?;
-        Ok((aggregate, Some(arg)))
+        let mut more = Vec::with_capacity(rest.len());
+        for (arg, class) in rest.iter().zip(aggregate.more) {
+            let arg = self.expr(arg, ctx)?;
+            more.push(self.coerce_class(arg, *class, Degree::Implicit)?);
+        }
+        let order = self.keys(&said.order_by, ctx)?;
+        Ok(Fold { aggregate, arg: Some(filtered(filter.as_ref(), arg)), more, order })
     }
+
+    fn keys(&mut self, items: &[ast::OrderItem], ctx: &mut Ctx<'_>) -> Result<Vec<SortKey>, Diag> {
+        let mut keys = Vec::with_capacity(items.len());
+        for item in items {
+            let bound = self.expr(&item.expr, ctx)?;
+            keys.push(order::key(item, self.settled(bound)?));
+        }
+        Ok(keys)
+    }
+
+    /// `percentile_cont(f) WITHIN GROUP (ORDER BY x)` and its kin: what is ordered is folded.
+    fn ordered_set(
+        &mut self,
+        call: &Call<'_>,
+        said: &ast::CallMore,
+        filter: Option<&Expr>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Fold, Diag> {
+        let name = call.name.text.as_str();
+        let Some([item]) = said.within.as_deref() else {
+            let message = format!("WITHIN GROUP is required for ordered-set aggregate {name}");
+            return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span)
+                .help(format!("write {name}(...) WITHIN GROUP (ORDER BY x), with one expression")));
+        };
+        if call.distinct || !said.order_by.is_empty() {
+            let message = "an ordered-set aggregate has its order in WITHIN GROUP, and no DISTINCT";
+            return Err(Diag::new(code::SYNTAX, message, call.span));
+        }
+        let value = self.expr(&item.expr, ctx)?;
+        let Some(aggregate) = resolve(name, &value) else {
+            let message = format!("function {name}({}) does not exist", value.type_name());
+            return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span));
+        };
+        if call.args.len() != aggregate.more.len() {
+            let message = format!("function {name} with {} arguments does not exist", call.args.len());
+            return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span)
+                .help(format!("{name} takes {} before WITHIN GROUP", aggregate.more.len())));
+        }
+        let class = aggregate.arg.expect("an ordered set is of values");
+        let value = filtered(filter, self.coerce_class(value, class, Degree::Implicit)?);
+        let mut more = Vec::with_capacity(call.args.len());
+        for (arg, class) in call.args.iter().zip(aggregate.more) {
+            let bound = self.expr(arg, ctx)?;
+            let bound = self.coerce_class(bound, *class, Degree::Implicit)?;
+            if bound.has_columns() {
+                let message = format!("the argument of {name} must be the same for all rows of a group");
+                return Err(Diag::new(code::GROUPING, message, arg.span).help("give a constant or a parameter"));
+            }
+            more.push(bound);
+        }
+        let order = vec![order::key(item, value.clone())];
+        Ok(Fold { aggregate, arg: Some(value), more, order })
+    }
+}
+
+/// An aggregate with what it folds.
+pub(super) struct Fold {
+    pub(super) aggregate: &'static Aggregate,
+    pub(super) arg: Option<Expr>,
+    pub(super) more: Vec<Expr>,
+    pub(super) order: Vec<SortKey>,
+}
+
+/// The value for rows that a filter lets through, NULL for others.
+fn filtered(filter: Option<&Expr>, value: Expr) -> Expr {
+    let Some(filter) = filter else { return value };
+    let (ty, span) = (value.ty, value.span);
+    case_of(vec![(filter.clone(), value)], Expr::constant(Value::Null, ty, span), span)
+}
+
+fn is_ordered_set(name: &str) -> bool {
+    matches!(name, "percentile_cont" | "percentile_disc" | "mode")
+}
+
+/// The aggregate that keeps the first value.
+pub(super) fn find_first(class: TypeClass) -> &'static Aggregate {
+    agg::find("first", Some(class)).expect("every class has a first value")
 }
 
 fn candidates(name: &str) -> impl Iterator<Item = &'static Aggregate> {

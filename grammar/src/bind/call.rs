@@ -26,7 +26,7 @@ pub(super) struct Call<'c> {
     pub(super) args: &'c [ast::Expr],
     pub(super) star: bool,
     pub(super) distinct: bool,
-    pub(super) over: Option<&'c ast::WindowSpec>,
+    pub(super) more: Option<&'c ast::CallMore>,
     pub(super) span: Span,
 }
 
@@ -58,7 +58,7 @@ impl Binder<'_> {
             "position" => "strpos",
             name => name,
         };
-        if call.over.is_some() {
+        if call.more.is_some_and(|more| more.over.is_some()) {
             return self.window(call, ctx).map(Bound::known);
         }
         if super::window::is_window_only(name) {
@@ -68,6 +68,18 @@ impl Binder<'_> {
         }
         if agg::all().any(|aggregate| aggregate.name == name) {
             return self.aggregate(call, ctx).map(Bound::known);
+        }
+        if name == "grouping" {
+            return self.grouping(call, ctx).map(Bound::known);
+        }
+        if let Some(more) = call.more {
+            let word = match more {
+                ast::CallMore { filter: Some(_), .. } => "FILTER",
+                ast::CallMore { within: Some(_), .. } => "WITHIN GROUP",
+                ast::CallMore { .. } => "ORDER BY",
+            };
+            let message = format!("{word} specified, but {name} is not an aggregate function");
+            return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span));
         }
         if call.star || call.distinct {
             let word = if call.star { "*" } else { "DISTINCT" };

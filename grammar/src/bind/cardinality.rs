@@ -59,17 +59,30 @@ pub(crate) fn of_node(node: &Node) -> Cardinality {
         | NodeKind::Window { input, .. }
         | NodeKind::Sort { input, .. }
         | NodeKind::Distinct { input } => of_node(input),
+        NodeKind::Join(join) if !join.kind.gives_right() => match of_node(&join.left) {
+            Cardinality::One | Cardinality::AtMostOne => Cardinality::AtMostOne,
+            Cardinality::Many => Cardinality::Many,
+        },
         NodeKind::Join(join) => {
             let sides = (of_node(&join.left), of_node(&join.right));
             let both = !matches!(sides.0, Cardinality::Many) && !matches!(sides.1, Cardinality::Many);
-            let all_pairs = join.keys.is_empty() && join.period.is_none() && join.residual.is_none();
+            let all_pairs =
+                join.keys.is_empty() && join.same.is_empty() && join.period.is_none() && join.residual.is_none();
             match (join.kind, sides) {
                 (_, (Cardinality::One, Cardinality::One)) if all_pairs => Cardinality::One,
                 (JoinKind::Left, (Cardinality::One, Cardinality::One | Cardinality::AtMostOne)) => Cardinality::One,
                 (JoinKind::Right, (Cardinality::One | Cardinality::AtMostOne, Cardinality::One)) => Cardinality::One,
                 (JoinKind::Inner | JoinKind::Left | JoinKind::Right, _) if both => Cardinality::AtMostOne,
                 // A full join of two rows that do not match gives both.
-                (JoinKind::Inner | JoinKind::Left | JoinKind::Right | JoinKind::Full, _) => Cardinality::Many,
+                (
+                    JoinKind::Inner
+                    | JoinKind::Left
+                    | JoinKind::Right
+                    | JoinKind::Full
+                    | JoinKind::Semi
+                    | JoinKind::Anti,
+                    _,
+                ) => Cardinality::Many,
             }
         }
         NodeKind::Aggregate { group, .. } if group.is_empty() => Cardinality::One,
@@ -84,6 +97,13 @@ pub(crate) fn of_node(node: &Node) -> Cardinality {
                 (Cardinality::One | Cardinality::AtMostOne, _) | (_, Some(0 | 1)) => Cardinality::AtMostOne,
                 (Cardinality::Many, _) => Cardinality::Many,
             }
+        }
+        NodeKind::SetOp { left, .. } => match of_node(left) {
+            Cardinality::One | Cardinality::AtMostOne => Cardinality::AtMostOne,
+            Cardinality::Many => Cardinality::Many,
+        },
+        NodeKind::Bindings | NodeKind::Recursion(_) | NodeKind::Working { .. } | NodeKind::Series { .. } => {
+            Cardinality::Many
         }
         NodeKind::UnionAll { inputs } => match inputs.as_slice() {
             [only] => of_node(only),
@@ -123,6 +143,7 @@ fn pins(predicate: &Expr, place: usize) -> bool {
         | ExprKind::Param(_)
         | ExprKind::Context(_)
         | ExprKind::Const(_)
+        | ExprKind::Outer(_)
         | ExprKind::Call { .. }
         | ExprKind::Or(_)
         | ExprKind::Case { .. }

@@ -459,6 +459,7 @@ fn relabelled(mut expr: Expr, ty: Type) -> Expr {
         | ExprKind::Context(_)
         | ExprKind::And(_)
         | ExprKind::Or(_)
+        | ExprKind::Outer(_)
         | ExprKind::Subplan { .. } => {}
     }
     expr

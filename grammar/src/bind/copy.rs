@@ -51,11 +51,11 @@ impl Binder<'_> {
             (CopySubject::Table { name, columns }, CopyDirection::To) => {
                 let query = select_columns(name, columns);
                 let root = self.query(&query, None)?;
-                Ok(Statement::CopyTo { source: self.query_plan(root), path, format })
+                Ok(Statement::CopyTo { source: self.query_plan(root)?, path, format })
             }
             (CopySubject::Query(query), CopyDirection::To) => {
                 let root = self.query(query, None)?;
-                Ok(Statement::CopyTo { source: self.query_plan(root), path, format })
+                Ok(Statement::CopyTo { source: self.query_plan(root)?, path, format })
             }
         }
     }
@@ -67,25 +67,9 @@ fn select_columns(table: &Name, columns: &[Name]) -> Query {
         expr: ast::Expr { kind: ast::ExprKind::Path(vec![name.clone()]), span: name.span },
         alias: None,
     });
-    let select = Select {
-        distinct: false,
-        items: items.collect(),
-        from: vec![TableRef::Table { name: table.clone(), scopes: Scopes::default(), alias: None }],
-        filter: None,
-        group_by: Vec::new(),
-        having: None,
-        scopes: Scopes::default(),
-        span: table.span,
-    };
-    Query {
-        with: Vec::new(),
-        body: SetExpr::Select(Box::new(select)),
-        order_by: Vec::new(),
-        limit: None,
-        offset: None,
-        scopes: Scopes::default(),
-        span: table.span,
-    }
+    let mut select = Select { items: items.collect(), ..Select::of_all(table.span) };
+    select.from.push(TableRef::Table { name: table.clone(), scopes: Scopes::default(), alias: None });
+    Query::of(SetExpr::Select(Box::new(select)), table.span)
 }
 
 fn format_of(copy: &ast::Copy) -> Result<CopyFormat, Diag> {

@@ -121,7 +121,7 @@ impl Binder<'_> {
         }
         data.extend([("_valid_from".to_owned(), from), ("_valid_to".to_owned(), to)]);
         let plan = node.project(data);
-        let source = self.query_plan(plan);
+        let source = self.query_plan(plan)?;
         let key = vec![columns.len()];
         columns.push(row_number(columns.len()));
         let table =

@@ -61,7 +61,7 @@ impl Binder<'_> {
     pub(super) fn insert(&mut self, insert: &ast::Insert) -> Result<Statement, Diag> {
         let table = self.writable_table(&insert.table)?;
         let source = self.new_facts(&table, insert)?;
-        let source = self.query_plan(source);
+        let source = self.query_plan(source)?;
         let alias = insert.alias.as_ref().unwrap_or(&insert.table);
         let conflict = match &insert.on_conflict {
             Some(conflict) => Some(self.on_conflict(conflict, &table, alias)?),
@@ -340,7 +340,7 @@ impl Binder<'_> {
         let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
         columns.extend(extra);
         let source = node.project(columns);
-        let source = self.query_plan(source);
+        let source = self.query_plan(source)?;
         let returning = self.returning(update.returning.as_ref(), &table, alias, others, &fields)?;
         Ok(Statement::Update { table, source, portion, joined: !update.from.is_empty(), returning })
     }
@@ -405,7 +405,7 @@ impl Binder<'_> {
         let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
         columns.extend(extra);
         let source = node.project(columns);
-        let source = self.query_plan(source);
+        let source = self.query_plan(source)?;
         let returning = self.returning(delete.returning.as_ref(), &table, alias, others, &fields)?;
         Ok(Statement::Delete { table, source, portion, joined: !delete.using.is_empty(), returning })
     }
@@ -420,7 +420,7 @@ impl Binder<'_> {
             let (node, _) = fact_scan(&table, &name.text, ValidScope::All);
             let columns = fact_columns(&node, table.columns.len(), name.span);
             let source = node.project(columns);
-            tables.push((table, self.query_plan(source)));
+            tables.push((table, self.query_plan(source)?));
         }
         Ok(Statement::Truncate { tables })
     }
@@ -479,7 +479,7 @@ impl Binder<'_> {
         let shared = last - 2..node.fields.len();
         columns.extend(shared.map(|column| (node.fields[column].name.clone(), node.column(column, at))));
         let plan = node.project(columns);
-        Ok(Conflict::Update(Box::new(self.query_plan(plan))))
+        Ok(Conflict::Update(Box::new(self.query_plan(plan)?)))
     }
 
     pub(super) fn where_of(&mut self, node: Node, scope: &Scope, filter: Option<&ast::Expr>) -> Result<Node, Diag> {
@@ -514,7 +514,7 @@ impl Binder<'_> {
         let wanted = |name: &str| matches!(name, "_valid_from" | "_valid_to");
         let columns = scope_table.columns.iter().filter(|column| column.shown || wanted(&column.name));
         let columns = columns.map(|column| (column.name.clone(), column.expr(span))).collect();
-        self.query_plan(node.project(columns))
+        QueryPlan { root: node.project(columns), subplans: Vec::new() }
     }
 }
 

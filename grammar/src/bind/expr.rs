@@ -20,6 +20,8 @@ use crate::{
 };
 use spectradb_kernel::{Type, Value, func::json, ty::TypeClass};
 
+/// Column `GROUPING_BASE + i` stands for the block's call `i` of `grouping()`.
+pub(super) const GROUPING_BASE: usize = 1 << 40;
 /// Column `AGGREGATE_BASE + i` stands for the block's aggregate `i` until the block is put together.
 pub(super) const AGGREGATE_BASE: usize = 1 << 32;
 /// Likewise for windows.
@@ -34,6 +36,12 @@ pub(super) struct Ctx<'s> {
     pub(super) aggregates: Option<&'s mut Vec<AggregateCall>>,
     /// Where windows are collected; `None` where they are not allowed.
     pub(super) windows: Option<&'s mut Vec<WindowCall>>,
+    /// Where calls of `grouping()` are collected; `None` where they are not allowed.
+    pub(super) groupings: Option<&'s mut Vec<Vec<Expr>>>,
+    /// Names of the select list that stand for expressions where no column is called so.
+    pub(super) aliases: &'s [(&'s Name, &'s ast::Expr)],
+    /// The windows that have names.
+    pub(super) named_windows: &'s [(Name, ast::WindowSpec)],
     /// Within an aggregate's argument?
     pub(super) in_aggregate: bool,
     /// Within a window call?
@@ -43,7 +51,17 @@ pub(super) struct Ctx<'s> {
 impl<'s> Ctx<'s> {
     /// A clause that takes neither aggregates nor windows.
     pub(super) fn plain(scope: &'s Scope, clause: &'static str) -> Ctx<'s> {
-        Ctx { scope, clause, aggregates: None, windows: None, in_aggregate: false, in_window: false }
+        Ctx {
+            scope,
+            clause,
+            aggregates: None,
+            windows: None,
+            groupings: None,
+            aliases: &[],
+            named_windows: &[],
+            in_aggregate: false,
+            in_window: false,
+        }
     }
 }
 
@@ -78,14 +96,17 @@ impl Binder<'_> {
             Ast::Binary { .. } => self.binary(expr, ctx)?,
             Ast::Is { operand, test, negated } => Bound::known(self.is(operand, *test, *negated, span, ctx)?),
             Ast::IsDistinct { left, right, negated } => {
+                if let (Ast::Row(left), Ast::Row(right)) = (&left.kind, &right.kind) {
+                    let distinct = self.rows_distinct(left, right, span, ctx)?;
+                    return Ok(Bound::known(if *negated { function::not(distinct) } else { distinct }));
+                }
                 let (left, right) = (self.expr(left, ctx)?, self.expr(right, ctx)?);
                 let distinct = self.compare("$is_distinct", left, right, span, span)?;
                 Bound::known(if *negated { function::not(distinct) } else { distinct })
             }
             Ast::InList { operand, list, negated } => Bound::known(self.in_list(operand, list, *negated, span, ctx)?),
             Ast::InQuery { operand, query, negated } => {
-                let needle = self.expr(operand, ctx)?;
-                let found = self.in_query(needle, query, span, ctx.scope)?;
+                let found = self.in_query(operand, query, span, ctx)?;
                 Bound::known(if *negated { function::not(found) } else { found })
             }
             Ast::Between { operand, low, high, negated } => {
@@ -112,11 +133,21 @@ impl Binder<'_> {
                 let operand = self.expr(operand, ctx)?;
                 Bound::known(self.extract(field, operand, span)?)
             }
-            Ast::Call { name, args, star, distinct, over } => {
+            Ast::Call { name, args, star, distinct, more } => {
                 let call =
-                    super::call::Call { name, args, star: *star, distinct: *distinct, over: over.as_deref(), span };
+                    super::call::Call { name, args, star: *star, distinct: *distinct, more: more.as_deref(), span };
                 self.call(&call, ctx)?
             }
+            Ast::Quantified { operand, op, op_span, all, among } => {
+                Bound::known(self.quantified(operand, (*op, *op_span), *all, among, span, ctx)?)
+            }
+            Ast::Period { op, left, right } => Bound::known(self.period_test(*op, left, right, span, ctx)?),
+            Ast::Row(_) => {
+                let message = "a row of several values is not a value";
+                return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, span)
+                    .help("a row stands beside =, <, IN, IS NULL and their kin"));
+            }
+            Ast::EveryItem => return Err(Diag::new(code::SYNTAX, "syntax error at or near \"ALL\"", span)),
             Ast::Exists(query) => Bound::known(self.exists(query, span, ctx.scope)?),
             Ast::Subquery(query) => Bound::known(self.scalar(query, span, ctx.scope)?),
         })
@@ -129,49 +160,56 @@ impl Binder<'_> {
         self.truth_of(bound, clause)
     }
 
-    fn path(&mut self, path: &[Name], span: Span, ctx: &Ctx<'_>) -> Result<Bound, Diag> {
-        let found = match ctx.scope.resolve(path) {
-            Ok(found) => found,
-            Err(diag) => return Err(self.maybe_correlated(path, diag, span)),
+    fn path(&mut self, path: &[Name], span: Span, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        let (mut expr, fields) = match ctx.scope.resolve(path) {
+            Ok(found) if found.is_usable() => (found.expr, found.fields),
+            // A table around of that name means more than fields of what has none.
+            Ok(found) => match self.outer_path(path)? {
+                Some(outer) => outer,
+                None => (found.expr, found.fields),
+            },
+            Err(diag) if !matches!(diag.code, code::UNDEFINED_COLUMN | code::UNDEFINED_TABLE) => return Err(diag),
+            Err(diag) => match self.outer_path(path)? {
+                Some(found) => found,
+                None => return self.alias(path, ctx)?.ok_or(diag),
+            },
         };
-        if found.fields.is_empty() {
-            let mut expr = found.expr;
+        if fields.is_empty() {
             expr.span = span;
             return Ok(Bound::known(expr));
         }
-        if found.expr.ty != Type::Json {
-            let first = &found.fields[0];
+        if expr.ty != Type::Json {
+            let first = &fields[0];
             return Err(Diag::new(
                 code::WRONG_OBJECT_TYPE,
                 format!(
                     "field \"{}\" is asked of a value of type {}, which has no fields",
                     first.text,
-                    found.expr.ty.class()
+                    expr.ty.class()
                 ),
                 first.span,
             )
             .help("only JSON has fields"));
         }
-        let keys = json::path(found.fields.iter().map(|name| name.text.as_str()));
+        let keys = json::path(fields.iter().map(|name| name.text.as_str()));
         let keys = Expr::constant(Value::Text(keys), Type::Text, span);
-        Ok(Bound::known(function::call_named("$json_get", vec![found.expr, keys], Type::Json, span)))
+        Ok(Bound::known(function::call_named("$json_get", vec![expr, keys], Type::Json, span)))
     }
 
-    /// A name that is unknown here but known further out would make the subquery a correlated one.
-    fn maybe_correlated(&self, path: &[Name], diag: Diag, span: Span) -> Diag {
-        if self.outer.iter().any(|scope| scope.resolve(path).is_ok()) {
-            let name: Vec<&str> = path.iter().map(|name| name.text.as_str()).collect();
-            return Diag::new(
-                code::FEATURE_NOT_SUPPORTED,
-                format!(
-                    "\"{}\" belongs to the query around this subquery, and correlated subqueries are not supported",
-                    name.join(".")
-                ),
-                span,
-            )
-            .help("join the tables instead");
-        }
-        diag
+    /// A name that is no column but the only item of the select list that is called so.
+    fn alias(&mut self, path: &[Name], ctx: &mut Ctx<'_>) -> Result<Option<Bound>, Diag> {
+        let [name] = path else { return Ok(None) };
+        let all = ctx.aliases;
+        let mut found = all.iter().enumerate().filter(|(_, (alias, _))| alias.text == name.text);
+        let (Some((at, (_, expr))), None) = (found.next(), found.next()) else { return Ok(None) };
+        // What stands for a name may name earlier ones only: so it cannot name itself.
+        ctx.aliases = &all[..at];
+        let bound = self.expr(expr, ctx);
+        ctx.aliases = all;
+        let mut bound = bound?;
+        self.count_copies(&bound.expr, 1)?;
+        bound.expr.span = name.span;
+        Ok(Some(bound))
     }
 
     fn unary(&mut self, op: UnaryOp, operand: &ast::Expr, span: Span, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
@@ -208,10 +246,20 @@ impl Binder<'_> {
         let mut spine = Vec::new();
         let mut at = expr;
         while let Ast::Binary { op, op_span, left, right } = &at.kind {
+            if let (Ast::Row(_), Ast::Row(_)) = (&left.kind, &right.kind) {
+                break;
+            }
             spine.push((*op, *op_span, right, at.span));
             at = left;
         }
-        let mut bound = self.expr(at, ctx)?;
+        let mut bound = match &at.kind {
+            Ast::Binary { op, op_span, left, right }
+                if let (Ast::Row(left), Ast::Row(right)) = (&left.kind, &right.kind) =>
+            {
+                Bound::known(self.compare_rows(*op, left, right, *op_span, at.span, ctx)?)
+            }
+            _ => self.expr(at, ctx)?,
+        };
         while let Some((op, op_span, right, span)) = spine.pop() {
             let right = self.expr(right, ctx)?;
             bound = Bound::known(self.apply(op, bound, right, op_span, span)?);
@@ -274,6 +322,9 @@ impl Binder<'_> {
         span: Span,
         ctx: &mut Ctx<'_>,
     ) -> Result<Expr, Diag> {
+        if let (Ast::Row(parts), IsTest::Null) = (&operand.kind, test) {
+            return self.row_is_null(parts, negated, span, ctx);
+        }
         let operand = self.expr(operand, ctx)?;
         let name = match test {
             IsTest::Null => {

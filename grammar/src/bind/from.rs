@@ -42,12 +42,14 @@ pub(super) struct Source {
     pub(super) scope: Scope,
     /// Points of the left side that periods of this one must hold.
     points: Vec<PendingPoint>,
+    /// What the rows ask of the tables to the left.
+    args: Vec<Expr>,
 }
 
 impl Source {
     /// One table without points to wait for.
     pub(super) fn of_table(node: Node, table: ScopeTable) -> Source {
-        Source { node, scope: Scope { tables: vec![table], merged: Vec::new() }, points: Vec::new() }
+        Source { node, scope: Scope { tables: vec![table], merged: Vec::new() }, points: Vec::new(), args: Vec::new() }
     }
 }
 
@@ -70,7 +72,17 @@ impl Binder<'_> {
         };
         let first = self.table_ref(first, None)?;
         let source = self.followed(first, rest)?;
-        Ok((source.node, source.scope))
+        // Points of the first table are those of blocks around.
+        let parts = source.points.into_iter().map(|pending| {
+            let from = source.node.column(pending.from, pending.point.span);
+            let to = source.node.column(pending.to, pending.point.span);
+            holds(pending.point, from, to, 0)
+        });
+        let node = match Expr::conjunction(parts.collect()) {
+            Some(predicate) => source.node.clone().filter(predicate),
+            None => source.node,
+        };
+        Ok((node, source.scope))
     }
 
     /// An item of FROM with those behind it.
@@ -89,11 +101,33 @@ impl Binder<'_> {
     fn table_ref_within(&mut self, item: &TableRef, left: Option<&Scope>) -> Result<Source, Diag> {
         match item {
             TableRef::Table { name, scopes, alias } => self.table(name, scopes, alias.as_ref(), left),
-            TableRef::Subquery { query, alias, span: _ } => {
-                let node = self.query(query, None)?;
-                derived(node, alias.as_ref().map(|alias| (&alias.name, alias.columns.as_slice())))
+            TableRef::Subquery { lateral, query, alias, span: _ } => {
+                let (node, args) = match left {
+                    Some(left) if *lateral => self.within_frame(left, |binder| binder.query(query, None))?,
+                    Some(_) | None => (self.query(query, None)?, Vec::new()),
+                };
+                let source = derived(node, alias.as_ref().map(|alias| (&alias.name, alias.columns.as_slice())))?;
+                Ok(Source { args, ..source })
             }
-            TableRef::Join { kind, left: one, right: other, condition, span } => {
+            TableRef::Function { name, args, ordinality, alias, span } => {
+                let call = super::table_function::Call { name, args, ordinality: *ordinality, span: *span };
+                let (node, args) = match left {
+                    Some(left) => self.within_frame(left, |binder| binder.table_function(&call))?,
+                    None => (self.table_function(&call)?, Vec::new()),
+                };
+                let own = (name, [].as_slice());
+                let alias = alias.as_ref().map_or(own, |alias| (&alias.name, alias.columns.as_slice()));
+                let mut source = derived(node, Some(alias))?;
+                // A function's only column has the alias's name, unless it is given one.
+                if let [table] = source.scope.tables.as_mut_slice()
+                    && alias.1.is_empty()
+                    && let Some(column) = table.columns.first_mut()
+                {
+                    column.name.clone_from(&alias.0.text);
+                }
+                Ok(Source { args, ..source })
+            }
+            TableRef::Join { kind, left: one, right: other, condition, as_of, span } => {
                 let one = self.table_ref(one, left)?;
                 let other = self.table_ref(other, Some(&one.scope))?;
                 if !other.points.is_empty() && matches!(kind, ast::JoinKind::Right | ast::JoinKind::Full) {
@@ -102,6 +136,13 @@ impl Binder<'_> {
                         "a point in time that is an expression of the left side needs an inner or a left join",
                         other.points[0].point.span,
                     ));
+                }
+                if !other.args.is_empty() && matches!(kind, ast::JoinKind::Right | ast::JoinKind::Full) {
+                    let message = "the combining JOIN type must be INNER or LEFT for a LATERAL reference";
+                    return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, *span));
+                }
+                if *as_of {
+                    return self.as_of_join(one, other, *kind, condition, *span);
                 }
                 self.join(one, other, *kind, condition, *span)
             }
@@ -130,14 +171,26 @@ impl Binder<'_> {
             parts.push(holds(pending.point, from, to, left_width));
         }
         let mut scope = left.scope.clone().join(right.scope.clone(), left_width);
+        let common: Vec<Name>;
+        let using: &[Name] = match condition {
+            JoinCondition::None | JoinCondition::On(_) => &[],
+            JoinCondition::Using(names) => names,
+            JoinCondition::Natural => {
+                let right = right.scope.star(span);
+                let names = left.scope.star(span).into_iter().map(|(name, _)| name);
+                let both = names.filter(|name| right.iter().any(|(other, _)| other == name));
+                common = both.map(|text| Name { text, span }).collect();
+                &common
+            }
+        };
         match condition {
             JoinCondition::None => {}
             JoinCondition::On(on) => {
                 let mut ctx = Ctx::plain(&scope, "JOIN/ON");
                 parts.extend(self.condition(on, &mut ctx)?.into_conjuncts());
             }
-            JoinCondition::Using(names) => {
-                for name in names {
+            JoinCondition::Using(_) | JoinCondition::Natural => {
+                for name in using {
                     let merged = self.using(name, &left.scope, &right.scope, left_width, kind, &mut parts)?;
                     hide(&mut scope, name, &merged);
                     scope.merged.push(merged);
@@ -162,9 +215,9 @@ impl Binder<'_> {
         }
         // Merged columns of a full join were built to bridge both sides' gaps: one of them always has a value.
         let residual = Expr::conjunction(parts);
-        let join = Join { kind, left: left.node, right: right.node, keys: Vec::new(), period: None, residual };
+        let join = Join { bindings: right.args, ..Join::on(kind, left.node, right.node, residual) };
         let node = Node { kind: NodeKind::Join(Box::new(join)), fields };
-        Ok(Source { node, scope, points: left.points })
+        Ok(Source { node, scope, points: left.points, args: left.args })
     }
 
     /// One column of USING: the equality goes to `parts`, the merged column comes back.
@@ -213,8 +266,17 @@ impl Binder<'_> {
         left: Option<&Scope>,
     ) -> Result<Source, Diag> {
         if let Some(cte) = self.visible_cte(&name.text) {
+            if cte.working.is_some() && self.outer.len() > cte.depth {
+                let message =
+                    format!("recursive reference to query \"{}\" must not appear within a subquery", name.text);
+                return Err(Diag::new(code::INVALID_RECURSION, message, name.span)
+                    .help("name it in the FROM of the recursive part"));
+            }
             return self.cte(&cte, name, scopes, alias);
         }
+        // Within a subquery a point may name the blocks around.
+        let nothing = Scope::default();
+        let left = left.or(if self.outer.is_empty() { None } else { Some(&nothing) });
         let system = self.table_system(scopes, left)?;
         let valid = self.table_valid(scopes, left, name.span)?;
         let (system, system_point) = match system {
@@ -240,7 +302,7 @@ impl Binder<'_> {
         if let Some(point) = valid_point {
             points.push(PendingPoint { point, from: pseudo + 3, to: pseudo + 4 });
         }
-        Ok(Source { node, scope: Scope { tables: vec![scope_table], merged: Vec::new() }, points })
+        Ok(Source { node, scope: Scope { tables: vec![scope_table], merged: Vec::new() }, points, args: Vec::new() })
     }
 
     /// The table of a name; a scope that names an earlier commit reads the catalogue as it was then.
@@ -294,6 +356,11 @@ impl Binder<'_> {
         alias: Option<&TableAlias>,
     ) -> Result<Source, Diag> {
         cte.used.set(true);
+        if let Some((recursion, fields)) = &cte.working {
+            let node = Node { kind: NodeKind::Working { recursion: *recursion }, fields: fields.clone() };
+            let alias = alias.map_or((name, [].as_slice()), |alias| (&alias.name, alias.columns.as_slice()));
+            return derived(node, Some(alias));
+        }
         let times = self.block_times(scopes)?;
         let node = self.cte_node(cte, times)?;
         let alias = alias.map_or((name, [].as_slice()), |alias| (&alias.name, alias.columns.as_slice()));
@@ -303,7 +370,7 @@ impl Binder<'_> {
     pub(super) fn cte_node(&mut self, cte: &Rc<Cte>, times: super::Times) -> Result<Node, Diag> {
         let times = std::mem::replace(&mut self.times, times);
         let hidden = self.ctes.split_off(cte.visible);
-        let node = self.query(&cte.query, None);
+        let node = self.hiding(cte.depth, |binder| binder.recursive(cte));
         self.ctes.truncate(cte.visible);
         self.ctes.extend(hidden);
         self.times = times;
@@ -316,6 +383,145 @@ impl Binder<'_> {
         }
         Ok(node)
     }
+}
+
+impl Binder<'_> {
+    /// `ASOF JOIN`: of the right rows whose value does not pass the left one's, the nearest. Each right row stands for the
+    /// values from its own to that of the next one, so that the join asks which period holds a point.
+    fn as_of_join(
+        &mut self,
+        left: Source,
+        right: Source,
+        kind: ast::JoinKind,
+        condition: &JoinCondition,
+        span: Span,
+    ) -> Result<Source, Diag> {
+        if !matches!(kind, ast::JoinKind::Inner | ast::JoinKind::Left) || !right.args.is_empty() {
+            let message = "ASOF joins are inner or left joins of tables that do not name each other";
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, span));
+        }
+        let (left_width, right_width) = (left.node.fields.len(), right.node.fields.len());
+        let scope = left.scope.clone().join(right.scope.clone(), left_width);
+        let mut equal = Vec::new();
+        let mut order = None;
+        let invalid = |message: &str, at: Span| {
+            Err(Diag::new(code::SYNTAX, message, at)
+                .help("write ON equalities AND one comparison, such as l.at >= r.at"))
+        };
+        match condition {
+            JoinCondition::On(on) => {
+                let mut ctx = Ctx::plain(&scope, "JOIN/ON");
+                for part in self.condition(on, &mut ctx)?.into_conjuncts() {
+                    let sides = as_comparison(&part, left_width);
+                    match sides {
+                        Some((_, "=", _)) => equal.push(part),
+                        Some(sides) if order.is_none() => order = Some((sides, part.span)),
+                        Some(_) => return invalid("an ASOF join has one comparison that is no equality", part.span),
+                        None => return invalid("an ASOF join compares a left value with a right one", part.span),
+                    }
+                }
+            }
+            // The last column is the one that is compared.
+            JoinCondition::Using(names) => {
+                let Some((last, keys)) = names.split_last() else { return invalid("USING names columns", span) };
+                for (name, sign) in keys.iter().map(|name| (name, "=")).chain([(last, ">=")]) {
+                    let path = std::slice::from_ref(name);
+                    let one = left.scope.resolve(path)?.expr;
+                    let mut other = right.scope.resolve(path)?.expr;
+                    other.map_columns(&mut |column| column + left_width);
+                    let bound = super::convert::Bound::known;
+                    let part = self.compare(sign, bound(one), bound(other), name.span, name.span)?;
+                    match as_comparison(&part, left_width) {
+                        Some((_, "=", _)) => equal.push(part),
+                        Some(sides) => order = Some((sides, name.span)),
+                        None => return invalid("an ASOF join compares a left value with a right one", name.span),
+                    }
+                }
+            }
+            JoinCondition::None | JoinCondition::Natural => return invalid("an ASOF join has a condition", span),
+        }
+        let Some(((point, sign, value), at)) = order else {
+            return invalid("an ASOF join has one comparison that is no equality", span);
+        };
+        let back = |expr: &Expr| {
+            let mut expr = expr.clone();
+            expr.map_columns(&mut |column| column - left_width);
+            expr
+        };
+        let forward = matches!(sign, "<" | "<=");
+        let value = back(&value);
+        let partition =
+            equal.iter().filter_map(|part| as_comparison(part, left_width)).map(|(_, _, right)| back(&right)).collect();
+        // The next row's value, seen from the side from which points come; of equal values the last row counts.
+        let next = crate::plan::WindowCall {
+            function: crate::plan::WindowFunction::Shift {
+                value: Box::new(value.clone()),
+                offset: Box::new(super::literal::integer(1, at)),
+                default: None,
+                forward: true,
+            },
+            partition,
+            order: vec![crate::plan::SortKey { expr: value.clone(), descending: forward, nulls_first: false }],
+            frame: crate::plan::Frame::running(),
+            ty: value.ty,
+            nullable: true,
+            span: at,
+        };
+        let mut fields = right.node.fields.clone();
+        fields.push(Field { name: "next".to_owned(), ty: value.ty, nullable: true });
+        let kind_of = NodeKind::Window { input: Box::new(right.node), calls: vec![next] };
+        let ranged = Node { kind: kind_of, fields };
+        let beside = |mut expr: Expr| {
+            expr.map_columns(&mut |column| column + left_width);
+            expr
+        };
+        let next = beside(ranged.column(right_width, at));
+        let is_last = function::call_named("$is_null", vec![next.clone()], Type::Boolean, at);
+        // A point on the edge belongs to the row whose comparison includes it.
+        let before_next = match sign {
+            ">=" => "<",
+            ">" => "<=",
+            "<=" => ">",
+            _ => ">=",
+        };
+        let begun = function::call_named(sign, vec![point.clone(), beside(value)], Type::Boolean, at);
+        let not_next = function::call_named(before_next, vec![point, next], Type::Boolean, at);
+        let nullable = not_next.nullable;
+        let not_next = Expr { kind: ExprKind::Or(vec![is_last, not_next]), ty: Type::Boolean, nullable, span: at };
+        equal.extend([begun, not_next]);
+        let source = Source { node: ranged, scope: right.scope, points: right.points, args: Vec::new() };
+        let joined = self.join(left, source, kind, &JoinCondition::None, span)?;
+        let Node { kind, mut fields } = joined.node;
+        let NodeKind::Join(mut join) = kind else { unreachable!("a join was made") };
+        let mut parts: Vec<Expr> = join.residual.take().map(Expr::into_conjuncts).unwrap_or_default();
+        parts.extend(equal);
+        join.residual = Expr::conjunction(parts);
+        fields.iter_mut().skip(left_width).for_each(|field| field.nullable |= join.kind == JoinKind::Left);
+        let node = Node { kind: NodeKind::Join(join), fields }.narrow(left_width + right_width, span);
+        Ok(Source { node, scope: joined.scope, points: joined.points, args: joined.args })
+    }
+}
+
+/// A comparison of a left expression with a right one, the left one first.
+fn as_comparison(part: &Expr, left_width: usize) -> Option<(Expr, &'static str, Expr)> {
+    let ExprKind::Call { function, args } = &part.kind else { return None };
+    let [one, other] = args.as_slice() else { return None };
+    let turned = match function.name {
+        "=" => "=",
+        "<" => ">",
+        "<=" => ">=",
+        ">" => "<",
+        ">=" => "<=",
+        _ => return None,
+    };
+    let of = |expr: &Expr, right: bool| {
+        let columns = expr.columns();
+        !columns.is_empty() && columns.iter().all(|column| (*column >= left_width) == right)
+    };
+    if of(one, false) && of(other, true) {
+        return Some((one.clone(), function.name, other.clone()));
+    }
+    (of(one, true) && of(other, false)).then(|| (other.clone(), turned, one.clone()))
 }
 
 /// A scan of all columns that are not hidden and of the pseudo-columns, with its scope.
@@ -378,7 +584,7 @@ fn derived(node: Node, alias: Option<(&Name, &[Name])>) -> Result<Source, Diag> 
     if let Some((name, columns)) = alias {
         rename(&mut table, name, columns)?;
     }
-    Ok(Source { node, scope: Scope { tables: vec![table], merged: Vec::new() }, points: Vec::new() })
+    Ok(Source { node, scope: Scope { tables: vec![table], merged: Vec::new() }, points: Vec::new(), args: Vec::new() })
 }
 
 /// `alias (a, b)`: other names for the first columns.
@@ -422,6 +628,6 @@ fn hide(scope: &mut Scope, name: &Name, merged: &Merged) {
 pub(super) fn item_span(item: &TableRef) -> Span {
     match item {
         TableRef::Table { name, alias, .. } => alias.as_ref().map_or(name.span, |alias| alias.name.span),
-        TableRef::Subquery { span, .. } | TableRef::Join { span, .. } => *span,
+        TableRef::Subquery { span, .. } | TableRef::Function { span, .. } | TableRef::Join { span, .. } => *span,
     }
 }

@@ -6,12 +6,14 @@
 //! column; a column that is neither in a key nor in an aggregate is 42803.
 
 use super::{
-    expr::{AGGREGATE_BASE, Ctx, WINDOW_BASE},
+    expr::{AGGREGATE_BASE, Ctx, GROUPING_BASE, WINDOW_BASE},
+    grouping::Sets,
     scope::Scope,
 };
 use crate::{
+    ast::{self, Name},
     diag::{Diag, code},
-    plan::{AggregateCall, Expr, ExprKind, Field, Node, NodeKind, WindowCall, WindowFunction, visit},
+    plan::{AggregateCall, Expr, ExprKind, Field, Frame, Node, NodeKind, WindowCall, WindowFunction, visit},
     span::Span,
 };
 
@@ -22,11 +24,30 @@ pub(super) struct Block<'s> {
     pub(super) keys: Vec<Expr>,
     pub(super) aggregates: Vec<AggregateCall>,
     pub(super) windows: Vec<WindowCall>,
+    /// The keys of each set of GROUPING SETS and its kin, by position; a single set of all keys where there is none.
+    pub(super) sets: Option<Sets>,
+    /// The arguments of the calls of `grouping()`.
+    pub(super) groupings: Vec<Vec<Expr>>,
+    pub(super) aliases: &'s [(&'s Name, &'s ast::Expr)],
+    pub(super) named_windows: &'s [(Name, ast::WindowSpec)],
 }
 
 impl<'s> Block<'s> {
-    pub(super) fn new(scope: &'s Scope) -> Block<'s> {
-        Block { scope, keys: Vec::new(), aggregates: Vec::new(), windows: Vec::new() }
+    pub(super) fn new(
+        scope: &'s Scope,
+        aliases: &'s [(&'s Name, &'s ast::Expr)],
+        named_windows: &'s [(Name, ast::WindowSpec)],
+    ) -> Block<'s> {
+        Block {
+            scope,
+            keys: Vec::new(),
+            aggregates: Vec::new(),
+            windows: Vec::new(),
+            sets: None,
+            groupings: Vec::new(),
+            aliases,
+            named_windows,
+        }
     }
 
     /// A clause whose aggregates, and windows if it takes any, are collected here.
@@ -36,6 +57,9 @@ impl<'s> Block<'s> {
             clause,
             aggregates: Some(&mut self.aggregates),
             windows: takes_windows.then_some(&mut self.windows),
+            groupings: Some(&mut self.groupings),
+            aliases: self.aliases,
+            named_windows: self.named_windows,
             in_aggregate: false,
             in_window: false,
         }
@@ -64,15 +88,45 @@ impl<'s> Block<'s> {
     ) -> Result<(Node, Vec<Expr>), Diag> {
         let mut windows = std::mem::take(&mut self.windows);
         if is_grouped {
+            let mut having = having;
+            let sets = self.sets.take();
             let fields = self.fields();
+            let groupings = std::mem::take(&mut self.groupings);
+            if let Some(sets) = sets {
+                // Sets are told apart by a number that stands before the keys.
+                let (grouped, fields) = sets.aggregate(node, &self.keys, &self.aggregates, fields)?;
+                node = grouped;
+                for expr in exprs.iter_mut().chain(&mut having) {
+                    self.regroup(expr, &fields, 1)?;
+                    sets.number(expr, &groupings, &self.keys)?;
+                }
+                for window in &mut windows {
+                    let mut regrouped = Ok(());
+                    visit::window_exprs_mut(window, &mut |expr| {
+                        if regrouped.is_ok() {
+                            regrouped =
+                                self.regroup(expr, &fields, 1).and_then(|()| sets.number(expr, &groupings, &self.keys));
+                        }
+                    });
+                    regrouped?;
+                    settle_nullable(window);
+                }
+                if let Some(having) = having {
+                    node = node.filter(having);
+                }
+                return Ok(windowed(node, exprs, windows));
+            }
+            let lone = Sets::of_one(self.keys.len());
             for expr in &mut exprs {
-                self.regroup(expr, &fields)?;
+                self.regroup(expr, &fields, 0)?;
+                lone.number(expr, &groupings, &self.keys)?;
             }
             for window in &mut windows {
                 let mut regrouped = Ok(());
                 visit::window_exprs_mut(window, &mut |expr| {
                     if regrouped.is_ok() {
-                        regrouped = self.regroup(expr, &fields);
+                        regrouped =
+                            self.regroup(expr, &fields, 0).and_then(|()| lone.number(expr, &groupings, &self.keys));
                     }
                 });
                 regrouped?;
@@ -80,7 +134,8 @@ impl<'s> Block<'s> {
             }
             let having = match having {
                 Some(mut having) => {
-                    self.regroup(&mut having, &fields)?;
+                    self.regroup(&mut having, &fields, 0)?;
+                    lone.number(&mut having, &groupings, &self.keys)?;
                     Some(having)
                 }
                 None => None,
@@ -91,27 +146,7 @@ impl<'s> Block<'s> {
                 node = node.filter(having);
             }
         }
-        if !windows.is_empty() {
-            let width = node.fields.len();
-            let mut fields = node.fields.clone();
-            fields.extend(windows.iter().map(|window| Field {
-                name: window_name(&window.function).to_owned(),
-                ty: window.ty,
-                nullable: window.nullable,
-            }));
-            for expr in &mut exprs {
-                expr.walk_mut(&mut |part| {
-                    if let ExprKind::Column(column) = &mut part.kind
-                        && *column >= WINDOW_BASE
-                    {
-                        *column = *column - WINDOW_BASE + width;
-                        part.nullable = fields[*column].nullable;
-                    }
-                });
-            }
-            node = Node { kind: NodeKind::Window { input: Box::new(node), calls: windows }, fields };
-        }
-        Ok((node, exprs))
+        Ok(windowed(node, exprs, windows))
     }
 
     /// The fields of the Aggregate node: keys, then aggregates.
@@ -132,11 +167,14 @@ impl<'s> Block<'s> {
         keys.chain(aggregates).collect()
     }
 
-    fn regroup(&self, expr: &mut Expr, fields: &[Field]) -> Result<(), Diag> {
+    /// Gives an expression over the FROM the columns of the Aggregate node, whose keys begin at `first`.
+    fn regroup(&self, expr: &mut Expr, fields: &[Field], first: usize) -> Result<(), Diag> {
         let place = match expr.kind {
-            ExprKind::Column(column) if column >= WINDOW_BASE => return Ok(()),
-            ExprKind::Column(column) if column >= AGGREGATE_BASE => Some(column - AGGREGATE_BASE + self.keys.len()),
-            _ => self.keys.iter().position(|key| key.same(expr)),
+            ExprKind::Column(column) if column >= GROUPING_BASE => return Ok(()),
+            ExprKind::Column(column) if column >= AGGREGATE_BASE => {
+                Some(first + column - AGGREGATE_BASE + self.keys.len())
+            }
+            _ => self.keys.iter().position(|key| key.same(expr)).map(|key| first + key),
         };
         if let Some(column) = place {
             expr.kind = ExprKind::Column(column);
@@ -153,16 +191,43 @@ impl<'s> Block<'s> {
         let mut regrouped = Ok(());
         expr.for_each_child_mut(&mut |child| {
             if regrouped.is_ok() {
-                regrouped = self.regroup(child, fields);
+                regrouped = self.regroup(child, fields, first);
             }
         });
         regrouped
     }
 }
 
+/// The node with a column for each window, and the expressions over its columns.
+fn windowed(mut node: Node, mut exprs: Vec<Expr>, windows: Vec<WindowCall>) -> (Node, Vec<Expr>) {
+    if !windows.is_empty() {
+        let width = node.fields.len();
+        let mut fields = node.fields.clone();
+        fields.extend(windows.iter().map(|window| Field {
+            name: window_name(&window.function).to_owned(),
+            ty: window.ty,
+            nullable: window.nullable,
+        }));
+        for expr in &mut exprs {
+            expr.walk_mut(&mut |part| {
+                if let ExprKind::Column(column) = &mut part.kind
+                    && *column >= WINDOW_BASE
+                {
+                    *column = *column - WINDOW_BASE + width;
+                    part.nullable = fields[*column].nullable;
+                }
+            });
+        }
+        node = Node { kind: NodeKind::Window { input: Box::new(node), calls: windows }, fields };
+    }
+    (node, exprs)
+}
+
 /// After grouping an argument may have been proven not NULL, never the reverse.
 fn settle_nullable(window: &mut WindowCall) {
-    if let WindowFunction::Aggregate { aggregate, arg: Some(arg) } = &window.function {
+    if let WindowFunction::Aggregate { aggregate, arg: Some(arg), more: _ } = &window.function
+        && window.frame == Frame::running()
+    {
         window.nullable = aggregate.null_when_empty && arg.nullable;
     }
 }
@@ -175,5 +240,11 @@ fn window_name(function: &WindowFunction) -> &'static str {
         WindowFunction::Shift { forward: true, .. } => "lead",
         WindowFunction::Shift { forward: false, .. } => "lag",
         WindowFunction::Aggregate { aggregate, .. } => aggregate.name,
+        WindowFunction::Ntile(_) => "ntile",
+        WindowFunction::PercentRank => "percent_rank",
+        WindowFunction::CumeDist => "cume_dist",
+        WindowFunction::FirstValue(_) => "first_value",
+        WindowFunction::LastValue(_) => "last_value",
+        WindowFunction::NthValue { .. } => "nth_value",
     }
 }

@@ -142,6 +142,7 @@ pub(super) fn value(expr: &Expr) -> Option<&Value> {
         | ExprKind::And(_)
         | ExprKind::Or(_)
         | ExprKind::Case { .. }
+        | ExprKind::Outer(_)
         | ExprKind::Subplan { .. } => None,
     }
 }

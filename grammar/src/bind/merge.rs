@@ -63,7 +63,7 @@ impl Binder<'_> {
         columns.push((ACTION.to_owned(), number));
         let source = node.project(columns);
         let all = source.fields.clone();
-        let source = self.query_plan(source);
+        let source = self.query_plan(source)?;
         let mut bound = Vec::with_capacity(actions.len());
         for (number, when) in actions.into_iter().enumerate() {
             bound.push(self.action(merge, when, number, &table, &joined, all.clone())?);
@@ -169,7 +169,7 @@ impl Binder<'_> {
             columns.extend(source.map(|column| (node.fields[column].name.clone(), node.column(column, span))));
         }
         let node = node.project(columns);
-        let plan = self.query_plan(node);
+        let plan = self.query_plan(node)?;
         Ok(match &when.action {
             ast::MergeAction::Update(_) => MergeAction::Update(plan),
             ast::MergeAction::Delete => MergeAction::Delete(plan),

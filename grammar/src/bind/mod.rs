@@ -22,21 +22,29 @@ mod forms;
 mod from;
 mod function;
 mod group;
+mod grouping;
 mod literal;
 mod merge;
 mod operator;
 mod order;
+mod outer;
 mod param;
+mod period;
 mod predicate;
 mod query;
+mod recursion;
 mod returning;
+mod row;
 mod scope;
 mod select;
 mod session;
 mod subquery;
+mod summarize;
+mod table_function;
 mod temporal;
 mod transaction;
 mod types;
+mod unnest;
 mod window;
 
 use crate::{
@@ -47,7 +55,6 @@ use crate::{
     rewrite,
 };
 use param::Params;
-use scope::Scope;
 use spectradb_kernel::Type;
 use std::rc::Rc;
 use temporal::Times;
@@ -94,6 +101,7 @@ pub fn statement(
         subplans: Vec::new(),
         ctes: Vec::new(),
         outer: Vec::new(),
+        recursion_count: 0,
         times: Times::default(),
         block_count: 0,
         copied_count: 0,
@@ -114,6 +122,12 @@ struct Cte {
     query: ast::Query,
     /// So many of the names before it are visible in it.
     visible: usize,
+    /// So many subqueries stand around it.
+    depth: usize,
+    /// May it name itself?
+    recursive: bool,
+    /// It is the name of a recursion's last rows: which recursion, and what they are.
+    working: Option<(usize, Vec<plan::Field>)>,
     /// Has a FROM named it?
     used: std::cell::Cell<bool>,
 }
@@ -127,8 +141,9 @@ struct Binder<'a> {
     subplans: Vec<Node>,
     /// The `WITH` names in view, inner ones last.
     ctes: Vec<Rc<Cte>>,
-    /// The scopes of the blocks around the one being bound.
-    outer: Vec<Scope>,
+    /// The blocks around the one being bound.
+    outer: Vec<outer::Frame>,
+    recursion_count: usize,
     /// The scopes on both times that short forms further out have set.
     times: Times,
     block_count: u32,
@@ -141,7 +156,11 @@ impl Binder<'_> {
         Ok(match &statement.kind {
             ast::StatementKind::Query(query) => {
                 let root = self.query(query, None)?;
-                plan::Statement::Query(self.query_plan(root))
+                plan::Statement::Query(self.query_plan(root)?)
+            }
+            ast::StatementKind::Summarize(query) => {
+                let root = self.summarize(query, statement.span)?;
+                plan::Statement::Query(self.query_plan(root)?)
             }
             ast::StatementKind::Insert(insert) => self.with_names(&insert.with, |binder| binder.insert(insert))?,
             ast::StatementKind::Update(update) => self.with_names(&update.with, |binder| binder.update(update))?,
@@ -164,7 +183,7 @@ impl Binder<'_> {
             ast::StatementKind::Session(kind) => plan::Statement::Session(self.session(kind)?),
             ast::StatementKind::Execute { name, args } => {
                 let args = args.as_ref().map(|args| self.query(args, None)).transpose()?;
-                let args = args.map(|root| self.query_plan(root));
+                let args = args.map(|root| self.query_plan(root)).transpose()?;
                 plan::Statement::Execute { name: name.clone(), args }
             }
             ast::StatementKind::ShowTables => plan::Statement::ShowTables,
@@ -190,9 +209,9 @@ impl Binder<'_> {
         Ok(statement)
     }
 
-    /// A query's root with the subplans that were bound with it.
-    fn query_plan(&mut self, root: Node) -> QueryPlan {
-        QueryPlan { root, subplans: std::mem::take(&mut self.subplans) }
+    /// A query's root with the subplans that were bound with it; those that name columns around them are joins now.
+    fn query_plan(&mut self, root: Node) -> Result<QueryPlan, Diag> {
+        unnest::query(root, std::mem::take(&mut self.subplans))
     }
 
     /// An expression is copied so many times: forms within forms that do so must not grow without bound.

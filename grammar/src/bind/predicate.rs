@@ -46,6 +46,10 @@ impl Binder<'_> {
         span: Span,
         ctx: &mut Ctx<'_>,
     ) -> Result<Expr, Diag> {
+        if let ast::ExprKind::Row(parts) = &operand.kind {
+            let found = self.row_in_list(parts, list, span, ctx)?;
+            return Ok(if negated { function::not(found) } else { found });
+        }
         let needle = self.expr(operand, ctx)?;
         let mut items = Vec::with_capacity(list.len());
         for item in list {

@@ -1,19 +1,19 @@
 //! What does a query give?
 //!
 //! `WITH` names are put in place where they are used. Arms of a set operation meet in one type a column; UNION is the
-//! distinct rows of UNION ALL. INTERSECT and EXCEPT are refused.
+//! distinct rows of UNION ALL.
 
 use super::{
     Binder, Cte,
     convert::{Bound, Degree, Open},
     expr::Ctx,
-    order,
+    function, order,
     scope::Scope,
 };
 use crate::{
     ast::{self, SetExpr, SetOp},
     diag::{Diag, code, nearest},
-    plan::{Expr, ExprKind, Field, Node, NodeKind, SortKey},
+    plan::{Expr, ExprKind, Field, Frame, Node, NodeKind, SortKey, WindowCall, WindowFunction},
     span::Span,
 };
 use spectradb_kernel::{Type, Value};
@@ -40,12 +40,20 @@ impl Binder<'_> {
             SetExpr::Select(select) => self.select(select, &query.order_by, targets)?,
             SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::SetOp { .. } => {
                 let node = self.set_expr(&query.body, targets)?;
-                output_order(node, &query.order_by)?
+                let items = super::select::every_item(&query.order_by, node.fields.len(), query.span);
+                output_order(node, &items)?
             }
         };
         self.check_unused(first_cte)?;
-        let limit = self.count_of(query.limit.as_ref(), "LIMIT")?;
-        let offset = self.count_of(query.offset.as_ref(), "OFFSET")?;
+        // The number of rows is the same for all of them.
+        let (limit, offset) = self.hiding(0, |binder| -> Result<_, Diag> {
+            Ok((binder.count_of(query.limit.as_ref(), "LIMIT")?, binder.count_of(query.offset.as_ref(), "OFFSET")?))
+        })?;
+        if query.with_ties
+            && let Some(limit) = limit
+        {
+            return with_ties(node, limit, offset, query.span);
+        }
         if limit.is_some() || offset.is_some() {
             let fields = node.fields.clone();
             node = Node { kind: NodeKind::Limit { input: Box::new(node), limit, offset }, fields };
@@ -66,6 +74,9 @@ impl Binder<'_> {
                 columns: cte.columns.clone(),
                 query: cte.query.clone(),
                 visible: self.ctes.len(),
+                depth: self.outer.len(),
+                recursive: cte.recursive,
+                working: None,
                 used: Cell::new(false),
             }));
         }
@@ -106,7 +117,7 @@ impl Binder<'_> {
         }
     }
 
-    fn set_expr(&mut self, body: &SetExpr, targets: Option<&[Type]>) -> Result<Node, Diag> {
+    pub(super) fn set_expr(&mut self, body: &SetExpr, targets: Option<&[Type]>) -> Result<Node, Diag> {
         crate::stack::deeper(|| self.set_expr_within(body, targets))
     }
 
@@ -121,20 +132,26 @@ impl Binder<'_> {
                     SetOp::Intersect => "INTERSECT",
                     SetOp::Except => "EXCEPT",
                 };
-                if *op != SetOp::Union {
-                    let message = format!("{word} is not supported");
-                    let help = "write a join, or IN and NOT IN with a subquery";
-                    return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, *span).help(help));
-                }
                 let left = self.set_expr(left, None)?;
                 let right = self.set_expr(right, None)?;
-                let node = self.union_all(left, right, word, *span)?;
-                Ok(if *all { node } else { distinct(node) })
+                let intersect = match op {
+                    SetOp::Union => {
+                        let node = self.union_all(left, right, word, *span)?;
+                        return Ok(if *all { node } else { distinct(node) });
+                    }
+                    SetOp::Intersect => true,
+                    SetOp::Except => false,
+                };
+                let (left, right) = self.alike(left, right, word, *span)?;
+                let fields = left.fields.clone();
+                let (left, right) = (Box::new(left), Box::new(right));
+                Ok(Node { kind: NodeKind::SetOp { intersect, all: *all, left, right }, fields })
             }
         }
     }
 
-    fn union_all(&mut self, mut left: Node, mut right: Node, word: &str, span: Span) -> Result<Node, Diag> {
+    /// Both sides of a set operation with columns of the same types.
+    fn alike(&mut self, mut left: Node, mut right: Node, word: &str, span: Span) -> Result<(Node, Node), Diag> {
         if left.fields.len() != right.fields.len() {
             let message = format!("each {word} query must have the same number of columns");
             return Err(Diag::new(code::SYNTAX, message, span).help(format!(
@@ -150,9 +167,14 @@ impl Binder<'_> {
         }
         left = self.retype(left, &types, span)?;
         right = self.retype(right, &types, span)?;
-        let fields = left.fields.iter().zip(&right.fields).zip(types).map(|((left, right), ty)| Field {
+        Ok((left, right))
+    }
+
+    pub(super) fn union_all(&mut self, left: Node, right: Node, word: &str, span: Span) -> Result<Node, Diag> {
+        let (left, right) = self.alike(left, right, word, span)?;
+        let fields = left.fields.iter().zip(&right.fields).map(|(left, right)| Field {
             name: left.name.clone(),
-            ty,
+            ty: left.ty,
             nullable: left.nullable || right.nullable,
         });
         let fields = fields.collect();
@@ -165,7 +187,7 @@ impl Binder<'_> {
     }
 
     /// The node with its columns of these types.
-    fn retype(&mut self, mut node: Node, types: &[Type], span: Span) -> Result<Node, Diag> {
+    pub(super) fn retype(&mut self, mut node: Node, types: &[Type], span: Span) -> Result<Node, Diag> {
         if node.fields.iter().zip(types).all(|(field, ty)| crate::plan::check::agrees(field.ty, *ty)) {
             return Ok(node);
         }
@@ -250,6 +272,76 @@ pub(super) fn distinct(node: Node) -> Node {
 pub(super) fn sorted(node: Node, keys: Vec<SortKey>) -> Node {
     let fields = node.fields.clone();
     Node { kind: NodeKind::Sort { input: Box::new(node), keys }, fields }
+}
+
+/// The rows with their number within a partition, of which those that `keep` says are kept; the number stays.
+pub(super) fn numbered(node: Node, partition: Vec<Expr>, span: Span, keep: impl FnOnce(Expr) -> Expr) -> Node {
+    let width = node.fields.len();
+    let call = WindowCall {
+        function: WindowFunction::RowNumber,
+        partition,
+        order: Vec::new(),
+        frame: Frame::running(),
+        ty: Type::Integer,
+        nullable: false,
+        span,
+    };
+    let node = windowed(node, vec![("row_number", call)]);
+    let number = node.column(width, span);
+    node.filter(keep(number))
+}
+
+fn windowed(node: Node, calls: Vec<(&str, WindowCall)>) -> Node {
+    let mut fields = node.fields.clone();
+    fields.extend(calls.iter().map(|(name, call)| Field {
+        name: (*name).to_owned(),
+        ty: call.ty,
+        nullable: call.nullable,
+    }));
+    let calls = calls.into_iter().map(|(_, call)| call).collect();
+    Node { kind: NodeKind::Window { input: Box::new(node), calls }, fields }
+}
+
+/// FETCH .. WITH TIES: the rows of a LIMIT, and those equal to the last of them in the order.
+fn with_ties(node: Node, limit: Expr, offset: Option<Expr>, span: Span) -> Result<Node, Diag> {
+    let Node { kind, fields } = node;
+    match kind {
+        // Columns that only the order needs were taken away above it.
+        NodeKind::Project { input, exprs } => {
+            let input = Box::new(with_ties(*input, limit, offset, span)?);
+            Ok(Node { kind: NodeKind::Project { input, exprs }, fields })
+        }
+        NodeKind::Sort { input, keys } => {
+            let width = fields.len();
+            let call = |function, order| WindowCall {
+                function,
+                partition: Vec::new(),
+                order,
+                frame: Frame::running(),
+                ty: Type::Integer,
+                nullable: false,
+                span,
+            };
+            let calls = vec![
+                ("rank", call(WindowFunction::Rank, keys.clone())),
+                ("row_number", call(WindowFunction::RowNumber, Vec::new())),
+            ];
+            let node = windowed(Node { kind: NodeKind::Sort { input, keys }, fields }, calls);
+            let last = match &offset {
+                Some(offset) => function::call_named("+", vec![offset.clone(), limit], Type::Integer, span),
+                None => limit,
+            };
+            let mut conditions =
+                vec![function::call_named("<=", vec![node.column(width, span), last], Type::Boolean, span)];
+            if let Some(offset) = offset {
+                let behind = vec![node.column(width + 1, span), offset];
+                conditions.push(function::call_named(">", behind, Type::Boolean, span));
+            }
+            let predicate = Expr::conjunction(conditions).expect("there is one");
+            Ok(node.filter(predicate).narrow(width, span))
+        }
+        _ => Err(Diag::new(code::SYNTAX, "WITH TIES cannot be specified without ORDER BY clause", span)),
+    }
 }
 
 /// ORDER BY after a set operation or VALUES: names and positions of the output only.

@@ -12,7 +12,7 @@ use super::{
     select::{no_table, output_name},
 };
 use crate::{
-    ast::{self, Name, SelectItem},
+    ast::{self, Name, SelectItem, StarChanges},
     diag::{Diag, code},
     plan::{Expr, Field, QueryPlan},
 };
@@ -54,8 +54,14 @@ impl Binder<'_> {
         let mut columns: Vec<(String, Expr)> = Vec::new();
         for item in &returning.items {
             match item {
-                SelectItem::Wildcard(span) => columns.extend(scope.star(*span)),
-                SelectItem::QualifiedWildcard(name) => {
+                SelectItem::Wildcard(span, changes) | SelectItem::QualifiedWildcard(Name { span, .. }, changes)
+                    if *changes != StarChanges::default() =>
+                {
+                    let message = "EXCLUDE and REPLACE in RETURNING are not supported";
+                    return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, *span).help("name the columns"));
+                }
+                SelectItem::Wildcard(span, _) => columns.extend(scope.star(*span)),
+                SelectItem::QualifiedWildcard(name, _) => {
                     let Some(table) = scope.table(&name.text) else { return Err(no_table(&scope, name)) };
                     let shown = table.columns.iter().filter(|column| column.shown);
                     columns.extend(shown.map(|column| (column.name.clone(), column.expr(name.span))));
@@ -69,7 +75,7 @@ impl Binder<'_> {
             }
         }
         let plan = given(fields).project(columns);
-        Ok(Some(self.query_plan(plan)))
+        Ok(Some(self.query_plan(plan)?))
     }
 }
 

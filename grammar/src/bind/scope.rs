@@ -61,6 +61,13 @@ pub(super) struct Found<'n> {
     pub(super) fields: &'n [Name],
 }
 
+impl Found<'_> {
+    /// Can the fields be taken?
+    pub(super) fn is_usable(&self) -> bool {
+        self.fields.is_empty() || self.expr.ty == Type::Json
+    }
+}
+
 impl ScopeColumn {
     pub(super) fn expr(&self, span: Span) -> Expr {
         Expr { kind: ExprKind::Column(self.column), ty: self.ty, nullable: self.nullable, span }

@@ -6,17 +6,19 @@
 use super::{
     Binder,
     convert::{Bound, Degree},
-    expr::Ctx,
+    expr::{AGGREGATE_BASE, Ctx},
     group::Block,
-    order, query,
+    grouping, order, query,
     scope::Scope,
 };
 use crate::{
-    ast::{self, Name, SelectItem},
+    ast::{self, Distinct, GroupBy, GroupItem, Name, SelectItem, StarChanges},
     diag::{Diag, code, nearest},
     plan::{Expr, Node, SortKey},
+    span::Span,
 };
 use spectradb_kernel::Type;
+use std::borrow::Cow;
 
 /// A bound item of the select list.
 pub(super) struct Item {
@@ -54,11 +56,13 @@ impl Binder<'_> {
         targets: Option<&[Type]>,
     ) -> Result<Node, Diag> {
         let (mut node, scope) = self.from(&select.from)?;
+        let aliases: Vec<(&Name, &ast::Expr)> = select.items.iter().filter_map(named_item).collect();
         if let Some(filter) = &select.filter {
             let mut ctx = Ctx::plain(&scope, "WHERE");
+            ctx.aliases = &aliases;
             node = node.filter(self.condition(filter, &mut ctx)?);
         }
-        let mut block = Block::new(&scope);
+        let mut block = Block::new(&scope, &aliases, &select.windows);
         let mut bounds = Vec::with_capacity(select.items.len());
         for item in &select.items {
             self.item(item, select, &mut block, &mut bounds)?;
@@ -73,33 +77,50 @@ impl Binder<'_> {
             };
             items.push(Item { name, expr });
         }
-        for expr in &select.group_by {
-            let key = self.group_key(expr, &items, &block)?;
-            block.keys.push(key);
-        }
+        let has_groups = self.group_by(&select.group_by, &items, &mut block)?;
         let having = match &select.having {
             Some(having) => Some(self.condition(having, &mut block.ctx("HAVING", false))?),
             None => None,
         };
+        let order_by = every_item(order_by, items.len(), select.span);
         let mut orders = Vec::with_capacity(order_by.len());
-        for item in order_by {
+        for item in order_by.iter() {
             orders.push((item, self.order_by(item, &items, &mut block)?));
         }
-        let is_grouped = !select.group_by.is_empty() || having.is_some() || !block.aggregates.is_empty();
+        let mut ons = Vec::new();
+        if let Distinct::On(exprs) = &select.distinct {
+            for expr in exprs {
+                let item = ast::OrderItem { expr: expr.clone(), descending: false, nulls_first: None };
+                ons.push((expr.span, self.order_by(&item, &items, &mut block)?));
+            }
+        }
+        let is_grouped = has_groups || having.is_some() || !block.aggregates.is_empty();
         let mut others: Vec<Expr> = Vec::new();
+        let mut place = |order: OrderBy| match order {
+            OrderBy::Item(column) => column,
+            OrderBy::Other(expr) => match others.iter().position(|other| other.same(&expr)) {
+                Some(at) => width + at,
+                None => {
+                    others.push(expr);
+                    width + others.len() - 1
+                }
+            },
+        };
         let mut keys: Vec<(&ast::OrderItem, usize)> = Vec::with_capacity(orders.len());
         for (item, order) in orders {
-            keys.push(match order {
-                OrderBy::Item(column) => (item, column),
-                OrderBy::Other(_) if select.distinct => {
-                    let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
-                    return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, item.expr.span));
-                }
-                OrderBy::Other(expr) => {
-                    others.push(expr);
-                    (item, width + others.len() - 1)
-                }
-            });
+            if select.distinct == Distinct::Yes && matches!(order, OrderBy::Other(_)) {
+                let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
+                return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, item.expr.span));
+            }
+            keys.push((item, place(order)));
+        }
+        let ons: Vec<(Span, usize)> = ons.into_iter().map(|(span, order)| (span, place(order))).collect();
+        // The first of each kind is known only if rows of one kind stand together.
+        for (item, column) in keys.iter().take(ons.len()) {
+            if !ons.iter().any(|(_, on)| on == column) {
+                let message = "SELECT DISTINCT ON expressions must match initial ORDER BY expressions";
+                return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, item.expr.span));
+            }
         }
         let mut exprs: Vec<Expr> = Vec::with_capacity(width + others.len());
         let mut names: Vec<String> = Vec::with_capacity(width + others.len());
@@ -111,7 +132,7 @@ impl Binder<'_> {
         exprs.extend(others);
         let (node, exprs) = block.assemble(node, exprs, having, is_grouped)?;
         let mut node = node.project(names.into_iter().zip(exprs).collect());
-        if select.distinct {
+        if select.distinct == Distinct::Yes {
             node = query::distinct(node);
         }
         if !keys.is_empty() {
@@ -119,12 +140,77 @@ impl Binder<'_> {
                 keys.into_iter().map(|(item, column)| order::key(item, node.column(column, item.expr.span))).collect();
             node = query::sorted(node, keys);
         }
+        if !ons.is_empty() {
+            node = first_of_each(node, &ons, select.span);
+        }
         if node.fields.len() > width {
             let columns =
                 (0..width).map(|column| (node.fields[column].name.clone(), node.column(column, select.span))).collect();
             node = node.project(columns);
         }
         Ok(node)
+    }
+
+    /// The keys that a GROUP BY says; is there one?
+    fn group_by(&mut self, group_by: &GroupBy, items: &[Item], block: &mut Block<'_>) -> Result<bool, Diag> {
+        let (group_items, distinct) = match group_by {
+            GroupBy::All(_) => {
+                for item in items {
+                    let holds_calls = item.expr.columns().iter().any(|column| *column >= AGGREGATE_BASE);
+                    if !holds_calls && !block.keys.iter().any(|key| key.same(&item.expr)) {
+                        block.keys.push(item.expr.clone());
+                    }
+                }
+                return Ok(true);
+            }
+            GroupBy::Items { items, distinct } => (items, *distinct),
+        };
+        if group_items.is_empty() {
+            return Ok(false);
+        }
+        if group_items.iter().all(|item| matches!(item, GroupItem::Expr(_))) {
+            for item in group_items {
+                let GroupItem::Expr(expr) = item else { unreachable!("all are expressions") };
+                let parts = match &expr.kind {
+                    ast::ExprKind::Row(parts) => parts.as_slice(),
+                    _ => std::slice::from_ref(expr),
+                };
+                for part in parts {
+                    let key = self.group_key(part, items, block)?;
+                    block.keys.push(key);
+                }
+            }
+            return Ok(true);
+        }
+        let mut keys: Vec<Expr> = Vec::new();
+        let mut sets = grouping::sets_of(group_items, &mut |expr| {
+            let key = self.group_key(expr, items, block)?;
+            Ok(match keys.iter().position(|known| known.same(&key)) {
+                Some(at) => at,
+                None => {
+                    keys.push(key);
+                    keys.len() - 1
+                }
+            })
+        })?;
+        if distinct {
+            let mut seen: Vec<Vec<usize>> = Vec::new();
+            sets.retain(|set| {
+                let mut sorted = set.clone();
+                sorted.sort_unstable();
+                let is_new = !seen.contains(&sorted);
+                seen.push(sorted);
+                is_new
+            });
+        }
+        block.keys = keys;
+        if let [only] = sets.as_slice()
+            && only.len() == block.keys.len()
+        {
+            return Ok(true);
+        }
+        block.sets = Some(grouping::Sets::new(sets, block.keys.len()));
+        Ok(true)
     }
 
     /// Binds an item of the select list; a star is several.
@@ -136,25 +222,62 @@ impl Binder<'_> {
         bounds: &mut Vec<(String, Bound)>,
     ) -> Result<(), Diag> {
         match item {
-            SelectItem::Wildcard(span) => {
+            SelectItem::Wildcard(span, changes) => {
                 if select.from.is_empty() {
                     return Err(Diag::new(code::SYNTAX, "SELECT * with no tables specified is not valid", *span));
                 }
-                bounds.extend(block.scope.star(*span).into_iter().map(|(name, expr)| (name, Bound::known(expr))));
+                let columns = block.scope.star(*span);
+                self.starred(columns, changes, block, bounds)?;
             }
-            SelectItem::QualifiedWildcard(name) => {
+            SelectItem::QualifiedWildcard(name, changes) => {
                 let Some(table) = block.scope.table(&name.text) else { return Err(no_table(block.scope, name)) };
                 let columns = table.columns.iter().filter(|column| column.shown);
-                bounds.extend(columns.map(|column| (column.name.clone(), Bound::known(column.expr(name.span)))));
+                let columns = columns.map(|column| (column.name.clone(), column.expr(name.span))).collect();
+                self.starred(columns, changes, block, bounds)?;
             }
             SelectItem::Expr { expr, alias } => {
-                let bound = self.expr(expr, &mut block.ctx("SELECT", true))?;
+                let mut ctx = block.ctx("SELECT", true);
+                // An item may use the names of those before it.
+                let own = ctx.aliases.iter().position(|(_, other)| std::ptr::eq(*other, expr));
+                ctx.aliases = &ctx.aliases[..own.unwrap_or_else(|| alias_count(select, item))];
+                let bound = self.expr(expr, &mut ctx)?;
                 let name = match alias {
                     Some(alias) => alias.text.clone(),
                     None => output_name(expr),
                 };
                 bounds.push((name, bound));
             }
+        }
+        Ok(())
+    }
+
+    /// The columns of a star, some left out and some replaced.
+    fn starred(
+        &mut self,
+        columns: Vec<(String, Expr)>,
+        changes: &StarChanges,
+        block: &mut Block<'_>,
+        bounds: &mut Vec<(String, Bound)>,
+    ) -> Result<(), Diag> {
+        for name in changes.exclude.iter().chain(changes.replace.iter().map(|(_, name)| name)) {
+            if !columns.iter().any(|(column, _)| *column == name.text) {
+                let message = format!("column \"{}\" is not among the columns of *", name.text);
+                let diag = Diag::new(code::UNDEFINED_COLUMN, message, name.span);
+                return Err(match nearest(&name.text, columns.iter().map(|(column, _)| column.as_str())) {
+                    Some(near) => diag.help(format!("a column named \"{near}\" exists")),
+                    None => diag,
+                });
+            }
+        }
+        for (name, expr) in columns {
+            if changes.exclude.iter().any(|excluded| excluded.text == name) {
+                continue;
+            }
+            let bound = match changes.replace.iter().find(|(_, replaced)| replaced.text == name) {
+                Some((replacement, _)) => self.expr(replacement, &mut block.ctx("SELECT", true))?,
+                None => Bound::known(expr),
+            };
+            bounds.push((name, bound));
         }
         Ok(())
     }
@@ -177,6 +300,7 @@ impl Binder<'_> {
             return item(column);
         }
         let mut ctx = Ctx::plain(block.scope, "GROUP BY");
+        ctx.aliases = block.aliases;
         let bound = self.expr(expr, &mut ctx)?;
         self.settled(bound)
     }
@@ -203,6 +327,49 @@ impl Binder<'_> {
             None => OrderBy::Other(expr),
         })
     }
+}
+
+/// An item with its alias.
+fn named_item(item: &SelectItem) -> Option<(&Name, &ast::Expr)> {
+    match item {
+        SelectItem::Expr { expr, alias: Some(alias) } => Some((alias, expr)),
+        SelectItem::Expr { alias: None, .. } | SelectItem::Wildcard(..) | SelectItem::QualifiedWildcard(..) => None,
+    }
+}
+
+/// How many items before this one have a name?
+fn alias_count(select: &ast::Select, item: &SelectItem) -> usize {
+    let before = select.items.iter().take_while(|other| !std::ptr::eq(*other, item));
+    before.filter_map(named_item).count()
+}
+
+/// ORDER BY with ALL spelt out.
+pub(super) fn every_item(items: &[ast::OrderItem], width: usize, span: Span) -> Cow<'_, [ast::OrderItem]> {
+    if !items.iter().any(|item| item.expr.kind == ast::ExprKind::EveryItem) {
+        return Cow::Borrowed(items);
+    }
+    let spelt = items.iter().flat_map(|item| {
+        let count = if item.expr.kind == ast::ExprKind::EveryItem { width } else { 1 };
+        (1..=count).map(move |number| match count {
+            1 if item.expr.kind != ast::ExprKind::EveryItem => item.clone(),
+            _ => {
+                let kind = ast::ExprKind::Number(number.to_string());
+                ast::OrderItem { expr: ast::Expr { kind, span }, ..item.clone() }
+            }
+        })
+    });
+    Cow::Owned(spelt.collect())
+}
+
+/// The first row of each kind, in the order in which rows come.
+fn first_of_each(node: Node, ons: &[(Span, usize)], span: Span) -> Node {
+    let width = node.fields.len();
+    let partition = ons.iter().map(|(span, column)| node.column(*column, *span)).collect();
+    query::numbered(node, partition, span, |number| {
+        let one = super::literal::integer(1, span);
+        super::function::call_named("=", vec![number, one], Type::Boolean, span)
+    })
+    .narrow(width, span)
 }
 
 pub(super) fn no_table(scope: &Scope, name: &Name) -> Diag {
@@ -237,11 +404,12 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
         },
         Ast::Extract { .. } => strong("extract"),
         Ast::Exists(_) => strong("exists"),
+        Ast::Row(_) => strong("row"),
         Ast::Subquery(query) => match &query.body {
             ast::SetExpr::Select(select) => match select.items.first() {
                 Some(SelectItem::Expr { alias: Some(alias), .. }) => strong(&alias.text),
                 Some(SelectItem::Expr { expr, alias: None }) => own_name(expr),
-                Some(SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(_)) | None => None,
+                Some(SelectItem::Wildcard(..) | SelectItem::QualifiedWildcard(..)) | None => None,
             },
             ast::SetExpr::Values { .. } => strong("column1"),
             ast::SetExpr::Query(_) | ast::SetExpr::SetOp { .. } => None,
@@ -259,6 +427,9 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
         | Ast::IsDistinct { .. }
         | Ast::InList { .. }
         | Ast::InQuery { .. }
+        | Ast::Quantified { .. }
+        | Ast::Period { .. }
+        | Ast::EveryItem
         | Ast::Between { .. }
         | Ast::Like { .. } => None,
     }

@@ -1,15 +1,20 @@
 //! What does a subquery within an expression compute?
 //!
-//! It becomes a subplan that is run once, before the node that asks it. It sees the scopes on both times of the blocks
-//! around it, but not their columns: a name from there is refused (correlated subqueries are another day's work).
+//! It becomes a subplan. One that names nothing around it is run once; one that does has arguments, and `unnest` makes a
+//! join of it. `x op ANY (query)` and rows among rows are a condition over the subplan's columns and their arguments: they
+//! are true if it is true of a row, unknown if it is unknown of one, and false otherwise, which settles NULLs as SQL does.
 
 use super::{
     Binder,
     convert::{Bound, Degree, meet},
+    expr::Ctx,
+    function,
+    outer::argument,
+    row,
     scope::Scope,
 };
 use crate::{
-    ast,
+    ast::{self, Among, BinaryOp},
     diag::{Diag, code},
     plan::{Expr, ExprKind, Node, SubplanAsk},
     span::Span,
@@ -17,12 +22,8 @@ use crate::{
 use spectradb_kernel::{Type, ty::TypeClass};
 
 impl Binder<'_> {
-    /// The subquery's node; names that it does not know are looked for in `around` to say that it is correlated.
-    fn subquery(&mut self, query: &ast::Query, around: &Scope) -> Result<Node, Diag> {
-        self.outer.push(around.clone());
-        let node = self.query(query, None);
-        self.outer.pop();
-        node
+    fn subquery(&mut self, query: &ast::Query, around: &Scope) -> Result<(Node, Vec<Expr>), Diag> {
+        self.within_frame(around, |binder| binder.query(query, None))
     }
 
     fn push_subplan(&mut self, node: Node) -> usize {
@@ -31,28 +32,41 @@ impl Binder<'_> {
     }
 
     pub(super) fn exists(&mut self, query: &ast::Query, span: Span, around: &Scope) -> Result<Expr, Diag> {
-        let node = self.subquery(query, around)?;
+        let (node, args) = self.subquery(query, around)?;
         let subplan_idx = self.push_subplan(node);
-        let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Exists };
+        let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Exists, args };
         Ok(Expr { kind, ty: Type::Boolean, nullable: false, span })
     }
 
     pub(super) fn scalar(&mut self, query: &ast::Query, span: Span, around: &Scope) -> Result<Expr, Diag> {
-        let node = self.subquery(query, around)?;
+        let (node, args) = self.subquery(query, around)?;
         let ty = one_column(&node, query.span)?;
         let subplan_idx = self.push_subplan(node);
-        Ok(Expr { kind: ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Scalar }, ty, nullable: true, span })
+        Ok(Expr { kind: ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Scalar, args }, ty, nullable: true, span })
     }
 
+    /// `x IN (query)`, `(x, y) IN (query)`
     pub(super) fn in_query(
         &mut self,
-        needle: Bound,
+        operand: &ast::Expr,
         query: &ast::Query,
         span: Span,
-        around: &Scope,
+        ctx: &mut Ctx<'_>,
     ) -> Result<Expr, Diag> {
-        let mut node = self.subquery(query, around)?;
-        let ty = one_column(&node, query.span)?;
+        if let ast::ExprKind::Row(_) = operand.kind {
+            return self.any(operand, (BinaryOp::Eq, span), query, span, ctx);
+        }
+        let needle = self.expr(operand, ctx)?;
+        let (node, args) = self.subquery(query, ctx.scope)?;
+        if !args.is_empty() {
+            return self.any_of(vec![needle], (BinaryOp::Eq, span), (node, args), query.span, span);
+        }
+        self.in_set(needle, node, query.span, span)
+    }
+
+    /// Is the needle among the values of a subplan that is run once?
+    fn in_set(&mut self, needle: Bound, mut node: Node, place: Span, span: Span) -> Result<Expr, Diag> {
+        let ty = one_column(&node, place)?;
         let class = match needle.class() {
             None if ty == Type::Json => TypeClass::Text,
             None => ty.class(),
@@ -62,7 +76,7 @@ impl Binder<'_> {
             })?,
         };
         let mut needle = self.coerce_class(needle, class, Degree::Implicit)?;
-        let column = node.column(0, query.span);
+        let column = node.column(0, place);
         let mut values = self.coerce_class(Bound::known(column), class, Degree::Implicit)?;
         if class == TypeClass::Numeric {
             let both = super::convert::numeric_meet([needle.ty, values.ty]);
@@ -75,7 +89,92 @@ impl Binder<'_> {
         }
         let nullable = needle.nullable || node.fields[0].nullable;
         let subplan_idx = self.push_subplan(node);
-        let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::In(Box::new(needle)) };
+        let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::In(Box::new(needle)), args: Vec::new() };
+        Ok(Expr { kind, ty: Type::Boolean, nullable, span })
+    }
+
+    /// `x op ANY (..)`, `x op ALL (..)`
+    pub(super) fn quantified(
+        &mut self,
+        operand: &ast::Expr,
+        (op, op_span): (BinaryOp, Span),
+        all: bool,
+        among: &Among,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Expr, Diag> {
+        match among {
+            Among::Query(query) if all => {
+                // All are so if none is otherwise.
+                let otherwise = self.any(operand, (row::negated(op), op_span), query, span, ctx)?;
+                Ok(function::not(otherwise))
+            }
+            Among::Query(query) if op == BinaryOp::Eq => self.in_query(operand, query, span, ctx),
+            Among::Query(query) => self.any(operand, (op, op_span), query, span, ctx),
+            Among::Array(array) => {
+                let array = self.expr(array, ctx)?;
+                let message =
+                    format!("op ANY/ALL (array) requires array on right side, not type {}", array.type_name());
+                Err(Diag::new(code::WRONG_OBJECT_TYPE, message, array.span()).help("write IN for a list"))
+            }
+        }
+    }
+
+    fn any(
+        &mut self,
+        operand: &ast::Expr,
+        op: (BinaryOp, Span),
+        query: &ast::Query,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Expr, Diag> {
+        let mut needles = Vec::new();
+        match &operand.kind {
+            ast::ExprKind::Row(parts) => {
+                for part in parts {
+                    needles.push(self.expr(part, ctx)?);
+                }
+            }
+            _ => needles.push(self.expr(operand, ctx)?),
+        }
+        let subquery = self.subquery(query, ctx.scope)?;
+        self.any_of(needles, op, subquery, query.span, span)
+    }
+
+    /// Is the comparison true of a row of the subplan?
+    fn any_of(
+        &mut self,
+        needles: Vec<Bound>,
+        (op, op_span): (BinaryOp, Span),
+        (node, mut args): (Node, Vec<Expr>),
+        place: Span,
+        span: Span,
+    ) -> Result<Expr, Diag> {
+        if node.fields.len() != needles.len() {
+            let message = match (needles.len(), node.fields.len()) {
+                (1, _) => "subquery must return only one column".to_owned(),
+                (wanted, given) if given > wanted => "subquery has too many columns".to_owned(),
+                (_, _) => "subquery has too few columns".to_owned(),
+            };
+            let help = format!("it returns {}", node.fields.len());
+            return Err(Diag::new(code::SYNTAX, message, place).help(help));
+        }
+        let mut sides = Vec::with_capacity(needles.len());
+        for (column, needle) in needles.into_iter().enumerate() {
+            let value = node.column(column, place);
+            let needle = match needle.open {
+                Some(_) if value.ty == Type::Json => self.coerce(needle, Type::Text, Degree::Implicit)?,
+                Some(_) => self.coerce_class(needle, value.ty.class(), Degree::Implicit)?,
+                None => needle.expr,
+            };
+            let arg = argument(&mut args, &needle);
+            let needle = Expr { kind: ExprKind::Outer(arg), ..needle };
+            sides.push((Bound::known(needle), Bound::known(value)));
+        }
+        let condition = self.compare_sides(op, sides, op_span, span)?;
+        let nullable = condition.nullable;
+        let subplan_idx = self.push_subplan(node);
+        let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Any(Box::new(condition)), args };
         Ok(Expr { kind, ty: Type::Boolean, nullable, span })
     }
 }

@@ -269,13 +269,15 @@ fn names_columns(expr: &ast::Expr) -> bool {
         | Ast::Typed { .. }
         | Ast::Param(_)
         | Ast::Exists(_)
+        | Ast::EveryItem
         | Ast::Subquery(_) => false,
         Ast::Unary { operand, .. }
         | Ast::Is { operand, .. }
         | Ast::InQuery { operand, .. }
+        | Ast::Quantified { operand, .. }
         | Ast::Cast { operand, .. }
         | Ast::Extract { operand, .. } => names_columns(operand),
-        Ast::Binary { left, right, .. } | Ast::IsDistinct { left, right, .. } => {
+        Ast::Binary { left, right, .. } | Ast::IsDistinct { left, right, .. } | Ast::Period { left, right, .. } => {
             names_columns(left) || names_columns(right)
         }
         Ast::InList { operand, list, .. } => names_columns(operand) || any(list),
@@ -288,6 +290,6 @@ fn names_columns(expr: &ast::Expr) -> bool {
                 || arms.iter().any(|(condition, value)| names_columns(condition) || names_columns(value))
                 || otherwise.as_deref().is_some_and(names_columns)
         }
-        Ast::Call { args, .. } => any(args),
+        Ast::Call { args, .. } | Ast::Row(args) => any(args),
     }
 }

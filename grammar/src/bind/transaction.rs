@@ -38,7 +38,7 @@ impl Binder<'_> {
         let values = match &begin.values {
             Some(values) => {
                 let root = self.query(values, None)?;
-                Some(self.query_plan(root))
+                Some(self.query_plan(root)?)
             }
             None => None,
         };

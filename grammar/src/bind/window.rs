@@ -1,25 +1,41 @@
 //! Which window does a call with OVER mean?
 //!
+//! A frame's bounds in ROWS and GROUPS are numbers; those in RANGE become the value that the order's key has at the edge, so
+//! that who carries it out only compares.
+//!
 //! Arguments, partition and order are bound over the rows of the block after grouping: they may hold aggregates, not other
 //! windows. The call becomes a column of the block's Window node (`group`).
 
 use super::{
     Binder,
     call::Call,
-    convert::Degree,
+    convert::{Bound, Degree},
     expr::{Ctx, WINDOW_BASE},
     literal, order,
 };
 use crate::{
-    ast,
-    diag::{Diag, code},
-    plan::{Expr, ExprKind, SortKey, WindowCall, WindowFunction},
+    ast::{self, BinaryOp},
+    diag::{Diag, code, nearest},
+    plan::{Expr, ExprKind, Frame, FrameBound, FrameUnit, SortKey, WindowCall, WindowFunction},
 };
-use spectradb_kernel::{Type, agg};
+use spectradb_kernel::{Type, Value, agg};
 
 /// Is it a function that has no meaning without OVER?
 pub(super) fn is_window_only(name: &str) -> bool {
-    matches!(name, "row_number" | "rank" | "dense_rank" | "lead" | "lag")
+    matches!(
+        name,
+        "row_number"
+            | "rank"
+            | "dense_rank"
+            | "lead"
+            | "lag"
+            | "ntile"
+            | "percent_rank"
+            | "cume_dist"
+            | "first_value"
+            | "last_value"
+            | "nth_value"
+    )
 }
 
 impl Binder<'_> {
@@ -51,6 +67,9 @@ impl Binder<'_> {
                 clause: "a window function's argument",
                 aggregates: ctx.aggregates.as_deref_mut(),
                 windows: None,
+                groupings: ctx.groupings.as_deref_mut(),
+                aliases: ctx.aliases,
+                named_windows: ctx.named_windows,
                 in_aggregate: false,
                 in_window: true,
             };
@@ -77,7 +96,17 @@ impl Binder<'_> {
             let message = "DISTINCT is not supported for window functions";
             return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span));
         }
-        let spec = call.over.expect("a window call has OVER");
+        let more = call.more.expect("a window call has OVER");
+        let over = more.over.as_ref().expect("a window call has OVER");
+        let spec = named(over, ctx.named_windows)?;
+        if !more.order_by.is_empty() || more.within.is_some() {
+            let message = "aggregate ORDER BY is not supported for window functions";
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span).help("order the window"));
+        }
+        if more.filter.is_some() && is_window_only(name) {
+            let message = "FILTER is not supported for window functions that are no aggregates";
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span));
+        }
         let no_args = |function: WindowFunction| {
             if call.args.is_empty() && !call.star {
                 Ok((function, Type::Integer, false))
@@ -90,13 +119,47 @@ impl Binder<'_> {
             "row_number" => no_args(WindowFunction::RowNumber)?,
             "rank" => no_args(WindowFunction::Rank)?,
             "dense_rank" => no_args(WindowFunction::DenseRank)?,
+            "percent_rank" | "cume_dist" => {
+                let which = if name == "cume_dist" { WindowFunction::CumeDist } else { WindowFunction::PercentRank };
+                let (function, _, nullable) = no_args(which)?;
+                (function, Type::Real, nullable)
+            }
             "lead" | "lag" => self.shift(call, ctx)?,
+            "ntile" => {
+                let count = self.window_arg(call, 0, 1, ctx)?;
+                let count = self.coerce(count, Type::Integer, Degree::Implicit)?;
+                let nullable = count.nullable;
+                (WindowFunction::Ntile(Box::new(count)), Type::Integer, nullable)
+            }
+            "first_value" | "last_value" | "nth_value" => {
+                let arg_count = if name == "nth_value" { 2 } else { 1 };
+                let value = self.window_arg(call, 0, arg_count, ctx)?;
+                let value = self.settled(value)?;
+                let (ty, nullable) = (value.ty, value.nullable || name == "nth_value" || spec.frame.is_some());
+                let value = Box::new(value);
+                let function = match name {
+                    "first_value" => WindowFunction::FirstValue(value),
+                    "last_value" => WindowFunction::LastValue(value),
+                    _ => {
+                        let n = self.window_arg(call, 1, arg_count, ctx)?;
+                        let n = Box::new(self.coerce(n, Type::Integer, Degree::Implicit)?);
+                        WindowFunction::NthValue { value, n }
+                    }
+                };
+                (function, ty, nullable)
+            }
             _ => {
-                let (aggregate, arg) = self.fold_of(call, ctx)?;
+                let super::aggregate::Fold { aggregate, arg, more, order } = self.fold_of(call, ctx)?;
+                if !order.is_empty() {
+                    let message = format!("OVER is not supported for ordered-set aggregate {name}");
+                    return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span));
+                }
                 let ty = (aggregate.ret)(arg.as_ref().map_or(Type::Integer, |arg| arg.ty));
-                // The frame always holds the row itself.
-                let nullable = aggregate.null_when_empty && arg.as_ref().is_some_and(|arg| arg.nullable);
-                (WindowFunction::Aggregate { aggregate, arg: arg.map(Box::new) }, ty, nullable)
+                // The default frame always holds the row itself.
+                let is_default = spec.frame.is_none();
+                let nullable =
+                    aggregate.null_when_empty && (!is_default || arg.as_ref().is_some_and(|arg| arg.nullable));
+                (WindowFunction::Aggregate { aggregate, arg: arg.map(Box::new), more }, ty, nullable)
             }
         };
         let mut partition = Vec::with_capacity(spec.partition_by.len());
@@ -105,7 +168,102 @@ impl Binder<'_> {
             partition.push(self.settled(bound)?);
         }
         let order = self.window_order(&spec.order_by, ctx)?;
-        Ok(WindowCall { function, partition, order, ty, nullable, span: call.span })
+        let frame = match &spec.frame {
+            Some(frame) => self.frame(frame, &order, &spec, ctx)?,
+            None => Frame::running(),
+        };
+        Ok(WindowCall { function, partition, order, frame, ty, nullable, span: call.span })
+    }
+
+    fn window_arg(&mut self, call: &Call<'_>, at: usize, count: usize, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        let name = call.name.text.as_str();
+        if call.args.len() != count || call.star {
+            let message = format!("function {name} with {} arguments does not exist", call.args.len());
+            let help = if count == 1 { "it takes one".to_owned() } else { format!("it takes {count}") };
+            return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.span).help(help));
+        }
+        self.expr(&call.args[at], ctx)
+    }
+
+    fn frame(
+        &mut self,
+        frame: &ast::Frame,
+        order: &[SortKey],
+        spec: &ast::WindowSpec,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Frame, Diag> {
+        use ast::FrameBound as Written;
+        let invalid = |message: &str| Err(Diag::new(code::WINDOWING, message, frame.span));
+        match (&frame.start, &frame.end) {
+            (Written::UnboundedFollowing, _) => return invalid("frame start cannot be UNBOUNDED FOLLOWING"),
+            (_, Written::UnboundedPreceding) => return invalid("frame end cannot be UNBOUNDED PRECEDING"),
+            (Written::CurrentRow, Written::Preceding(_)) => {
+                return invalid("frame starting from current row cannot have preceding rows");
+            }
+            (Written::Following(_), Written::CurrentRow | Written::Preceding(_)) => {
+                return invalid("frame starting from following row cannot end before it");
+            }
+            (_, _) => {}
+        }
+        if frame.unit == FrameUnit::Groups && order.is_empty() {
+            return invalid("GROUPS mode requires an ORDER BY clause");
+        }
+        let start = self.frame_bound(&frame.start, frame, order, spec, ctx)?;
+        let end = self.frame_bound(&frame.end, frame, order, spec, ctx)?;
+        Ok(Frame { unit: frame.unit, start, end, exclude: frame.exclude })
+    }
+
+    fn frame_bound(
+        &mut self,
+        bound: &ast::FrameBound,
+        frame: &ast::Frame,
+        order: &[SortKey],
+        spec: &ast::WindowSpec,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<FrameBound, Diag> {
+        let (by, preceding) = match bound {
+            ast::FrameBound::UnboundedPreceding => return Ok(FrameBound::UnboundedPreceding),
+            ast::FrameBound::CurrentRow => return Ok(FrameBound::CurrentRow),
+            ast::FrameBound::UnboundedFollowing => return Ok(FrameBound::UnboundedFollowing),
+            ast::FrameBound::Preceding(by) => (by, true),
+            ast::FrameBound::Following(by) => (by, false),
+        };
+        let clause = match frame.unit {
+            FrameUnit::Rows => "ROWS",
+            FrameUnit::Range => "RANGE",
+            FrameUnit::Groups => "GROUPS",
+        };
+        let offset = self.fixed_expr(by, clause)?;
+        let negative = match super::literal::value(&offset.expr) {
+            Some(Value::Integer(by)) => *by < 0,
+            Some(Value::Numeric(by)) => by.units < 0,
+            Some(Value::Real(by)) => *by < 0.0 || by.is_nan(),
+            Some(Value::Null) => {
+                let message =
+                    format!("frame {} offset must not be null", if preceding { "starting" } else { "ending" });
+                return Err(Diag::new(code::NULL_NOT_ALLOWED, message, by.span));
+            }
+            _ => false,
+        };
+        if negative {
+            let message = "frame offset must not be negative";
+            return Err(Diag::new(code::INVALID_FRAME, message, by.span));
+        }
+        let edge = match frame.unit {
+            FrameUnit::Rows | FrameUnit::Groups => self.coerce(offset, Type::Integer, Degree::Implicit)?,
+            FrameUnit::Range => {
+                let ([key], [item]) = (order, spec.order_by.as_slice()) else {
+                    let message = "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column";
+                    return Err(Diag::new(code::WINDOWING, message, frame.span));
+                };
+                let op = if preceding == key.descending { BinaryOp::Add } else { BinaryOp::Sub };
+                let value = self.expr(&item.expr, ctx)?;
+                let edge = self.arithmetic(op, value, offset, by.span, by.span)?;
+                self.coerce(Bound::known(edge), key.expr.ty, Degree::Assignment)?
+            }
+        };
+        let edge = Box::new(edge);
+        Ok(if preceding { FrameBound::Preceding(edge) } else { FrameBound::Following(edge) })
     }
 
     fn window_order(&mut self, items: &[ast::OrderItem], ctx: &mut Ctx<'_>) -> Result<Vec<SortKey>, Diag> {
@@ -161,6 +319,54 @@ impl Binder<'_> {
     }
 }
 
+/// The window that OVER means: its own words, on top of those of the named window that it builds on.
+fn named(over: &ast::Over, windows: &[(ast::Name, ast::WindowSpec)]) -> Result<ast::WindowSpec, Diag> {
+    let find = |name: &ast::Name, windows: &[(ast::Name, ast::WindowSpec)]| {
+        let at = windows.iter().position(|(other, _)| other.text == name.text);
+        at.ok_or_else(|| {
+            let message = format!("window \"{}\" does not exist", name.text);
+            let diag = Diag::new(code::UNDEFINED_OBJECT, message, name.span);
+            match nearest(&name.text, windows.iter().map(|(other, _)| other.text.as_str())) {
+                Some(near) => diag.help(format!("a window named \"{near}\" exists")),
+                None => diag,
+            }
+        })
+    };
+    // A named window builds on earlier ones only.
+    let (mut spec, mut visible) = match over {
+        ast::Over::Name(name) => {
+            let at = find(name, windows)?;
+            (windows[at].1.clone(), at)
+        }
+        ast::Over::Spec(spec) => (spec.clone(), windows.len()),
+    };
+    while let Some(base) = spec.base.take() {
+        let at = find(&base, &windows[..visible])?;
+        let below = &windows[at].1;
+        let refuse = |what: &str| {
+            let message = format!("cannot override {what} of window \"{}\"", base.text);
+            Err(Diag::new(code::WINDOWING, message, base.span))
+        };
+        if !spec.partition_by.is_empty() {
+            return refuse("PARTITION BY clause");
+        }
+        if !spec.order_by.is_empty() && !below.order_by.is_empty() {
+            return refuse("ORDER BY clause");
+        }
+        if below.frame.is_some() {
+            let message = format!("cannot copy window \"{}\" because it has a frame clause", base.text);
+            return Err(Diag::new(code::WINDOWING, message, base.span).help("write OVER with the name alone"));
+        }
+        spec.partition_by = below.partition_by.clone();
+        if spec.order_by.is_empty() {
+            spec.order_by = below.order_by.clone();
+        }
+        spec.base = below.base.clone();
+        visible = at;
+    }
+    Ok(spec)
+}
+
 /// Do both compute the same?
 fn same(a: &WindowCall, b: &WindowCall) -> bool {
     fn parts(call: &WindowCall) -> Vec<&Expr> {
@@ -169,7 +375,13 @@ fn same(a: &WindowCall, b: &WindowCall) -> bool {
         parts
     }
     let same_function = match (&a.function, &b.function) {
-        (WindowFunction::RowNumber, WindowFunction::RowNumber)
+        (WindowFunction::PercentRank, WindowFunction::PercentRank)
+        | (WindowFunction::CumeDist, WindowFunction::CumeDist)
+        | (WindowFunction::Ntile(_), WindowFunction::Ntile(_))
+        | (WindowFunction::FirstValue(_), WindowFunction::FirstValue(_))
+        | (WindowFunction::LastValue(_), WindowFunction::LastValue(_))
+        | (WindowFunction::NthValue { .. }, WindowFunction::NthValue { .. })
+        | (WindowFunction::RowNumber, WindowFunction::RowNumber)
         | (WindowFunction::Rank, WindowFunction::Rank)
         | (WindowFunction::DenseRank, WindowFunction::DenseRank) => true,
         (
@@ -182,7 +394,12 @@ fn same(a: &WindowCall, b: &WindowCall) -> bool {
     let orders = a.order.len() == b.order.len()
         && a.order.iter().zip(&b.order).all(|(a, b)| (a.descending, a.nulls_first) == (b.descending, b.nulls_first));
     let (a_parts, b_parts) = (parts(a), parts(b));
+    let kind = |bound: &FrameBound| std::mem::discriminant(bound);
+    let frames = (a.frame.unit, a.frame.exclude) == (b.frame.unit, b.frame.exclude)
+        && kind(&a.frame.start) == kind(&b.frame.start)
+        && kind(&a.frame.end) == kind(&b.frame.end);
     same_function
+        && frames
         && orders
         && a.partition.len() == b.partition.len()
         && a_parts.len() == b_parts.len()

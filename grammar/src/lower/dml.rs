@@ -256,13 +256,5 @@ pub(crate) fn set_period(valid: &mut Option<ValidPeriod>, period: ValidPeriod) -
 
 /// The query that rows of VALUES are.
 pub(crate) fn values_query(rows: Rows, span: Span) -> Query {
-    Query {
-        with: Vec::new(),
-        body: crate::ast::SetExpr::Values { rows, span },
-        order_by: Vec::new(),
-        limit: None,
-        offset: None,
-        scopes: crate::ast::Scopes::default(),
-        span,
-    }
+    Query::of(crate::ast::SetExpr::Values { rows, span }, span)
 }

@@ -3,8 +3,8 @@
 //! Not here: which operator binds which operand ([`operators`](super::operators)).
 
 use super::operators::{Level, Op, Yard};
-use super::{Lower, Pair, unsupported};
-use crate::ast::{BinaryOp, Expr, ExprKind, IsTest, Name, Query, TypeName, UnaryOp, WindowSpec};
+use super::{Lower, Pair};
+use crate::ast::{Among, BinaryOp, CallMore, Expr, ExprKind, IsTest, Name, PeriodOp, Query, TypeName, UnaryOp};
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 use crate::span::Span;
@@ -43,7 +43,7 @@ impl Lower {
             return self.primary(parts.next().expect("a run has an operand"));
         }
         let mut yard = Yard::default();
-        for part in parts {
+        while let Some(part) = parts.next() {
             let span = self.span(&part);
             match part.as_rule() {
                 Rule::sign => {
@@ -53,7 +53,22 @@ impl Lower {
                 Rule::prefix_sign => yard.prefix(UnaryOp::Named(other(part.as_str())), span),
                 Rule::kw_not => yard.prefix(UnaryOp::Not, span),
                 Rule::infix | Rule::bound_infix => {
-                    yard.infix(infix(&part), span)?;
+                    let op = infix(&part);
+                    if let (Op::Infix(op), Some(next)) = (op, parts.peek())
+                        && next.as_rule() == Rule::quantified
+                    {
+                        let next = parts.next().expect("it was peeked at");
+                        let end = self.span(&next);
+                        let (all, among) = self.quantified(next, op, span)?;
+                        yard.infix_tail(Op::Infix(op), span, |operand| {
+                            let place = operand.span.to(end);
+                            let kind =
+                                ExprKind::Quantified { operand: Box::new(operand), op, op_span: span, all, among };
+                            Expr { kind, span: place }
+                        })?;
+                        continue;
+                    }
+                    yard.infix(op, span)?;
                 }
                 Rule::cast => {
                     let ty = self.type_name(part.into_inner().next().expect("a cast names a type"))?;
@@ -158,8 +173,13 @@ impl Lower {
             Rule::paren => match self.paren(pair)? {
                 Paren::Query(query) => ExprKind::Subquery(query),
                 Paren::Exprs(mut exprs) if exprs.len() == 1 => exprs.pop().expect("it holds one").kind,
-                Paren::Exprs(_) => return Err(unsupported("a row of several values as one value", span)),
+                Paren::Exprs(exprs) => ExprKind::Row(exprs),
             },
+            Rule::quantified => {
+                let word = pair.into_inner().next().map_or(span, |word| self.span(&word));
+                return Err(Diag::new(code::SYNTAX, "ANY and ALL stand behind a comparison", word)
+                    .help("write x = ANY (query)"));
+            }
             Rule::case => self.case(pair)?,
             Rule::cast_call => {
                 let (mut operand, mut ty) = (None, None);
@@ -234,6 +254,34 @@ impl Lower {
         })
     }
 
+    /// `ANY (..)`, `ALL (..)` behind a comparison.
+    fn quantified(&mut self, pair: Pair<'_>, op: BinaryOp, op_span: Span) -> Result<(bool, Box<Among>), Diag> {
+        let compares =
+            matches!(op, BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge);
+        if !compares {
+            return Err(Diag::new(code::SYNTAX, "ANY and ALL stand behind a comparison", op_span));
+        }
+        let (mut all, mut among) = (false, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::kw_all => all = true,
+                Rule::paren => {
+                    let span = self.span(&part);
+                    among = Some(match self.paren(part)? {
+                        Paren::Query(query) => Among::Query(*query),
+                        Paren::Exprs(mut exprs) if exprs.len() == 1 => Among::Array(exprs.pop().expect("it holds one")),
+                        Paren::Exprs(_) => {
+                            return Err(Diag::new(code::SYNTAX, "ANY and ALL take a query or an array", span)
+                                .help("write IN for a list"));
+                        }
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok((all, Box::new(among.expect("a quantifier has a parenthesis"))))
+    }
+
     /// `date '..'`, `f(..)`, `a.b.c`
     fn named(&mut self, pair: Pair<'_>) -> Result<ExprKind, Diag> {
         let mut parts = pair.into_inner();
@@ -262,29 +310,28 @@ impl Lower {
     }
 
     fn call(&mut self, name: Name, pair: Pair<'_>) -> Result<ExprKind, Diag> {
-        let (mut args, mut star, mut distinct, mut over) = (Vec::new(), false, false, None);
+        let (mut args, mut star, mut distinct) = (Vec::new(), false, false);
+        let mut more = CallMore::default();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::expr => args.push(self.expr(part)?),
                 Rule::star => star = true,
                 Rule::kw_distinct => distinct = true,
-                Rule::over => over = Some(Box::new(self.over(part)?)),
+                Rule::order_by => more.order_by = self.order_by(part)?,
+                Rule::within => {
+                    let order = part.into_inner().find(|part| part.as_rule() == Rule::order_by);
+                    more.within = Some(self.order_by(order.expect("WITHIN GROUP has an order"))?);
+                }
+                Rule::filtered => more.filter = self.exprs(part)?.pop(),
+                Rule::over => more.over = Some(self.over(part)?),
                 _ => {}
             }
         }
-        Ok(ExprKind::Call { name, args, star, distinct, over })
-    }
-
-    fn over(&mut self, pair: Pair<'_>) -> Result<WindowSpec, Diag> {
-        let mut spec = WindowSpec { partition_by: Vec::new(), order_by: Vec::new(), span: self.span(&pair) };
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::partition_by => spec.partition_by = self.exprs(part)?,
-                Rule::order_by => spec.order_by = self.order_by(part)?,
-                _ => {}
-            }
+        if name.text == "row" && !star && !distinct && more == CallMore::default() {
+            return Ok(ExprKind::Row(args));
         }
-        Ok(spec)
+        let more = (more != CallMore::default()).then(|| Box::new(more));
+        Ok(ExprKind::Call { name, args, star, distinct, more })
     }
 
     fn case(&mut self, pair: Pair<'_>) -> Result<ExprKind, Diag> {
@@ -484,7 +531,7 @@ impl Lower {
 
 fn plain_call(function: &str, span: Span, args: Vec<Expr>) -> ExprKind {
     let name = Name { text: function.to_owned(), span };
-    ExprKind::Call { name, args, star: false, distinct: false, over: None }
+    ExprKind::Call { name, args, star: false, distinct: false, more: None }
 }
 
 fn not(operand: Expr) -> ExprKind {
@@ -510,6 +557,23 @@ fn infix(pair: &Pair<'_>) -> Op {
         return match word.as_rule() {
             Rule::kw_and => Op::Infix(BinaryOp::And),
             Rule::kw_or => Op::Infix(BinaryOp::Or),
+            Rule::period_test => {
+                let mut immediately = false;
+                let mut op = PeriodOp::Overlaps;
+                for word in word.into_inner() {
+                    match (word.as_rule(), immediately) {
+                        (Rule::kw_immediately, _) => immediately = true,
+                        (Rule::kw_contains, _) => op = PeriodOp::Contains,
+                        (Rule::kw_equals, _) => op = PeriodOp::Equals,
+                        (Rule::kw_precedes, false) => op = PeriodOp::Precedes,
+                        (Rule::kw_precedes, true) => op = PeriodOp::ImmediatelyPrecedes,
+                        (Rule::kw_succeeds, false) => op = PeriodOp::Succeeds,
+                        (Rule::kw_succeeds, true) => op = PeriodOp::ImmediatelySucceeds,
+                        (_, _) => {}
+                    }
+                }
+                Op::Period(op)
+            }
             _ => Op::IsDistinct { negated: word.into_inner().any(|part| part.as_rule() == Rule::kw_not) },
         };
     }

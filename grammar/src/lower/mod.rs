@@ -15,6 +15,7 @@ mod merge;
 mod operators;
 mod query;
 mod session;
+mod window;
 
 pub(crate) use dml::{set_period, values_query};
 pub(crate) use literal::unquote;

@@ -8,7 +8,7 @@
 //! 10,000 terms are 14 levels deep: whoever walks or drops the tree may recurse.
 //! Not here: what an operator means for types (`bind`).
 
-use crate::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::ast::{BinaryOp, Expr, ExprKind, PeriodOp, UnaryOp};
 use crate::diag::{Diag, code};
 use crate::span::Span;
 
@@ -36,6 +36,7 @@ pub(super) enum Op {
     Prefix(UnaryOp),
     Infix(BinaryOp),
     IsDistinct { negated: bool },
+    Period(PeriodOp),
 }
 
 impl Op {
@@ -45,6 +46,7 @@ impl Op {
             Op::Prefix(UnaryOp::Minus | UnaryOp::Plus) => Level::Sign,
             Op::Prefix(UnaryOp::Named(_)) => Level::Other,
             Op::IsDistinct { .. } => Level::Is,
+            Op::Period(_) => Level::Membership,
             Op::Infix(op) => match op {
                 BinaryOp::Or => Level::Or,
                 BinaryOp::And => Level::And,
@@ -96,6 +98,15 @@ impl Yard {
         Ok(())
     }
 
+    /// Wraps what stands before an infix operator whose right side is known already.
+    pub(super) fn infix_tail(&mut self, op: Op, span: Span, wrap: impl FnOnce(Expr) -> Expr) -> Result<(), Diag> {
+        self.infix(op, span)?;
+        self.waiting.pop();
+        let operand = self.pop();
+        self.operands.push(wrap(operand));
+        Ok(())
+    }
+
     /// Wraps what stands before a postfix operator of this level.
     pub(super) fn postfix(&mut self, level: Level, wrap: impl FnOnce(Expr) -> Expr) {
         while self.waiting.last().is_some_and(|(top, _)| top.level() >= level) {
@@ -129,6 +140,11 @@ impl Yard {
                 let left = self.pop();
                 let span = left.span.to(right.span);
                 Expr { kind: ExprKind::IsDistinct { left: Box::new(left), right: Box::new(right), negated }, span }
+            }
+            Op::Period(op) => {
+                let left = self.pop();
+                let span = left.span.to(right.span);
+                Expr { kind: ExprKind::Period { op, left: Box::new(left), right: Box::new(right) }, span }
             }
             Op::Infix(op @ (BinaryOp::And | BinaryOp::Or)) => {
                 let mut op_spans = vec![op_span];

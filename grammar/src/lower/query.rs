@@ -6,8 +6,8 @@
 
 use super::{Lower, Pair, unsupported};
 use crate::ast::{
-    Cte, Expr, ExprKind, JoinCondition, JoinKind, OrderItem, Query, Scope, ScopeKind, Scopes, Select, SelectItem,
-    SetExpr, SetOp, TableAlias, TableRef, TypeName,
+    Cte, Distinct, Expr, ExprKind, GroupBy, GroupItem, GroupSets, JoinCondition, JoinKind, Name, OrderItem, Query,
+    Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, SetOp, StarChanges, TableAlias, TableRef, TypeName,
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
@@ -36,6 +36,23 @@ impl Lower {
         self.tailed(with, first, tail.expect("a query has a tail, be it empty"), span)
     }
 
+    /// What SUMMARIZE is about: a query, or all of a table.
+    pub(super) fn summarized(&mut self, pair: Pair<'_>) -> Result<Query, Diag> {
+        let span = self.span(&pair);
+        let mut select = Select::of_all(span);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::query => return self.query(part),
+                Rule::name => {
+                    let name = self.name(&part);
+                    select.from.push(TableRef::Table { name, scopes: Scopes::default(), alias: None });
+                }
+                _ => {}
+            }
+        }
+        Ok(Query::of(SetExpr::Select(Box::new(select)), span))
+    }
+
     /// A query whose first arm was read as a subquery before the rest came to light.
     pub(super) fn query_from(&mut self, first: Box<Query>, tail: Pair<'_>) -> Result<Query, Diag> {
         let span = first.span.to(self.span(&tail));
@@ -45,18 +62,38 @@ impl Lower {
     fn tailed(&mut self, with: Vec<Cte>, first: SetExpr, tail: Pair<'_>, span: Span) -> Result<Query, Diag> {
         let mut arms = vec![first];
         let mut operators: Vec<Operator> = Vec::new();
-        let (mut order_by, mut limit, mut offset, mut scopes) = (Vec::new(), None, None, Scopes::default());
+        let (mut order_by, mut scopes, mut with_ties) = (Vec::new(), Scopes::default(), false);
+        let (mut limits, mut offsets) = (Vec::new(), Vec::new());
         for part in tail.into_inner() {
             match part.as_rule() {
                 Rule::set_op => operators.push(self.set_op(part)),
                 Rule::select | Rule::values | Rule::paren_query => arms.push(self.set_term(part)?),
                 Rule::order_by => order_by = self.order_by(part)?,
-                Rule::limit => limit = self.exprs(part)?.pop(),
-                Rule::offset => offset = self.exprs(part)?.pop(),
+                Rule::limit => limits.push((self.span(&part), self.exprs(part)?.pop())),
+                Rule::offset => offsets.push((self.span(&part), self.exprs(part)?.pop())),
+                Rule::fetch => {
+                    let place = self.span(&part);
+                    let mut count = None;
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::bound => count = Some(self.expr(part)?),
+                            Rule::ties => with_ties = true,
+                            _ => {}
+                        }
+                    }
+                    let one = || Expr { kind: ExprKind::Number("1".to_owned()), span: place };
+                    limits.push((place, Some(count.unwrap_or_else(one))));
+                }
                 Rule::scope => self.scope(part, &mut scopes)?,
                 _ => {}
             }
         }
+        for twice in [&limits, &offsets] {
+            if let [_, (place, _)] = twice.as_slice() {
+                return Err(Diag::new(code::SYNTAX, "the number of rows is limited twice", *place));
+            }
+        }
+        let (limit, offset) = (limits.pop().and_then(|(_, count)| count), offsets.pop().and_then(|(_, count)| count));
         if operators.len() as u32 > super::DEPTH_MAX {
             return Err(Diag::new(code::TOO_COMPLEX, "the query has too many arms", span)
                 .help(format!("at most {} set operations may follow each other", super::DEPTH_MAX)));
@@ -69,12 +106,20 @@ impl Lower {
         } else if let [SetExpr::Select(only)] = arms.as_slice() {
             clash(&scopes, &only.scopes)?;
         }
-        Ok(Query { with, body: combine(arms, operators), order_by, limit, offset, scopes, span })
+        Ok(Query { with, body: combine(arms, operators), order_by, limit, with_ties, offset, scopes, span })
     }
 
     pub(super) fn with(&mut self, pair: Pair<'_>) -> Result<Vec<Cte>, Diag> {
-        let mut ctes = Vec::new();
-        for cte in pair.into_inner().filter(|part| part.as_rule() == Rule::cte) {
+        let (mut ctes, mut recursive) = (Vec::new(), false);
+        for cte in pair.into_inner() {
+            match cte.as_rule() {
+                Rule::recursive => {
+                    recursive = true;
+                    continue;
+                }
+                Rule::cte => {}
+                _ => continue,
+            }
             let (mut name, mut columns, mut query) = (None, Vec::new(), None);
             for part in cte.into_inner() {
                 match part.as_rule() {
@@ -85,7 +130,7 @@ impl Lower {
                 }
             }
             let name = name.expect("a WITH part has a name");
-            ctes.push(Cte { name, columns, query: query.expect("a WITH part has a query") });
+            ctes.push(Cte { name, columns, query: query.expect("a WITH part has a query"), recursive });
         }
         Ok(ctes)
     }
@@ -134,19 +179,11 @@ impl Lower {
     }
 
     fn select(&mut self, pair: Pair<'_>) -> Result<Select, Diag> {
-        let mut select = Select {
-            distinct: false,
-            items: Vec::new(),
-            from: Vec::new(),
-            filter: None,
-            group_by: Vec::new(),
-            having: None,
-            scopes: Scopes::default(),
-            span: self.span(&pair),
-        };
+        let mut select = Select { items: Vec::new(), ..Select::of_all(self.span(&pair)) };
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::kw_distinct => select.distinct = true,
+                Rule::kw_distinct => select.distinct = Distinct::Yes,
+                Rule::distinct_on => select.distinct = Distinct::On(self.exprs(part)?),
                 Rule::select_item => select.items.push(self.select_item(part)?),
                 Rule::into => {
                     let name = part.into_inner().find(|part| part.as_rule() == Rule::name);
@@ -157,23 +194,107 @@ impl Lower {
                 }
                 Rule::from => select.from = self.items_of_from(part)?,
                 Rule::filter => select.filter = self.exprs(part)?.pop(),
-                Rule::group_by => select.group_by = self.exprs(part)?,
+                Rule::group_by => select.group_by = self.group_by(part)?,
+                Rule::windows => {
+                    for window in part.into_inner().filter(|part| part.as_rule() == Rule::named_window) {
+                        let mut parts = window.into_inner();
+                        let name = self.name(&parts.next().expect("a named window has a name"));
+                        let spec = parts.find(|part| part.as_rule() == Rule::window_spec);
+                        select.windows.push((name, self.window_spec(spec.expect("a named window says what it is"))?));
+                    }
+                }
                 Rule::having => select.having = self.exprs(part)?.pop(),
                 Rule::scope => self.scope(part, &mut select.scopes)?,
                 _ => {}
             }
         }
+        // FROM alone gives all columns.
+        if select.items.is_empty() {
+            select.items.push(SelectItem::Wildcard(select.span, StarChanges::default()));
+        }
         Ok(select)
+    }
+
+    fn group_by(&mut self, pair: Pair<'_>) -> Result<GroupBy, Diag> {
+        let (mut items, mut distinct) = (Vec::new(), false);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::group_all => return Ok(GroupBy::All(self.span(&part))),
+                Rule::kw_distinct => distinct = true,
+                Rule::group_item => items.push(self.group_item(part)?),
+                _ => {}
+            }
+        }
+        Ok(GroupBy::Items { items, distinct })
+    }
+
+    fn group_item(&mut self, pair: Pair<'_>) -> Result<GroupItem, Diag> {
+        let inner = pair.into_inner().next().expect("a group item says something");
+        let span = self.span(&inner);
+        let kind = match inner.as_rule() {
+            Rule::expr => return Ok(GroupItem::Expr(self.expr(inner)?)),
+            Rule::empty_set => return Ok(GroupItem::Empty(span)),
+            Rule::grouping_sets => GroupSets::Sets,
+            Rule::rollup => GroupSets::Rollup,
+            _ => GroupSets::Cube,
+        };
+        self.deeper(1, span, |lower| {
+            let mut items = Vec::new();
+            for part in inner.into_inner() {
+                match part.as_rule() {
+                    Rule::expr => items.push(GroupItem::Expr(lower.expr(part)?)),
+                    Rule::group_item => items.push(lower.group_item(part)?),
+                    _ => {}
+                }
+            }
+            Ok(GroupItem::Sets { kind, items, span })
+        })
+    }
+
+    /// What EXCLUDE and REPLACE say of a star.
+    fn star_changes(&mut self, pair: Pair<'_>) -> Result<(Option<Name>, StarChanges), Diag> {
+        let (mut table, mut changes) = (None, StarChanges::default());
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => table = Some(self.name(&part)),
+                Rule::exclude => {
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::name => changes.exclude.push(self.name(&part)),
+                            Rule::name_list => changes.exclude.extend(self.name_list(part)),
+                            _ => {}
+                        }
+                    }
+                }
+                Rule::replace => {
+                    for part in part.into_inner().filter(|part| part.as_rule() == Rule::replacement) {
+                        let (mut expr, mut name) = (None, None);
+                        for part in part.into_inner() {
+                            match part.as_rule() {
+                                Rule::expr => expr = Some(self.expr(part)?),
+                                Rule::alias_label => name = Some(self.name(&part)),
+                                _ => {}
+                            }
+                        }
+                        changes.replace.push((expr.expect("it has an expression"), name.expect("it names a column")));
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok((table, changes))
     }
 
     pub(super) fn select_item(&mut self, pair: Pair<'_>) -> Result<SelectItem, Diag> {
         let (mut expr, mut alias) = (None, None);
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::star => return Ok(SelectItem::Wildcard(self.span(&part))),
-                Rule::qualified_star => {
-                    let table = part.into_inner().next().expect("t.* names a table");
-                    return Ok(SelectItem::QualifiedWildcard(self.name(&table)));
+                Rule::every | Rule::every_of => {
+                    let span = self.span(&part);
+                    return Ok(match self.star_changes(part)? {
+                        (None, changes) => SelectItem::Wildcard(span, changes),
+                        (Some(table), changes) => SelectItem::QualifiedWildcard(table, changes),
+                    });
                 }
                 Rule::expr => expr = Some(self.expr(part)?),
                 Rule::alias_name | Rule::alias_label => alias = Some(self.name(&part)),
@@ -190,6 +311,7 @@ impl Lower {
             for part in item.into_inner() {
                 match part.as_rule() {
                     Rule::expr => expr = Some(self.expr(part)?),
+                    Rule::kw_all => expr = Some(Expr { kind: ExprKind::EveryItem, span: self.span(&part) }),
                     Rule::kw_desc => descending = true,
                     Rule::kw_first => nulls_first = Some(true),
                     Rule::kw_last => nulls_first = Some(false),
@@ -216,23 +338,36 @@ impl Lower {
 
     fn table_primary(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
         let span = self.span(&pair);
-        let derived = pair.as_rule() == Rule::derived;
+        let rule = pair.as_rule();
         let (mut name, mut scopes, mut alias, mut inner) = (None, Scopes::default(), None, None);
+        let (mut lateral, mut args, mut ordinality) = (None, Vec::new(), false);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.name(&part)),
                 Rule::table_scope => self.table_scope(part, &mut scopes)?,
                 Rule::alias => alias = Some(self.alias(part)),
                 Rule::from_paren => inner = Some(self.table_paren(part)?),
+                Rule::kw_lateral => lateral = Some(self.span(&part)),
+                Rule::expr => args.push(self.expr(part)?),
+                Rule::ordinality => ordinality = true,
                 _ => {}
             }
         }
-        if !derived {
+        if rule == Rule::table {
             return Ok(TableRef::Table { name: name.expect("a table has a name"), scopes, alias });
+        }
+        if rule == Rule::table_function {
+            let name = name.expect("a function has a name");
+            return Ok(TableRef::Function { name, args, ordinality, alias, span });
         }
         match (inner.expect("a derived table has a parenthesis"), alias) {
             // A parenthesis around a whole derived table changes nothing.
-            (TableRef::Subquery { query, alias: None, .. }, alias) => Ok(TableRef::Subquery { query, alias, span }),
+            (TableRef::Subquery { query, alias: None, lateral: inner, .. }, alias) => {
+                Ok(TableRef::Subquery { lateral: inner || lateral.is_some(), query, alias, span })
+            }
+            (_, None) if let Some(lateral) = lateral => {
+                Err(unsupported("LATERAL before a join in parentheses", lateral))
+            }
             (table, None) => Ok(table),
             (_, Some(alias)) => Err(unsupported("an alias for a join in parentheses", alias.name.span)),
         }
@@ -245,7 +380,7 @@ impl Lower {
             match part.as_rule() {
                 Rule::query => {
                     let query = Box::new(self.query(part)?);
-                    return Ok(TableRef::Subquery { query, alias: None, span });
+                    return Ok(TableRef::Subquery { lateral: false, query, alias: None, span });
                 }
                 Rule::from_item => table = Some(self.table_item(part)?),
                 Rule::query_tail if part.clone().into_inner().next().is_some() => {
@@ -253,7 +388,7 @@ impl Lower {
                         return Err(self.misplaced_tail(&part, self.span(&part)));
                     };
                     let query = Box::new(self.query_from(query, part)?);
-                    return Ok(TableRef::Subquery { query, alias: None, span });
+                    return Ok(TableRef::Subquery { lateral: false, query, alias: None, span });
                 }
                 _ => {}
             }
@@ -277,6 +412,7 @@ impl Lower {
         let start = self.span(&pair).start;
         let mut span = Span { start, end: start };
         let (mut kind, mut right, mut condition) = (JoinKind::Cross, None, JoinCondition::None);
+        let mut as_of = false;
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::join_kind => {
@@ -288,8 +424,10 @@ impl Lower {
                         Some(_) | None => JoinKind::Inner,
                     };
                 }
+                Rule::kw_natural => condition = JoinCondition::Natural,
+                Rule::kw_asof => as_of = true,
                 Rule::kw_join => span.end = self.span(&part).end,
-                Rule::derived | Rule::table => right = Some(self.table_primary(part)?),
+                Rule::derived | Rule::table | Rule::table_function => right = Some(self.table_primary(part)?),
                 Rule::join_on => {
                     condition = JoinCondition::On(self.exprs(part)?.pop().expect("ON has a condition"));
                 }
@@ -301,7 +439,7 @@ impl Lower {
             }
         }
         let right = Box::new(right.expect("a join has a right side"));
-        Ok(TableRef::Join { kind, left: Box::new(left), right, condition, span })
+        Ok(TableRef::Join { kind, left: Box::new(left), right, condition, as_of, span })
     }
 
     /// `AS OF x`, `VALID AT x`

@@ -55,6 +55,7 @@ impl Lower {
                 let name = pair.into_inner().find(|part| part.as_rule() == Rule::name);
                 StatementKind::Vacuum(name.map(|name| self.name(&name)))
             }
+            Rule::summarize => StatementKind::Summarize(self.summarized(pair)?),
             Rule::copy => StatementKind::Copy(self.copy(pair)?),
             Rule::explain => self.explain(pair)?,
             Rule::set

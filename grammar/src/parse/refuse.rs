@@ -227,30 +227,13 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
             let help = Some("leave the words out: nothing depends on a table, and no key is given by the database");
             return is(&upper(found_idx, all.len() - 1), help, found_idx, all.len() - 1);
         }
-        "with" if found_idx == 2 && word(1) == "recursive" => return is("WITH RECURSIVE", None, 0, 1),
         "with" if matches!(found.as_str(), "insert" | "update" | "delete") => {
             return is(&format!("{} within WITH", found.to_uppercase()), None, found_idx, found_idx);
         }
         _ => {}
     }
     match (found.as_str(), next.as_str()) {
-        ("materialized", _) => return is("MATERIALIZED", None, found_idx, found_idx),
-        ("rows" | "range" | "groups", _) => {
-            return is("a window frame", Some("leave it out: the default frame is used"), found_idx, found_idx);
-        }
-        ("(", _) if before(1) == "filter" => {
-            return is("FILTER", Some("use CASE within the aggregate"), found_idx - 1, found_idx - 1);
-        }
-        (_, _) if before(1) == "over" && found_idx > 1 && !found.is_empty() && found != "(" => {
-            return is("a named window", Some("write the window behind OVER"), found_idx, found_idx);
-        }
-        ("filter", "(") => return is("FILTER", Some("use CASE within the aggregate"), found_idx, found_idx),
-        ("within", "group") => return is("WITHIN GROUP", None, found_idx, found_idx + 1),
         ("ignore" | "respect", "nulls") => return is(&upper(found_idx, found_idx + 1), None, found_idx, found_idx + 1),
-        ("lateral", _) => return is("LATERAL", None, found_idx, found_idx),
-        ("natural", _) => return is("NATURAL JOIN", Some("name the columns with USING"), found_idx, found_idx),
-        ("window", _) => return is("WINDOW", Some("write the window behind OVER"), found_idx, found_idx),
-        ("fetch", _) => return is("FETCH", Some("write LIMIT"), found_idx, found_idx),
         ("tablesample", _) => return is("TABLESAMPLE", None, found_idx, found_idx),
         ("update" | "share", _) if before(1) == "for" => {
             return is(
@@ -268,20 +251,10 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
                 found_idx + 1,
             );
         }
-        ("on", "(") if before(1) == "distinct" => return is("DISTINCT ON", None, found_idx - 1, found_idx),
         ("array", _) | ("[", _) => return is("an array", None, found_idx, found_idx),
-        ("any" | "some", "(") => return is(&found.to_uppercase(), Some("write IN"), found_idx, found_idx),
-        ("all", "(") => return is("ALL over a subquery", None, found_idx, found_idx),
         ("collate", _) => return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx),
-        ("overlaps", _) => return is("OVERLAPS", Some("compare the bounds with < and >"), found_idx, found_idx),
         ("symmetric" | "asymmetric", _) => return is(&found.to_uppercase(), None, found_idx, found_idx),
         ("only", _) => return is("ONLY", None, found_idx, found_idx),
-        ("order", "by") if before(1) != ")" && word(0) == "select" && inside_call(text, all, found_idx) => {
-            return is("ORDER BY within an aggregate", None, found_idx, found_idx + 1);
-        }
-        ("(", _) if before(2) == "from" || before(2) == "join" => {
-            return is("a function as a table", None, found_idx - 1, found_idx);
-        }
         (".", _) if matches!(before(2).as_str(), "from" | "join" | "into" | "update" | "table") => {
             return is(
                 "a schema's name before a table",
@@ -306,22 +279,4 @@ fn operator_help(operator: &str) -> Option<&'static str> {
         "//" => Some("/ divides integers"),
         _ => None,
     }
-}
-
-/// Is the innermost open parenthesis one behind a name?
-fn inside_call(text: &str, all: &[Token], found_idx: usize) -> bool {
-    let mut parens = 0i32;
-    for token_idx in (0..found_idx).rev() {
-        match all[token_idx].text(text) {
-            ")" => parens += 1,
-            "(" if parens > 0 => parens -= 1,
-            "(" => {
-                return token_idx > 0
-                    && all[token_idx - 1].kind == TokenKind::Word
-                    && !all[token_idx - 1].is_word(text, "over");
-            }
-            _ => {}
-        }
-    }
-    false
 }

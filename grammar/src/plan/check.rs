@@ -6,9 +6,9 @@
 //! Types agree when class and scale do: the precision of a NUMERIC is a bound, not a shape.
 
 use super::{
-    AggregateCall, Conflict, Expr, ExprKind, Field, Join, KeyAccess, MergeAction, Node, NodeKind, Plan, QueryPlan,
-    Scan, ScanColumn, SortKey, Statement, SubplanAsk, SystemScope, TransactionOption, ValidScope, WindowCall,
-    WindowFunction,
+    AggregateCall, Conflict, Expr, ExprKind, Field, FrameBound, FrameUnit, Join, KeyAccess, MergeAction, Node,
+    NodeKind, Plan, QueryPlan, Scan, ScanColumn, SortKey, Statement, SubplanAsk, SystemScope, TransactionOption,
+    ValidScope, WindowCall, WindowFunction,
 };
 use crate::diag::{Diag, code};
 use spectradb_kernel::{Type, Value, schema::TableSchema};
@@ -162,9 +162,11 @@ impl Checker {
         let mut checker = Checker { params: self.params.clone(), subplans: Vec::new() };
         for subplan in &query.subplans {
             checker.node(subplan)?;
+            sources(subplan, None, &mut Vec::new())?;
             checker.subplans.push(subplan.fields.clone());
         }
         checker.node(&query.root)?;
+        sources(&query.root, None, &mut Vec::new())?;
         Ok(query.root.fields.clone())
     }
 
@@ -281,6 +283,29 @@ impl Checker {
                 }
                 Ok(())
             }
+            NodeKind::SetOp { intersect: _, all: _, left, right } => {
+                types_are(&right.fields, node.fields.iter().map(|field| field.ty), "a set operation's right side")?;
+                same_fields(&node.fields, &left.fields)
+            }
+            // What they give is what the join or the recursion around them says; `sources` looks at that.
+            NodeKind::Bindings | NodeKind::Working { .. } => Ok(()),
+            NodeKind::Recursion(recursion) => {
+                for input in [&recursion.base, &recursion.step] {
+                    types_are(&input.fields, node.fields.iter().map(|field| field.ty), "a recursion's part")?;
+                    let holds = input.fields.iter().zip(&node.fields).all(|(from, to)| to.nullable || !from.nullable);
+                    ensure(holds, || "a recursion is as nullable as its parts".to_owned())?;
+                }
+                Ok(())
+            }
+            NodeKind::Series { input, from, to, step } => {
+                ensure(node.fields.len() == input.fields.len() + 1, || "Series adds a column".to_owned())?;
+                same_fields(&node.fields[..input.fields.len()], &input.fields)?;
+                for bound in [from, to, step] {
+                    ensure(bound.ty == Type::Integer, || "Series counts".to_owned())?;
+                    self.expr(bound, &input.fields)?;
+                }
+                Ok(())
+            }
         }
     }
 
@@ -356,10 +381,12 @@ impl Checker {
     }
 
     fn join(&self, join: &Join, fields: &[Field]) -> Checked {
-        let Join { kind: _, left, right, keys, period, residual } = join;
+        let Join { kind, left, right, keys, same, period, residual, bindings } = join;
         let both: Vec<Field> = left.fields.iter().chain(&right.fields).cloned().collect();
-        types_are(fields, both.iter().map(|field| field.ty), "Join")?;
-        for (left_key, right_key) in keys {
+        let given = if kind.gives_right() { both.len() } else { left.fields.len() };
+        types_are(fields, both[..given].iter().map(|field| field.ty), "Join")?;
+        bindings.iter().try_for_each(|binding| self.expr(binding, &left.fields))?;
+        for (left_key, right_key) in keys.iter().chain(same) {
             self.expr(left_key, &left.fields)?;
             self.expr(right_key, &right.fields)?;
             ensure(agrees(left_key.ty, right_key.ty), || "both sides of a join key have one type".to_owned())?;
@@ -377,6 +404,8 @@ impl Checker {
 
     fn aggregate(&self, call: &AggregateCall, input: &[Field]) -> Checked {
         ensure(call.arg.is_some() == call.aggregate.arg.is_some(), || "an aggregate has its argument".to_owned())?;
+        self.more(&call.more, call.aggregate, input)?;
+        self.sort_keys(&call.order, input)?;
         if let (Some(arg), Some(class)) = (&call.arg, call.aggregate.arg) {
             ensure(arg.ty.class() == class, || format!("{} folds {class}", call.aggregate.name))?;
             self.expr(arg, input)?;
@@ -386,7 +415,25 @@ impl Checker {
 
     fn window(&self, call: &WindowCall, input: &[Field]) -> Checked {
         match &call.function {
-            WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => {}
+            WindowFunction::RowNumber
+            | WindowFunction::Rank
+            | WindowFunction::DenseRank
+            | WindowFunction::PercentRank
+            | WindowFunction::CumeDist => {}
+            WindowFunction::Ntile(count) => {
+                self.expr(count, input)?;
+                ensure(count.ty == Type::Integer, || "ntile counts".to_owned())?;
+            }
+            WindowFunction::FirstValue(value) | WindowFunction::LastValue(value) => {
+                self.expr(value, input)?;
+                ensure(agrees(value.ty, call.ty), || "a function of values gives its value's type".to_owned())?;
+            }
+            WindowFunction::NthValue { value, n } => {
+                self.expr(value, input)?;
+                self.expr(n, input)?;
+                ensure(agrees(value.ty, call.ty), || "a function of values gives its value's type".to_owned())?;
+                ensure(n.ty == Type::Integer, || "nth_value counts".to_owned())?;
+            }
             WindowFunction::Shift { value, offset, default, forward: _ } => {
                 self.expr(value, input)?;
                 self.expr(offset, input)?;
@@ -397,7 +444,8 @@ impl Checker {
                     ensure(agrees(default.ty, value.ty), || "a default has its value's type".to_owned())?;
                 }
             }
-            WindowFunction::Aggregate { aggregate, arg } => {
+            WindowFunction::Aggregate { aggregate, arg, more } => {
+                self.more(more, aggregate, input)?;
                 ensure(arg.is_some() == aggregate.arg.is_some(), || "an aggregate has its argument".to_owned())?;
                 if let (Some(arg), Some(class)) = (arg, aggregate.arg) {
                     ensure(arg.ty.class() == class, || format!("{} folds {class}", aggregate.name))?;
@@ -405,8 +453,28 @@ impl Checker {
                 }
             }
         }
+        for bound in [&call.frame.start, &call.frame.end] {
+            match bound {
+                FrameBound::UnboundedPreceding | FrameBound::CurrentRow | FrameBound::UnboundedFollowing => {}
+                FrameBound::Preceding(edge) | FrameBound::Following(edge) => {
+                    self.expr(edge, input)?;
+                    let holds = match (call.frame.unit, call.order.as_slice()) {
+                        (FrameUnit::Rows | FrameUnit::Groups, _) => edge.ty == Type::Integer,
+                        (FrameUnit::Range, [key]) => agrees(edge.ty, key.expr.ty),
+                        (FrameUnit::Range, _) => false,
+                    };
+                    ensure(holds, || "a frame's bound is of its unit".to_owned())?;
+                }
+            }
+        }
         call.partition.iter().try_for_each(|expr| self.expr(expr, input))?;
         self.sort_keys(&call.order, input)
+    }
+
+    fn more(&self, more: &[Expr], aggregate: &spectradb_kernel::agg::Aggregate, input: &[Field]) -> Checked {
+        let classes = more.iter().map(|arg| arg.ty.class());
+        ensure(classes.eq(aggregate.more.iter().copied()), || format!("{} has its arguments", aggregate.name))?;
+        more.iter().try_for_each(|arg| self.expr(arg, input))
     }
 
     fn sort_keys(&self, keys: &[SortKey], input: &[Field]) -> Checked {
@@ -483,7 +551,9 @@ impl Checker {
                     None => ensure(expr.nullable, || "CASE without ELSE may be NULL".to_owned()),
                 }
             }
-            ExprKind::Subplan { subplan_idx, ask } => {
+            ExprKind::Outer(_) => Err("a subplan's argument was not replaced".to_owned()),
+            ExprKind::Subplan { subplan_idx, ask, args } => {
+                ensure(args.is_empty(), || "a subplan with arguments was not made a join".to_owned())?;
                 let Some(fields) = self.subplans.get(*subplan_idx) else {
                     return Err("a subplan asks only earlier ones".to_owned());
                 };
@@ -492,6 +562,7 @@ impl Checker {
                         let holds = fields.len() == 1 && agrees(fields[0].ty, expr.ty) && expr.nullable;
                         ensure(holds, || "a scalar subplan has one column and may have no row".to_owned())
                     }
+                    SubplanAsk::Any(_) => Err("ANY was not made a join".to_owned()),
                     SubplanAsk::Exists => ensure(expr.ty == Type::Boolean, || "EXISTS is a BOOLEAN".to_owned()),
                     SubplanAsk::In(needle) => {
                         let holds = fields.len() == 1 && agrees(fields[0].ty, needle.ty);
@@ -508,6 +579,56 @@ impl Checker {
         ensure(case.nullable || !value.nullable || is_proven, || "CASE is as nullable as its arms".to_owned())?;
         self.expr(value, input)
     }
+}
+
+/// Do the nodes that read what a join or a recursion around them has give just that?
+fn sources<'n>(node: &'n Node, bindings: Option<&'n [Expr]>, recursions: &mut Vec<(usize, &'n Node)>) -> Checked {
+    crate::stack::deeper(|| match &node.kind {
+        NodeKind::Bindings => {
+            let Some(bindings) = bindings else { return Err("bindings are those of a join around them".to_owned()) };
+            types_are(&node.fields, bindings.iter().map(|binding| binding.ty), "Bindings")
+        }
+        NodeKind::Working { recursion } => {
+            let Some((_, around)) = recursions.iter().find(|(id, _)| id == recursion) else {
+                return Err("working rows are those of a recursion around them".to_owned());
+            };
+            same_fields(&node.fields, &around.fields)
+        }
+        NodeKind::Join(join) => {
+            sources(&join.left, bindings, recursions)?;
+            let within = if join.bindings.is_empty() { bindings } else { Some(join.bindings.as_slice()) };
+            sources(&join.right, within, recursions)
+        }
+        NodeKind::Recursion(recursion) => {
+            sources(&recursion.base, bindings, recursions)?;
+            recursions.push((recursion.id, node));
+            let step = sources(&recursion.step, bindings, recursions);
+            recursions.pop();
+            step
+        }
+        NodeKind::Scan(_)
+        | NodeKind::Constants { .. }
+        | NodeKind::Given { .. }
+        | NodeKind::Values { .. }
+        | NodeKind::Filter { .. }
+        | NodeKind::Project { .. }
+        | NodeKind::Aggregate { .. }
+        | NodeKind::Window { .. }
+        | NodeKind::Sort { .. }
+        | NodeKind::Limit { .. }
+        | NodeKind::Distinct { .. }
+        | NodeKind::UnionAll { .. }
+        | NodeKind::SetOp { .. }
+        | NodeKind::Series { .. } => {
+            let mut inputs = Ok(());
+            node.for_each_input(&mut |input| {
+                if inputs.is_ok() {
+                    inputs = sources(input, bindings, recursions);
+                }
+            });
+            inputs
+        }
+    })
 }
 
 /// All columns, the valid period, the commit and the origin.

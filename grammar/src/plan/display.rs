@@ -6,9 +6,9 @@
 //! Holds: the text is the same for the same plan, so that goldens can hold it.
 
 use super::{
-    AggregateCall, CompareOp, Conflict, Context, Expr, ExprKind, JoinKind, KeyAccess, MergeAction, Node, NodeKind,
-    Param, Plan, QueryPlan, Scan, Session, SortKey, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall,
-    WindowFunction,
+    AggregateCall, CompareOp, Conflict, Context, Expr, ExprKind, Frame, FrameBound, FrameExclude, FrameUnit, JoinKind,
+    KeyAccess, MergeAction, Node, NodeKind, Param, Plan, QueryPlan, Scan, Session, SortKey, Statement, SubplanAsk,
+    SystemScope, ValidScope, WindowCall, WindowFunction,
 };
 use crate::{
     ast::{Isolation, Name, ParamName, TransactionModes},
@@ -286,6 +286,9 @@ impl Printer<'_> {
                     .iter()
                     .map(|(one, other)| format!("{} = {}", self.expr(one, &left), self.expr(other, &right)))
                     .collect();
+                parts.extend(join.same.iter().map(|(one, other)| {
+                    format!("{} IS NOT DISTINCT FROM {}", self.expr(one, &left), self.expr(other, &right))
+                }));
                 if let Some(period) = &join.period {
                     let (from, to) = (self.expr(&period.from, &right), self.expr(&period.to, &right));
                     parts.push(format!("period [{from}, {to}) holds {}", self.expr(&period.point, &left)));
@@ -298,8 +301,14 @@ impl Printer<'_> {
                     JoinKind::Left => "left",
                     JoinKind::Right => "right",
                     JoinKind::Full => "full",
+                    JoinKind::Semi => "semi",
+                    JoinKind::Anti => "anti",
                 };
-                let on = if parts.is_empty() { "every pair".to_owned() } else { parts.join(", ") };
+                let mut on = if parts.is_empty() { "every pair".to_owned() } else { parts.join(", ") };
+                if !join.bindings.is_empty() {
+                    write!(on, ", binding {}", self.list(&join.bindings, &left))
+                        .expect("writing to a string cannot fail");
+                }
                 format!("Join {kind}: {on}")
             }
             NodeKind::Aggregate { input, group, aggregates } => {
@@ -325,6 +334,19 @@ impl Printer<'_> {
             }
             NodeKind::Distinct { input: _ } => "Distinct".to_owned(),
             NodeKind::UnionAll { inputs: _ } => "Union all".to_owned(),
+            NodeKind::SetOp { intersect, all, left: _, right: _ } => {
+                format!("{}{}", if *intersect { "Intersect" } else { "Except" }, if *all { " all" } else { "" })
+            }
+            NodeKind::Bindings => "Bindings".to_owned(),
+            NodeKind::Recursion(recursion) => {
+                format!("Recursion {}{}", recursion.id + 1, if recursion.distinct { ", distinct" } else { "" })
+            }
+            NodeKind::Working { recursion } => format!("Working rows of recursion {}", recursion + 1),
+            NodeKind::Series { input, from, to, step } => {
+                let names = names(input);
+                let [from, to, step] = [from, to, step].map(|bound| self.expr(bound, &names));
+                format!("Series from {from} to {to} by {step}")
+            }
         };
         self.lines.push(Line { depth, text, measured: (self.measured)(node) });
         node.for_each_input(&mut |input| stack::deeper(|| self.node(input, depth + 1)));
@@ -434,8 +456,48 @@ impl Printer<'_> {
 
     fn aggregate(&self, call: &AggregateCall, names: &[String]) -> String {
         let distinct = if call.distinct { "DISTINCT " } else { "" };
-        let arg = call.arg.as_ref().map_or("*".to_owned(), |arg| self.expr(arg, names));
-        format!("{}({distinct}{arg})", call.aggregate.name)
+        let arg = self.folded(call.arg.as_ref(), &call.more, names);
+        let order = match call.order.as_slice() {
+            [] => String::new(),
+            keys => format!(" ORDER BY {}", self.sort_keys(keys, names)),
+        };
+        format!("{}({distinct}{arg}{order})", call.aggregate.name)
+    }
+
+    fn folded(&self, arg: Option<&Expr>, more: &[Expr], names: &[String]) -> String {
+        let Some(arg) = arg else { return "*".to_owned() };
+        let args: Vec<String> = std::iter::once(arg).chain(more).map(|arg| self.expr(arg, names)).collect();
+        args.join(", ")
+    }
+
+    fn frame(&self, frame: &Frame, names: &[String]) -> Option<String> {
+        if *frame == Frame::running() {
+            return None;
+        }
+        let unit = match frame.unit {
+            FrameUnit::Rows => "ROWS",
+            FrameUnit::Range => "RANGE",
+            FrameUnit::Groups => "GROUPS",
+        };
+        // The edge of a RANGE is a value, not a distance.
+        let edge = |edge: &Expr, word: &str| match frame.unit {
+            FrameUnit::Rows | FrameUnit::Groups => format!("{} {word}", self.expr(edge, names)),
+            FrameUnit::Range => format!("TO {}", self.expr(edge, names)),
+        };
+        let bound = |bound: &FrameBound| match bound {
+            FrameBound::UnboundedPreceding => "UNBOUNDED PRECEDING".to_owned(),
+            FrameBound::Preceding(by) => edge(by, "PRECEDING"),
+            FrameBound::CurrentRow => "CURRENT ROW".to_owned(),
+            FrameBound::Following(by) => edge(by, "FOLLOWING"),
+            FrameBound::UnboundedFollowing => "UNBOUNDED FOLLOWING".to_owned(),
+        };
+        let exclude = match frame.exclude {
+            FrameExclude::NoOthers => "",
+            FrameExclude::CurrentRow => " EXCLUDE CURRENT ROW",
+            FrameExclude::Group => " EXCLUDE GROUP",
+            FrameExclude::Ties => " EXCLUDE TIES",
+        };
+        Some(format!("{unit} BETWEEN {} AND {}{exclude}", bound(&frame.start), bound(&frame.end)))
     }
 
     fn window(&self, call: &WindowCall, names: &[String]) -> String {
@@ -449,8 +511,16 @@ impl Printer<'_> {
                 let (value, offset) = (self.expr(value, names), self.expr(offset, names));
                 format!("{name}({value}, {offset}{})", default.unwrap_or_default())
             }
-            WindowFunction::Aggregate { aggregate, arg } => {
-                format!("{}({})", aggregate.name, arg.as_ref().map_or("*".to_owned(), |arg| self.expr(arg, names)))
+            WindowFunction::Aggregate { aggregate, arg, more } => {
+                format!("{}({})", aggregate.name, self.folded(arg.as_deref(), more, names))
+            }
+            WindowFunction::Ntile(count) => format!("ntile({})", self.expr(count, names)),
+            WindowFunction::PercentRank => "percent_rank()".to_owned(),
+            WindowFunction::CumeDist => "cume_dist()".to_owned(),
+            WindowFunction::FirstValue(value) => format!("first_value({})", self.expr(value, names)),
+            WindowFunction::LastValue(value) => format!("last_value({})", self.expr(value, names)),
+            WindowFunction::NthValue { value, n } => {
+                format!("nth_value({}, {})", self.expr(value, names), self.expr(n, names))
             }
         };
         let mut over = Vec::new();
@@ -460,6 +530,7 @@ impl Printer<'_> {
         if !call.order.is_empty() {
             over.push(format!("ORDER BY {}", self.sort_keys(&call.order, names)));
         }
+        over.extend(self.frame(&call.frame, names));
         format!("{function} OVER ({})", over.join(" "))
     }
 
@@ -528,11 +599,13 @@ impl Printer<'_> {
                 text.push_str(" END");
                 text
             }
-            ExprKind::Subplan { subplan_idx, ask } => {
+            ExprKind::Outer(arg) => format!("outer {}", arg + 1),
+            ExprKind::Subplan { subplan_idx, ask, args: _ } => {
                 let number = subplan_idx + 1;
                 match ask {
                     SubplanAsk::Scalar => format!("(subplan {number})"),
                     SubplanAsk::Exists => format!("EXISTS (subplan {number})"),
+                    SubplanAsk::Any(_) => format!("ANY (subplan {number})"),
                     SubplanAsk::In(needle) => {
                         let needle = self.within(needle, names, Binding::Sum);
                         return (format!("{needle} IN (subplan {number})"), Binding::Comparison);
@@ -607,8 +680,17 @@ fn names(node: &Node) -> Vec<String> {
     let fields = || node.fields.iter().map(|field| field.name.clone());
     match &node.kind {
         NodeKind::Scan(scan) => node.fields.iter().map(|field| format!("{}.{}", scan.alias, field.name)).collect(),
-        NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } | NodeKind::UnionAll { .. } => {
-            fields().collect()
+        NodeKind::Values { .. }
+        | NodeKind::Constants { .. }
+        | NodeKind::Given { .. }
+        | NodeKind::UnionAll { .. }
+        | NodeKind::SetOp { .. }
+        | NodeKind::Bindings
+        | NodeKind::Recursion(_)
+        | NodeKind::Working { .. } => fields().collect(),
+        NodeKind::Series { input, .. } => {
+            let last = node.fields.last().map(|field| field.name.clone());
+            names(input).into_iter().chain(last).collect()
         }
         NodeKind::Filter { input, .. }
         | NodeKind::Sort { input, .. }
@@ -625,6 +707,7 @@ fn names(node: &Node) -> Vec<String> {
             };
             exprs.iter().zip(&node.fields).map(name).collect()
         }
+        NodeKind::Join(join) if !join.kind.gives_right() => names(&join.left),
         NodeKind::Join(join) => names(&join.left).into_iter().chain(names(&join.right)).collect(),
         NodeKind::Aggregate { input, group, aggregates } => {
             let below = names(input);

@@ -15,6 +15,7 @@ pub mod visit;
 
 pub use check::CheckedPlan;
 
+pub use crate::ast::{FrameExclude, FrameUnit};
 use crate::{
     ast::{ExplainOptions, Name, ParamName, TransactionModes},
     span::Span,
@@ -70,7 +71,12 @@ pub enum ExprKind {
         subplan_idx: usize,
         /// What is asked of it.
         ask: SubplanAsk,
+        /// What the subplan calls [`ExprKind::Outer`]. Only while a statement is bound: in a checked plan there is none.
+        args: Vec<Expr>,
     },
+    /// An argument of the subplan that the expression belongs to. Only while a statement is bound: `bind::unnest` makes
+    /// joins of subplans that have arguments.
+    Outer(usize),
 }
 
 /// A value that is fixed when the statement starts.
@@ -91,6 +97,9 @@ pub enum SubplanAsk {
     Exists,
     /// Is the needle among its one column's values, three-valued?
     In(Box<Expr>),
+    /// Is the condition, over the subplan's fields and the arguments, true of a row, three-valued? Only while a statement is
+    /// bound: it becomes a join.
+    Any(Box<Expr>),
 }
 
 /// A column that a node gives.
@@ -193,6 +202,53 @@ pub enum NodeKind {
         /// Whose rows.
         inputs: Vec<Node>,
     },
+    /// INTERSECT or EXCEPT of rows whose types agree, NULLs being equal, in the order of the left input.
+    SetOp {
+        /// INTERSECT? Else EXCEPT.
+        intersect: bool,
+        /// Does a row count as often as it comes?
+        all: bool,
+        /// The left input.
+        left: Box<Node>,
+        /// The right input.
+        right: Box<Node>,
+    },
+    /// The distinct values of [`Join::bindings`] of the nearest join around it that has some, from within its right side.
+    Bindings,
+    /// A recursive query.
+    Recursion(Box<Recursion>),
+    /// The rows that the last round of a recursion gave.
+    Working {
+        /// Which recursion around it.
+        recursion: usize,
+    },
+    /// For each row of the input its columns and, one after another, the values from one bound to the other.
+    Series {
+        /// Whose rows.
+        input: Box<Node>,
+        /// The first value: INTEGER.
+        from: Expr,
+        /// The last one: INTEGER.
+        to: Expr,
+        /// The distance, not 0: INTEGER.
+        step: Expr,
+    },
+}
+
+/// A recursive query: the rows of the base, then those of the step over them, then those of the step over these, until a
+/// round gives no new row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recursion {
+    /// Its name among the statement's recursions.
+    pub id: usize,
+    /// Where it begins.
+    pub base: Node,
+    /// What follows from the rows of the last round, which [`NodeKind::Working`] gives.
+    pub step: Node,
+    /// UNION: does a row count once?
+    pub distinct: bool,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// Facts of a table.
@@ -335,10 +391,22 @@ pub struct Join {
     pub right: Node,
     /// Equal pairs: an expression over the left fields and one over the right, of one type; NULL matches nothing.
     pub keys: Vec<(Expr, Expr)>,
+    /// Likewise, but NULL matches NULL.
+    pub same: Vec<(Expr, Expr)>,
     /// A point of one side lies in a period of the other: looked up, not searched.
     pub period: Option<PeriodMatch>,
     /// What else a pair must satisfy: over left fields, then right fields.
     pub residual: Option<Expr>,
+    /// Over the left fields: what the right side may ask for the distinct values of, by [`NodeKind::Bindings`].
+    pub bindings: Vec<Expr>,
+}
+
+impl Join {
+    /// A join by a condition alone.
+    pub fn on(kind: JoinKind, left: Node, right: Node, residual: Option<Expr>) -> Join {
+        let (keys, same, bindings) = (Vec::new(), Vec::new(), Vec::new());
+        Join { kind, left, right, keys, same, period: None, residual, bindings }
+    }
 }
 
 /// `from <= point AND point < to`, all TIMESTAMP; NULL matches nothing.
@@ -363,6 +431,20 @@ pub enum JoinKind {
     Right,
     /// All.
     Full,
+    /// The left fields only: rows that have a partner, once.
+    Semi,
+    /// The left fields only: rows that have no partner.
+    Anti,
+}
+
+impl JoinKind {
+    /// Does it give the right fields?
+    pub fn gives_right(self) -> bool {
+        match self {
+            JoinKind::Inner | JoinKind::Left | JoinKind::Right | JoinKind::Full => true,
+            JoinKind::Semi | JoinKind::Anti => false,
+        }
+    }
 }
 
 /// An aggregate of a group.
@@ -372,8 +454,12 @@ pub struct AggregateCall {
     pub aggregate: &'static Aggregate,
     /// Of what; none for `count(*)`.
     pub arg: Option<Expr>,
+    /// Its further arguments.
+    pub more: Vec<Expr>,
     /// Of distinct values only?
     pub distinct: bool,
+    /// The order in which rows are folded; as they come where there is none.
+    pub order: Vec<SortKey>,
     /// The result's type.
     pub ty: Type,
     /// Where it stands.
@@ -389,6 +475,8 @@ pub struct WindowCall {
     pub partition: Vec<Expr>,
     /// The order within the partition.
     pub order: Vec<SortKey>,
+    /// The rows around a row that an aggregate and the functions of values see.
+    pub frame: Frame,
     /// The result's type.
     pub ty: Type,
     /// May it be NULL?
@@ -417,14 +505,73 @@ pub enum WindowFunction {
         /// `lead`?
         forward: bool,
     },
-    /// An aggregate over the window's default frame: with an order from the partition's start to the current row's last
-    /// peer, without one the whole partition.
+    /// An aggregate over the frame.
     Aggregate {
         /// Which.
         aggregate: &'static Aggregate,
         /// Of what.
         arg: Option<Box<Expr>>,
+        /// Its further arguments.
+        more: Vec<Expr>,
     },
+    /// `ntile(count)`: which of so many parts; an INTEGER.
+    Ntile(Box<Expr>),
+    /// `percent_rank()`
+    PercentRank,
+    /// `cume_dist()`
+    CumeDist,
+    /// `first_value(value)`: of the frame.
+    FirstValue(Box<Expr>),
+    /// `last_value(value)`: of the frame.
+    LastValue(Box<Expr>),
+    /// `nth_value(value, n)`: of the frame; an INTEGER.
+    NthValue {
+        /// What.
+        value: Box<Expr>,
+        /// Which row of the frame, from 1.
+        n: Box<Expr>,
+    },
+}
+
+/// The rows around a row that a window function sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// What its bounds count in.
+    pub unit: FrameUnit,
+    /// Where it begins.
+    pub start: FrameBound,
+    /// Where it ends.
+    pub end: FrameBound,
+    /// What it leaves out.
+    pub exclude: FrameExclude,
+}
+
+/// A bound of a frame. Of ROWS and GROUPS it is an INTEGER that is the same for all rows; of RANGE the value that the order's
+/// one key has at the edge, computed from the current row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FrameBound {
+    /// The partition's first row.
+    UnboundedPreceding,
+    /// Before the current row.
+    Preceding(Box<Expr>),
+    /// The current row; of RANGE and GROUPS its peers.
+    CurrentRow,
+    /// Behind the current row.
+    Following(Box<Expr>),
+    /// The partition's last row.
+    UnboundedFollowing,
+}
+
+impl Frame {
+    /// From the partition's start to the current row's last peer.
+    pub fn running() -> Frame {
+        Frame {
+            unit: FrameUnit::Range,
+            start: FrameBound::UnboundedPreceding,
+            end: FrameBound::CurrentRow,
+            exclude: FrameExclude::NoOthers,
+        }
+    }
 }
 
 /// A key of an order.

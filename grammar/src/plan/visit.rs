@@ -6,7 +6,8 @@
 //! Not here: what a walk is for (display, checks, rewrites).
 
 use super::{
-    AggregateCall, Conflict, Expr, ExprKind, Join, KeyAccess, KeyBound, MergeAction, Node, NodeKind, QueryPlan,
+    AggregateCall, Conflict, Expr, ExprKind, FrameBound, Join, KeyAccess, KeyBound, MergeAction, Node, NodeKind,
+    QueryPlan,
 };
 use super::{Scan, Statement, SubplanAsk, SystemScope, ValidScope, WindowCall, WindowFunction};
 use crate::stack;
@@ -22,7 +23,11 @@ impl Expr {
     /// Calls `f` on each direct part.
     pub fn for_each_child<'e>(&'e self, f: &mut dyn FnMut(&'e Expr)) {
         match &self.kind {
-            ExprKind::Column(_) | ExprKind::Param(_) | ExprKind::Context(_) | ExprKind::Const(_) => {}
+            ExprKind::Column(_)
+            | ExprKind::Param(_)
+            | ExprKind::Context(_)
+            | ExprKind::Const(_)
+            | ExprKind::Outer(_) => {}
             ExprKind::Call { function: _, args } => args.iter().for_each(f),
             ExprKind::And(arms) | ExprKind::Or(arms) => arms.iter().for_each(f),
             ExprKind::Case { arms, otherwise } => {
@@ -34,17 +39,24 @@ impl Expr {
                     f(otherwise);
                 }
             }
-            ExprKind::Subplan { subplan_idx: _, ask } => match ask {
-                SubplanAsk::Scalar | SubplanAsk::Exists => {}
-                SubplanAsk::In(needle) => f(needle),
-            },
+            ExprKind::Subplan { subplan_idx: _, ask, args } => {
+                match ask {
+                    SubplanAsk::Scalar | SubplanAsk::Exists | SubplanAsk::Any(_) => {}
+                    SubplanAsk::In(needle) => f(needle),
+                }
+                args.iter().for_each(f);
+            }
         }
     }
 
     /// Calls `f` on each direct part, which it may change.
     pub fn for_each_child_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
         match &mut self.kind {
-            ExprKind::Column(_) | ExprKind::Param(_) | ExprKind::Context(_) | ExprKind::Const(_) => {}
+            ExprKind::Column(_)
+            | ExprKind::Param(_)
+            | ExprKind::Context(_)
+            | ExprKind::Const(_)
+            | ExprKind::Outer(_) => {}
             ExprKind::Call { function: _, args } => args.iter_mut().for_each(f),
             ExprKind::And(arms) | ExprKind::Or(arms) => arms.iter_mut().for_each(f),
             ExprKind::Case { arms, otherwise } => {
@@ -56,10 +68,13 @@ impl Expr {
                     f(otherwise);
                 }
             }
-            ExprKind::Subplan { subplan_idx: _, ask } => match ask {
-                SubplanAsk::Scalar | SubplanAsk::Exists => {}
-                SubplanAsk::In(needle) => f(needle),
-            },
+            ExprKind::Subplan { subplan_idx: _, ask, args } => {
+                match ask {
+                    SubplanAsk::Scalar | SubplanAsk::Exists | SubplanAsk::Any(_) => {}
+                    SubplanAsk::In(needle) => f(needle),
+                }
+                args.iter_mut().for_each(f);
+            }
         }
     }
 
@@ -118,6 +133,7 @@ impl Expr {
             | ExprKind::Param(_)
             | ExprKind::Context(_)
             | ExprKind::Const(_)
+            | ExprKind::Outer(_)
             | ExprKind::And(_)
             | ExprKind::Or(_)
             | ExprKind::Case { .. } => false,
@@ -171,10 +187,14 @@ impl Expr {
                         (None, Some(_)) | (Some(_), None) => false,
                     }
             }
-            (ExprKind::Subplan { subplan_idx, ask }, ExprKind::Subplan { subplan_idx: other_idx, ask: other_ask }) => {
+            (
+                ExprKind::Subplan { subplan_idx, ask, args },
+                ExprKind::Subplan { subplan_idx: other_idx, ask: other_ask, args: other_args },
+            ) => {
                 subplan_idx == other_idx
+                    && same_all(args, other_args)
                     && match (ask, other_ask) {
-                        (SubplanAsk::In(a), SubplanAsk::In(b)) => a.same(b),
+                        (SubplanAsk::In(a), SubplanAsk::In(b)) | (SubplanAsk::Any(a), SubplanAsk::Any(b)) => a.same(b),
                         (a, b) => a == b,
                     }
             }
@@ -192,6 +212,7 @@ impl Expr {
             | ExprKind::Param(_)
             | ExprKind::Context(_)
             | ExprKind::Const(_)
+            | ExprKind::Outer(_)
             | ExprKind::Or(_)
             | ExprKind::Case { .. }
             | ExprKind::Subplan { .. } => false,
@@ -238,6 +259,16 @@ impl Node {
         Node { kind: NodeKind::Project { input: Box::new(self), exprs }, fields }
     }
 
+    /// Only the first columns of this node.
+    #[must_use]
+    pub fn narrow(self, width: usize, span: crate::span::Span) -> Node {
+        if self.fields.len() == width {
+            return self;
+        }
+        let columns = (0..width).map(|at| (self.fields[at].name.clone(), self.column(at, span))).collect();
+        self.project(columns)
+    }
+
     /// The column of this node as an expression.
     pub fn column(&self, column: usize, span: crate::span::Span) -> Expr {
         let field = &self.fields[column];
@@ -247,39 +278,110 @@ impl Node {
     /// Calls `f` on each direct input.
     pub fn for_each_input<'n>(&'n self, f: &mut dyn FnMut(&'n Node)) {
         match &self.kind {
-            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } => {}
+            NodeKind::Scan(_)
+            | NodeKind::Values { .. }
+            | NodeKind::Constants { .. }
+            | NodeKind::Given { .. }
+            | NodeKind::Bindings
+            | NodeKind::Working { .. } => {}
             NodeKind::Filter { input, .. }
             | NodeKind::Project { input, .. }
             | NodeKind::Aggregate { input, .. }
             | NodeKind::Window { input, .. }
             | NodeKind::Sort { input, .. }
             | NodeKind::Limit { input, .. }
+            | NodeKind::Series { input, .. }
             | NodeKind::Distinct { input } => f(input),
             NodeKind::Join(join) => {
                 f(&join.left);
                 f(&join.right);
             }
             NodeKind::UnionAll { inputs } => inputs.iter().for_each(f),
+            NodeKind::SetOp { intersect: _, all: _, left, right } => {
+                f(left);
+                f(right);
+            }
+            NodeKind::Recursion(recursion) => {
+                f(&recursion.base);
+                f(&recursion.step);
+            }
         }
     }
 
     /// Calls `f` on each direct input, which it may change.
     pub fn for_each_input_mut(&mut self, f: &mut dyn FnMut(&mut Node)) {
         match &mut self.kind {
-            NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } => {}
+            NodeKind::Scan(_)
+            | NodeKind::Values { .. }
+            | NodeKind::Constants { .. }
+            | NodeKind::Given { .. }
+            | NodeKind::Bindings
+            | NodeKind::Working { .. } => {}
             NodeKind::Filter { input, .. }
             | NodeKind::Project { input, .. }
             | NodeKind::Aggregate { input, .. }
             | NodeKind::Window { input, .. }
             | NodeKind::Sort { input, .. }
             | NodeKind::Limit { input, .. }
+            | NodeKind::Series { input, .. }
             | NodeKind::Distinct { input } => f(input),
             NodeKind::Join(join) => {
                 f(&mut join.left);
                 f(&mut join.right);
             }
             NodeKind::UnionAll { inputs } => inputs.iter_mut().for_each(f),
+            NodeKind::SetOp { intersect: _, all: _, left, right } => {
+                f(left);
+                f(right);
+            }
+            NodeKind::Recursion(recursion) => {
+                f(&mut recursion.base);
+                f(&mut recursion.step);
+            }
         }
+    }
+
+    /// Do its rows depend on the round of a recursion around it, or on the bindings of a join around it?
+    pub fn changes_by_round(&self) -> bool {
+        let mut own = Vec::new();
+        self.changes(&mut own, false)
+    }
+
+    fn changes<'n>(&'n self, own: &mut Vec<usize>, bound: bool) -> bool {
+        stack::deeper(|| match &self.kind {
+            NodeKind::Working { recursion } => !own.contains(recursion),
+            NodeKind::Bindings => !bound,
+            NodeKind::Join(join) => {
+                join.left.changes(own, bound) || join.right.changes(own, bound || !join.bindings.is_empty())
+            }
+            NodeKind::Recursion(recursion) => {
+                if recursion.base.changes(own, bound) {
+                    return true;
+                }
+                own.push(recursion.id);
+                let step = recursion.step.changes(own, bound);
+                own.pop();
+                step
+            }
+            NodeKind::Scan(_)
+            | NodeKind::Values { .. }
+            | NodeKind::Constants { .. }
+            | NodeKind::Given { .. }
+            | NodeKind::Filter { .. }
+            | NodeKind::Project { .. }
+            | NodeKind::Aggregate { .. }
+            | NodeKind::Window { .. }
+            | NodeKind::Sort { .. }
+            | NodeKind::Limit { .. }
+            | NodeKind::Distinct { .. }
+            | NodeKind::UnionAll { .. }
+            | NodeKind::SetOp { .. }
+            | NodeKind::Series { .. } => {
+                let mut changes = false;
+                self.for_each_input(&mut |input| changes = changes || input.changes(own, bound));
+                changes
+            }
+        })
     }
 
     /// Calls `f` on this node and all below it, upper ones first.
@@ -296,8 +398,8 @@ impl Node {
             NodeKind::Filter { input: _, predicate } => f(predicate),
             NodeKind::Project { input: _, exprs } => exprs.iter().for_each(f),
             NodeKind::Join(join) => {
-                let Join { kind: _, left: _, right: _, keys, period, residual } = &**join;
-                for (left, right) in keys {
+                let Join { kind: _, left: _, right: _, keys, same, period, residual, bindings } = &**join;
+                for (left, right) in keys.iter().chain(same) {
                     f(left);
                     f(right);
                 }
@@ -306,11 +408,12 @@ impl Node {
                     f(&period.from);
                     f(&period.to);
                 }
-                residual.iter().for_each(f);
+                residual.iter().for_each(&mut *f);
+                bindings.iter().for_each(f);
             }
             NodeKind::Aggregate { input: _, group, aggregates } => {
                 group.iter().for_each(&mut *f);
-                aggregates.iter().filter_map(|call| call.arg.as_ref()).for_each(f);
+                aggregates.iter().for_each(|call| aggregate_exprs(call, f));
             }
             NodeKind::Window { input: _, calls } => calls.iter().for_each(|call| window_exprs(call, f)),
             NodeKind::Sort { input: _, keys } => keys.iter().for_each(|key| f(&key.expr)),
@@ -318,10 +421,19 @@ impl Node {
                 limit.iter().for_each(&mut *f);
                 offset.iter().for_each(f);
             }
+            NodeKind::Series { input: _, from, to, step } => {
+                f(from);
+                f(to);
+                f(step);
+            }
             NodeKind::Constants { columns: _, row_count: _ }
             | NodeKind::Given { columns: _ }
             | NodeKind::Distinct { input: _ }
-            | NodeKind::UnionAll { inputs: _ } => {}
+            | NodeKind::UnionAll { inputs: _ }
+            | NodeKind::SetOp { .. }
+            | NodeKind::Bindings
+            | NodeKind::Recursion(_)
+            | NodeKind::Working { .. } => {}
         }
     }
 
@@ -333,8 +445,8 @@ impl Node {
             NodeKind::Filter { input: _, predicate } => f(predicate),
             NodeKind::Project { input: _, exprs } => exprs.iter_mut().for_each(f),
             NodeKind::Join(join) => {
-                let Join { kind: _, left: _, right: _, keys, period, residual } = &mut **join;
-                for (left, right) in keys {
+                let Join { kind: _, left: _, right: _, keys, same, period, residual, bindings } = &mut **join;
+                for (left, right) in keys.iter_mut().chain(same) {
                     f(left);
                     f(right);
                 }
@@ -343,11 +455,12 @@ impl Node {
                     f(&mut period.from);
                     f(&mut period.to);
                 }
-                residual.iter_mut().for_each(f);
+                residual.iter_mut().for_each(&mut *f);
+                bindings.iter_mut().for_each(f);
             }
             NodeKind::Aggregate { input: _, group, aggregates } => {
                 group.iter_mut().for_each(&mut *f);
-                aggregates.iter_mut().filter_map(|call| call.arg.as_mut()).for_each(f);
+                aggregates.iter_mut().for_each(|call| aggregate_exprs_mut(call, f));
             }
             NodeKind::Window { input: _, calls } => calls.iter_mut().for_each(|call| window_exprs_mut(call, f)),
             NodeKind::Sort { input: _, keys } => keys.iter_mut().for_each(|key| f(&mut key.expr)),
@@ -355,10 +468,19 @@ impl Node {
                 limit.iter_mut().for_each(&mut *f);
                 offset.iter_mut().for_each(f);
             }
+            NodeKind::Series { input: _, from, to, step } => {
+                f(from);
+                f(to);
+                f(step);
+            }
             NodeKind::Constants { columns: _, row_count: _ }
             | NodeKind::Given { columns: _ }
             | NodeKind::Distinct { input: _ }
-            | NodeKind::UnionAll { inputs: _ } => {}
+            | NodeKind::UnionAll { inputs: _ }
+            | NodeKind::SetOp { .. }
+            | NodeKind::Bindings
+            | NodeKind::Recursion(_)
+            | NodeKind::Working { .. } => {}
         }
     }
 }
@@ -464,6 +586,14 @@ impl AggregateCall {
     pub fn same(&self, other: &AggregateCall) -> bool {
         self.aggregate == other.aggregate
             && self.distinct == other.distinct
+            && self.more.len() == other.more.len()
+            && self.more.iter().zip(&other.more).all(|(a, b)| a.same(b))
+            && self.order.len() == other.order.len()
+            && self
+                .order
+                .iter()
+                .zip(&other.order)
+                .all(|(a, b)| a.expr.same(&b.expr) && (a.descending, a.nulls_first) == (b.descending, b.nulls_first))
             && match (&self.arg, &other.arg) {
                 (None, None) => true,
                 (Some(a), Some(b)) => a.same(b),
@@ -472,34 +602,82 @@ impl AggregateCall {
     }
 }
 
+/// Calls `f` on each expression of an aggregate call.
+pub fn aggregate_exprs<'n>(call: &'n AggregateCall, f: &mut dyn FnMut(&'n Expr)) {
+    call.arg.iter().chain(&call.more).for_each(&mut *f);
+    call.order.iter().for_each(|key| f(&key.expr));
+}
+
+/// Calls `f` on each expression of an aggregate call, which it may change.
+pub fn aggregate_exprs_mut(call: &mut AggregateCall, f: &mut dyn FnMut(&mut Expr)) {
+    call.arg.iter_mut().chain(&mut call.more).for_each(&mut *f);
+    call.order.iter_mut().for_each(|key| f(&mut key.expr));
+}
+
 /// Calls `f` on each expression of a window call.
 pub fn window_exprs<'n>(call: &'n WindowCall, f: &mut dyn FnMut(&'n Expr)) {
     match &call.function {
-        WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => {}
+        WindowFunction::RowNumber
+        | WindowFunction::Rank
+        | WindowFunction::DenseRank
+        | WindowFunction::PercentRank
+        | WindowFunction::CumeDist => {}
         WindowFunction::Shift { value, offset, default, forward: _ } => {
             f(value);
             f(offset);
             default.iter().for_each(|default| f(default));
         }
-        WindowFunction::Aggregate { aggregate: _, arg } => arg.iter().for_each(|arg| f(arg)),
+        WindowFunction::Aggregate { aggregate: _, arg, more } => {
+            arg.iter().for_each(|arg| f(arg));
+            more.iter().for_each(&mut *f);
+        }
+        WindowFunction::Ntile(value) | WindowFunction::FirstValue(value) | WindowFunction::LastValue(value) => f(value),
+        WindowFunction::NthValue { value, n } => {
+            f(value);
+            f(n);
+        }
     }
     call.partition.iter().for_each(&mut *f);
     call.order.iter().for_each(|key| f(&key.expr));
+    for bound in [&call.frame.start, &call.frame.end] {
+        match bound {
+            FrameBound::UnboundedPreceding | FrameBound::CurrentRow | FrameBound::UnboundedFollowing => {}
+            FrameBound::Preceding(edge) | FrameBound::Following(edge) => f(edge),
+        }
+    }
 }
 
 /// Calls `f` on each expression of a window call, which it may change.
 pub fn window_exprs_mut(call: &mut WindowCall, f: &mut dyn FnMut(&mut Expr)) {
     match &mut call.function {
-        WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => {}
+        WindowFunction::RowNumber
+        | WindowFunction::Rank
+        | WindowFunction::DenseRank
+        | WindowFunction::PercentRank
+        | WindowFunction::CumeDist => {}
         WindowFunction::Shift { value, offset, default, forward: _ } => {
             f(value);
             f(offset);
             default.iter_mut().for_each(|default| f(default));
         }
-        WindowFunction::Aggregate { aggregate: _, arg } => arg.iter_mut().for_each(|arg| f(arg)),
+        WindowFunction::Aggregate { aggregate: _, arg, more } => {
+            arg.iter_mut().for_each(|arg| f(arg));
+            more.iter_mut().for_each(&mut *f);
+        }
+        WindowFunction::Ntile(value) | WindowFunction::FirstValue(value) | WindowFunction::LastValue(value) => f(value),
+        WindowFunction::NthValue { value, n } => {
+            f(value);
+            f(n);
+        }
     }
     call.partition.iter_mut().for_each(&mut *f);
     call.order.iter_mut().for_each(|key| f(&mut key.expr));
+    for bound in [&mut call.frame.start, &mut call.frame.end] {
+        match bound {
+            FrameBound::UnboundedPreceding | FrameBound::CurrentRow | FrameBound::UnboundedFollowing => {}
+            FrameBound::Preceding(edge) | FrameBound::Following(edge) => f(edge),
+        }
+    }
 }
 
 fn scan_exprs<'n>(scan: &'n Scan, f: &mut dyn FnMut(&'n Expr)) {

@@ -34,6 +34,7 @@ fn fold(expr: &mut Expr) {
         | ExprKind::Param(_)
         | ExprKind::Context(_)
         | ExprKind::Const(_)
+        | ExprKind::Outer(_)
         | ExprKind::Subplan { .. } => {}
         ExprKind::Call { function, args } => {
             if let Some(Ok(value)) = constant::evaluate(function, args, expr.ty) {

@@ -23,10 +23,11 @@ pub(super) fn node(node: &mut Node) {
         }
     }
     let mut turn = false;
+    let can_turn = join.kind.gives_right() && join.bindings.is_empty();
     if join.period.is_none() {
         if let Some(period) = period(&mut rest, left_width, false) {
             join.period = Some(period);
-        } else if let Some(period) = period(&mut rest, left_width, true) {
+        } else if can_turn && let Some(period) = period(&mut rest, left_width, true) {
             join.period = Some(period);
             turn = true;
         }
@@ -114,21 +115,22 @@ fn period(conditions: &mut Vec<Expr>, left_width: usize, turned: bool) -> Option
 /// The same join with its sides exchanged, and its columns in their old order. Its period is over the new sides already.
 fn turned(node: Node) -> Node {
     let Node { kind: NodeKind::Join(join), fields } = node else { unreachable!("only joins are turned") };
-    let Join { kind, left, right, keys, period, residual } = *join;
+    let Join { kind, left, right, keys, same, period, residual, bindings } = *join;
     let (left_width, right_width) = (left.fields.len(), right.fields.len());
     let swap = |column: usize| if column < left_width { column + right_width } else { column - left_width };
     let kind = match kind {
         JoinKind::Left => JoinKind::Right,
         JoinKind::Right => JoinKind::Left,
-        kind @ (JoinKind::Inner | JoinKind::Full) => kind,
+        kind @ (JoinKind::Inner | JoinKind::Full | JoinKind::Semi | JoinKind::Anti) => kind,
     };
-    let keys = keys.into_iter().map(|(left, right)| (right, left)).collect();
+    let swapped_pairs = |pairs: Vec<(Expr, Expr)>| pairs.into_iter().map(|(left, right)| (right, left)).collect();
+    let (keys, same) = (swapped_pairs(keys), swapped_pairs(same));
     let residual = residual.map(|mut residual| {
         residual.map_columns(&mut |column| swap(column));
         residual
     });
     let swapped = fields[left_width..].iter().chain(&fields[..left_width]).cloned().collect();
-    let join = Join { kind, left: right, right: left, keys, period, residual };
+    let join = Join { kind, left: right, right: left, keys, same, period, residual, bindings };
     let node = Node { kind: NodeKind::Join(Box::new(join)), fields: swapped };
     let exprs: Vec<Expr> =
         (0..left_width + right_width).map(|column| node.column(swap(column), crate::span::Span::default())).collect();

@@ -64,6 +64,7 @@ fn can_move(expr: &Expr) -> bool {
         | ExprKind::Param(_)
         | ExprKind::Context(_)
         | ExprKind::Const(_)
+        | ExprKind::Outer(_)
         | ExprKind::And(_)
         | ExprKind::Or(_)
         | ExprKind::Case { .. }

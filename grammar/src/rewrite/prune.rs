@@ -127,7 +127,9 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             keep(&mut node.fields, &kept);
             let mut below = vec![false; input.fields.len()];
             group.iter().for_each(|expr| want(&mut below, expr));
-            aggregates.iter().filter_map(|call| call.arg.as_ref()).for_each(|arg| want(&mut below, arg));
+            for call in aggregates.iter() {
+                visit::aggregate_exprs(call, &mut |expr| want(&mut below, expr));
+            }
             let moved = prune(input, &below);
             // Where only the number of rows counts, the rows below a projection are as good. Elsewhere it stays, as a node
             // gives just the columns that it says.
@@ -136,7 +138,9 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
                 kind => Node { kind, ..node },
             });
             group.iter_mut().for_each(|expr| place(expr, &moved));
-            aggregates.iter_mut().filter_map(|call| call.arg.as_mut()).for_each(|arg| place(arg, &moved));
+            for call in aggregates.iter_mut() {
+                visit::aggregate_exprs_mut(call, &mut |expr| place(expr, &moved));
+            }
             places(&kept)
         }
         NodeKind::Window { input, calls } => {
@@ -156,6 +160,33 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             all.extend(calls_moved.into_iter().map(|place| place.map(|place| input_width + place)));
             pass_on(&mut node.fields, &all);
             all
+        }
+        NodeKind::SetOp { left, right, .. } => {
+            // Rows are compared by all their columns.
+            for input in [left, right] {
+                let all = vec![true; input.fields.len()];
+                exactly(input, &all);
+            }
+            places(&vec![true; wanted.len()])
+        }
+        NodeKind::Recursion(recursion) => {
+            for input in [&mut recursion.base, &mut recursion.step] {
+                let all = vec![true; input.fields.len()];
+                exactly(input, &all);
+            }
+            places(&vec![true; wanted.len()])
+        }
+        // What they give is settled elsewhere.
+        NodeKind::Bindings | NodeKind::Working { .. } => places(&vec![true; wanted.len()]),
+        NodeKind::Series { input, from, to, step } => {
+            let width = input.fields.len();
+            let mut below = wanted[..width].to_vec();
+            [&*from, &*to, &*step].into_iter().for_each(|bound| want(&mut below, bound));
+            let mut moved = prune(input, &below);
+            [from, to, step].into_iter().for_each(|bound| place(bound, &moved));
+            moved.push(Some(input.fields.len()));
+            pass_on(&mut node.fields, &moved);
+            moved
         }
         NodeKind::Join(join) => prune_join(join, &mut node.fields, wanted),
     }
@@ -186,11 +217,13 @@ fn exactly(node: &mut Node, wanted: &[bool]) {
 fn prune_join(join: &mut Join, fields: &mut Vec<Field>, wanted: &[bool]) -> Places {
     let left_width = join.left.fields.len();
     let mut below = wanted.to_vec();
+    below.resize(left_width + join.right.fields.len(), false);
     if let Some(residual) = &join.residual {
         want(&mut below, residual);
     }
     let (below_left, below_right) = below.split_at_mut(left_width);
-    for (left, right) in &join.keys {
+    join.bindings.iter().for_each(|binding| want(below_left, binding));
+    for (left, right) in join.keys.iter().chain(&join.same) {
         want(below_left, left);
         want(below_right, right);
     }
@@ -201,7 +234,8 @@ fn prune_join(join: &mut Join, fields: &mut Vec<Field>, wanted: &[bool]) -> Plac
     }
     let left_moved = prune(&mut join.left, below_left);
     let right_moved = prune(&mut join.right, below_right);
-    for (left, right) in &mut join.keys {
+    join.bindings.iter_mut().for_each(|binding| place(binding, &left_moved));
+    for (left, right) in join.keys.iter_mut().chain(&mut join.same) {
         place(left, &left_moved);
         place(right, &right_moved);
     }
@@ -215,6 +249,9 @@ fn prune_join(join: &mut Join, fields: &mut Vec<Field>, wanted: &[bool]) -> Plac
     moved.extend(right_moved.into_iter().map(|place| place.map(|place| new_left_width + place)));
     if let Some(residual) = &mut join.residual {
         place(residual, &moved);
+    }
+    if !join.kind.gives_right() {
+        moved.truncate(left_width);
     }
     pass_on(fields, &moved);
     moved

@@ -69,9 +69,32 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
             filtered(Node { kind: NodeKind::Limit { input, limit, offset }, fields }, conditions)
         }
         NodeKind::Join(join) => sink_into_join(*join, fields, conditions),
-        kind @ (NodeKind::Scan(_) | NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. }) => {
-            filtered(Node { kind, fields }, conditions)
+        NodeKind::SetOp { intersect, all, left, right } => {
+            // Equal rows pass it alike.
+            let (below, above) = split(conditions, |_| true);
+            let left = Box::new(self::node(*left, below.clone()));
+            let right = Box::new(self::node(*right, below));
+            filtered(Node { kind: NodeKind::SetOp { intersect, all, left, right }, fields }, above)
         }
+        NodeKind::Recursion(mut recursion) => {
+            // A row that is not wanted may lead to one that is.
+            super::replace(&mut recursion.base, |base| self::node(base, Vec::new()));
+            super::replace(&mut recursion.step, |step| self::node(step, Vec::new()));
+            filtered(Node { kind: NodeKind::Recursion(recursion), fields }, conditions)
+        }
+        NodeKind::Series { input, from, to, step } => {
+            let width = input.fields.len();
+            let (below, above) =
+                split(conditions, |condition| condition.columns().iter().all(|column| *column < width));
+            let input = Box::new(self::node(*input, below));
+            filtered(Node { kind: NodeKind::Series { input, from, to, step }, fields }, above)
+        }
+        kind @ (NodeKind::Scan(_)
+        | NodeKind::Values { .. }
+        | NodeKind::Constants { .. }
+        | NodeKind::Given { .. }
+        | NodeKind::Bindings
+        | NodeKind::Working { .. }) => filtered(Node { kind, fields }, conditions),
     }
 }
 
@@ -109,7 +132,7 @@ fn side(expr: &Expr, left_width: usize) -> Side {
 }
 
 fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<Expr>) -> Node {
-    let Join { mut kind, left, right, keys, period, residual } = join;
+    let Join { mut kind, left, right, keys, same, period, residual, bindings } = join;
     let left_width = left.fields.len();
     let strict = |wanted: fn(usize, usize) -> bool| {
         conditions.iter().any(|condition| is_strict(condition, &|column| wanted(column, left_width)))
@@ -132,8 +155,10 @@ fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<E
     for condition in residual.map(Expr::into_conjuncts).unwrap_or_default() {
         match (kind, side(&condition, left_width)) {
             _ if !can_move(&condition) => pairs.push(condition),
-            (JoinKind::Inner | JoinKind::Right, Side::Left) => below_left.push(condition),
-            (JoinKind::Inner | JoinKind::Left, Side::Right) => below_right.push(condition),
+            (JoinKind::Inner | JoinKind::Right | JoinKind::Semi, Side::Left) => below_left.push(condition),
+            (JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti, Side::Right) => {
+                below_right.push(condition);
+            }
             _ => pairs.push(condition),
         }
     }
@@ -141,10 +166,14 @@ fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<E
         match (kind, side(&condition, left_width)) {
             // Among the pairs' conditions it would be asked about pairs for which an earlier one is unknown, too.
             (_, _) if !can_move(&condition) => above.push(condition),
-            (JoinKind::Inner | JoinKind::Left, Side::Left) => below_left.push(condition),
+            (JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti, Side::Left) => {
+                below_left.push(condition);
+            }
             (JoinKind::Inner | JoinKind::Right, Side::Right) => below_right.push(condition),
             (JoinKind::Inner, _) => pairs.push(condition),
-            (JoinKind::Left | JoinKind::Right | JoinKind::Full, _) => above.push(condition),
+            (JoinKind::Left | JoinKind::Right | JoinKind::Full | JoinKind::Semi | JoinKind::Anti, _) => {
+                above.push(condition);
+            }
         }
     }
     for condition in &mut below_right {
@@ -154,7 +183,7 @@ fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<E
     below_right.iter_mut().for_each(|condition| narrow(condition, &right.fields));
     let left = self::node(left, below_left);
     let right = self::node(right, below_right);
-    let join = Join { kind, left, right, keys, period, residual: Expr::conjunction(pairs) };
+    let join = Join { kind, left, right, keys, same, period, residual: Expr::conjunction(pairs), bindings };
     filtered(Node { kind: NodeKind::Join(Box::new(join)), fields }, above)
 }
 
@@ -181,6 +210,7 @@ fn is_strict(expr: &Expr, of: &dyn Fn(usize) -> bool) -> bool {
         | ExprKind::Param(_)
         | ExprKind::Context(_)
         | ExprKind::Const(_)
+        | ExprKind::Outer(_)
         | ExprKind::Case { .. }
         | ExprKind::Subplan { .. } => is_unknown(expr, of),
     }
@@ -199,6 +229,7 @@ fn is_unknown(expr: &Expr, of: &dyn Fn(usize) -> bool) -> bool {
         ExprKind::Param(_)
         | ExprKind::Context(_)
         | ExprKind::Const(_)
+        | ExprKind::Outer(_)
         | ExprKind::Case { .. }
         | ExprKind::Subplan { .. } => false,
     }

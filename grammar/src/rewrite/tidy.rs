@@ -76,7 +76,12 @@ fn tidy(node: Node) -> Node {
         | NodeKind::Join(_)
         | NodeKind::Aggregate { .. }
         | NodeKind::Window { .. }
-        | NodeKind::UnionAll { .. }) => Node { kind, fields },
+        | NodeKind::UnionAll { .. }
+        | NodeKind::SetOp { .. }
+        | NodeKind::Bindings
+        | NodeKind::Recursion(_)
+        | NodeKind::Working { .. }
+        | NodeKind::Series { .. }) => Node { kind, fields },
     }
 }
 
@@ -93,7 +98,11 @@ fn merges(outer: &[Expr], inner: &[Expr]) -> bool {
     }
     inner.iter().zip(uses).all(|(expr, uses)| {
         let is_cheap = match &expr.kind {
-            ExprKind::Column(_) | ExprKind::Param(_) | ExprKind::Context(_) | ExprKind::Const(_) => true,
+            ExprKind::Column(_)
+            | ExprKind::Param(_)
+            | ExprKind::Context(_)
+            | ExprKind::Const(_)
+            | ExprKind::Outer(_) => true,
             ExprKind::Call { .. }
             | ExprKind::And(_)
             | ExprKind::Or(_)

@@ -10,9 +10,10 @@
 use super::expr::{Expr, Kind, Stage, Step};
 use super::profile::Profile;
 use crate::ops::{
-    AggregateCallSpec, AggregateSpec, BoxSource, Distinct, ExecError, Given, HashAggregate, HashJoin, InSet, JoinKind,
-    JoinSpec, Limit, PeriodColumns, Pipe, Place, Sort, SortColumn, SortSpec, TableReader, Tuning, UnionAll, Values,
-    Window, WindowCallSpec, WindowFunction, WindowSpec, row_window,
+    AggregateCallSpec, AggregateSpec, BoxSource, Distinct, ExecError, Frame, FrameBound, FrameExclude, FrameUnit,
+    Given, HashAggregate, HashJoin, InSet, JoinKind, JoinSpec, Limit, PeriodColumns, Pipe, Place, Recursion,
+    RecursionSpec, Replay, Series, SeriesSpec, SetOp, SetOpSpec, Sort, SortColumn, SortSpec, TableReader, Tee, Tuning,
+    UnionAll, Values, Window, WindowCallSpec, WindowFunction, WindowSpec, Working, row_window,
 };
 use spectradb_grammar::{
     plan::{self, Context, ExprKind, Node, NodeKind, QueryPlan, SubplanAsk},
@@ -20,7 +21,7 @@ use spectradb_grammar::{
 };
 use spectradb_kernel::{Batch, Type, Value, column::ColumnBuilder, key::SortOrder, time::Timestamp};
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     sync::{Arc, Mutex},
 };
 
@@ -70,6 +71,12 @@ pub(super) struct Builder<'a> {
     answers: RefCell<Vec<Answers>>,
     /// Where it is noted what each node takes, if anybody asks.
     profile: Option<&'a Profile>,
+    /// The left sides of the joins around whose right side asks for bindings.
+    bindings: RefCell<Vec<(Tee, Vec<plan::Expr>)>>,
+    /// The recursions whose step is being built.
+    working: RefCell<Vec<(usize, Working)>>,
+    /// Is what is built run anew in every round of a recursion?
+    in_step: Cell<bool>,
 }
 
 /// What a subplan has answered so far.
@@ -105,6 +112,10 @@ impl Lowered {
     }
 }
 
+fn sort_column(key: &plan::SortKey, column: Given) -> SortColumn {
+    SortColumn { column, order: SortOrder { descending: key.descending, nulls_first: key.nulls_first } }
+}
+
 /// The place of a span.
 pub(super) fn place(span: Span) -> Place {
     Place { start: span.start, end: span.end }
@@ -113,12 +124,25 @@ pub(super) fn place(span: Span) -> Place {
 impl<'a> Builder<'a> {
     fn new(subplans: &'a [Node], context: &'a ExecContext<'a>) -> Builder<'a> {
         let answers = RefCell::new(vec![Answers::default(); subplans.len()]);
-        Builder { context, subplans, answers, profile: None }
+        let (bindings, working) = (RefCell::default(), RefCell::default());
+        Builder { context, subplans, answers, profile: None, bindings, working, in_step: Cell::new(false) }
     }
 
     /// The operator of a node, measured if anybody asks. No more than `wanted` of its rows will be asked for, where that is
     /// known.
     fn node(&self, node: &Node, wanted: Option<u64>) -> Result<Lowered, ExecError> {
+        if self.in_step.get() && !node.changes_by_round() {
+            // The rows are the same in every round.
+            self.in_step.set(false);
+            let lowered = self.counted(node, None);
+            self.in_step.set(true);
+            let replay = Replay::new(lowered?.finish(), &self.context.tuning);
+            return Ok(Lowered::new(Box::new(replay), node));
+        }
+        self.counted(node, wanted)
+    }
+
+    fn counted(&self, node: &Node, wanted: Option<u64>) -> Result<Lowered, ExecError> {
         let lowered = self.lowered(node, wanted)?;
         Ok(match self.profile {
             None => lowered,
@@ -189,6 +213,46 @@ impl<'a> Builder<'a> {
                 let input = self.node(input, None)?.finish();
                 Ok(Lowered::new(Box::new(Distinct::new(input, tuning())), node))
             }
+            NodeKind::SetOp { intersect, all, left, right } => {
+                let (left, right) = (self.node(left, None)?.finish(), self.node(right, None)?.finish());
+                let spec = SetOpSpec { intersect: *intersect, all: *all };
+                Ok(Lowered::new(Box::new(SetOp::new(left, right, spec, tuning())), node))
+            }
+            NodeKind::Bindings => {
+                let (reader, exprs) = {
+                    let bindings = self.bindings.borrow();
+                    let (tee, exprs) = bindings.last().expect("the plan was checked: a join around it binds");
+                    (tee.reader(), exprs.clone())
+                };
+                let stage = Stage { steps: vec![Step::Project(self.exprs(&exprs)?)] };
+                let values = Pipe::new(Box::new(reader), Box::new(stage));
+                Ok(Lowered::new(Box::new(Distinct::new(Box::new(values), tuning())), node))
+            }
+            NodeKind::Recursion(recursion) => {
+                let base = self.node(&recursion.base, None)?.finish();
+                let working = Working::default();
+                self.working.borrow_mut().push((recursion.id, working.reader()));
+                let was_in_step = self.in_step.replace(true);
+                let step = self.node(&recursion.step, None);
+                self.in_step.set(was_in_step);
+                self.working.borrow_mut().pop();
+                let spec = RecursionSpec::new(recursion.distinct, place(recursion.span));
+                Ok(Lowered::new(Box::new(Recursion::new(base, step?.finish(), working, spec, tuning())), node))
+            }
+            NodeKind::Working { recursion } => {
+                let working = self.working.borrow();
+                let found = working.iter().find(|(id, _)| id == recursion);
+                let (_, working) = found.expect("the plan was checked: a recursion around it works");
+                Ok(Lowered::new(Box::new(working.reader()), node))
+            }
+            NodeKind::Series { input, from, to, step } => {
+                let mut input = self.node(input, None)?;
+                let out = input.given();
+                let bounds = self.columns(&[from, to, step], &mut input)?;
+                let [from, to, by] = [0, 1, 2].map(|at| bounds[at].column_idx);
+                let spec = SeriesSpec { out, from, to, step: by, place: place(step.span) };
+                Ok(Lowered::new(Box::new(Series::new(input.finish(), spec, tuning())), node))
+            }
             NodeKind::UnionAll { inputs } => {
                 let inputs = inputs.iter().map(|input| self.node(input, None).map(Lowered::finish));
                 let inputs = inputs.collect::<Result<Vec<_>, _>>()?;
@@ -221,11 +285,23 @@ impl<'a> Builder<'a> {
             plan::JoinKind::Left => JoinKind::Left,
             plan::JoinKind::Right => JoinKind::Right,
             plan::JoinKind::Full => JoinKind::Full,
+            plan::JoinKind::Semi => JoinKind::Semi,
+            plan::JoinKind::Anti => JoinKind::Anti,
         };
-        let (mut left, mut right) = (self.node(&join.left, None)?, self.node(&join.right, None)?);
+        let mut left = self.node(&join.left, None)?;
+        let mut right = if join.bindings.is_empty() {
+            self.node(&join.right, None)?
+        } else {
+            let tee = Tee::new(left.finish(), &self.context.tuning);
+            self.bindings.borrow_mut().push((tee.reader(), join.bindings.clone()));
+            left = Lowered::new(Box::new(tee), &join.left);
+            let right = self.node(&join.right, None);
+            self.bindings.borrow_mut().pop();
+            right?
+        };
         let (left_out, right_out) = (left.given(), right.given());
         let (mut left_exprs, mut right_exprs) = (Vec::new(), Vec::new());
-        for (left, right) in &join.keys {
+        for (left, right) in join.keys.iter().chain(&join.same) {
             left_exprs.push(left);
             right_exprs.push(right);
         }
@@ -235,18 +311,20 @@ impl<'a> Builder<'a> {
         }
         let left_columns = self.columns(&left_exprs, &mut left)?;
         let right_columns = self.columns(&right_exprs, &mut right)?;
-        let pairs = left_columns.iter().zip(&right_columns).take(join.keys.len());
-        let keys = pairs.map(|(left, right)| (left.column_idx, right.column_idx)).collect::<Vec<_>>();
+        let key_count = join.keys.len() + join.same.len();
+        let pairs = left_columns.iter().zip(&right_columns).take(key_count);
+        let mut keys = pairs.map(|(left, right)| (left.column_idx, right.column_idx)).collect::<Vec<_>>();
+        let same = keys.split_off(join.keys.len());
         let period = join.period.as_ref().map(|_| PeriodColumns {
-            point: left_columns[keys.len()].column_idx,
-            from: right_columns[keys.len()].column_idx,
-            to: right_columns[keys.len() + 1].column_idx,
+            point: left_columns[key_count].column_idx,
+            from: right_columns[key_count].column_idx,
+            to: right_columns[key_count + 1].column_idx,
         });
         let residual = match &join.residual {
             None => None,
             Some(expr) => Some(Box::new(Stage { steps: vec![Step::Project(vec![self.expr(expr)?])] }) as _),
         };
-        let spec = JoinSpec { kind, left_out, right_out, keys, period };
+        let spec = JoinSpec { kind, left_out, right_out, keys, same, period };
         let joined = HashJoin::new(left.finish(), right.finish(), spec, residual, self.context.tuning.clone());
         Ok(Lowered::new(Box::new(joined), node))
     }
@@ -259,7 +337,9 @@ impl<'a> Builder<'a> {
         node: &Node,
     ) -> Result<Lowered, ExecError> {
         let mut input = self.node(input, None)?;
-        let args = aggregates.iter().filter_map(|call| call.arg.as_ref());
+        let args = aggregates
+            .iter()
+            .flat_map(|call| call.arg.iter().chain(&call.more).chain(call.order.iter().map(|key| &key.expr)));
         let exprs: Vec<&plan::Expr> = group.iter().chain(args).collect();
         let is_computed = exprs.iter().any(|expr| !matches!(expr.kind, ExprKind::Column(_)));
         if is_computed {
@@ -275,7 +355,13 @@ impl<'a> Builder<'a> {
         let calls = aggregates.iter().map(|call| AggregateCallSpec {
             aggregate: call.aggregate,
             arg: call.arg.as_ref().map(|_| columns.next().expect("each argument was computed")),
+            more: columns.by_ref().take(call.more.len()).collect(),
             distinct: call.distinct,
+            order: call
+                .order
+                .iter()
+                .map(|key| sort_column(key, columns.next().expect("each key was computed")))
+                .collect(),
             ty: call.ty,
             place: place(call.span),
         });
@@ -298,14 +384,46 @@ impl<'a> Builder<'a> {
                 plan::WindowFunction::Shift { value, offset, default, forward } => WindowFunction::Shift {
                     value: column(value)?,
                     offset: column(offset)?,
-                    default: default.as_deref().map(column).transpose()?,
+                    default: default.as_deref().map(&mut column).transpose()?,
                     forward: *forward,
                 },
-                plan::WindowFunction::Aggregate { aggregate, arg } => {
-                    WindowFunction::Aggregate { aggregate, arg: arg.as_deref().map(column).transpose()? }
+                plan::WindowFunction::Aggregate { aggregate, arg, more } => WindowFunction::Aggregate {
+                    aggregate,
+                    arg: arg.as_deref().map(&mut column).transpose()?,
+                    more: more.iter().map(&mut column).collect::<Result<_, _>>()?,
+                },
+                plan::WindowFunction::Ntile(count) => WindowFunction::Ntile(column(count)?),
+                plan::WindowFunction::PercentRank => WindowFunction::PercentRank,
+                plan::WindowFunction::CumeDist => WindowFunction::CumeDist,
+                plan::WindowFunction::FirstValue(value) => WindowFunction::FirstValue(column(value)?),
+                plan::WindowFunction::LastValue(value) => WindowFunction::LastValue(column(value)?),
+                plan::WindowFunction::NthValue { value, n } => {
+                    WindowFunction::NthValue { value: column(value)?, n: column(n)? }
                 }
             };
-            specs.push(WindowCallSpec { function, partition, order, ty: call.ty, place: place(call.span) });
+            let mut bound = |bound: &plan::FrameBound| -> Result<FrameBound, ExecError> {
+                Ok(match bound {
+                    plan::FrameBound::UnboundedPreceding => FrameBound::UnboundedPreceding,
+                    plan::FrameBound::Preceding(by) => FrameBound::Preceding(column(by)?),
+                    plan::FrameBound::CurrentRow => FrameBound::CurrentRow,
+                    plan::FrameBound::Following(by) => FrameBound::Following(column(by)?),
+                    plan::FrameBound::UnboundedFollowing => FrameBound::UnboundedFollowing,
+                })
+            };
+            let (start, end) = (bound(&call.frame.start)?, bound(&call.frame.end)?);
+            let unit = match call.frame.unit {
+                plan::FrameUnit::Rows => FrameUnit::Rows,
+                plan::FrameUnit::Range => FrameUnit::Range,
+                plan::FrameUnit::Groups => FrameUnit::Groups,
+            };
+            let exclude = match call.frame.exclude {
+                plan::FrameExclude::NoOthers => FrameExclude::NoOthers,
+                plan::FrameExclude::CurrentRow => FrameExclude::CurrentRow,
+                plan::FrameExclude::Group => FrameExclude::Group,
+                plan::FrameExclude::Ties => FrameExclude::Ties,
+            };
+            let frame = Frame { unit, start, end, exclude };
+            specs.push(WindowCallSpec { function, partition, order, frame, ty: call.ty, place: place(call.span) });
         }
         let spec = WindowSpec { out, calls: specs };
         Ok(Lowered::new(Box::new(Window::new(input.finish(), spec, self.context.tuning.clone())), node))
@@ -313,11 +431,7 @@ impl<'a> Builder<'a> {
 
     fn sort_columns(&self, keys: &[plan::SortKey], input: &mut Lowered) -> Result<Vec<SortColumn>, ExecError> {
         let columns = self.columns(&keys.iter().map(|key| &key.expr).collect::<Vec<_>>(), input)?;
-        let columns = columns.into_iter().zip(keys).map(|(column, key)| SortColumn {
-            column,
-            order: SortOrder { descending: key.descending, nulls_first: key.nulls_first },
-        });
-        Ok(columns.collect())
+        Ok(columns.into_iter().zip(keys).map(|(column, key)| sort_column(key, column)).collect())
     }
 
     /// Where expressions over an input stand: those that are no columns of it are appended.
@@ -369,7 +483,9 @@ impl<'a> Builder<'a> {
                 let otherwise = otherwise.as_ref().map(|expr| self.expr(expr).map(Box::new)).transpose()?;
                 Kind::Case { arms: arms.collect::<Result<_, ExecError>>()?, otherwise }
             }
-            ExprKind::Subplan { subplan_idx, ask } => match ask {
+            ExprKind::Outer(_) => unreachable!("the plan was checked: what was around is a column"),
+            ExprKind::Subplan { subplan_idx, ask, args: _ } => match ask {
+                SubplanAsk::Any(_) => unreachable!("the plan was checked: ANY is a join"),
                 SubplanAsk::Scalar => Kind::Const(self.scalar(*subplan_idx, place(expr.span))?),
                 SubplanAsk::Exists => Kind::Const(Value::Boolean(self.exists(*subplan_idx)?)),
                 SubplanAsk::In(needle) => {

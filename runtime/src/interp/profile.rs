@@ -66,4 +66,12 @@ impl Source for Counting {
         }
         next
     }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.input.rewind()
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.input.is_fixed()
+    }
 }

@@ -237,7 +237,7 @@ fn numbers_have_the_type_of_their_expression() {
 
 #[test]
 fn subplans_answer_three_ways() {
-    let ask = |subplan_idx, ask, ty| expr(ExprKind::Subplan { subplan_idx, ask }, ty);
+    let ask = |subplan_idx, ask, ty| expr(ExprKind::Subplan { subplan_idx, ask, args: Vec::new() }, ty);
     let among = |subplan_idx| ask(subplan_idx, SubplanAsk::In(Box::new(column(0, Type::Integer))), Type::Boolean);
     let subplans = [ints(&[Some(1), None]), ints(&[]), ints(&[Some(4)])];
     let exprs = vec![
@@ -334,7 +334,9 @@ fn by_hand(expr: &Expr, row: &[Value]) -> Result<Value, u32> {
             }
             otherwise.as_ref().map_or(Ok(Value::Null), |otherwise| by_hand(otherwise, row))
         }
-        ExprKind::Param(_) | ExprKind::Context(_) | ExprKind::Subplan { .. } => unreachable!("not generated"),
+        ExprKind::Param(_) | ExprKind::Context(_) | ExprKind::Outer(_) | ExprKind::Subplan { .. } => {
+            unreachable!("not generated")
+        }
     }
 }
 

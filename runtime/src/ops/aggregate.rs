@@ -8,13 +8,16 @@
 //! Not here: how an aggregate folds (`spectradb_kernel::agg`).
 
 use super::{
-    BoxSource, ExecError, Given, Held, Place, Source, Tuning,
+    BoxSource, Budget, ExecError, Given, Held, Place, SortColumn, Source, Tuning,
     groups::{Groups, Nulls},
+    rows::RowsBuilder,
+    sort::sorted_rows,
 };
 use spectradb_kernel::{
-    Batch, Column, Type,
+    Batch, Column, Type, Value,
     agg::{Accumulator, Aggregate},
     column::ColumnBuilder,
+    key::SortOrder,
 };
 
 /// What makes a group and what is folded.
@@ -33,8 +36,12 @@ pub struct AggregateCallSpec {
     pub aggregate: &'static Aggregate,
     /// The column that is its argument; none for `count(*)`.
     pub arg: Option<Given>,
+    /// Its further arguments.
+    pub more: Vec<Given>,
     /// Of distinct values only?
     pub distinct: bool,
+    /// The order in which rows are folded; as they come where there is none.
+    pub order: Vec<SortColumn>,
     /// The result's type.
     pub ty: Type,
     /// Where it stands.
@@ -49,17 +56,18 @@ const STATE_BYTES: usize = 24;
 
 /// One row for each group.
 pub struct HashAggregate {
+    input: BoxSource,
+    spec: AggregateSpec,
     state: State,
-    batch_rows: usize,
+    tuning: Tuning,
 }
 
 enum State {
-    Reading(Box<Folding>),
+    Reading,
     Giving { batch: Batch, row: usize },
 }
 
 struct Folding {
-    input: BoxSource,
     group: Vec<Given>,
     groups: Groups,
     /// The group columns' values, a row a group.
@@ -73,46 +81,50 @@ struct Call {
     accumulator: Box<dyn Accumulator>,
     /// The (group, argument) pairs that were folded, where only distinct ones are.
     seen: Option<Groups>,
+    /// The rows that wait for their order: group, arguments, keys.
+    waiting: Option<RowsBuilder>,
 }
 
 impl HashAggregate {
     /// The groups of the input.
     pub fn new(input: BoxSource, spec: AggregateSpec, tuning: Tuning) -> HashAggregate {
-        let keys = spec.group.iter().map(|given| ColumnBuilder::new(given.ty)).collect();
-        let calls = spec.calls.into_iter().map(|spec| Call {
-            accumulator: (spec.aggregate.accumulator)(spec.arg.map_or(Type::Integer, |arg| arg.ty)),
-            seen: spec.distinct.then(|| Groups::new(Nulls::Equal)),
-            spec,
-        });
-        let calls = calls.collect();
-        let held = tuning.budget.hold();
-        let folding = Folding { input, group: spec.group, groups: Groups::new(Nulls::Equal), keys, calls, held };
-        HashAggregate { state: State::Reading(Box::new(folding)), batch_rows: tuning.batch_rows }
+        HashAggregate { input, spec, state: State::Reading, tuning }
     }
 }
 
 impl Source for HashAggregate {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        if let State::Reading(folding) = &mut self.state {
-            let batch = folding.run()?;
+        if let State::Reading = self.state {
+            let batch = Folding::new(self.spec.clone(), &self.tuning.budget).run(self.input.as_mut())?;
             self.state = State::Giving { batch, row: 0 };
         }
         let State::Giving { batch, row } = &mut self.state else { unreachable!("everything was read") };
         if *row == batch.len() {
             return Ok(None);
         }
-        let rows = *row..batch.len().min(*row + self.batch_rows);
+        let rows = *row..batch.len().min(*row + self.tuning.batch_rows);
         *row = rows.end;
         Ok(Some(batch.slice(rows)))
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.state = State::Reading;
+        self.input.rewind()
     }
 }
 
 impl Folding {
-    fn run(&mut self) -> Result<Batch, ExecError> {
+    fn new(spec: AggregateSpec, budget: &Budget) -> Folding {
+        let keys = spec.group.iter().map(|given| ColumnBuilder::new(given.ty)).collect();
+        let calls = spec.calls.into_iter().map(|call| Call::new(call, budget)).collect();
+        Folding { group: spec.group, groups: Groups::new(Nulls::Equal), keys, calls, held: budget.hold() }
+    }
+
+    fn run(mut self, input: &mut dyn Source) -> Result<Batch, ExecError> {
         let grouped = !self.group.is_empty();
         let mut numbers = Vec::new();
         let mut firsts = Vec::new();
-        while let Some(batch) = self.input.next()? {
+        while let Some(batch) = input.next()? {
             numbers.clear();
             if grouped {
                 firsts.clear();
@@ -124,7 +136,10 @@ impl Folding {
             }
             let group_count = if grouped { self.groups.len() } else { 1 };
             for call in &mut self.calls {
-                call.fold(&batch, grouped.then_some(&numbers), group_count)?;
+                match call.waiting {
+                    None => call.fold(&batch, grouped.then_some(&numbers), group_count)?,
+                    Some(_) => call.wait(&batch, grouped.then_some(&numbers))?,
+                }
             }
             self.held.set_to(|| {
                 let row_bytes = KEY_BYTES * self.keys.len() + STATE_BYTES * self.calls.len();
@@ -136,6 +151,7 @@ impl Folding {
         let mut columns: Vec<Column> = self.keys.drain(..).map(ColumnBuilder::finish).collect();
         for call in &mut self.calls {
             call.accumulator.resize(group_count);
+            call.fold_waiting(grouped, group_count)?;
             let column = call.accumulator.finish().map_err(|fault| ExecError::row(fault, call.spec.place))?;
             columns.push(column.with_ty(call.spec.ty));
         }
@@ -144,9 +160,82 @@ impl Folding {
 }
 
 impl Call {
+    fn new(spec: AggregateCallSpec, budget: &Budget) -> Call {
+        let ordered = !spec.order.is_empty();
+        let held = || {
+            let group = Given { column_idx: 0, ty: Type::Integer };
+            let args = spec.arg.iter().chain(&spec.more).map(|arg| arg.ty);
+            let types = args.chain(spec.order.iter().map(|key| key.column.ty));
+            let columns = types.enumerate().map(|(at, ty)| Given { column_idx: at + 1, ty });
+            RowsBuilder::new(std::iter::once(group).chain(columns).collect(), budget)
+        };
+        Call {
+            accumulator: (spec.aggregate.accumulator)(spec.arg.map_or(Type::Integer, |arg| arg.ty)),
+            seen: spec.distinct.then(|| Groups::new(Nulls::Equal)),
+            waiting: ordered.then(held),
+            spec,
+        }
+    }
+
+    /// Holds a batch's rows until all have come.
+    fn wait(&mut self, batch: &Batch, groups: Option<&Vec<u32>>) -> Result<(), ExecError> {
+        let groups = match groups {
+            Some(groups) => Column::from_i64s(Type::Integer, groups.iter().map(|group| i64::from(*group)).collect()),
+            None => Column::constant(Type::Integer, Value::Integer(0), batch.len()),
+        };
+        let given = self.spec.arg.iter().chain(&self.spec.more).map(|arg| arg.column_idx);
+        let given = given.chain(self.spec.order.iter().map(|key| key.column.column_idx));
+        let columns = std::iter::once(groups).chain(given.map(|idx| batch.column(idx))).collect();
+        let waiting = self.waiting.as_mut().expect("only an ordered call waits");
+        waiting.push(&Batch::new(columns, batch.len()))
+    }
+
+    /// Folds what waited, in its order.
+    fn fold_waiting(&mut self, grouped: bool, group_count: usize) -> Result<(), ExecError> {
+        let Some(waiting) = self.waiting.take() else { return Ok(()) };
+        let rows = waiting.finish();
+        let arg_count = self.spec.arg.iter().count() + self.spec.more.len();
+        let keys: Vec<Column> = (0..self.spec.order.len()).map(|at| rows.whole_column(1 + arg_count + at)).collect();
+        let orders: Vec<SortOrder> = self.spec.order.iter().map(|key| key.order).collect();
+        let order = sorted_rows(&keys, &orders, rows.len(), rows.len());
+        let columns = rows.take(0..=arg_count, &order);
+        let groups: Vec<u32> = {
+            let numbers = columns[0].i64s();
+            (0..order.len()).map(|row| numbers.at(row) as u32).collect()
+        };
+        // The arguments stand where the spec of a batch of just them would say.
+        let batch = Batch::new(columns, order.len());
+        let args: Vec<Column> = (1..=arg_count).map(|at| batch.column(at)).collect();
+        self.fold_columns(args, order.len(), grouped.then_some(&groups), group_count)
+    }
+
     fn fold(&mut self, batch: &Batch, groups: Option<&Vec<u32>>, group_count: usize) -> Result<(), ExecError> {
+        let args = self.spec.arg.iter().chain(&self.spec.more).map(|arg| batch.column(arg.column_idx)).collect();
+        self.fold_columns(args, batch.len(), groups, group_count)
+    }
+
+    fn fold_columns(
+        &mut self,
+        mut args: Vec<Column>,
+        len: usize,
+        groups: Option<&Vec<u32>>,
+        group_count: usize,
+    ) -> Result<(), ExecError> {
         self.accumulator.resize(group_count);
-        let arg = self.spec.arg.map(|arg| batch.column(arg.column_idx));
+        if args.len() > 1 {
+            let mut numbers = groups.cloned().unwrap_or_else(|| vec![0; len]);
+            if let Some(seen) = &mut self.seen {
+                let mut key = vec![Column::from_i64s(Type::Integer, numbers.iter().map(|it| i64::from(*it)).collect())];
+                key.extend(args.iter().cloned());
+                let (mut pairs, mut firsts) = (Vec::new(), Vec::new());
+                seen.assign(&key, len, &mut pairs, &mut firsts);
+                args = args.iter().map(|arg| arg.take(&firsts)).collect();
+                numbers = firsts.iter().map(|row| numbers[*row as usize]).collect();
+            }
+            let folded = self.accumulator.update_more(&numbers, &args);
+            return folded.map_err(|fault| ExecError::row(fault, self.spec.place));
+        }
+        let arg = args.pop();
         let folded = match (&mut self.seen, arg) {
             (Some(seen), Some(arg)) => {
                 let mut firsts = Vec::new();
@@ -158,7 +247,7 @@ impl Call {
                         vec![Column::from_i64s(Type::Integer, groups), arg.clone()]
                     }
                 };
-                seen.assign(&key, batch.len(), &mut pairs, &mut firsts);
+                seen.assign(&key, len, &mut pairs, &mut firsts);
                 let arg = arg.take(&firsts);
                 match groups {
                     None => self.accumulator.update_all(firsts.len(), Some(&arg)),
@@ -169,7 +258,7 @@ impl Call {
                 }
             }
             (_, arg) => match groups {
-                None => self.accumulator.update_all(batch.len(), arg.as_ref()),
+                None => self.accumulator.update_all(len, arg.as_ref()),
                 Some(groups) => self.accumulator.update(groups, arg.as_ref()),
             },
         };

@@ -39,6 +39,11 @@ impl Source for Distinct {
         }
         Ok(None)
     }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.seen = Groups::new(Nulls::Equal);
+        self.input.rewind()
+    }
 }
 
 #[cfg(test)]

@@ -105,8 +105,40 @@ pub enum ExecError {
         /// So many it may hold.
         bytes_max: u64,
     },
+    /// A recursive query does not seem to end.
+    Runaway {
+        /// What was counted.
+        what: &'static str,
+        /// How many.
+        count: u64,
+        /// The recursion.
+        place: Place,
+    },
+    /// A series with steps of 0.
+    ZeroStep {
+        /// The step.
+        place: Place,
+    },
+    /// The number of a window function that must be positive, or of a frame that must not be negative.
+    WindowNumber {
+        /// Of what.
+        of: WindowNumber,
+        /// The call.
+        place: Place,
+    },
     /// The store failed.
     Store(StoreError),
+}
+
+/// The numbers that window functions are given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WindowNumber {
+    /// The parts of `ntile`.
+    Ntile,
+    /// The row of `nth_value`.
+    NthValue,
+    /// A bound of a frame.
+    Frame,
 }
 
 impl ExecError {
@@ -130,6 +162,13 @@ impl ExecError {
             ExecError::ReversedRange { .. } => "22000",
             ExecError::Cancelled | ExecError::TimedOut { .. } => "57014",
             ExecError::OutOfMemory { .. } => "53200",
+            ExecError::Runaway { .. } => "54001",
+            ExecError::ZeroStep { .. } => "22023",
+            ExecError::WindowNumber { of, .. } => match of {
+                WindowNumber::Ntile => "22014",
+                WindowNumber::NthValue => "22016",
+                WindowNumber::Frame => "22013",
+            },
             ExecError::Store(_) => "58030",
         }
     }
@@ -145,7 +184,10 @@ impl ExecError {
             | ExecError::NegativeCommit { place, .. }
             | ExecError::FutureCommit { place, .. }
             | ExecError::FutureInstant { place, .. }
-            | ExecError::ReversedRange { place, .. } => Some(*place),
+            | ExecError::ReversedRange { place, .. }
+            | ExecError::Runaway { place, .. }
+            | ExecError::ZeroStep { place }
+            | ExecError::WindowNumber { place, .. } => Some(*place),
             ExecError::Cancelled | ExecError::TimedOut { .. } | ExecError::OutOfMemory { .. } | ExecError::Store(_) => {
                 None
             }
@@ -162,6 +204,11 @@ impl ExecError {
             ExecError::NegativeCommit { .. } => Some("commits are numbered from 1; 0 is the empty database".into()),
             ExecError::FutureCommit { newest, .. } => Some(format!("the newest commit is {newest}")),
             ExecError::FutureInstant { now, .. } => Some(format!("now() is {now}")),
+            ExecError::Runaway { .. } => Some(
+                "let the recursive part come to an end: a WHERE that stops it, or UNION instead of UNION ALL for graphs \
+                 with circles; LIMIT on the query that names it stops it, too"
+                    .into(),
+            ),
             ExecError::ReversedRange { .. } => Some("give the earlier point first".into()),
             ExecError::TimedOut { .. } => Some("SET statement_timeout TO a longer time, or to 0 for none".into()),
             ExecError::OutOfMemory { .. } => Some("SET memory_limit TO a larger size, or to 0 for none".into()),
@@ -172,6 +219,8 @@ impl ExecError {
             | ExecError::NegativeLimit { .. }
             | ExecError::NegativeOffset { .. }
             | ExecError::Cancelled
+            | ExecError::ZeroStep { .. }
+            | ExecError::WindowNumber { .. }
             | ExecError::Store(_) => None,
         }
     }
@@ -198,7 +247,10 @@ impl std::error::Error for ExecError {
             | ExecError::Cancelled
             | ExecError::TimedOut { .. }
             | ExecError::OutOfMemory { .. }
-            | ExecError::ReversedRange { .. } => None,
+            | ExecError::ReversedRange { .. }
+            | ExecError::Runaway { .. }
+            | ExecError::ZeroStep { .. }
+            | ExecError::WindowNumber { .. } => None,
         }
     }
 }
@@ -222,6 +274,15 @@ impl fmt::Display for ExecError {
             ExecError::OutOfMemory { bytes, bytes_max } => {
                 write!(f, "the statement needs {bytes} bytes of memory, and memory_limit is {bytes_max}")
             }
+            ExecError::Runaway { what, count, .. } => {
+                write!(f, "the recursive query did not come to an end within {count} {what}")
+            }
+            ExecError::ZeroStep { .. } => f.write_str("step size cannot equal zero"),
+            ExecError::WindowNumber { of, .. } => f.write_str(match of {
+                WindowNumber::Ntile => "argument of ntile must be greater than zero",
+                WindowNumber::NthValue => "argument of nth_value must be greater than zero",
+                WindowNumber::Frame => "frame offset must not be null or negative",
+            }),
             ExecError::Store(error) => error.fmt(f),
         }
     }

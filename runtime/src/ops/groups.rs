@@ -33,6 +33,8 @@ pub(super) enum Nulls {
 /// The numbers of the keys seen so far.
 pub(super) struct Groups {
     nulls: Nulls,
+    /// What a NULL equals in each of several columns, where they differ.
+    each: Vec<Nulls>,
     keys: Keys,
     /// The number of NULL, once it was seen.
     null: Option<u32>,
@@ -220,7 +222,13 @@ impl ByteTable {
 impl Groups {
     /// No key yet.
     pub(super) fn new(nulls: Nulls) -> Groups {
-        Groups { nulls, keys: Keys::Unknown, null: None, len: 0, scratch: Vec::new() }
+        Groups { nulls, each: Vec::new(), keys: Keys::Unknown, null: None, len: 0, scratch: Vec::new() }
+    }
+
+    /// No key yet, of columns in which NULLs equal what is said of each.
+    pub(super) fn of_each(each: Vec<Nulls>) -> Groups {
+        let nulls = each.first().copied().unwrap_or(Nulls::Nothing);
+        Groups { each, ..Groups::new(nulls) }
     }
 
     /// About how many bytes of memory the keys take.
@@ -262,7 +270,9 @@ impl Groups {
                 [only] if only.ty().lane() == LaneKind::I64 => Keys::Ints(IntTable::default()),
                 [_] => Keys::Bytes(ByteTable::default()),
                 several => Keys::Several {
-                    columns: several.iter().map(|_| Groups::new(self.nulls)).collect(),
+                    columns: (0..several.len())
+                        .map(|at| Groups::new(self.each.get(at).copied().unwrap_or(self.nulls)))
+                        .collect(),
                     pairs: several.iter().skip(1).map(|_| Groups::new(Nulls::Nothing)).collect(),
                 },
             };

@@ -32,6 +32,10 @@ pub enum JoinKind {
     Right,
     /// All.
     Full,
+    /// The left rows that have a partner, without the right columns.
+    Semi,
+    /// The left rows that have none, without the right columns.
+    Anti,
 }
 
 /// What a join pairs and what it gives.
@@ -45,6 +49,8 @@ pub struct JoinSpec {
     pub right_out: Vec<Given>,
     /// Columns of the left and the right input that must be equal, of one type; NULL equals nothing.
     pub keys: Vec<(usize, usize)>,
+    /// Likewise, but NULL equals NULL.
+    pub same: Vec<(usize, usize)>,
     /// A point of the left that must lie in a period of the right.
     pub period: Option<PeriodColumns>,
 }
@@ -62,17 +68,32 @@ pub struct PeriodColumns {
 
 impl JoinSpec {
     fn left_keys(&self, batch: &Batch) -> Vec<Column> {
-        self.keys.iter().map(|(left, _)| batch.column(*left)).collect()
+        self.keys.iter().chain(&self.same).map(|(left, _)| batch.column(*left)).collect()
     }
 
     fn right_keys(&self, batch: &Batch) -> Vec<Column> {
-        self.keys.iter().map(|(_, right)| batch.column(*right)).collect()
+        self.keys.iter().chain(&self.same).map(|(_, right)| batch.column(*right)).collect()
+    }
+
+    fn has_keys(&self) -> bool {
+        !self.keys.is_empty() || !self.same.is_empty()
+    }
+
+    /// Numbers for keys as they are equal here.
+    fn groups(&self) -> Groups {
+        let keys = self.keys.iter().map(|_| Nulls::Nothing);
+        Groups::of_each(keys.chain(self.same.iter().map(|_| Nulls::Equal)).collect())
     }
 }
 
 impl JoinKind {
     fn keeps_left(self) -> bool {
         matches!(self, JoinKind::Left | JoinKind::Full)
+    }
+
+    /// Does it only ask whether there is a partner?
+    fn only_asks(self) -> bool {
+        matches!(self, JoinKind::Semi | JoinKind::Anti)
     }
 
     fn keeps_right(self) -> bool {
@@ -91,8 +112,9 @@ pub struct HashJoin {
     left: BoxSource,
     /// Batches of the left that were read before the right.
     ahead: VecDeque<Batch>,
-    /// Read when the first pair is asked for.
-    right: Option<BoxSource>,
+    right: BoxSource,
+    /// Was the right read? When the first pair is asked for.
+    is_built: bool,
     spec: JoinSpec,
     residual: Option<BoxEval>,
     tuning: Tuning,
@@ -153,7 +175,8 @@ impl HashJoin {
         HashJoin {
             left,
             ahead: VecDeque::new(),
-            right: Some(right),
+            right,
+            is_built: false,
             spec,
             residual,
             built: Built::nothing(&tuning.budget),
@@ -166,13 +189,14 @@ impl HashJoin {
 
     /// Reads the left ahead, and gives its keys if it is short: no other right row can matter.
     fn left_keys(&mut self) -> Result<Option<Groups>, ExecError> {
-        if self.spec.keys.is_empty() || self.spec.kind.keeps_right() {
+        // What is built for good must hold all rows.
+        if !self.spec.has_keys() || self.spec.kind.keeps_right() || self.right.is_fixed() {
             return Ok(None);
         }
         let mut row_count = 0;
         while row_count <= SHORT_ROWS_MAX {
             let Some(batch) = self.left.next()? else {
-                let mut keys = Groups::new(Nulls::Nothing);
+                let mut keys = self.spec.groups();
                 let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
                 for batch in &self.ahead {
                     keys.assign(&self.spec.left_keys(batch), batch.len(), &mut numbers, &mut firsts);
@@ -187,15 +211,16 @@ impl HashJoin {
 
     /// Has the right side no row, so that no pair can come of the left?
     fn is_hopeless(&self) -> bool {
-        self.built.rows.len() == 0 && !self.spec.kind.keeps_left()
+        self.built.rows.len() == 0 && !self.spec.kind.keeps_left() && self.spec.kind != JoinKind::Anti
     }
 }
 
 impl Source for HashJoin {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        if let Some(right) = self.right.take() {
+        if !self.is_built {
+            self.is_built = true;
             let wanted = self.left_keys()?;
-            self.built = Built::read(right, &self.spec, wanted, &self.tuning.budget)?;
+            self.built = Built::read(self.right.as_mut(), &self.spec, wanted, &self.tuning.budget)?;
         }
         while !self.left_ended && !self.is_hopeless() {
             self.tuning.budget.check()?;
@@ -209,6 +234,14 @@ impl Source for HashJoin {
                     }
                 },
             };
+            if self.spec.kind.only_asks() {
+                let rows = self.tuning.batch_rows;
+                let found = probe.asked(&self.spec, &mut self.built, self.residual.as_mut(), rows)?;
+                if found.is_some() {
+                    return Ok(found);
+                }
+                continue;
+            }
             let pairs = probe.pairs(&self.spec, &mut self.built, self.residual.as_mut(), self.tuning.batch_rows)?;
             if probe.row < probe.len {
                 self.probe = Some(probe);
@@ -218,6 +251,18 @@ impl Source for HashJoin {
             }
         }
         Ok(if self.spec.kind.keeps_right() { self.lonely_right() } else { None })
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.left.rewind()?;
+        self.ahead.clear();
+        (self.probe, self.left_ended, self.right_row) = (None, false, 0);
+        if self.right.is_fixed() && self.is_built {
+            self.built.matched.fill(false);
+            return Ok(());
+        }
+        self.is_built = false;
+        self.right.rewind()
     }
 }
 
@@ -255,7 +300,7 @@ impl Built {
 
     /// Reads the right side; where `wanted` is given, rows with other keys are passed over.
     fn read(
-        mut right: BoxSource,
+        right: &mut dyn Source,
         spec: &JoinSpec,
         mut wanted: Option<Groups>,
         budget: &Budget,
@@ -266,7 +311,7 @@ impl Built {
             held.extend([period.from, period.to].map(|column_idx| Given { column_idx, ty: Type::Timestamp }));
         }
         let mut rows = RowsBuilder::new(held, budget);
-        let mut groups = Groups::new(Nulls::Nothing);
+        let mut groups = spec.groups();
         let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
         // Without a left row there is no pair, and no reason to read.
         while wanted.as_ref().is_none_or(|wanted| wanted.len() > 0)
@@ -280,7 +325,7 @@ impl Built {
                     batch = batch.select(rows.map(|(row, _)| row).collect());
                 }
             }
-            if spec.keys.is_empty() {
+            if !spec.has_keys() {
                 numbers.resize(numbers.len() + batch.len(), 0);
             } else {
                 groups.assign(&spec.right_keys(&batch), batch.len(), &mut numbers, &mut firsts);
@@ -302,7 +347,7 @@ impl Built {
             drop((from_of, to_of));
             periods = Some((from, to));
         }
-        let group_count = if spec.keys.is_empty() { 1 } else { groups.len() };
+        let group_count = if !spec.has_keys() { 1 } else { groups.len() };
         let (starts, mut filed) = file(&numbers, group_count);
         let periods = periods.map(|(from, to)| Periods::new(&starts, &mut filed, &from, &to));
         let matched = if spec.kind.keeps_right() { vec![false; rows.len()] } else { Vec::new() };
@@ -372,7 +417,7 @@ impl Periods {
 impl Probe {
     fn new(batch: Batch, spec: &JoinSpec, groups: &mut Groups) -> Probe {
         let len = batch.len();
-        let numbers = (!spec.keys.is_empty()).then(|| {
+        let numbers = (spec.has_keys()).then(|| {
             let mut numbers = Vec::with_capacity(len);
             groups.find(&spec.left_keys(&batch), len, &mut numbers);
             numbers
@@ -382,16 +427,61 @@ impl Probe {
         Probe { columns, groups: numbers, points, len, row: 0, candidate: 0, in_period: None, row_matched: false }
     }
 
-    /// The next pairs, at most `pair_count_max` candidates of them; moves on to the first row that is not done.
-    fn pairs(
+    /// The rows of the batch that have a partner, or of an anti join those that have none.
+    fn asked(
+        &mut self,
+        spec: &JoinSpec,
+        built: &mut Built,
+        mut residual: Option<&mut BoxEval>,
+        pair_count_max: usize,
+    ) -> Result<Option<Batch>, ExecError> {
+        let mut has_partner = vec![false; self.len];
+        match &mut residual {
+            None => {
+                for (row, has_partner) in has_partner.iter_mut().enumerate() {
+                    let group = self.groups.as_ref().map_or(0, |groups| groups[row]);
+                    *has_partner = match (&built.periods, &self.points) {
+                        (Some(periods), Some(points)) => {
+                            !points.is_null(row) && !built.holding(periods, group, points.i64s().at(row)).is_empty()
+                        }
+                        _ => !built.files(group).is_empty(),
+                    };
+                }
+            }
+            Some(residual) => {
+                let inner = JoinSpec { kind: JoinKind::Inner, ..spec.clone() };
+                while self.row < self.len {
+                    // A row that has its partner needs no other.
+                    if has_partner[self.row] {
+                        (self.row, self.candidate, self.in_period) = (self.row + 1, 0, None);
+                        continue;
+                    }
+                    let found = self.found(&inner, built, Some(residual), pair_count_max)?;
+                    found.into_iter().for_each(|row| has_partner[row as usize] = true);
+                }
+            }
+        }
+        let wanted = spec.kind == JoinKind::Semi;
+        let rows: Vec<u32> =
+            (0u32..).zip(&has_partner).filter(|(_, has)| **has == wanted).map(|(row, _)| row).collect();
+        self.row = self.len;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let batch = Batch::new(self.columns.clone(), self.len);
+        Ok(Some(if rows.len() == self.len { batch } else { batch.select(rows) }))
+    }
+
+    /// The next candidates, at most `pair_count_max` of them, that the residual lets through; moves on to the first row that is
+    /// not done.
+    fn candidates(
         &mut self,
         spec: &JoinSpec,
         built: &mut Built,
         residual: Option<&mut BoxEval>,
         pair_count_max: usize,
-    ) -> Result<Option<Batch>, ExecError> {
+    ) -> Result<(Vec<u32>, Vec<u32>), ExecError> {
         let first_row = self.row;
-        let first_matched = self.row_matched;
         let (mut left, mut right) = (Vec::new(), Vec::new());
         let has_room = |pair_count: usize, row: usize| {
             // A row without a partner may become a pair as well, so rows count, too.
@@ -456,6 +546,31 @@ impl Probe {
                 right = kept.iter().map(|pair| right[*pair as usize]).collect();
             }
         }
+        Ok((left, right))
+    }
+
+    /// The left rows of the next candidates that are pairs.
+    fn found(
+        &mut self,
+        spec: &JoinSpec,
+        built: &mut Built,
+        residual: Option<&mut BoxEval>,
+        pair_count_max: usize,
+    ) -> Result<Vec<u32>, ExecError> {
+        self.candidates(spec, built, residual, pair_count_max).map(|(left, _)| left)
+    }
+
+    /// The next pairs, at most `pair_count_max` candidates of them; moves on to the first row that is not done.
+    fn pairs(
+        &mut self,
+        spec: &JoinSpec,
+        built: &mut Built,
+        residual: Option<&mut BoxEval>,
+        pair_count_max: usize,
+    ) -> Result<Option<Batch>, ExecError> {
+        let first_row = self.row;
+        let first_matched = self.row_matched;
+        let (mut left, mut right) = self.candidates(spec, built, residual, pair_count_max)?;
         if spec.kind.keeps_right() {
             right.iter().for_each(|row| built.matched[*row as usize] = true);
         }

@@ -10,6 +10,8 @@ pub struct Limit {
     input: BoxSource,
     skip: u64,
     take: u64,
+    /// Both, as they were at the beginning.
+    window: (u64, u64),
 }
 
 /// The number of rows that LIMIT (`None`: all) and OFFSET (`None`: none) ask for: how many to skip, how many to take.
@@ -31,7 +33,7 @@ pub fn row_window(limit: Option<(i64, Place)>, offset: Option<(i64, Place)>) -> 
 impl Limit {
     /// At most `take` rows after the first `skip`.
     pub fn new(input: BoxSource, skip: u64, take: u64) -> Limit {
-        Limit { input, skip, take }
+        Limit { input, skip, take, window: (skip, take) }
     }
 }
 
@@ -55,6 +57,11 @@ impl Source for Limit {
             return Ok(Some(if whole { batch } else { batch.slice(from as usize..to as usize) }));
         }
         Ok(None)
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        (self.skip, self.take) = self.window;
+        self.input.rewind()
     }
 }
 

@@ -25,31 +25,41 @@ mod in_set;
 mod keys;
 mod limit;
 mod pipe;
+mod recursion;
 mod rows;
 mod scan;
 mod scope;
+mod series;
+mod set_op;
 mod sort;
+mod tee;
 #[cfg(test)]
 pub(crate) mod testing;
 mod union;
 mod values;
 mod window;
+mod window_frame;
 
 pub use aggregate::{AggregateCallSpec, AggregateSpec, HashAggregate};
 pub use budget::{Budget, Cancellation, Held, Interrupt};
 pub use distinct::Distinct;
-pub use error::{ExecError, Place};
+pub use error::{ExecError, Place, WindowNumber};
 pub use hash_join::{HashJoin, JoinKind, JoinSpec, PeriodColumns};
 pub use in_set::InSet;
 pub use keys::{exact_keys, key_range, no_keys};
 pub use limit::{Limit, row_window};
 pub use pipe::Pipe;
+pub use recursion::{Recursion, RecursionSpec, Working};
 pub use scan::{Reads, Scan, TableReader, TableScan};
 pub use scope::{Scope, ScopeReader, valid_at, valid_range};
+pub use series::{Series, SeriesSpec};
+pub use set_op::{SetOp, SetOpSpec};
 pub use sort::{Sort, SortColumn, SortSpec};
+pub use tee::{Replay, Tee};
 pub use union::UnionAll;
 pub use values::Values;
 pub use window::{Window, WindowCallSpec, WindowFunction, WindowSpec};
+pub use window_frame::{Frame, FrameBound, FrameExclude, FrameUnit};
 
 use spectradb_kernel::{Batch, Type, batch::BATCH_ROWS};
 
@@ -60,6 +70,17 @@ pub trait Source: Send {
     /// # Errors
     /// What reading or computing met. After an error nothing more may be asked.
     fn next(&mut self) -> Result<Option<Batch>, ExecError>;
+
+    /// Begins again: what comes next is what the inputs give from now on. Recursions run their step so, round by round.
+    ///
+    /// # Errors
+    /// As [`Source::next`].
+    fn rewind(&mut self) -> Result<(), ExecError>;
+
+    /// Does it give the same rows after every rewind, so that what was made of them can be kept?
+    fn is_fixed(&self) -> bool {
+        false
+    }
 }
 
 /// An operator that another one owns.

@@ -28,4 +28,8 @@ impl Source for Pipe {
         }
         Ok(None)
     }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.input.rewind()
+    }
 }

@@ -74,4 +74,8 @@ impl Source for Scan {
         }
         Ok(None)
     }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        unreachable!("what a recursion does not change is replayed, not read again")
+    }
 }

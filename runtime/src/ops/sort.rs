@@ -43,7 +43,8 @@ pub struct SortColumn {
 
 /// The rows in order.
 pub struct Sort {
-    input: Option<BoxSource>,
+    input: BoxSource,
+    is_read: bool,
     spec: SortSpec,
     tuning: Tuning,
     rows: Option<Rows>,
@@ -54,11 +55,11 @@ pub struct Sort {
 impl Sort {
     /// The input's rows in an order.
     pub fn new(input: BoxSource, spec: SortSpec, tuning: Tuning) -> Sort {
-        Sort { input: Some(input), spec, tuning, rows: None, order: Vec::new(), given: 0 }
+        Sort { input, is_read: false, spec, tuning, rows: None, order: Vec::new(), given: 0 }
     }
 
     /// Reads everything; with a limit, what cannot be among the first rows is dropped on the way.
-    fn read(&mut self, mut input: BoxSource) -> Result<(), ExecError> {
+    fn read(&mut self) -> Result<(), ExecError> {
         let mut held = self.spec.out.clone();
         held.extend(self.spec.keys.iter().map(|key| key.column));
         let wanted = self.spec.row_count_max.and_then(|rows| usize::try_from(rows).ok()).unwrap_or(usize::MAX);
@@ -68,7 +69,7 @@ impl Sort {
         // The first key's number of the last row that is wanted so far.
         let mut cut = None;
         while wanted > 0
-            && let Some(mut batch) = input.next()?
+            && let Some(mut batch) = self.input.next()?
         {
             if let (Some(cut), [first, ..]) = (cut, self.spec.keys.as_slice()) {
                 let key = batch.column(first.column.column_idx);
@@ -114,8 +115,9 @@ const PRUNE_ROWS_MIN: usize = 65_536;
 
 impl Source for Sort {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        if let Some(input) = self.input.take() {
-            self.read(input)?;
+        if !self.is_read {
+            self.is_read = true;
+            self.read()?;
         }
         let Some(rows) = &self.rows else { return Ok(None) };
         let next = &self.order[self.given..self.order.len().min(self.given + self.tuning.batch_rows)];
@@ -125,6 +127,12 @@ impl Source for Sort {
         }
         self.given += next.len();
         Ok(Some(Batch::new(rows.take(0..self.spec.out.len(), next), next.len())))
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        (self.is_read, self.rows, self.given) = (false, None, 0);
+        self.order.clear();
+        self.input.rewind()
     }
 }
 
@@ -196,13 +204,13 @@ fn rows_up_to(key: &Column, order: SortOrder, cut: u64) -> Option<Vec<u32>> {
 }
 
 /// The sort keys of rows, one after another.
-struct SortKeys {
+pub(super) struct SortKeys {
     bytes: Vec<u8>,
     ends: Vec<usize>,
 }
 
 impl SortKeys {
-    fn new(keys: &[Column], orders: &[SortOrder], len: usize) -> SortKeys {
+    pub(super) fn new(keys: &[Column], orders: &[SortOrder], len: usize) -> SortKeys {
         let (mut bytes, mut ends) = (Vec::with_capacity(len * keys.len() * 9), Vec::with_capacity(len + 1));
         ends.push(0);
         for row in 0..len {
@@ -213,7 +221,7 @@ impl SortKeys {
     }
 
     /// The key of a row.
-    fn of(&self, row: usize) -> &[u8] {
+    pub(super) fn of(&self, row: usize) -> &[u8] {
         &self.bytes[self.ends[row]..self.ends[row + 1]]
     }
 

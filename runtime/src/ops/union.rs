@@ -7,25 +7,31 @@ use spectradb_kernel::Batch;
 
 /// All rows of the first input, then of the second, and so on.
 pub struct UnionAll {
-    inputs: std::iter::Peekable<std::vec::IntoIter<BoxSource>>,
+    inputs: Vec<BoxSource>,
+    /// Which is being read.
+    at: usize,
 }
 
 impl UnionAll {
     /// The inputs one after another.
     pub fn new(inputs: Vec<BoxSource>) -> UnionAll {
-        UnionAll { inputs: inputs.into_iter().peekable() }
+        UnionAll { inputs, at: 0 }
     }
 }
 
 impl Source for UnionAll {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        while let Some(input) = self.inputs.peek_mut() {
+        while let Some(input) = self.inputs.get_mut(self.at) {
             if let Some(batch) = input.next()? {
                 return Ok(Some(batch));
             }
-            // The input is read to its end, so it goes, with whatever it holds.
-            self.inputs.next();
+            self.at += 1;
         }
         Ok(None)
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.at = 0;
+        self.inputs.iter_mut().try_for_each(|input| input.rewind())
     }
 }

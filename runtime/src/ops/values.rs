@@ -7,13 +7,14 @@ use spectradb_kernel::Batch;
 
 /// Batches that are given when the query starts.
 pub struct Values {
-    batches: std::vec::IntoIter<Batch>,
+    batches: Vec<Batch>,
+    given: usize,
 }
 
 impl Values {
     /// These batches, in order.
     pub fn new(batches: Vec<Batch>) -> Values {
-        Values { batches: batches.into_iter() }
+        Values { batches, given: 0 }
     }
 
     /// One row without columns: what SELECT reads when it has no FROM.
@@ -24,6 +25,21 @@ impl Values {
 
 impl Source for Values {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        Ok(self.batches.by_ref().find(|batch| !batch.is_empty()))
+        while let Some(batch) = self.batches.get(self.given) {
+            self.given += 1;
+            if !batch.is_empty() {
+                return Ok(Some(batch.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.given = 0;
+        Ok(())
+    }
+
+    fn is_fixed(&self) -> bool {
+        true
     }
 }

@@ -4,14 +4,24 @@
 //! within them peers (rows equal in the order), are runs of neighbours, and each call fills its column by walking them. Rows
 //! are given in the order they came, with the calls' columns behind.
 //!
-//! Not here: computing arguments and keys (`Eval` stages beneath), other frames than the default one.
+//! An aggregate over a frame that only grows is folded on as the frame grows; over any other frame many rows' frames are
+//! folded at once, each as a group of its own.
+//!
+//! Not here: computing arguments and keys (`Eval` stages beneath), which rows a frame holds (`window_frame`).
 
 use super::{
-    BoxSource, ExecError, Given, Place, SortColumn, Source, Tuning,
+    BoxSource, ExecError, Given, Place, SortColumn, Source, Tuning, WindowNumber,
     rows::{Rows, RowsBuilder},
     sort::arranged,
+    window_frame::{Frame, FrameBound, FrameExclude, Frames, Stretches},
 };
-use spectradb_kernel::{Batch, Column, Type, agg::Aggregate, column::ColumnBuilder, key::SortOrder};
+use spectradb_kernel::{
+    Batch, Column, Type, Value,
+    agg::{Accumulator, Aggregate},
+    column::ColumnBuilder,
+    key::SortOrder,
+    ty::TypeClass,
+};
 use std::ops::Range;
 
 /// Window functions over one input.
@@ -32,6 +42,8 @@ pub struct WindowCallSpec {
     pub partition: Vec<Given>,
     /// The order within the partition.
     pub order: Vec<SortColumn>,
+    /// The rows that aggregates and functions of values see.
+    pub frame: Frame,
     /// The result's type.
     pub ty: Type,
     /// Where it stands.
@@ -58,19 +70,38 @@ pub enum WindowFunction {
         /// `lead`?
         forward: bool,
     },
-    /// An aggregate over the default frame: with an order from the partition's start to the last peer of the row, without
-    /// one the whole partition.
+    /// An aggregate over the frame.
     Aggregate {
         /// Which.
         aggregate: &'static Aggregate,
         /// The column that is its argument; none for `count(*)`.
         arg: Option<Given>,
+        /// Its further arguments.
+        more: Vec<Given>,
+    },
+    /// `ntile(count)`
+    Ntile(Given),
+    /// `percent_rank()`
+    PercentRank,
+    /// `cume_dist()`
+    CumeDist,
+    /// `first_value(value)`
+    FirstValue(Given),
+    /// `last_value(value)`
+    LastValue(Given),
+    /// `nth_value(value, n)`
+    NthValue {
+        /// What.
+        value: Given,
+        /// Which row of the frame, from 1.
+        n: Given,
     },
 }
 
 /// The input's rows with what window functions say of them.
 pub struct Window {
-    input: Option<BoxSource>,
+    input: BoxSource,
+    is_read: bool,
     spec: WindowSpec,
     tuning: Tuning,
     result: Option<(Rows, Vec<Column>)>,
@@ -90,25 +121,34 @@ struct Arrangement {
 impl Window {
     /// The window functions of an input.
     pub fn new(input: BoxSource, spec: WindowSpec, tuning: Tuning) -> Window {
-        Window { input: Some(input), spec, tuning, result: None, given: 0 }
+        Window { input, is_read: false, spec, tuning, result: None, given: 0 }
     }
 
-    fn read(&mut self, mut input: BoxSource) -> Result<(), ExecError> {
+    fn read(&mut self) -> Result<(), ExecError> {
         // Every column of the input that anybody names is held once.
         let mut held = self.spec.out.clone();
         for call in &self.spec.calls {
             held.extend(&call.partition);
             held.extend(call.order.iter().map(|key| key.column));
             match &call.function {
-                WindowFunction::RowNumber | WindowFunction::Rank | WindowFunction::DenseRank => {}
+                WindowFunction::RowNumber
+                | WindowFunction::Rank
+                | WindowFunction::DenseRank
+                | WindowFunction::PercentRank
+                | WindowFunction::CumeDist => {}
+                WindowFunction::Ntile(value) | WindowFunction::FirstValue(value) | WindowFunction::LastValue(value) => {
+                    held.push(*value)
+                }
+                WindowFunction::NthValue { value, n } => held.extend([value, n]),
                 WindowFunction::Shift { value, offset, default, forward: _ } => {
                     held.extend([value, offset].into_iter().chain(default));
                 }
-                WindowFunction::Aggregate { aggregate: _, arg } => held.extend(arg),
+                WindowFunction::Aggregate { aggregate: _, arg, more } => held.extend(arg.iter().chain(more)),
             }
+            held.extend(call.frame.given());
         }
         let mut builder = RowsBuilder::new(held.clone(), &self.tuning.budget);
-        while let Some(batch) = input.next()? {
+        while let Some(batch) = self.input.next()? {
             builder.push(&batch)?;
         }
         let mut rows = builder.finish();
@@ -136,8 +176,9 @@ impl Window {
 
 impl Source for Window {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        if let Some(input) = self.input.take() {
-            self.read(input)?;
+        if !self.is_read {
+            self.is_read = true;
+            self.read()?;
         }
         let Some((rows, columns)) = &self.result else { return Ok(None) };
         let range = self.given..rows.len().min(self.given + self.tuning.batch_rows);
@@ -150,6 +191,11 @@ impl Source for Window {
         let mut given = rows.take(0..self.spec.out.len(), &numbers);
         given.extend(columns.iter().map(|column| column.slice(range.clone())));
         Ok(Some(Batch::new(given, range.len())))
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        (self.is_read, self.result, self.given) = (false, None, 0);
+        self.input.rewind()
     }
 }
 
@@ -217,40 +263,274 @@ impl WindowCallSpec {
                 let default = default.as_ref().map(column_of);
                 shift(arranged, &column_of(value), &column_of(offset), default.as_ref(), *forward)
             }
-            WindowFunction::Aggregate { aggregate, arg } => {
+            WindowFunction::PercentRank => reals(arranged, len, |peers, set| {
+                let (begin, end) = bounds(peers);
+                let others = (end - begin).saturating_sub(1).max(1) as f64;
+                for run in peers {
+                    run.clone().for_each(|at| set(at, (run.start - begin) as f64 / others));
+                }
+            }),
+            WindowFunction::CumeDist => reals(arranged, len, |peers, set| {
+                let (begin, end) = bounds(peers);
+                for run in peers {
+                    run.clone().for_each(|at| set(at, (run.end - begin) as f64 / (end - begin) as f64));
+                }
+            }),
+            WindowFunction::Ntile(count) => self.ntile(arranged, &column_of(count), len)?,
+            WindowFunction::FirstValue(value) => {
+                self.picked(arranged, column_of, &column_of(value), |_, stretches| Ok(stretches.first()))?
+            }
+            WindowFunction::LastValue(value) => {
+                self.picked(arranged, column_of, &column_of(value), |_, stretches| Ok(stretches.last()))?
+            }
+            WindowFunction::NthValue { value, n } => {
+                let n = column_of(n);
+                let numbers = n.i64s();
+                self.picked(arranged, column_of, &column_of(value), |row, stretches| {
+                    if n.is_null(row) {
+                        return Ok(None);
+                    }
+                    match usize::try_from(numbers.at(row)) {
+                        Ok(nth @ 1..) => Ok(stretches.positions().nth(nth - 1)),
+                        Ok(0) | Err(_) => {
+                            Err(ExecError::WindowNumber { of: WindowNumber::NthValue, place: self.place })
+                        }
+                    }
+                })?
+            }
+            WindowFunction::Aggregate { aggregate, arg, more } => {
                 let ty = arg.map_or(Type::Integer, |arg| arg.ty);
-                self.fold(arranged, aggregate, arg.as_ref().map(column_of).as_ref(), ty, len)?
+                let args: Vec<Column> = arg.iter().chain(more).map(column_of).collect();
+                let folding = Folding { call: self, aggregate, ty, args: &args };
+                folding.run(arranged, column_of, len)?
             }
         };
         Ok(column.with_ty(self.ty))
     }
 
-    /// Folds each partition run by run, and asks for the result after each.
-    fn fold(
+    fn ntile(&self, arranged: &Arrangement, count: &Column, len: usize) -> Result<Column, ExecError> {
+        let mut numbers: Vec<Option<i64>> = vec![None; len];
+        for peers in &arranged.partitions {
+            let (begin, end) = bounds(peers);
+            let first = arranged.rows[begin] as usize;
+            if count.is_null(first) {
+                continue;
+            }
+            let parts = count.i64s().at(first);
+            if parts <= 0 {
+                return Err(ExecError::WindowNumber { of: WindowNumber::Ntile, place: self.place });
+            }
+            // The first parts have one row more where the rows do not divide.
+            let total = (end - begin) as i64;
+            let (size, longer) = (total / parts, total % parts);
+            for at in begin..end {
+                let position = (at - begin) as i64;
+                let in_longer = longer * (size + 1);
+                let part = if position < in_longer {
+                    position / (size + 1)
+                } else {
+                    longer + (position - in_longer) / size.max(1)
+                };
+                numbers[arranged.rows[at] as usize] = Some(part + 1);
+            }
+        }
+        let mut builder = ColumnBuilder::new(Type::Integer);
+        numbers.into_iter().for_each(|number| builder.push(&Value::from(number)));
+        Ok(builder.finish())
+    }
+
+    /// For each row the value of a position of its frame.
+    fn picked(
         &self,
         arranged: &Arrangement,
-        aggregate: &Aggregate,
-        arg: Option<&Column>,
-        ty: Type,
-        len: usize,
+        column_of: &dyn Fn(&Given) -> Column,
+        value: &Column,
+        pick: impl Fn(usize, &Stretches) -> Result<Option<usize>, ExecError>,
     ) -> Result<Column, ExecError> {
-        let sorted = arg.map(|arg| arg.take(&arranged.rows));
-        let mut results = Vec::new();
-        // The run of results that each row reads.
-        let mut result_of = vec![0u32; len];
+        let frames = Frames::new(&self.frame, &arranged.rows, &arranged.order, column_of, self.place)?;
+        let mut sources: Vec<Option<u32>> = vec![None; value.len()];
         for peers in &arranged.partitions {
-            let mut accumulator = (aggregate.accumulator)(ty);
-            accumulator.resize(1);
-            for run in peers {
-                let arg = sorted.as_ref().map(|sorted| sorted.slice(run.clone()));
-                let folded = accumulator.update_all(run.len(), arg.as_ref()).and_then(|()| accumulator.finish());
-                results.push(folded.map_err(|fault| ExecError::row(fault, self.place))?.with_ty(self.ty));
-                for at in run.clone() {
-                    result_of[arranged.rows[at] as usize] = results.len() as u32 - 1;
+            for (run, positions) in peers.iter().enumerate() {
+                for at in positions.clone() {
+                    let row = arranged.rows[at] as usize;
+                    let picked = pick(row, &frames.stretches(peers, run, at))?;
+                    sources[row] = picked.map(|position| arranged.rows[position]);
                 }
             }
         }
-        Ok(Column::concat(self.ty, &results).take(&result_of))
+        Ok(value.take_or_null(&sources))
+    }
+}
+
+/// Reals for each row, given for sorted positions.
+fn reals(
+    arranged: &Arrangement,
+    len: usize,
+    mut fill: impl FnMut(&[Range<usize>], &mut dyn FnMut(usize, f64)),
+) -> Column {
+    let mut numbers = vec![0.0; len];
+    for partition in &arranged.partitions {
+        fill(partition, &mut |at, number| numbers[arranged.rows[at] as usize] = number);
+    }
+    Column::from_f64s(numbers)
+}
+
+/// Frames are folded together up to so many of their rows.
+const FOLDED_ROWS: usize = 65_536;
+
+/// An aggregate over frames.
+struct Folding<'a> {
+    call: &'a WindowCallSpec,
+    aggregate: &'static Aggregate,
+    ty: Type,
+    args: &'a [Column],
+}
+
+impl Folding<'_> {
+    fn run(
+        &self,
+        arranged: &Arrangement,
+        column_of: &dyn Fn(&Given) -> Column,
+        len: usize,
+    ) -> Result<Column, ExecError> {
+        let frame = &self.call.frame;
+        let frames = Frames::new(frame, &arranged.rows, &arranged.order, column_of, self.call.place)?;
+        let sorted: Vec<Column> = self.args.iter().map(|arg| arg.take(&arranged.rows)).collect();
+        let mut results = Vec::new();
+        // The result that each row reads, of all results laid end to end.
+        let mut result_of = vec![0u32; len];
+        let is_whole = frame.exclude == FrameExclude::NoOthers;
+        if is_whole && frame.start == FrameBound::UnboundedPreceding {
+            self.growing(arranged, &frames, &sorted, false, &mut results, &mut result_of)?;
+        } else if is_whole && frame.end == FrameBound::UnboundedFollowing && self.is_unordered() {
+            self.growing(arranged, &frames, &sorted, true, &mut results, &mut result_of)?;
+        } else {
+            self.apart(arranged, &frames, &sorted, &mut results, &mut result_of)?;
+        }
+        Ok(Column::concat(self.call.ty, &results).take(&result_of))
+    }
+
+    /// Is the result the same in whatever order rows are folded?
+    fn is_unordered(&self) -> bool {
+        let exact = matches!(self.aggregate.arg, Some(TypeClass::Integer | TypeClass::Numeric));
+        match self.aggregate.name {
+            "count" | "min" | "max" | "bool_and" | "bool_or" | "every" => true,
+            "sum" | "avg" => exact,
+            _ => false,
+        }
+    }
+
+    fn accumulator(&self, group_count: usize) -> Box<dyn Accumulator> {
+        let mut accumulator = (self.aggregate.accumulator)(self.ty);
+        accumulator.resize(group_count);
+        accumulator
+    }
+
+    fn fold(&self, accumulator: &mut dyn Accumulator, groups: &[u32], args: &[Column]) -> Result<(), ExecError> {
+        let folded = match args {
+            [] => accumulator.update(groups, None),
+            [only] => accumulator.update(groups, Some(only)),
+            several => accumulator.update_more(groups, several),
+        };
+        folded.map_err(|fault| ExecError::row(fault, self.call.place))
+    }
+
+    fn finish(&self, accumulator: &mut dyn Accumulator) -> Result<Column, ExecError> {
+        let column = accumulator.finish().map_err(|fault| ExecError::row(fault, self.call.place))?;
+        Ok(column.with_ty(self.call.ty))
+    }
+
+    /// Frames of which one bound stands still: each holds the rows of the one before and more.
+    fn growing(
+        &self,
+        arranged: &Arrangement,
+        frames: &Frames<'_>,
+        sorted: &[Column],
+        backwards: bool,
+        results: &mut Vec<Column>,
+        result_of: &mut [u32],
+    ) -> Result<(), ExecError> {
+        for peers in &arranged.partitions {
+            let (begin, end) = bounds(peers);
+            let mut accumulator = self.accumulator(1);
+            let mut held = if backwards { end..end } else { begin..begin };
+            let mut is_new = true;
+            let mut runs: Vec<(usize, usize)> = peers
+                .iter()
+                .enumerate()
+                .flat_map(|(run, positions)| positions.clone().map(move |at| (run, at)))
+                .collect();
+            if backwards {
+                runs.reverse();
+            }
+            for (run, at) in runs {
+                let wanted = frames.bounds(peers, run, at);
+                let more = if backwards {
+                    wanted.start.min(held.start)..held.start
+                } else {
+                    held.end..wanted.end.max(held.end)
+                };
+                if !more.is_empty() {
+                    let args: Vec<Column> = sorted.iter().map(|arg| arg.slice(more.clone())).collect();
+                    match args.as_slice() {
+                        [] | [_] => {
+                            let folded = accumulator.update_all(more.len(), args.first());
+                            folded.map_err(|fault| ExecError::row(fault, self.call.place))?;
+                        }
+                        several => self.fold(accumulator.as_mut(), &vec![0; more.len()], several)?,
+                    }
+                    held = if backwards { more.start..held.end } else { held.start..more.end };
+                    is_new = true;
+                }
+                if is_new {
+                    results.push(self.finish(accumulator.as_mut())?);
+                    is_new = false;
+                }
+                result_of[arranged.rows[at] as usize] = results.len() as u32 - 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Any frames: many of them are folded at once, each a group.
+    fn apart(
+        &self,
+        arranged: &Arrangement,
+        frames: &Frames<'_>,
+        sorted: &[Column],
+        results: &mut Vec<Column>,
+        result_of: &mut [u32],
+    ) -> Result<(), ExecError> {
+        let (mut positions, mut groups): (Vec<u32>, Vec<u32>) = (Vec::new(), Vec::new());
+        let (mut group_count, mut done) = (0usize, 0usize);
+        let mut flush = |positions: &mut Vec<u32>, groups: &mut Vec<u32>, group_count: &mut usize| {
+            let args: Vec<Column> = sorted.iter().map(|arg| arg.take(positions)).collect();
+            let mut accumulator = self.accumulator(*group_count);
+            self.fold(accumulator.as_mut(), groups, &args)?;
+            results.push(self.finish(accumulator.as_mut())?);
+            positions.clear();
+            groups.clear();
+            *group_count = 0;
+            Ok::<(), ExecError>(())
+        };
+        for peers in &arranged.partitions {
+            for (run, run_positions) in peers.iter().enumerate() {
+                for at in run_positions.clone() {
+                    let stretches = frames.stretches(peers, run, at);
+                    groups.resize(groups.len() + stretches.len(), group_count as u32);
+                    positions.extend(stretches.positions().map(|position| position as u32));
+                    result_of[arranged.rows[at] as usize] = done as u32;
+                    (group_count, done) = (group_count + 1, done + 1);
+                    if positions.len() >= FOLDED_ROWS {
+                        flush(&mut positions, &mut groups, &mut group_count)?;
+                    }
+                }
+            }
+        }
+        if group_count > 0 {
+            flush(&mut positions, &mut groups, &mut group_count)?;
+        }
+        Ok(())
     }
 }
 

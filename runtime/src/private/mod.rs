@@ -12,8 +12,9 @@ pub mod v1 {
     pub use crate::{
         error::{Error, Result},
         ops::{
-            AggregateCallSpec, AggregateSpec, BoxSource, ExecError, Given, JoinKind, JoinSpec, PeriodColumns, Place,
-            SortColumn, SortSpec, WindowCallSpec, WindowFunction, WindowSpec, exact_keys, row_window,
+            AggregateCallSpec, AggregateSpec, BoxSource, ExecError, Frame, FrameBound, FrameExclude, FrameUnit, Given,
+            JoinKind, JoinSpec, PeriodColumns, Place, RecursionSpec, SeriesSpec, SetOpSpec, SortColumn, SortSpec, Tee,
+            WindowCallSpec, WindowFunction, WindowSpec, Working, exact_keys, row_window,
         },
         rows::Done,
         typed::{
@@ -28,8 +29,8 @@ pub mod v1 {
                 i64s, i128_column, i128s, pipe, present, row_error, stage, texts,
             },
             stmt::{
-                Checked, Cx, Query, Start, View, aggregate, at_most_one, block_predicate, key_range, limit, many,
-                numeric_param, one, returned, row_count, union_all,
+                Checked, Cx, Query, Start, View, aggregate, at_most_one, block_predicate, boxed, key_range, limit,
+                many, numeric_param, one, returned, row_count, union_all, working,
             },
             table::{DatabaseWrites, Reads, SessionWrites},
         },

@@ -53,6 +53,10 @@ impl<F: Fold> Source for Folded<F> {
         }
         Ok(Some(Batch::new(self.fold.finish()?, 1)))
     }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        unreachable!("the step of a recursion is not fused")
+    }
 }
 
 /// The row that a fold makes of an operator's batches.

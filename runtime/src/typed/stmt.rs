@@ -12,8 +12,9 @@ use super::{cursor::TypedRows, shape::TableShape};
 use crate::{
     error::{Error, Result, code},
     ops::{
-        self, AggregateSpec, BoxEval, BoxSource, ExecError, HashAggregate, HashJoin, JoinSpec, Place, Reads, Scope,
-        ScopeReader, Sort, SortSpec, TableReader, Tuning, Values, Window, WindowSpec,
+        self, AggregateSpec, BoxEval, BoxSource, ExecError, HashAggregate, HashJoin, JoinSpec, Place, Reads,
+        RecursionSpec, Scope, ScopeReader, Series, SeriesSpec, SetOpSpec, Sort, SortSpec, Source, TableReader, Tuning,
+        Values, Window, WindowSpec, Working,
     },
     txn::TxnView,
 };
@@ -292,10 +293,45 @@ impl<'a> Cx<'a> {
         Box::new(ops::Distinct::new(input, self.tuning.clone()))
     }
 
+    /// Rows that are read more than once.
+    pub fn tee(&self, input: BoxSource) -> ops::Tee {
+        ops::Tee::new(input, &self.tuning)
+    }
+
+    /// Rows that are the same in every round of a recursion.
+    pub fn replay(&self, input: BoxSource) -> BoxSource {
+        Box::new(ops::Replay::new(input, &self.tuning))
+    }
+
+    /// A recursive query.
+    pub fn recursion(&self, base: BoxSource, step: BoxSource, working: Working, spec: RecursionSpec) -> BoxSource {
+        Box::new(ops::Recursion::new(base, step, working, spec, self.tuning.clone()))
+    }
+
+    /// INTERSECT and EXCEPT.
+    pub fn set_op(&self, left: BoxSource, right: BoxSource, spec: SetOpSpec) -> BoxSource {
+        Box::new(ops::SetOp::new(left, right, spec, self.tuning.clone()))
+    }
+
+    /// Numbers between bounds.
+    pub fn series(&self, input: BoxSource, spec: SeriesSpec) -> BoxSource {
+        Box::new(Series::new(input, spec, self.tuning.clone()))
+    }
+
     /// Window functions.
     pub fn window(&self, input: BoxSource, spec: WindowSpec) -> BoxSource {
         Box::new(Window::new(input, spec, self.tuning.clone()))
     }
+}
+
+/// A source that an operator owns.
+pub fn boxed(source: impl Source + 'static) -> BoxSource {
+    Box::new(source)
+}
+
+/// The rows of a recursion's last round.
+pub fn working(working: &Working) -> BoxSource {
+    Box::new(working.reader())
 }
 
 /// Some rows of an order.

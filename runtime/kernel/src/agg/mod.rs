@@ -14,11 +14,15 @@ use std::fmt;
 mod count;
 mod extreme;
 mod fold;
+mod moments;
+mod ordered;
 mod sum;
 
 use count::Count;
 use extreme::{Extreme, ExtremeString};
 use fold::{Fold, Folding};
+use moments::{Deviations, Exact, Moment, Pairs, Regression, Spread};
+use ordered::{Chosen, Joined, Kept, Which};
 use sum::{AvgI64, AvgI128, Reals, SumI64, SumI128};
 
 /// Folds the rows of many groups.
@@ -39,6 +43,15 @@ pub trait Accumulator: Send {
     /// As [`Accumulator::update`].
     fn update_all(&mut self, row_count: usize, arg: Option<&Column>) -> Result<(), RowFault>;
 
+    /// Folds a batch of an aggregate with further arguments: row `i` belongs to group `groups[i]`.
+    ///
+    /// # Errors
+    /// As [`Accumulator::update`].
+    fn update_more(&mut self, groups: &[u32], args: &[Column]) -> Result<(), RowFault> {
+        assert!(args.len() == 1, "an aggregate with further arguments folds them itself");
+        self.update(groups, args.first())
+    }
+
     /// The results of groups `0..group_count`, of the aggregate's result type. Nothing is forgotten: more rows may follow,
     /// and it may be asked again (a window does, after each row and its peers).
     ///
@@ -53,6 +66,8 @@ pub struct Aggregate {
     pub name: &'static str,
     /// The class of its argument; `None` is `count(*)`.
     pub arg: Option<TypeClass>,
+    /// The classes of its further arguments.
+    pub more: &'static [TypeClass],
     /// The type of its result for an argument's type (which is ignored by `count`).
     pub ret: fn(Type) -> Type,
     /// Is the result of an empty group NULL (all but `count`)?
@@ -80,7 +95,7 @@ impl fmt::Debug for Aggregate {
 
 /// All aggregates.
 pub fn all() -> impl Iterator<Item = &'static Aggregate> {
-    TABLE.iter()
+    TABLES.iter().copied().flatten()
 }
 
 /// The aggregate of a name for exactly this class of argument; `None` is `count(*)`.
@@ -103,7 +118,15 @@ fn sum(arg: Type) -> Type {
 
 macro_rules! row {
     ($name:literal, $arg:expr, $ret:expr, $accumulator:expr, $doc:literal) => {
-        Aggregate { name: $name, arg: $arg, ret: $ret, null_when_empty: true, accumulator: $accumulator, doc: $doc }
+        Aggregate {
+            name: $name,
+            arg: $arg,
+            more: &[],
+            ret: $ret,
+            null_when_empty: true,
+            accumulator: $accumulator,
+            doc: $doc,
+        }
     };
 }
 
@@ -112,6 +135,7 @@ macro_rules! count {
         Aggregate {
             name: "count",
             arg: $arg,
+            more: &[],
             ret: |_| Type::Integer,
             null_when_empty: false,
             accumulator: |_| Box::new(Count::default()),
@@ -134,6 +158,194 @@ macro_rules! extreme {
         row!($name, Some(TypeClass::$class), |arg| arg, |arg| Box::new(ExtremeString::<$greatest>::new(arg)), $doc)
     };
 }
+
+/// A spread is a decimal as a mean is.
+macro_rules! spread {
+    ($name:literal, $moment:ident) => {
+        [
+            row!(
+                $name,
+                Some(TypeClass::Integer),
+                mean,
+                |arg| folding($name, mean(arg), Spread::<Exact<false>>::new(Moment::$moment, arg)),
+                "How far values lie from their mean."
+            ),
+            row!(
+                $name,
+                Some(TypeClass::Numeric),
+                mean,
+                |arg| folding($name, mean(arg), Spread::<Exact<true>>::new(Moment::$moment, arg)),
+                "How far values lie from their mean."
+            ),
+            row!(
+                $name,
+                Some(TypeClass::Real),
+                |_| Type::Real,
+                |_| folding($name, Type::Real, Deviations::new(Moment::$moment)),
+                "How far values lie from their mean."
+            ),
+        ]
+    };
+}
+
+macro_rules! pairs {
+    ($name:literal, $regression:ident, $ret:expr, $null_when_empty:literal, $doc:literal) => {
+        Aggregate {
+            name: $name,
+            arg: Some(TypeClass::Real),
+            more: &[TypeClass::Real],
+            ret: |_| $ret,
+            null_when_empty: $null_when_empty,
+            accumulator: |_| Box::new(Pairs::new(Regression::$regression)),
+            doc: $doc,
+        }
+    };
+}
+
+macro_rules! kept {
+    ($name:literal, $last:literal, $doc:literal, $($class:ident),*) => {
+        [$(row!($name, Some(TypeClass::$class), |arg| arg, |arg| Box::new(Kept::new(arg, $last)), $doc)),*]
+    };
+}
+
+macro_rules! mode {
+    ($($class:ident),*) => {
+        [$(row!(
+            "mode",
+            Some(TypeClass::$class),
+            |arg| arg,
+            |arg| Box::new(Chosen::new("mode", arg, Which::Mode)),
+            "The most frequent value, the first of several, in WITHIN GROUP."
+        )),*]
+    };
+}
+
+macro_rules! percentile_disc {
+    ($($class:ident),*) => {
+        [$(Aggregate {
+            name: "percentile_disc",
+            arg: Some(TypeClass::$class),
+            more: &[TypeClass::Real],
+            ret: |arg| arg,
+            null_when_empty: true,
+            accumulator: |arg| Box::new(Chosen::new("percentile_disc", arg, Which::Discrete)),
+            doc: "The first value whose position in WITHIN GROUP is not before a fraction of all.",
+        }),*]
+    };
+}
+
+/// The aggregates of all tables.
+static TABLES: &[&[Aggregate]] = &[
+    TABLE,
+    &spread!("stddev", DeviationSample),
+    &spread!("stddev_samp", DeviationSample),
+    &spread!("stddev_pop", DeviationPopulation),
+    &spread!("variance", VarianceSample),
+    &spread!("var_samp", VarianceSample),
+    &spread!("var_pop", VariancePopulation),
+    &kept!(
+        "first",
+        false,
+        "The first value that is not NULL.",
+        Boolean,
+        Integer,
+        Real,
+        Numeric,
+        Text,
+        Blob,
+        Date,
+        Timestamp,
+        Json,
+        Time,
+        TimestampTz,
+        Interval,
+        Uuid
+    ),
+    &kept!(
+        "any_value",
+        false,
+        "Some value that is not NULL: the first.",
+        Boolean,
+        Integer,
+        Real,
+        Numeric,
+        Text,
+        Blob,
+        Date,
+        Timestamp,
+        Json,
+        Time,
+        TimestampTz,
+        Interval,
+        Uuid
+    ),
+    &kept!(
+        "last",
+        true,
+        "The last value that is not NULL.",
+        Boolean,
+        Integer,
+        Real,
+        Numeric,
+        Text,
+        Blob,
+        Date,
+        Timestamp,
+        Json,
+        Time,
+        TimestampTz,
+        Interval,
+        Uuid
+    ),
+    &mode!(Boolean, Integer, Real, Numeric, Text, Blob, Date, Timestamp, Json, Time, TimestampTz, Interval, Uuid),
+    &percentile_disc!(
+        Boolean,
+        Integer,
+        Real,
+        Numeric,
+        Text,
+        Blob,
+        Date,
+        Timestamp,
+        Json,
+        Time,
+        TimestampTz,
+        Interval,
+        Uuid
+    ),
+    &[
+        Aggregate {
+            name: "percentile_cont",
+            arg: Some(TypeClass::Real),
+            more: &[TypeClass::Real],
+            ret: |_| Type::Real,
+            null_when_empty: true,
+            accumulator: |arg| Box::new(Chosen::new("percentile_cont", arg, Which::Continuous)),
+            doc: "The value at a fraction of all in WITHIN GROUP, between the two nearest if need be.",
+        },
+        Aggregate {
+            name: "string_agg",
+            arg: Some(TypeClass::Text),
+            more: &[TypeClass::Text],
+            ret: |_| Type::Text,
+            null_when_empty: true,
+            accumulator: |_| Box::new(Joined::default()),
+            doc: "The texts one after another, a separator before each but the first.",
+        },
+        pairs!("corr", Correlation, Type::Real, true, "How far two values vary together, from -1 to 1."),
+        pairs!("covar_pop", CovariancePopulation, Type::Real, true, "The covariance of all pairs."),
+        pairs!("covar_samp", CovarianceSample, Type::Real, true, "The covariance of a sample of pairs."),
+        pairs!("regr_slope", Slope, Type::Real, true, "The slope of the line that fits best."),
+        pairs!("regr_intercept", Intercept, Type::Real, true, "Where the line that fits best begins."),
+        pairs!("regr_r2", Fit, Type::Real, true, "How well the line fits, from 0 to 1."),
+        pairs!("regr_avgx", MeanX, Type::Real, true, "The mean of the second values of pairs."),
+        pairs!("regr_avgy", MeanY, Type::Real, true, "The mean of the first values of pairs."),
+        pairs!("regr_sxx", SquaresX, Type::Real, true, "The squares of the second values' distances to their mean."),
+        pairs!("regr_syy", SquaresY, Type::Real, true, "The squares of the first values' distances to their mean."),
+        pairs!("regr_sxy", Products, Type::Real, true, "The products of both values' distances to their means."),
+        pairs!("regr_count", Count, Type::Integer, false, "How many pairs have both values."),
+    ],
+];
 
 static TABLE: &[Aggregate] = &[
     count!(None, "How many rows."),

@@ -10,6 +10,7 @@ use super::{
     RowFault,
     lift::{self, Call, class, functions},
 };
+use crate::func::Fault;
 use crate::{
     bitmap::Bitmap,
     column::{Column, Vals},
@@ -53,6 +54,12 @@ pub fn is_true(a: Option<bool>) -> bool {
 #[inline]
 pub fn is_false(a: Option<bool>) -> bool {
     a == Some(false)
+}
+
+/// True, or a fault where a subquery that stands for one value gave more rows.
+#[inline]
+pub fn at_most_one(count: i64) -> (bool, Fault) {
+    (true, if count > 1 { Fault::InvalidArgument } else { Fault::Ok })
 }
 
 /// IS UNKNOWN.
@@ -205,6 +212,7 @@ functions! { "func::logic";
     "not" (Boolean) -> Boolean, Total, not, "NOT.";
     "$is_true" (Boolean) -> Boolean, NullAware, is_true by true_flags, "IS TRUE.";
     "$is_false" (Boolean) -> Boolean, NullAware, is_false by false_flags, "IS FALSE.";
+    "$at_most_one" (Integer) -> Boolean, Fallible, at_most_one, "Is a subquery's number of rows not more than one?";
     "$is_unknown" (Boolean) -> Boolean, NullAware, is_unknown by unknown_flags, "IS UNKNOWN.";
 }
 

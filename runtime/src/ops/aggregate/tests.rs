@@ -19,7 +19,7 @@ fn call(name: &str, arg: Option<usize>, distinct: bool) -> AggregateCallSpec {
     let arg = arg.map(given);
     let aggregate = agg::find(name, arg.map(|arg| arg.ty.class())).expect("the kernel has the aggregate");
     let ty = (aggregate.ret)(arg.map_or(Type::Integer, |arg| arg.ty));
-    AggregateCallSpec { aggregate, arg, distinct, ty, place: Place::default() }
+    AggregateCallSpec { aggregate, arg, more: vec![], distinct, order: vec![], ty, place: Place::default() }
 }
 
 fn batch(rows: &[Row]) -> Batch {

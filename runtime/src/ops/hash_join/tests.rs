@@ -109,6 +109,7 @@ fn joined(left: &Batch, right: &Batch, case: &Case, batch_rows: usize) -> Vec<Co
         left_out: vec![given(4), given(1)],
         right_out: vec![given(4), given(0)],
         keys: [(0, 0), (1, 1)][..case.key_count].to_vec(),
+        same: vec![],
         period: case.by_period.then_some(PeriodColumns { point: 2, from: 2, to: 3 }),
     };
     let residual = case.with_residual.then(|| Box::new(Residual) as BoxEval);
@@ -149,7 +150,14 @@ fn batches_of_pairs_are_bounded() {
     let ones = Batch::new(vec![Column::constant(Type::Integer, 1i64.into(), 3000)], 3000);
     let given = vec![Given { column_idx: 0, ty: Type::Integer }];
     for kind in [JoinKind::Inner, JoinKind::Full] {
-        let spec = JoinSpec { kind, left_out: given.clone(), right_out: vec![], keys: vec![(0, 0)], period: None };
+        let spec = JoinSpec {
+            kind,
+            left_out: given.clone(),
+            right_out: vec![],
+            keys: vec![(0, 0)],
+            same: vec![],
+            period: None,
+        };
         let tuning = Tuning::of_rows(1000);
         let mut join = HashJoin::new(batches_of(&ones, 3000), batches_of(&ones, 3000), spec, None, tuning);
         for _ in 0..100 {
@@ -171,6 +179,7 @@ fn a_point_is_looked_up_among_many_periods() {
         left_out: vec![Given { column_idx: 0, ty: Type::Timestamp }],
         right_out: vec![Given { column_idx: 0, ty: Type::Timestamp }],
         keys: vec![],
+        same: vec![],
         period: Some(PeriodColumns { point: 0, from: 0, to: 1 }),
     };
     let join = HashJoin::new(batches_of(&left, 8192), batches_of(&right, 8192), spec, None, Tuning::default());

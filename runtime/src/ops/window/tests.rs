@@ -15,9 +15,15 @@ fn given(column_idx: usize) -> Given {
     Given { column_idx, ty: TYPES[column_idx] }
 }
 
+fn running() -> Frame {
+    use crate::ops::{FrameExclude, FrameUnit};
+    let (start, end) = (FrameBound::UnboundedPreceding, FrameBound::CurrentRow);
+    Frame { unit: FrameUnit::Range, start, end, exclude: FrameExclude::NoOthers }
+}
+
 fn call(function: WindowFunction, ty: Type) -> WindowCallSpec {
     let order = vec![SortColumn { column: given(1), order: SortOrder::DESCENDING }];
-    WindowCallSpec { function, partition: vec![given(0)], order, ty, place: Place::default() }
+    WindowCallSpec { function, partition: vec![given(0)], order, frame: running(), ty, place: Place::default() }
 }
 
 /// The rows of a row's partition, in order.
@@ -59,8 +65,8 @@ proptest! {
             call(WindowFunction::DenseRank, Type::Integer),
             call(shift(false, None), Type::Text),
             call(shift(true, Some(given(2))), Type::Text),
-            call(WindowFunction::Aggregate { aggregate: sum, arg: Some(given(4)) }, Type::Integer),
-            WindowCallSpec { order: vec![], ..call(WindowFunction::Aggregate { aggregate: count, arg: None }, Type::Integer) },
+            call(WindowFunction::Aggregate { aggregate: sum, arg: Some(given(4)), more: vec![] }, Type::Integer),
+            WindowCallSpec { order: vec![], ..call(WindowFunction::Aggregate { aggregate: count, arg: None, more: vec![] }, Type::Integer) },
         ];
         let spec = WindowSpec { out: vec![given(4)], calls };
         let window = Window::new(batches_of(&batch, batch_rows), spec, Tuning::of_rows(batch_rows));
