@@ -7,15 +7,16 @@ use super::*;
 use crate::{
     catalog::Catalogs,
     commits::COMMITS,
-    fact::{Overlap, Superseded},
+    fact::{FactBatch, Overlap, Superseded},
     manifest::{ManifestState, SLOT_COUNT},
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope},
     snapshot::Snapshot,
 };
 use spectradb_kernel::{
+    Column, Type,
     column::ColumnBuilder,
     key,
-    schema::{ColumnSchema, TableKind, TableSchema},
+    schema::{ColumnId, ColumnSchema, TableKind, TableSchema},
     time::COMMIT_OPEN,
 };
 
