@@ -258,7 +258,7 @@ fn what_schema_prints_makes_the_same_tables() {
         CREATE TABLE all_types (a SMALLINT PRIMARY KEY, b INTEGER NOT NULL DEFAULT 1 + 1, c REAL, d NUMERIC(12, 2) DEFAULT 1.50,
             e BOOLEAN DEFAULT true, f TEXT NOT NULL, g BLOB, h DATE DEFAULT current_date, i TIMESTAMP DEFAULT now(),
             j TIMESTAMPTZ, k TIME, l INTERVAL, m UUID, n JSON, o CHAR(3), p FLOAT4, q INT4);
-        CREATE TABLE docs (pk TEXT PRIMARY KEY); CREATE TABLE no_key (a INTEGER, b TEXT NOT NULL);";
+        CREATE TABLE docs (pk TEXT PRIMARY KEY); ALTER TABLE docs SET RETENTION '90d'; CREATE TABLE no_key (a INTEGER, b TEXT NOT NULL);";
     let schema = piped(&[], format!("{made}\n.schema\n").as_bytes());
     assert_eq!((schema.err.as_str(), schema.code), ("", Some(0)));
     let again = piped(&[], format!("{}\n.schema\n", schema.out).as_bytes());
@@ -267,7 +267,13 @@ fn what_schema_prints_makes_the_same_tables() {
     let columns = |made: &str| piped(&["--mode", "csv"], format!("{made}\n{describe}").as_bytes());
     assert_eq!(columns(made), columns(&schema.out));
     let one = piped(&[], format!("{made}\n.schema \"Odd name\"\n.schema DOCS\n.stats docs\n").as_bytes());
-    assert!(one.out.contains("CREATE TABLE docs (\n  pk TEXT PRIMARY KEY\n);\n"), "{}", one.out);
+    assert!(
+        one.out.contains(
+            "CREATE TABLE docs (\n  pk TEXT PRIMARY KEY\n);\nALTER TABLE docs SET RETENTION INTERVAL '90 days';\n"
+        ),
+        "{}",
+        one.out
+    );
     assert!(one.out.starts_with("CREATE TABLE \"Odd name\" (\n  \"Key\" INTEGER,\n"), "{}", one.out);
 }
 

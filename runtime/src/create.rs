@@ -1,8 +1,8 @@
 //! Which statement makes a table that there is?
 //!
 //! CREATE TABLE with types, keys, NOT NULL and DEFAULT, so that running it in another database makes a table of the same
-//! schema. What the statement implies is left out: a key is never NULL, a table without a key numbers its rows in a hidden
-//! column, and a document table has `doc` besides.
+//! schema; where a retention was set, ALTER TABLE sets it. What the statement implies is left out: a key is never NULL, a
+//! table without a key numbers its rows in a hidden column, and a document table has `doc` besides.
 //!
 //! Not here: how SHOW and DESCRIBE tell of tables (`statement`).
 
@@ -13,8 +13,10 @@ use crate::{
 use spectradb_grammar::{diag::nearest, tokens};
 use spectradb_kernel::schema::{TableKind, TableSchema};
 
+const DAY_MICROS: i64 = 86_400_000_000;
+
 impl Session {
-    /// The statement that makes a table, ended by a semicolon.
+    /// The statement that makes a table, ended by a semicolon, and the one that sets its retention where it has one.
     ///
     /// # Errors
     /// 42P01 when there is no such table.
@@ -28,7 +30,16 @@ impl Session {
                 None => error,
             });
         };
-        Ok(statement(schema))
+        let mut statements = statement(schema);
+        if let Some(retention) = catalog.retention(schema.id) {
+            let (count, unit) = match retention % DAY_MICROS {
+                0 => (retention / DAY_MICROS, "days"),
+                _ => (retention, "microseconds"),
+            };
+            let name = quoted(&schema.name);
+            statements.push_str(&format!("\nALTER TABLE {name} SET RETENTION INTERVAL '{count} {unit}';"));
+        }
+        Ok(statements)
     }
 }
 

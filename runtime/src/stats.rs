@@ -28,6 +28,8 @@ impl Session {
             ("ledger", "shards", Some(f64::from(stats.shard_count)), "shards"),
             ("log", "segments", Some(log.segments as f64), "files"),
             ("log", "size", Some(log.bytes as f64), "bytes"),
+            ("log", "archives", Some(log.archives as f64), "files"),
+            ("log", "archive_size", Some(log.archive_bytes as f64), "bytes"),
             ("log", "durable_record", Some(log.durable_record as f64), "number"),
             ("log", "replay", Some(log.replay_bytes as f64), "bytes"),
             ("log", "replayed_at_open", Some(stats.opened.replayed_records as f64), "records"),
@@ -130,6 +132,7 @@ impl Session {
         let log = store.log_figures()?;
         rows.push(of_database("notes", notes, notes_bytes));
         rows.push(of_database("log", log.segments, log.bytes));
+        rows.push(of_database("archive", log.archives, log.archive_bytes));
         let columns = [
             ("table", Type::Text),
             ("level", Type::Integer),

@@ -90,8 +90,8 @@ fn files_are_told_by_table_level_and_kind() {
         })
         .collect();
     assert_eq!(of_t, [(0, "present".to_owned(), 1, 1000), (0, "history".to_owned(), 1, 100)]);
-    let last: Vec<String> = files.iter().rev().take(2).map(|row| row.get("kind").expect("text")).collect();
-    assert_eq!(last, ["log", "notes"]);
+    let last: Vec<String> = files.iter().rev().take(3).map(|row| row.get("kind").expect("text")).collect();
+    assert_eq!(last, ["archive", "log", "notes"]);
     db.sql("DROP TABLE t").expect("no table");
     let names = rows(&db, "SHOW STORAGE");
     let is_dropped = |row: &Row| row.get::<Option<String>>("table").expect("text").as_deref() == Some("t (dropped)");
@@ -118,5 +118,32 @@ fn figures_follow_what_is_done() {
     let rate = figure(&db, "block_cache", "hit_rate");
     assert!(rate > 0.0 && rate < 1.0);
     assert!(figure(&db, "memory", "plan_cache") >= 2.0);
+    assert!(figure(&db, "log", "segments") >= 1.0 && figure(&db, "log", "archives") == 0.0);
     assert_eq!(figure(&db, "log", "durable_record"), figure(&db, "ledger", "record"));
+}
+
+#[test]
+fn archived_segments_of_the_log_are_told_apart() {
+    let config = Config {
+        background: false,
+        log_archive: spectradb_store::config::LogArchive::Compress,
+        log_segment_bytes: 64 << 10,
+        ..Config::default()
+    };
+    let db = Database::over(
+        spectradb_store::Store::open(
+            std::sync::Arc::new(spectradb_store::SimDisk::new(1)),
+            std::sync::Arc::new(spectradb_store::SystemClock),
+            config,
+        )
+        .expect("a new database"),
+    );
+    db.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, text TEXT)").expect("a table");
+    for part in 0..20 {
+        let rows: Vec<String> = (0..100).map(|id| format!("({}, 'text of row {id:>40}')", part * 100 + id)).collect();
+        db.sql(&format!("INSERT INTO t VALUES {}", rows.join(", "))).expect("rows");
+    }
+    db.store().flush().expect("a flush");
+    assert!(figure(&db, "log", "archives") > 0.0 && figure(&db, "log", "archive_size") > 0.0);
+    assert!(figure(&db, "log", "segments") >= 1.0);
 }

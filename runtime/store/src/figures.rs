@@ -7,8 +7,9 @@
 //! Not here: how they are shown.
 
 use crate::{
-    error::Result,
-    log::{held, segment_name},
+    archive::archive_generation,
+    error::{Result, StoreError},
+    log::{held, segment_generation},
     run::lane_of_commit,
     store::Store,
     tree::SegmentKind,
@@ -54,10 +55,14 @@ pub struct LevelFigures {
 /// Figures about the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogFigures {
-    /// Segments that are kept.
+    /// Segments that are kept as they are, one made ahead of time included.
     pub segments: u64,
     /// Their bytes on the disk, preallocated ones included.
     pub bytes: u64,
+    /// Segments that are archived.
+    pub archives: u64,
+    /// The archives' bytes.
+    pub archive_bytes: u64,
     /// Up to which record it is durable.
     pub durable_record: u64,
     /// What an open would have to read again now.
@@ -145,18 +150,29 @@ impl Store {
     /// Figures about the log.
     ///
     /// # Errors
-    /// What the disk says about the length of a segment.
+    /// What the disk says about its files.
     pub fn log_figures(&self) -> Result<LogFigures> {
         let inner = self.inner();
         let end = *held(&inner.sequencer).log.end();
-        let manifest = inner.manifest.state();
-        let mut bytes = 0;
-        for generation in manifest.log_first..=manifest.log_last {
-            bytes += inner.disk.open(&segment_name(generation))?.len()?;
+        let (mut segments, mut archives) = ((0, 0), (0, 0));
+        for name in inner.disk.list()? {
+            let kind = match (segment_generation(&name), archive_generation(&name)) {
+                (Some(_), _) => &mut segments,
+                (None, Some(_)) => &mut archives,
+                (None, None) => continue,
+            };
+            match inner.disk.open(&name).and_then(|file| file.len()) {
+                Ok(bytes) => *kind = (kind.0 + 1, kind.1 + bytes),
+                // Archived or dropped since the names were listed.
+                Err(StoreError::Missing { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(LogFigures {
-            segments: manifest.log_last - manifest.log_first + 1,
-            bytes,
+            segments: segments.0,
+            bytes: segments.1,
+            archives: archives.0,
+            archive_bytes: archives.1,
             durable_record: inner.log.durable(),
             replay_bytes: inner.replay_bytes(&end),
         })

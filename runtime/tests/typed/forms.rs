@@ -232,3 +232,18 @@ fn what_is_computed_of_an_argument_that_is_no_option_is_none() -> Result<()> {
     assert_eq!((next, loud.as_str(), maybe), (42, "X", None));
     Ok(())
 }
+
+#[test]
+fn compiled_queries_keep_to_their_sessions_limits() -> Result<()> {
+    let db = bank()?;
+    let mut session = db.session();
+    session.execute("SET memory_limit = 1", ())?;
+    let sorted = spectra_sql!(session, "SELECT id, name FROM accounts ORDER BY name")?.collect::<Result<Vec<_>>>();
+    assert_eq!(sorted.expect_err("three rows are more than a byte").code(), code::OUT_OF_MEMORY);
+    session.execute("RESET ALL", ())?;
+    let mut rows = spectra_sql!(session, "SELECT DISTINCT name FROM accounts")?;
+    session.canceller().cancel();
+    assert_eq!(rows.find_map(Result::err).expect("it was cancelled").code(), code::QUERY_CANCELED);
+    assert_eq!(spectra_sql!(session, "SELECT DISTINCT name FROM accounts")?.count(), 3);
+    Ok(())
+}
