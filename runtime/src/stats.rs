@@ -7,7 +7,7 @@
 
 use crate::{error::Result, rows::Outcome, session::Session, statement::result};
 use spectradb_kernel::{Type, Value, interval::Interval, schema::TableSchema, time::MICROS_PER_DAY};
-use spectradb_store::{IoBackend, LevelFigures, Snapshot};
+use spectradb_store::{IoBackend, LevelFigures, Snapshot, commits::COMMITS_NAME};
 use std::sync::Arc;
 
 impl Session {
@@ -108,11 +108,11 @@ impl Session {
     pub(crate) fn show_storage(&self, snapshot: &Snapshot, sql: &Arc<str>) -> Result<Outcome> {
         let store = self.store();
         let row = |figures: &LevelFigures| {
-            // A dropped table's facts stay; the commits' own table has no name.
+            // A dropped table's facts stay; the commits' own table is in no catalogue.
             let table = match store.catalogs().schema(figures.table) {
                 Some(table) if snapshot.catalog().by_id(figures.table).is_some() => Value::from(table.name.as_str()),
                 Some(table) => Value::from(format!("{} (dropped)", table.name).as_str()),
-                None => Value::from("(commits)"),
+                None => Value::from(COMMITS_NAME),
             };
             let kind = if figures.is_history { "history" } else { "present" };
             vec![

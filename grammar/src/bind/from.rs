@@ -335,7 +335,8 @@ impl Binder<'_> {
     /// The table of a name, to be written or changed: not one that the database keeps itself.
     pub(super) fn writable_table(&self, name: &Name) -> Result<Arc<TableSchema>, Diag> {
         let table = self.existing_table(name)?;
-        if table.id == TableId(0) {
+        // A table that is only declared (to the compiler, or by CREATE TABLE) has no number either, but no version.
+        if table.id == TableId(0) && table.version > 0 {
             let message = format!("table \"{}\" is kept by the database itself", table.name);
             return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, name.span)
                 .help("BEGIN WITH (actor = .., reason = .., request_id = ..) tells the ledger more of a commit"));
