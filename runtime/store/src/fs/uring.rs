@@ -68,7 +68,6 @@ struct UringFile {
 
 impl UringDisk {
     /// The disk through a ring; where the kernel refuses one, the disk itself. [`Disk::backend`] tells which, and why.
-    #[expect(clippy::new_ret_no_self, reason = "the ordinary disk is as good an answer")]
     pub fn over(os: OsDisk) -> Arc<dyn Disk> {
         UringDisk::over_with(os, PIECE_BYTES_MAX, || Ok(()))
     }
