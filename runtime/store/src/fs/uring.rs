@@ -417,8 +417,8 @@ impl Engine {
         for (name, result) in landed.drain(..) {
             if name == BELL {
                 self.listening = false;
-                // There is a byte, so this does not wait; it only makes room for the next ones.
-                self.listener.read(&mut [0; 64]).ok();
+                // There is a byte, so this does not wait. If there is another, the next poll says so.
+                self.listener.read_exact(&mut [0]).ok();
                 continue;
             }
             let slot = name as usize;
