@@ -43,11 +43,14 @@ struct State {
     key_count: usize,
 }
 
-/// What a commit touched.
+/// Keys, and for when they were touched.
+type Keys = Vec<(Vec<u8>, Period)>;
+
+/// What a commit touched: of each table the keys, where they were kept one by one.
 #[derive(Debug)]
 struct Touched {
     commit: Commit,
-    tables: Vec<(TableId, Option<Vec<(Vec<u8>, Period)>>)>,
+    tables: Vec<(TableId, Option<Keys>)>,
 }
 
 /// Commits are kept from where it began on, until it is dropped.
@@ -101,7 +104,7 @@ impl Watches {
         let ends = write.superseded.iter().map(|superseded| superseded.facts.len());
         let count: usize = facts.chain(others).chain(ends).sum();
         let one_by_one = state.key_count + count <= KEYS_MAX;
-        let mut tables: BTreeMap<TableId, Vec<(Vec<u8>, Period)>> = BTreeMap::new();
+        let mut tables: BTreeMap<TableId, Keys> = BTreeMap::new();
         for batch in &write.facts {
             tables.entry(batch.table).or_default();
         }

@@ -39,7 +39,7 @@ fn what_comes_back_short_is_asked_for_again() {
     let read = file.read_many(&[7..100_008, 5_000..5_000, 9..10]).expect("all is there");
     assert_eq!(read[0], bytes);
     assert_eq!((read[1].len(), &read[2][..]), (0, &bytes[2..3]));
-    assert!(read.iter().all(|bytes| bytes.is_empty() || bytes.as_ptr() as usize % 64 == 0));
+    assert!(read.iter().all(|bytes| bytes.is_empty() || (bytes.as_ptr() as usize).is_multiple_of(64)));
     let past = file.read_many(&[0..10, 100_000..100_009]).expect_err("a byte is missing");
     assert!(matches!(past, StoreError::Corrupt { ref file, .. } if file == "a"), "{past}");
 }
@@ -83,7 +83,7 @@ fn a_refusal_is_told_and_the_ordinary_disk_stands_in() {
     let file = disk.create("a").expect("there is room");
     file.write_at(b"hello", 0).expect("there is room");
     file.sync().expect("no fault");
-    assert_eq!(file.read_many(&[1..3]).expect("it is there"), [b"el".as_slice()]);
+    assert_eq!(file.read_many(&[1..3, 0..1]).expect("it is there"), [b"el".as_slice(), b"h"]);
     assert_eq!(file.reads_at_once(), 1);
 }
 
