@@ -401,8 +401,8 @@ impl Engine {
 
     #[expect(unsafe_code, reason = "the kernel reads and writes the memory that an entry names")]
     fn push(&mut self, entry: &squeue::Entry) {
-        // WHY: an entry is a raw address and a length, and submitting one is the only way to use the ring. What many reads at
-        // once gain is in perf.md, "io_uring".
+        // WHY: an entry is a raw address and a length, and submitting one is the only way to use the ring. perf.md, "io_uring",
+        // has what it gains (benches/own/disk.rs).
         // SAFETY: an operation's bytes lie on the heap, in memory of this operation alone that nobody touches, moves or frees
         // while it is in its slot; its file is open as long. It leaves the slot only in `land`, by its own completion, or
         // leaked, in `drop`. The bell's entry names no memory, and its pipe is open as long as the ring.
