@@ -37,7 +37,6 @@ fn syntax() {
             "SELECT a FROM t WHERE",
             "SELECT a FROM t GRUOP BY a",
             "SELECT a FROM t ORDER a",
-            "SELECT a, FROM t",
             "SELECT (1 + 2 FROM t",
             "SELECT 1 +",
             "SELECT a b c FROM t",
