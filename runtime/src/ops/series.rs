@@ -27,7 +27,7 @@ pub struct SeriesSpec {
 pub struct Series {
     input: BoxSource,
     spec: SeriesSpec,
-    batch_rows: usize,
+    tuning: Tuning,
     current: Option<Current>,
 }
 
@@ -44,7 +44,7 @@ struct Current {
 impl Series {
     /// The series of each row of an input.
     pub fn new(input: BoxSource, spec: SeriesSpec, tuning: Tuning) -> Series {
-        Series { input, spec, batch_rows: tuning.batch_rows, current: None }
+        Series { input, spec, tuning, current: None }
     }
 }
 
@@ -84,6 +84,7 @@ impl Current {
 impl Source for Series {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
         loop {
+            self.tuning.budget.check()?;
             if self.current.as_ref().is_none_or(|current| current.row == current.len) {
                 let Some(batch) = self.input.next()? else { return Ok(None) };
                 let columns = self.spec.out.iter().map(|given| batch.column(given.column_idx)).collect();
@@ -91,7 +92,7 @@ impl Source for Series {
                 self.current = Some(Current { columns, bounds, len: batch.len(), row: 0, next: None });
             }
             let current = self.current.as_mut().expect("there is a batch");
-            let (rows, numbers) = current.fill(self.batch_rows, self.spec.place)?;
+            let (rows, numbers) = current.fill(self.tuning.batch_rows, self.spec.place)?;
             if !numbers.is_empty() {
                 let len = numbers.len();
                 let mut columns: Vec<Column> = current.columns.iter().map(|column| column.take(&rows)).collect();
@@ -126,7 +127,7 @@ mod tests {
         for rows in [1, 2, 100] {
             let out = vec![Given { column_idx: 2, ty: Type::Integer }];
             let spec = SeriesSpec { out, from: 0, to: 1, step: 2, place: Place::default() };
-            let series = Series::new(batches_of(&batch, rows), spec, Tuning { batch_rows: rows });
+            let series = Series::new(batches_of(&batch, rows), spec, Tuning::of_rows(rows));
             let columns = drain(series, &[Type::Integer, Type::Integer]);
             let wanted = [1, 2, 3, 5, 3, 1, i64::MAX - 1, i64::MAX];
             assert_eq!(columns[1], Column::from_i64s(Type::Integer, wanted.to_vec()));
