@@ -704,7 +704,7 @@ pub enum Over {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Among {
     /// The rows of a query.
-    Query(Query),
+    Query(Box<Query>),
     /// The items of an array.
     Array(Expr),
 }

@@ -268,7 +268,7 @@ impl Lower {
                 Rule::paren => {
                     let span = self.span(&part);
                     among = Some(match self.paren(part)? {
-                        Paren::Query(query) => Among::Query(*query),
+                        Paren::Query(query) => Among::Query(query),
                         Paren::Exprs(mut exprs) if exprs.len() == 1 => Among::Array(exprs.pop().expect("it holds one")),
                         Paren::Exprs(_) => {
                             return Err(Diag::new(code::SYNTAX, "ANY and ALL take a query or an array", span)

@@ -329,6 +329,7 @@ pub enum ValidScope {
 
 /// Which keys a scan reads. Expressions have no column and the type of their key column.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a plan has one for each scan, and nobody moves it about")]
 pub enum KeyAccess {
     /// Every key.
     All,

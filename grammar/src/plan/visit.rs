@@ -347,7 +347,7 @@ impl Node {
         self.changes(&mut own, false)
     }
 
-    fn changes<'n>(&'n self, own: &mut Vec<usize>, bound: bool) -> bool {
+    fn changes(&self, own: &mut Vec<usize>, bound: bool) -> bool {
         stack::deeper(|| match &self.kind {
             NodeKind::Working { recursion } => !own.contains(recursion),
             NodeKind::Bindings => !bound,

@@ -287,7 +287,7 @@ mod tests {
         let texts = Column::from_values(Type::Text, &["a".into(), Value::Null, "b".into()]);
         let separator = Column::constant(Type::Text, "-".into(), 3);
         assert_eq!(folded("string_agg", TypeClass::Text, &[texts.clone(), separator]), Ok("a-b".into()));
-        assert_eq!(folded("first", TypeClass::Text, &[texts.clone()]), Ok("a".into()));
+        assert_eq!(folded("first", TypeClass::Text, std::slice::from_ref(&texts)), Ok("a".into()));
         assert_eq!(folded("last", TypeClass::Text, &[texts]), Ok("b".into()));
     }
 }
