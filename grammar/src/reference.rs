@@ -38,6 +38,7 @@ pub const FORMS: &[(&str, &str)] = &[
         "json_extract_path(json, key, ...), jsonb_extract_path(...), json_extract_path_text(...), jsonb_extract_path_text(...)",
         "What is below the keys, as JSON or as its text.",
     ),
+    ("jsonb_path_query_first(json, path)", "The first that a path of SQL/JSON finds; NULL where it finds nothing."),
     (
         "round(numeric [, digits]), trunc(numeric [, digits]), floor(numeric), ceil(numeric), ceiling(numeric)",
         "A decimal rounded, cut, or the nearest whole number below or above.",

@@ -20,7 +20,8 @@ use crate::{
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 27] = [
+pub(super) const NAMES: [&str; 28] = [
+    "jsonb_path_query_first",
     "to_char",
     "format",
     "make_timestamp",
@@ -161,6 +162,13 @@ impl Binder<'_> {
                     value = function::call_named("$json_get", vec![value, key], Type::Json, span);
                 }
                 if name.ends_with("_text") { made("$json_text", vec![value], span) } else { value }
+            }
+            ("jsonb_path_query_first", 2) => {
+                let [value, path] = two(args);
+                let value = self.coerce(value, Type::Json, Degree::Implicit)?;
+                let path = self.coerce(path, Type::Text, Degree::Implicit)?;
+                let all = made("jsonb_path_query_array", vec![value, path], span);
+                function::call_named("$json_get", vec![all, text("0", span)], Type::Json, span)
             }
             ("num_nulls" | "num_nonnulls", 1..) => {
                 let mut count = literal::integer(0, span);

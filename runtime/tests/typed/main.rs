@@ -6,3 +6,4 @@
 
 mod forms;
 mod tables;
+mod types;

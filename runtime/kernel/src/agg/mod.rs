@@ -16,6 +16,7 @@ mod extreme;
 mod fold;
 mod moments;
 mod ordered;
+mod span;
 mod sum;
 
 use count::Count;
@@ -397,6 +398,20 @@ static TABLE: &[Aggregate] = &[
         mean,
         |arg| folding("avg", mean(arg), AvgI128::new(arg)),
         "The mean, with at least 16 digits after the point."
+    ),
+    row!(
+        "sum",
+        Some(TypeClass::Interval),
+        |_| Type::Interval,
+        |_| folding("sum", Type::Interval, span::Spans::<false>::default()),
+        "The sum, months, days and time apart."
+    ),
+    row!(
+        "avg",
+        Some(TypeClass::Interval),
+        |_| Type::Interval,
+        |_| folding("avg", Type::Interval, span::Spans::<true>::default()),
+        "The mean; what is left of months goes to days, what is left of days to the time."
     ),
     extreme!("min", false, Boolean, u8, "The smallest value."),
     extreme!("min", false, Integer, i64, "The smallest value."),

@@ -139,6 +139,10 @@ impl RowFault {
                 ("22023", format!("time zone \"{zone}\" not recognized"))
             }
             "date_bin" => ("22023", "stride must be greater than zero and without months".to_owned()),
+            "jsonb_path_exists" | "jsonb_path_match" | "jsonb_path_query_array" | "@?" | "@@" => {
+                let path = self.args.get(1).map(Value::to_string).unwrap_or_default();
+                ("42601", format!("invalid jsonpath: \"{path}\""))
+            }
             "similar_to" => ("22025", "invalid escape string".to_owned()),
             "date_trunc" | "$extract" | "$extract_int" => {
                 let unit = first.map(Value::to_string).unwrap_or_default();

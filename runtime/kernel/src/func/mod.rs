@@ -23,6 +23,7 @@ pub mod fields;
 pub mod interval;
 pub mod json;
 pub mod json_order;
+pub mod json_path;
 pub mod json_tree;
 pub mod lift;
 pub mod like;
@@ -60,6 +61,7 @@ static FAMILIES: &[&[Function]] = &[
     json::TABLE,
     json_order::TABLE,
     json_tree::TABLE,
+    json_path::TABLE,
 ];
 
 /// All functions, family by family.
