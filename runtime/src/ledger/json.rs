@@ -19,6 +19,7 @@ const HASH: &str = "blake3";
 
 /// A proof of either kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one is made and read, and not kept")]
 pub enum Proof {
     /// Something is in the ledger.
     Inclusion(InclusionProof),

@@ -136,7 +136,8 @@ mod tests {
         let batch = |values: &[Option<i64>]| Batch::new(vec![column(values)], values.len());
         let left = batch(&[Some(2), Some(1), None, Some(1), Some(3), None]);
         let right = batch(&[Some(1), None, Some(9), Some(3)]);
-        let wanted: [((bool, bool), &[Option<i64>]); 4] = [
+        type Wanted<'a> = ((bool, bool), &'a [Option<i64>]);
+        let wanted: [Wanted<'_>; 4] = [
             ((true, false), &[Some(1), None, Some(3)]),
             ((true, true), &[Some(1), None, Some(3)]),
             ((false, false), &[Some(2)]),
