@@ -329,7 +329,7 @@ mod tests {
         let mistakes = [
             ("struct T { id: i64 }", "put #[key] before"),
             ("struct T { #[key] id: Option<i64> }", "never NULL"),
-            ("struct T { #[key] id: i32 }", "no SQL type belongs"),
+            ("struct T { #[key] id: u32 }", "no SQL type belongs"),
             ("struct T(i64);", "named fields"),
             ("struct T<'a> { #[key] id: &'a str }", "no parameters"),
             ("#[table(nam = \"t\")] struct T { #[key] id: i64 }", "expected name"),

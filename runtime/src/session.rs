@@ -347,7 +347,7 @@ impl Session {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let snapshot = self.read_snapshot();
+            let snapshot = self.snapshot_for(attempts)?;
             match self.change_on(&snapshot, &mut change) {
                 Err(error) if error.is_retryable() && !self.in_transaction() && attempts < AUTOCOMMIT_ATTEMPTS_MAX => {}
                 result => return self.after(result),
@@ -392,6 +392,15 @@ impl Session {
         match &self.state {
             State::Active(txn) => txn.snapshot().clone(),
             State::Autocommit | State::Failed(_) => self.shared.store.snapshot(),
+        }
+    }
+
+    /// What a statement reads that is run for the first time, or again: then whatever got in its way has to be visible, or it
+    /// would meet the same again.
+    fn snapshot_for(&self, attempts: u32) -> Result<Snapshot> {
+        match attempts {
+            1 => Ok(self.read_snapshot()),
+            _ => Ok(self.shared.store.snapshot_settled()?),
         }
     }
 
@@ -459,7 +468,7 @@ impl Session {
         loop {
             attempts += 1;
             self.look_for_failed_reads();
-            let snapshot = self.read_snapshot();
+            let snapshot = self.snapshot_for(attempts)?;
             // Asked before the statement runs: a COMMIT that fails leaves no transaction, and must not be run again.
             let autocommit = matches!(self.state, State::Autocommit);
             match stack::for_text(sql, || run(self, &snapshot)) {

@@ -275,7 +275,7 @@ mod tests {
         let fraction = |value: f64| Column::constant(Type::Real, Value::Real(value), 4);
         let of = |name, value| folded(name, TypeClass::Real, &[values.clone(), fraction(value)]);
         assert_eq!(of("percentile_cont", 0.5), Ok(Value::Real(2.0)));
-        assert_eq!(of("percentile_cont", 0.9), Ok(Value::Real(2.0 + 0.7 * 8.0)));
+        assert_eq!(of("percentile_cont", 0.9), Ok(Value::Real(2.0 + (0.9 * 3.0 - 2.0) * 8.0)));
         assert_eq!(of("percentile_disc", 0.0), Ok(Value::Real(1.0)));
         assert_eq!(of("percentile_disc", 0.76), Ok(Value::Real(10.0)));
         assert!(of("percentile_cont", 1.5).is_err_and(|fault| fault.sqlstate() == "22003"));
