@@ -211,6 +211,7 @@ impl Finder {
             TableRef::Function { name: _, args, ordinality: _, alias: _, span: _ } => {
                 args.iter().for_each(|expr| self.expr(expr));
             }
+            TableRef::Named { table, alias: _, span: _ } => self.table_ref(table),
             TableRef::Join { kind: _, left, right, condition, as_of: _, span: _ } => {
                 self.table_ref(left);
                 self.table_ref(right);
@@ -289,7 +290,7 @@ impl Finder {
                 self.expr(operand);
                 self.query(query);
             }
-            ExprKind::Between { operand, low, high, negated: _ } => {
+            ExprKind::Between { operand, low, high, symmetric: _, negated: _ } => {
                 [operand, low, high].into_iter().for_each(|expr| self.expr(expr));
             }
             ExprKind::Like { operand, pattern, escape, case_insensitive: _, negated: _ } => {

@@ -113,7 +113,6 @@ fn recognised_but_not_offered() {
             "COPY t FROM STDIN",
             "INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT k DO NOTHING",
             "UPDATE t SET doc.a = 1",
-            "UPDATE t SET (a, b) = (SELECT 1, 2)",
             "WITH r AS (INSERT INTO t VALUES (1)) SELECT 1",
             "SELECT * FROM public.t",
             "SELECT * FROM t TABLESAMPLE SYSTEM (1)",

@@ -102,6 +102,8 @@ pub enum ExprKind {
         low: Box<Expr>,
         /// To, included.
         high: Box<Expr>,
+        /// `SYMMETRIC`: either bound may be the lower one?
+        symmetric: bool,
         /// `NOT`?
         negated: bool,
     },

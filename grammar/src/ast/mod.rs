@@ -447,6 +447,15 @@ pub enum TableRef {
         /// Where it stands.
         span: Span,
     },
+    /// `(join) [AS] alias`: a join by one name.
+    Named {
+        /// The join.
+        table: Box<TableRef>,
+        /// Its alias.
+        alias: TableAlias,
+        /// Where it stands.
+        span: Span,
+    },
     /// A join.
     Join {
         /// Which kind.

@@ -15,6 +15,7 @@ use crate::{
     ast,
     diag::{Diag, code},
     plan::{AggregateCall, Expr, ExprKind, SortKey},
+    span::Span,
 };
 use spectradb_kernel::{
     Type, Value,
@@ -28,48 +29,35 @@ impl Binder<'_> {
             return Err(Diag::new(code::GROUPING, "aggregate function calls cannot be nested", call.span)
                 .help("compute the inner one in a subquery in FROM"));
         }
-        let Some(aggregates) = ctx.aggregates.take() else {
-            let message = format!("aggregate functions are not allowed in {}", ctx.clause);
-            let diag = Diag::new(code::GROUPING, message, call.span);
-            return Err(if ctx.clause == "WHERE" {
-                diag.help("conditions on aggregates stand in HAVING")
-            } else {
-                diag
-            });
-        };
-        let bound = self.aggregate_arg(call, ctx);
-        let Fold { aggregate, arg, more, order } = match bound {
-            Ok(bound) => bound,
-            Err(diag) => {
-                ctx.aggregates = Some(aggregates);
-                return Err(diag);
-            }
-        };
-        let around = |arg: &Expr| arg.any(&mut |part| matches!(part.kind, ExprKind::Outer(_)));
-        if arg.as_ref().is_some_and(|arg| around(arg) && !arg.has_columns()) {
-            ctx.aggregates = Some(aggregates);
-            let message = "an aggregate of the rows around a subquery is not supported within the subquery";
-            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span)
-                .help("compute it in a subquery in FROM and name its column"));
+        if ctx.aggregates.is_none() && self.outer.is_empty() {
+            return Err(not_allowed(ctx.clause, call.span));
         }
-        let ty = (aggregate.ret)(arg.as_ref().map_or(spectradb_kernel::Type::Integer, |arg| arg.ty));
-        let new = AggregateCall { aggregate, arg, more, distinct: call.distinct, order, ty, span: call.span };
-        if new.distinct && new.order.iter().any(|key| new.arg.as_ref().is_none_or(|arg| !arg.same(&key.expr))) {
-            ctx.aggregates = Some(aggregates);
-            let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
-            return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, call.span));
+        let asked_before: Vec<usize> = self.outer.iter().map(|frame| frame.args.len()).collect();
+        let mut fold = self.aggregate_arg(call, ctx)?;
+        if let Some(at) = self.owner_of(&mut fold, &asked_before) {
+            let frame = &mut self.outer[at];
+            let Some(aggregates) = &mut frame.aggregates else { return Err(not_allowed(frame.clause, call.span)) };
+            let column = collected(fold, call, aggregates)?;
+            return Ok(self.through(at, column));
         }
-        let idx = match aggregates.iter().position(|old| old.same(&new)) {
-            Some(idx) => idx,
-            None => {
-                aggregates.push(new);
-                aggregates.len() - 1
-            }
-        };
-        ctx.aggregates = Some(aggregates);
-        // Whether it may be NULL depends on the groups: the block settles it.
-        let nullable = aggregate.null_when_empty;
-        Ok(Expr { kind: ExprKind::Column(AGGREGATE_BASE + idx), ty, nullable, span: call.span })
+        match ctx.aggregates.as_deref_mut() {
+            Some(aggregates) => collected(fold, call, aggregates),
+            None => Err(not_allowed(ctx.clause, call.span)),
+        }
+    }
+
+    /// The block around whose rows an aggregate folds: it names columns of that block, and none further in. What it folds
+    /// is over that block's rows then, and the subqueries between need not ask for it.
+    fn owner_of(&mut self, fold: &mut Fold, asked_before: &[usize]) -> Option<usize> {
+        let is_around = |expr: &Expr| expr.any(&mut |part| matches!(part.kind, ExprKind::Outer(_)));
+        let mut at = self.outer.len();
+        while fold.exprs().any(is_around) && !fold.exprs().any(Expr::has_columns) {
+            at -= 1;
+            let args = self.outer[at].args.clone();
+            fold.for_each_expr_mut(&mut |expr| *expr = super::unnest::with_args(expr, &|arg| args[arg].clone()));
+            self.outer[at].args.truncate(asked_before[at]);
+        }
+        (at < self.outer.len()).then_some(at)
     }
 
     /// The aggregate with its argument, which is bound without aggregates and windows.
@@ -220,6 +208,43 @@ pub(super) struct Fold {
     pub(super) arg: Option<Expr>,
     pub(super) more: Vec<Expr>,
     pub(super) order: Vec<SortKey>,
+}
+
+impl Fold {
+    fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.arg.iter().chain(&self.more).chain(self.order.iter().map(|key| &key.expr))
+    }
+
+    fn for_each_expr_mut(&mut self, f: &mut dyn FnMut(&mut Expr)) {
+        self.arg.iter_mut().chain(&mut self.more).for_each(&mut *f);
+        self.order.iter_mut().for_each(|key| f(&mut key.expr));
+    }
+}
+
+fn not_allowed(clause: &str, span: Span) -> Diag {
+    let diag = Diag::new(code::GROUPING, format!("aggregate functions are not allowed in {clause}"), span);
+    if clause == "WHERE" { diag.help("conditions on aggregates stand in HAVING") } else { diag }
+}
+
+/// The column of a call among the aggregates of its block.
+fn collected(fold: Fold, call: &Call<'_>, aggregates: &mut Vec<AggregateCall>) -> Result<Expr, Diag> {
+    let Fold { aggregate, arg, more, order } = fold;
+    let ty = (aggregate.ret)(arg.as_ref().map_or(Type::Integer, |arg| arg.ty));
+    let new = AggregateCall { aggregate, arg, more, distinct: call.distinct, order, ty, span: call.span };
+    if new.distinct && new.order.iter().any(|key| new.arg.as_ref().is_none_or(|arg| !arg.same(&key.expr))) {
+        let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
+        return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, call.span));
+    }
+    let idx = match aggregates.iter().position(|old| old.same(&new)) {
+        Some(idx) => idx,
+        None => {
+            aggregates.push(new);
+            aggregates.len() - 1
+        }
+    };
+    // Whether it may be NULL depends on the groups: the block settles it.
+    let nullable = aggregate.null_when_empty;
+    Ok(Expr { kind: ExprKind::Column(AGGREGATE_BASE + idx), ty, nullable, span: call.span })
 }
 
 /// The value for rows that a filter lets through, NULL for others.

@@ -109,8 +109,9 @@ impl Binder<'_> {
                 let found = self.in_query(operand, query, span, ctx)?;
                 Bound::known(if *negated { function::not(found) } else { found })
             }
-            Ast::Between { operand, low, high, negated } => {
-                Bound::known(self.between(operand, low, high, *negated, span, ctx)?)
+            Ast::Between { operand, low, high, symmetric, negated } => {
+                let inside = self.between(operand, low, high, *symmetric, span, ctx)?;
+                Bound::known(if *negated { function::not(inside) } else { inside })
             }
             Ast::Like { operand, pattern, escape, case_insensitive, negated } => {
                 let (operand, pattern) = (self.expr(operand, ctx)?, self.expr(pattern, ctx)?);
@@ -148,8 +149,8 @@ impl Binder<'_> {
                     .help("a row stands beside =, <, IN, IS NULL and their kin"));
             }
             Ast::EveryItem => return Err(Diag::new(code::SYNTAX, "syntax error at or near \"ALL\"", span)),
-            Ast::Exists(query) => Bound::known(self.exists(query, span, ctx.scope)?),
-            Ast::Subquery(query) => Bound::known(self.scalar(query, span, ctx.scope)?),
+            Ast::Exists(query) => Bound::known(self.exists(query, span, ctx)?),
+            Ast::Subquery(query) => Bound::known(self.scalar(query, span, ctx)?),
         })
     }
 
@@ -246,7 +247,7 @@ impl Binder<'_> {
         let mut spine = Vec::new();
         let mut at = expr;
         while let Ast::Binary { op, op_span, left, right } = &at.kind {
-            if let (Ast::Row(_), Ast::Row(_)) = (&left.kind, &right.kind) {
+            if matches!((&left.kind, &right.kind), (Ast::Row(_), Ast::Row(_) | Ast::Subquery(_))) {
                 break;
             }
             spine.push((*op, *op_span, right, at.span));
@@ -257,6 +258,16 @@ impl Binder<'_> {
                 if let (Ast::Row(left), Ast::Row(right)) = (&left.kind, &right.kind) =>
             {
                 Bound::known(self.compare_rows(*op, left, right, *op_span, at.span, ctx)?)
+            }
+            Ast::Binary { op, op_span, left, right }
+                if let (Ast::Row(left), Ast::Subquery(query)) = (&left.kind, &right.kind) =>
+            {
+                let mut sides = Vec::with_capacity(left.len());
+                let row = self.row_query(query, left.len(), right.span, ctx)?;
+                for (part, value) in left.iter().zip(row) {
+                    sides.push((self.expr(part, ctx)?, Bound::known(value)));
+                }
+                Bound::known(self.compare_sides(*op, sides, *op_span, at.span)?)
             }
             _ => self.expr(at, ctx)?,
         };

@@ -127,6 +127,10 @@ impl Binder<'_> {
                 }
                 Ok(Source { args, ..source })
             }
+            TableRef::Named { table, alias, span } => {
+                let source = self.table_ref(table, left)?;
+                Ok(named(source, alias, *span)?)
+            }
             TableRef::Join { kind, left: one, right: other, condition, as_of, span } => {
                 let one = self.table_ref(one, left)?;
                 let other = self.table_ref(other, Some(&one.scope))?;
@@ -588,6 +592,29 @@ fn derived(node: Node, alias: Option<(&Name, &[Name])>) -> Result<Source, Diag> 
     Ok(Source { node, scope: Scope { tables: vec![table], merged: Vec::new() }, points: Vec::new(), args: Vec::new() })
 }
 
+/// A join by one name: the columns of `*`, and behind them what its points are asked of.
+fn named(source: Source, alias: &TableAlias, span: Span) -> Result<Source, Diag> {
+    let mut columns = source.scope.star(span);
+    let width = columns.len();
+    columns.extend(
+        source.node.fields.iter().enumerate().map(|(at, field)| (field.name.clone(), source.node.column(at, span))),
+    );
+    if source.points.is_empty() {
+        columns.truncate(width);
+    }
+    let mut points = source.points;
+    for point in &mut points {
+        point.from += width;
+        point.to += width;
+    }
+    let mut named = derived(source.node.project(columns), None)?;
+    let table = named.scope.tables.last_mut().expect("what is derived is one table");
+    table.name = Some(alias.name.text.clone());
+    table.columns.truncate(width);
+    rename(table, &alias.name, &alias.columns)?;
+    Ok(Source { points, args: source.args, ..named })
+}
+
 /// `alias (a, b)`: other names for the first columns.
 fn rename(table: &mut ScopeTable, alias: &Name, names: &[Name]) -> Result<(), Diag> {
     let shown = table.columns.iter().filter(|column| column.shown).count();
@@ -629,6 +656,9 @@ fn hide(scope: &mut Scope, name: &Name, merged: &Merged) {
 pub(super) fn item_span(item: &TableRef) -> Span {
     match item {
         TableRef::Table { name, alias, .. } => alias.as_ref().map_or(name.span, |alias| alias.name.span),
-        TableRef::Subquery { span, .. } | TableRef::Function { span, .. } | TableRef::Join { span, .. } => *span,
+        TableRef::Subquery { span, .. }
+        | TableRef::Function { span, .. }
+        | TableRef::Named { span, .. }
+        | TableRef::Join { span, .. } => *span,
     }
 }

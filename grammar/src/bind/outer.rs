@@ -7,11 +7,11 @@
 //!
 //! Holds: the same expression is one argument. Not here: making joins of subqueries with arguments (`unnest`).
 
-use super::{Binder, scope::Scope};
+use super::{Binder, expr::Ctx, scope::Scope};
 use crate::{
     ast::Name,
     diag::{Diag, code},
-    plan::{Expr, ExprKind},
+    plan::{AggregateCall, Expr, ExprKind},
 };
 
 /// A block around a subquery.
@@ -19,6 +19,10 @@ pub(super) struct Frame {
     pub(super) scope: Scope,
     /// What the subquery asks of it, over its rows.
     pub(super) args: Vec<Expr>,
+    /// The aggregates of its block, while a subquery may add to them; `None` where it takes none.
+    pub(super) aggregates: Option<Vec<AggregateCall>>,
+    /// The clause of the block that the subquery stands in.
+    pub(super) clause: &'static str,
     /// Is it out of sight: does it stand between a WITH name's definition and its use?
     pub(super) hidden: bool,
 }
@@ -30,9 +34,23 @@ impl Binder<'_> {
         scope: &Scope,
         bind: impl FnOnce(&mut Self) -> Result<T, Diag>,
     ) -> Result<(T, Vec<Expr>), Diag> {
-        self.outer.push(Frame { scope: scope.clone(), args: Vec::new(), hidden: false });
+        self.within(&mut Ctx::plain(scope, "a LATERAL item of FROM"), bind)
+    }
+
+    /// Binds a subquery of an expression: what it gives, and its arguments, aggregates of the block among them.
+    pub(super) fn within<T>(
+        &mut self,
+        ctx: &mut Ctx<'_>,
+        bind: impl FnOnce(&mut Self) -> Result<T, Diag>,
+    ) -> Result<(T, Vec<Expr>), Diag> {
+        let aggregates = ctx.aggregates.as_deref_mut().map(std::mem::take);
+        let (scope, clause) = (ctx.scope.clone(), ctx.clause);
+        self.outer.push(Frame { scope, args: Vec::new(), aggregates, clause, hidden: false });
         let bound = bind(self);
         let frame = self.outer.pop().expect("the frame was pushed");
+        if let (Some(aggregates), Some(own)) = (frame.aggregates, ctx.aggregates.as_deref_mut()) {
+            *own = aggregates;
+        }
         Ok((bound?, frame.args))
     }
 
@@ -53,7 +71,7 @@ impl Binder<'_> {
     }
 
     /// An expression over the rows of a frame, as the innermost subquery calls it.
-    fn through(&mut self, at: usize, expr: Expr) -> Expr {
+    pub(super) fn through(&mut self, at: usize, expr: Expr) -> Expr {
         let mut expr = expr;
         for frame in &mut self.outer[at..] {
             let arg = argument(&mut frame.args, &expr);

@@ -82,7 +82,7 @@ impl Binder<'_> {
         operand: &ast::Expr,
         low: &ast::Expr,
         high: &ast::Expr,
-        negated: bool,
+        symmetric: bool,
         span: Span,
         ctx: &mut Ctx<'_>,
     ) -> Result<Expr, Diag> {
@@ -95,12 +95,19 @@ impl Binder<'_> {
                 Bound::known(self.coerce(value, ty, Degree::Implicit)?)
             }
         };
-        self.count_copies(&value.expr, 2)?;
-        let above = self.compare(">=", value.clone(), low, span, span)?;
-        let below = self.compare("<=", value, high, span, span)?;
-        let nullable = above.nullable || below.nullable;
-        let inside = Expr { kind: ExprKind::And(vec![above, below]), ty: Type::Boolean, nullable, span };
-        Ok(if negated { function::not(inside) } else { inside })
+        self.count_copies(&value.expr, if symmetric { 4 } else { 2 })?;
+        let mut inside = |low: Bound, high: Bound| {
+            let above = self.compare(">=", value.clone(), low, span, span)?;
+            let below = self.compare("<=", value.clone(), high, span, span)?;
+            let nullable = above.nullable || below.nullable;
+            Ok::<Expr, Diag>(Expr { kind: ExprKind::And(vec![above, below]), ty: Type::Boolean, nullable, span })
+        };
+        if !symmetric {
+            return inside(low, high);
+        }
+        let either = vec![inside(low.clone(), high.clone())?, inside(high, low)?];
+        let nullable = either.iter().any(|arm| arm.nullable);
+        Ok(Expr { kind: ExprKind::Or(either), ty: Type::Boolean, nullable, span })
     }
 
     pub(super) fn like(

@@ -10,6 +10,7 @@ use crate::{
     ast::{self, SetExpr, SetOp},
     diag::{Diag, code},
     plan::{Field, Node, NodeKind, Recursion, check::agrees},
+    span::Span,
 };
 use spectradb_kernel::{Type, ty::TypeClass};
 use std::{cell::Cell, rc::Rc};
@@ -18,6 +19,9 @@ impl Binder<'_> {
     /// A WITH name's rows. The names that it sees are in view.
     pub(super) fn recursive(&mut self, cte: &Rc<Cte>) -> Result<Node, Diag> {
         let (query, name) = (&cte.query, cte.name.as_str());
+        if cte.recursive && query.with.is_empty() {
+            refuse_forms(&query.body, name, query.span)?;
+        }
         let parts = match &query.body {
             SetExpr::SetOp { op: SetOp::Union, all, left, right, span } if cte.recursive => {
                 Some((*all, left, right, *span))
@@ -88,6 +92,22 @@ impl Binder<'_> {
                 self.subplans.truncate(subplan_count);
                 return Ok(None);
             }
+            let mut folded = None;
+            step.walk(&mut |node| {
+                if let NodeKind::Aggregate { input, aggregates, .. } = &node.kind
+                    && let Some(call) = aggregates.first()
+                {
+                    input.walk(&mut |below| {
+                        if matches!(&below.kind, NodeKind::Working { recursion } if *recursion == id) {
+                            folded = Some(call.span);
+                        }
+                    });
+                }
+            });
+            if let Some(place) = folded {
+                let message = "aggregate functions are not allowed in a recursive query's recursive term";
+                return Err(Diag::new(code::INVALID_RECURSION, message, place));
+            }
             if step.fields.len() != fields.len() {
                 return Err(Diag::new(code::SYNTAX, "each UNION query must have the same number of columns", span));
             }
@@ -135,6 +155,78 @@ impl Binder<'_> {
     }
 }
 
+/// Forms of a recursion that have no meaning.
+fn refuse_forms(body: &SetExpr, name: &str, span: Span) -> Result<(), Diag> {
+    if !names(body, name) {
+        return Ok(());
+    }
+    let refuse = |message: String| Err(Diag::new(code::INVALID_RECURSION, message, span));
+    let SetExpr::SetOp { op: SetOp::Union, left, right, .. } = body else {
+        return refuse(format!(
+            "recursive query \"{name}\" does not have the form non-recursive-term UNION [ALL] recursive-term"
+        ));
+    };
+    if names(left, name) {
+        return refuse(format!(
+            "recursive reference to query \"{name}\" must not appear within its non-recursive term"
+        ));
+    }
+    let mut uses = Uses::default();
+    uses.body(right, name, false);
+    if uses.count > 1 {
+        return refuse(format!("recursive reference to query \"{name}\" must not appear more than once"));
+    }
+    if uses.optional {
+        return refuse(format!("recursive reference to query \"{name}\" must not appear within an outer join"));
+    }
+    Ok(())
+}
+
+/// How often a name is read in FROM, and whether on the side of an outer join that may be missing.
+#[derive(Default)]
+struct Uses {
+    count: usize,
+    optional: bool,
+}
+
+impl Uses {
+    fn body(&mut self, body: &SetExpr, name: &str, optional: bool) {
+        match body {
+            SetExpr::Select(select) => select.from.iter().for_each(|table| self.table(table, name, optional)),
+            SetExpr::Values { .. } => {}
+            SetExpr::Query(query) => self.body(&query.body, name, optional),
+            SetExpr::SetOp { left, right, .. } => {
+                self.body(left, name, optional);
+                self.body(right, name, optional);
+            }
+        }
+    }
+
+    fn table(&mut self, table: &ast::TableRef, name: &str, optional: bool) {
+        match table {
+            ast::TableRef::Table { name: other, .. } => {
+                if other.text == name {
+                    self.count += 1;
+                    self.optional |= optional;
+                }
+            }
+            ast::TableRef::Subquery { query, .. } => self.body(&query.body, name, optional),
+            ast::TableRef::Function { .. } => {}
+            ast::TableRef::Named { table, .. } => self.table(table, name, optional),
+            ast::TableRef::Join { kind, left, right, .. } => {
+                let (of_left, of_right) = match kind {
+                    ast::JoinKind::Inner | ast::JoinKind::Cross => (false, false),
+                    ast::JoinKind::Left => (false, true),
+                    ast::JoinKind::Right => (true, false),
+                    ast::JoinKind::Full => (true, true),
+                };
+                self.table(left, name, optional || of_left);
+                self.table(right, name, optional || of_right);
+            }
+        }
+    }
+}
+
 /// Does a body name a table?
 fn names(body: &SetExpr, name: &str) -> bool {
     fn in_table(table: &ast::TableRef, name: &str) -> bool {
@@ -142,6 +234,7 @@ fn names(body: &SetExpr, name: &str) -> bool {
             ast::TableRef::Table { name: other, .. } => other.text == name,
             ast::TableRef::Subquery { query, .. } => names(&query.body, name),
             ast::TableRef::Function { .. } => false,
+            ast::TableRef::Named { table, .. } => in_table(table, name),
             ast::TableRef::Join { left, right, .. } => in_table(left, name) || in_table(right, name),
         }
     }

@@ -94,7 +94,7 @@ impl Binder<'_> {
                 ons.push((expr.span, self.order_by(&item, &items, &mut block)?));
             }
         }
-        let is_grouped = has_groups || having.is_some() || !block.aggregates.is_empty();
+        let is_grouped = has_groups || having.is_some() || !block.aggregates.is_empty() || !block.groupings.is_empty();
         let mut others: Vec<Expr> = Vec::new();
         let mut place = |order: OrderBy| match order {
             OrderBy::Item(column) => column,

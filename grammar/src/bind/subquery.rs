@@ -11,7 +11,6 @@ use super::{
     function,
     outer::argument,
     row,
-    scope::Scope,
 };
 use crate::{
     ast::{self, Among, BinaryOp},
@@ -22,8 +21,8 @@ use crate::{
 use spectradb_kernel::{Type, ty::TypeClass};
 
 impl Binder<'_> {
-    fn subquery(&mut self, query: &ast::Query, around: &Scope) -> Result<(Node, Vec<Expr>), Diag> {
-        self.within_frame(around, |binder| binder.query(query, None))
+    fn subquery(&mut self, query: &ast::Query, around: &mut Ctx<'_>) -> Result<(Node, Vec<Expr>), Diag> {
+        self.within(around, |binder| binder.query(query, None))
     }
 
     fn push_subplan(&mut self, node: Node) -> usize {
@@ -31,18 +30,40 @@ impl Binder<'_> {
         self.subplans.len() - 1
     }
 
-    pub(super) fn exists(&mut self, query: &ast::Query, span: Span, around: &Scope) -> Result<Expr, Diag> {
+    pub(super) fn exists(&mut self, query: &ast::Query, span: Span, around: &mut Ctx<'_>) -> Result<Expr, Diag> {
         let (node, args) = self.subquery(query, around)?;
         let subplan_idx = self.push_subplan(node);
         let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Exists, args };
         Ok(Expr { kind, ty: Type::Boolean, nullable: false, span })
     }
 
-    pub(super) fn scalar(&mut self, query: &ast::Query, span: Span, around: &Scope) -> Result<Expr, Diag> {
+    pub(super) fn scalar(&mut self, query: &ast::Query, span: Span, around: &mut Ctx<'_>) -> Result<Expr, Diag> {
         let (node, args) = self.subquery(query, around)?;
         let ty = one_column(&node, query.span)?;
         let subplan_idx = self.push_subplan(node);
         Ok(Expr { kind: ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Scalar, args }, ty, nullable: true, span })
+    }
+
+    /// The values of a query's only row, each asked by itself.
+    pub(super) fn row_query(
+        &mut self,
+        query: &ast::Query,
+        wanted: usize,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Vec<Expr>, Diag> {
+        let (node, args) = self.subquery(query, ctx)?;
+        if node.fields.len() != wanted {
+            return Err(wrong_width(wanted, node.fields.len(), query.span));
+        }
+        let mut values = Vec::with_capacity(wanted);
+        for (at, field) in node.fields.iter().enumerate() {
+            let column = (field.name.clone(), node.column(at, span));
+            let subplan_idx = self.push_subplan(node.clone().project(vec![column]));
+            let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Scalar, args: args.clone() };
+            values.push(Expr { kind, ty: field.ty, nullable: true, span });
+        }
+        Ok(values)
     }
 
     /// `x IN (query)`, `(x, y) IN (query)`
@@ -57,7 +78,7 @@ impl Binder<'_> {
             return self.any(operand, (BinaryOp::Eq, span), query, span, ctx);
         }
         let needle = self.expr(operand, ctx)?;
-        let (node, args) = self.subquery(query, ctx.scope)?;
+        let (node, args) = self.subquery(query, ctx)?;
         if !args.is_empty() {
             return self.any_of(vec![needle], (BinaryOp::Eq, span), (node, args), query.span, span);
         }
@@ -137,7 +158,7 @@ impl Binder<'_> {
             }
             _ => needles.push(self.expr(operand, ctx)?),
         }
-        let subquery = self.subquery(query, ctx.scope)?;
+        let subquery = self.subquery(query, ctx)?;
         self.any_of(needles, op, subquery, query.span, span)
     }
 
@@ -151,13 +172,7 @@ impl Binder<'_> {
         span: Span,
     ) -> Result<Expr, Diag> {
         if node.fields.len() != needles.len() {
-            let message = match (needles.len(), node.fields.len()) {
-                (1, _) => "subquery must return only one column".to_owned(),
-                (wanted, given) if given > wanted => "subquery has too many columns".to_owned(),
-                (_, _) => "subquery has too few columns".to_owned(),
-            };
-            let help = format!("it returns {}", node.fields.len());
-            return Err(Diag::new(code::SYNTAX, message, place).help(help));
+            return Err(wrong_width(needles.len(), node.fields.len(), place));
         }
         let mut sides = Vec::with_capacity(needles.len());
         for (column, needle) in needles.into_iter().enumerate() {
@@ -177,6 +192,15 @@ impl Binder<'_> {
         let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Any(Box::new(condition)), args };
         Ok(Expr { kind, ty: Type::Boolean, nullable, span })
     }
+}
+
+fn wrong_width(wanted: usize, given: usize, place: Span) -> Diag {
+    let message = match wanted {
+        1 => "subquery must return only one column",
+        _ if given > wanted => "subquery has too many columns",
+        _ => "subquery has too few columns",
+    };
+    Diag::new(code::SYNTAX, message, place).help(format!("it returns {given}"))
 }
 
 fn one_column(node: &Node, span: Span) -> Result<Type, Diag> {

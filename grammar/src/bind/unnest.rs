@@ -99,7 +99,7 @@ fn has_outer_expr(expr: &Expr) -> bool {
 }
 
 /// An expression with its arguments replaced by columns.
-fn with_args(expr: &Expr, arg: &dyn Fn(usize) -> Expr) -> Expr {
+pub(super) fn with_args(expr: &Expr, arg: &dyn Fn(usize) -> Expr) -> Expr {
     let mut copy = expr.clone();
     copy.walk_mut(&mut |part| {
         if let ExprKind::Outer(at) = part.kind {

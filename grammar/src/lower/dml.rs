@@ -5,7 +5,7 @@
 use super::{Lower, Pair};
 use crate::ast::{
     ConflictUpdate, Copy, CopyDirection, CopySubject, Delete, Expr, ExprKind, Insert, Name, OnConflict, Portion, Query,
-    Returning, Rows, StatementKind, TableRef, Update, ValidPeriod,
+    Returning, Rows, Select, SelectItem, SetExpr, StatementKind, TableAlias, TableRef, Update, ValidPeriod,
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
@@ -114,16 +114,7 @@ impl Lower {
                     Rule::row => values = self.row(part)?,
                     Rule::paren_query => {
                         let query = self.paren_query(part)?;
-                        match names.as_slice() {
-                            [_] => values.push(Expr { span: query.span, kind: ExprKind::Subquery(Box::new(query)) }),
-                            _ => {
-                                return Err(super::unsupported(
-                                    "setting several columns from one subquery",
-                                    query.span,
-                                )
-                                .help("write UPDATE ... FROM, or one subquery for each column"));
-                            }
-                        }
+                        values = row_of(query, names.len());
                     }
                     _ => {}
                 }
@@ -255,6 +246,33 @@ pub(crate) fn set_period(valid: &mut Option<ValidPeriod>, period: ValidPeriod) -
 }
 
 /// The query that rows of VALUES are.
+/// The columns of a query that gives one row, each as a subquery of its own.
+fn row_of(query: Query, count: usize) -> Vec<Expr> {
+    let span = query.span;
+    let expr = |kind| Expr { kind, span };
+    if count == 1 {
+        return vec![expr(ExprKind::Subquery(Box::new(query)))];
+    }
+    if let SetExpr::Select(select) = &query.body
+        && select.items.iter().all(|item| matches!(item, SelectItem::Expr { .. }))
+        && select.items.len() != count
+    {
+        // As many values as the list has, so that the difference is told.
+        return select.items.iter().map(|_| expr(ExprKind::Null)).collect();
+    }
+    let named = |text: String| Name { text, span };
+    let names: Vec<Name> = (1..=count).map(|number| named(format!("column{number}"))).collect();
+    let part = |name: &Name| {
+        let alias = TableAlias { name: named("row".to_owned()), columns: names.clone() };
+        let query = Box::new(query.clone());
+        let item = SelectItem::Expr { expr: expr(ExprKind::Path(vec![name.clone()])), alias: None };
+        let from = vec![TableRef::Subquery { lateral: false, query, alias: Some(alias), span }];
+        let select = Select { items: vec![item], from, ..Select::of_all(span) };
+        expr(ExprKind::Subquery(Box::new(Query::of(SetExpr::Select(Box::new(select)), span))))
+    };
+    names.iter().map(part).collect()
+}
+
 pub(crate) fn values_query(rows: Rows, span: Span) -> Query {
-    Query::of(crate::ast::SetExpr::Values { rows, span }, span)
+    Query::of(SetExpr::Values { rows, span }, span)
 }

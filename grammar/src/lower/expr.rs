@@ -122,6 +122,8 @@ impl Lower {
         }
         let test = test.expect("negatable holds a test");
         let rule = test.as_rule();
+        let symmetric =
+            rule == Rule::between && test.clone().into_inner().any(|part| part.as_rule() == Rule::kw_symmetric);
         let mut parts =
             test.into_inner().filter(|part| matches!(part.as_rule(), Rule::bound | Rule::paren | Rule::kw_ilike));
         match rule {
@@ -135,7 +137,7 @@ impl Lower {
             Rule::between => {
                 let low = self.boxed(parts.next().expect("BETWEEN has two bounds"))?;
                 let high = self.boxed(parts.next().expect("BETWEEN has two bounds"))?;
-                Ok(Box::new(move |operand| ExprKind::Between { operand, low, high, negated }))
+                Ok(Box::new(move |operand| ExprKind::Between { operand, low, high, symmetric, negated }))
             }
             Rule::similar => {
                 let pattern = self.expr(parts.next().expect("SIMILAR TO has a pattern"))?;

@@ -102,10 +102,23 @@ impl Lower {
     }
 }
 
-/// `'it''s'` without its quotes.
+/// `'it''s'` without its quotes, and what goes on in the quotes of a further line.
 pub(crate) fn unquote(written: &str) -> String {
-    let inner = &written[1..written.len() - 1];
-    if inner.contains('\'') { inner.replace("''", "'") } else { inner.to_owned() }
+    let mut rest = &written[1..written.len() - 1];
+    let mut out = String::with_capacity(rest.len());
+    while let Some(quote) = rest.find('\'') {
+        out.push_str(&rest[..quote]);
+        rest = &rest[quote + 1..];
+        match rest.strip_prefix('\'') {
+            Some(after) => {
+                out.push('\'');
+                rest = after;
+            }
+            None => rest = rest.split_once('\'').expect("what ends before a line goes on in quotes").1,
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 fn take_digits(rest: &mut std::str::Chars<'_>, count_max: usize, radix: u32) -> String {

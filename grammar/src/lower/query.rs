@@ -67,7 +67,7 @@ impl Lower {
         for part in tail.into_inner() {
             match part.as_rule() {
                 Rule::set_op => operators.push(self.set_op(part)),
-                Rule::select | Rule::values | Rule::paren_query => arms.push(self.set_term(part)?),
+                Rule::select | Rule::values | Rule::paren_query | Rule::table_query => arms.push(self.set_term(part)?),
                 Rule::order_by => order_by = self.order_by(part)?,
                 Rule::limit => limits.push((self.span(&part), self.exprs(part)?.pop())),
                 Rule::offset => offsets.push((self.span(&part), self.exprs(part)?.pop())),
@@ -156,6 +156,12 @@ impl Lower {
                 let span = self.span(&pair);
                 let rows = pair.into_inner().find(|part| part.as_rule() == Rule::rows).expect("VALUES has rows");
                 Ok(SetExpr::Values { rows: self.rows(rows)?.into(), span })
+            }
+            Rule::table_query => {
+                let mut select = Select::of_all(self.span(&pair));
+                let name = pair.into_inner().find(|part| part.as_rule() == Rule::name).expect("TABLE names one");
+                select.from.push(TableRef::Table { name: self.name(&name), scopes: Scopes::default(), alias: None });
+                Ok(SetExpr::Select(Box::new(select)))
             }
             _ => Ok(SetExpr::Query(Box::new(self.paren_query(pair)?))),
         }
@@ -313,6 +319,7 @@ impl Lower {
                     Rule::expr => expr = Some(self.expr(part)?),
                     Rule::kw_all => expr = Some(Expr { kind: ExprKind::EveryItem, span: self.span(&part) }),
                     Rule::kw_desc => descending = true,
+                    Rule::order_using => descending = part.as_str().ends_with('>'),
                     Rule::kw_first => nulls_first = Some(true),
                     Rule::kw_last => nulls_first = Some(false),
                     _ => {}
@@ -369,7 +376,10 @@ impl Lower {
                 Err(unsupported("LATERAL before a join in parentheses", lateral))
             }
             (table, None) => Ok(table),
-            (_, Some(alias)) => Err(unsupported("an alias for a join in parentheses", alias.name.span)),
+            (_, Some(alias)) if let Some(lateral) = lateral => {
+                Err(unsupported("LATERAL before a join in parentheses", lateral.to(alias.name.span)))
+            }
+            (table, Some(alias)) => Ok(TableRef::Named { table: Box::new(table), alias, span }),
         }
     }
 

@@ -253,9 +253,14 @@ fn words_of(rule: Rule) -> Option<String> {
         Rule::type_name => "a type",
         Rule::type_args | Rule::type_arg => "a number",
         Rule::name_list => "column names in parentheses",
-        Rule::query | Rule::paren_query | Rule::select | Rule::values | Rule::rows | Rule::with | Rule::cte => {
-            "a query"
-        }
+        Rule::query
+        | Rule::paren_query
+        | Rule::select
+        | Rule::values
+        | Rule::table_query
+        | Rule::rows
+        | Rule::with
+        | Rule::cte => "a query",
         Rule::row => "a row in parentheses",
         Rule::select_item => "an expression",
         Rule::from => "FROM",

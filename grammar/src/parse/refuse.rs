@@ -43,7 +43,6 @@ const STATEMENTS: &[&str] = &[
     "discard",
     "security",
     "reassign",
-    "table",
 ];
 
 /// Options of PostgreSQL's EXPLAIN.
@@ -127,7 +126,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
     if found_idx == 0 && STATEMENTS.contains(&first.as_str()) {
         let help = match first.as_str() {
             "replace" => Some("write INSERT ... ON CONFLICT DO UPDATE, or MERGE"),
-            "table" => Some("write SELECT * FROM"),
             _ => None,
         };
         return is(&first.to_uppercase(), help, 0, 0);
@@ -253,7 +251,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         }
         ("array", _) | ("[", _) => return is("an array", None, found_idx, found_idx),
         ("collate", _) => return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx),
-        ("symmetric" | "asymmetric", _) => return is(&found.to_uppercase(), None, found_idx, found_idx),
         ("only", _) => return is("ONLY", None, found_idx, found_idx),
         (".", _) if matches!(before(2).as_str(), "from" | "join" | "into" | "update" | "table") => {
             return is(

@@ -7,7 +7,7 @@
 //! Holds: subplans are run when the first expression asks them, once for each kind of question.
 //! Not here: what an expression's value is (`expr`), what an operator does (`crate::ops`).
 
-use super::expr::{Expr, Kind, Stage, Step};
+use super::expr::{Expr, Kind, Stage, Step, asked};
 use super::profile::Profile;
 use crate::ops::{
     AggregateCallSpec, AggregateSpec, BoxSource, Distinct, ExecError, Frame, FrameBound, FrameExclude, FrameUnit,
@@ -486,10 +486,13 @@ impl<'a> Builder<'a> {
             ExprKind::Outer(_) => unreachable!("the plan was checked: what was around is a column"),
             ExprKind::Subplan { subplan_idx, ask, args: _ } => match ask {
                 SubplanAsk::Any(_) => unreachable!("the plan was checked: ANY is a join"),
-                SubplanAsk::Scalar => Kind::Const(self.scalar(*subplan_idx, place(expr.span))?),
-                SubplanAsk::Exists => Kind::Const(Value::Boolean(self.exists(*subplan_idx)?)),
+                SubplanAsk::Scalar => asked(self.scalar(*subplan_idx, place(expr.span)).map(Kind::Const))?,
+                SubplanAsk::Exists => {
+                    asked(self.exists(*subplan_idx).map(|exists| Kind::Const(Value::Boolean(exists))))?
+                }
                 SubplanAsk::In(needle) => {
-                    Kind::In { needle: Box::new(self.expr(needle)?), set: self.set(*subplan_idx)? }
+                    let needle = Box::new(self.expr(needle)?);
+                    asked(self.set(*subplan_idx).map(|set| Kind::In { needle, set }))?
                 }
             },
         };

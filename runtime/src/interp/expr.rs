@@ -13,7 +13,7 @@
 use crate::ops::{Eval, ExecError, InSet, Place};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
-    func::{Function, logic},
+    func::{Function, RowFault, logic},
     ty::LaneKind,
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,8 +42,37 @@ pub(super) enum Kind {
     Or(Vec<Expr>),
     /// The first arm that is true.
     Case { arms: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    /// A subplan that has no answer: the error of whoever asks.
+    Failed(Failed),
     /// Is the needle among a subplan's values? Several expressions may ask one set.
     In { needle: Box<Expr>, set: Arc<Mutex<InSet>> },
+}
+
+/// Why a subplan has no answer.
+pub(super) enum Failed {
+    /// A row of it has none.
+    Row { fault: Box<RowFault>, place: Place },
+    /// It gives more rows than one.
+    ManyRows { place: Place },
+}
+
+impl Failed {
+    fn error(&self) -> ExecError {
+        match self {
+            Failed::Row { fault, place } => ExecError::Row { fault: fault.clone(), place: *place },
+            Failed::ManyRows { place } => ExecError::ManyRows { place: *place },
+        }
+    }
+}
+
+/// A subplan's answer as an expression. Where its data has none, that is an error of the rows that ask, and there may be
+/// none; what else stops a statement stops it now.
+pub(super) fn asked(answer: Result<Kind, ExecError>) -> Result<Kind, ExecError> {
+    match answer {
+        Err(ExecError::Row { fault, place }) => Ok(Kind::Failed(Failed::Row { fault, place })),
+        Err(ExecError::ManyRows { place }) => Ok(Kind::Failed(Failed::ManyRows { place })),
+        answer => answer,
+    }
 }
 
 /// One thing a stage does to a batch.
@@ -130,6 +159,7 @@ impl Expr {
         let fails = |expr: &Expr| expr.is_fallible;
         let is_fallible = match &kind {
             Kind::Column(_) | Kind::Const(_) => false,
+            Kind::Failed(_) => true,
             Kind::Call { function, args, .. } => function.is_fallible() || args.iter().any(fails),
             Kind::And(arms) | Kind::Or(arms) => arms.iter().any(fails),
             Kind::Case { arms, otherwise } => {
@@ -142,7 +172,7 @@ impl Expr {
             Kind::Column(_) | Kind::Const(_) => false,
             Kind::Call { args, .. } => args.iter().any(|arg| costs(arg) || arg.ty.lane() == LaneKind::Bytes),
             Kind::And(arms) | Kind::Or(arms) => arms.iter().any(costs),
-            Kind::Case { .. } | Kind::In { .. } => true,
+            Kind::Case { .. } | Kind::In { .. } | Kind::Failed(_) => true,
         };
         Expr { kind, ty, is_fallible, is_costly }
     }
@@ -167,6 +197,7 @@ impl Expr {
                 let args = args.iter().map(|arg| arg.eval(view)).collect::<Result<Vec<_>, _>>()?;
                 (function.batch)(&args, len).map_err(|fault| ExecError::row(fault, *place))?
             }
+            Kind::Failed(failed) => return Err(failed.error()),
             Kind::And(arms) => join_arms(arms, view, true)?,
             Kind::Or(arms) => join_arms(arms, view, false)?,
             Kind::Case { arms, otherwise } => self.case(arms, otherwise.as_deref(), view)?,

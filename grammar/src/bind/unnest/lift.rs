@@ -6,7 +6,7 @@ use super::{
     Unnest, boolean_call, column, is_dependent, is_one_row, nothing, or_else, passed, push::has_outer, with_args,
 };
 use crate::{
-    bind::{aggregate, function, outer::argument, predicate::case_of},
+    bind::{aggregate, function, outer::argument, predicate::case_of, query},
     diag::{Diag, code},
     plan::{AggregateCall, Expr, ExprKind, Field, Join, JoinKind, Node, NodeKind, SubplanAsk},
     span::Span,
@@ -203,8 +203,13 @@ impl Unnest {
         }
         let (left_width, width) = (join.left.fields.len(), fields.len());
         let mut residual = join.residual.take().expect("only the residual can ask");
+        let all_width = left_width + join.right.fields.len();
+        if residual.any(&mut |part| is_dependent(part) && is_of_both(part, left_width, all_width)) {
+            return self.pairs(join, residual, fields);
+        }
         let mut failed = Ok(());
-        let mut sides = [join.left, join.right].map(Some);
+        let Join { kind, left, right, keys, same, period, bindings, residual: _ } = join;
+        let mut sides = [left, right].map(Some);
         let widths = [left_width, sides[1].as_ref().map_or(0, |right| right.fields.len())];
         // Columns of the right side keep their numbers until both sides have grown.
         residual.walk_mut(&mut |part| {
@@ -214,12 +219,6 @@ impl Unnest {
             let mut columns = part.columns();
             columns.retain(|column| *column < left_width + widths[1]);
             let of_right = columns.iter().all(|column| *column >= left_width);
-            if !of_right && columns.iter().any(|column| *column >= left_width) {
-                let message = "a subquery in the ON of an outer join that names columns of both sides is not supported";
-                failed = Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, part.span)
-                    .help("join in a subquery in FROM, or ask in WHERE"));
-                return;
-            }
             let side = usize::from(of_right);
             let node = sides[side].take().expect("a side is there unless something failed");
             let mut expr = [part.clone()];
@@ -253,19 +252,82 @@ impl Unnest {
         });
         let mut wide: Vec<Field> = fields[..left_width].to_vec();
         let outer = |field: &Field, nullable: bool| Field { nullable: field.nullable || nullable, ..field.clone() };
-        let left_null = matches!(join.kind, JoinKind::Right | JoinKind::Full);
+        let left_null = matches!(kind, JoinKind::Right | JoinKind::Full);
         wide.extend(left.fields[left_width..].iter().map(|field| outer(field, left_null)));
-        let gives_right = join.kind.gives_right();
+        let gives_right = kind.gives_right();
         if gives_right {
             wide.extend(fields[left_width..].iter().cloned());
-            let right_null = matches!(join.kind, JoinKind::Left | JoinKind::Full);
+            let right_null = matches!(kind, JoinKind::Left | JoinKind::Full);
             wide.extend(right.fields[widths[1]..].iter().map(|field| outer(field, right_null)));
         }
-        let join = Join { left, right, residual: Some(residual), ..Join::on(join.kind, nothing(), nothing(), None) };
+        let join = Join { kind, left, right, keys, same, period, bindings, residual: Some(residual) };
         let node = Node { kind: NodeKind::Join(Box::new(join)), fields: wide };
         let rest = if gives_right { new_left..new_left + width - left_width } else { 0..0 };
         let columns = passed(&node, (0..left_width).chain(rest));
         Ok(node.project(columns))
+    }
+
+    /// A join whose condition asks of both sides at once: the pairs that it is true of are those of an inner join, over
+    /// numbered rows; then each row finds its pairs by its number.
+    fn pairs(&mut self, join: Join, mut condition: Expr, fields: Vec<Field>) -> Result<Node, Diag> {
+        let Join { kind, left, right, keys, same, period, bindings, residual: _ } = join;
+        let (left_width, right_width) = (left.fields.len(), right.fields.len());
+        let left = numbered(left);
+        let right = if kind == JoinKind::Full || kind == JoinKind::Right { numbered(right) } else { right };
+        condition.map_columns(&mut |column| if column < left_width { column } else { column + 1 });
+        let all: Vec<Field> = left.fields.iter().chain(&right.fields).cloned().collect();
+        let kind_of_pairs = JoinKind::Inner;
+        let (one, other) = (left.clone(), right.clone());
+        let inner = Join { kind: kind_of_pairs, left: one, right: other, keys, same, period, bindings, residual: None };
+        let inner = Node { kind: NodeKind::Join(Box::new(inner)), fields: all };
+        let found = self.lift(inner.filter(condition))?;
+        let (of_left, of_right) = (0..left_width, left_width + 1..left_width + 1 + right_width);
+        // The pairs by the number of one side, and what the other gives.
+        let by = |number: usize, rest: std::ops::Range<usize>| {
+            let columns = passed(&found, [number].into_iter().chain(rest));
+            found.clone().project(columns)
+        };
+        let matched = |kind, side: Node, pairs: Node| {
+            let number = side.fields.len() - 1;
+            let mut fields = side.fields.clone();
+            if kind == JoinKind::Left {
+                fields.extend(pairs.fields.iter().map(|field| Field { nullable: true, ..field.clone() }));
+            }
+            let same = vec![(column(&side.fields, number), column(&pairs.fields, 0))];
+            let join = Join { same, ..Join::on(kind, side, pairs, None) };
+            Node { kind: NodeKind::Join(Box::new(join)), fields }
+        };
+        let node = match kind {
+            JoinKind::Left | JoinKind::Full => {
+                let node = matched(JoinKind::Left, left, by(left_width, of_right));
+                let columns = passed(&node, (0..left_width).chain(left_width + 2..node.fields.len()));
+                let mut node = node.project(columns);
+                if kind == JoinKind::Full {
+                    let number = left_width + 1 + right_width;
+                    let alone = matched(JoinKind::Anti, right, by(number, 0..0));
+                    let mut columns: Vec<(String, Expr)> = Vec::with_capacity(fields.len());
+                    for field in &fields[..left_width] {
+                        columns.push((field.name.clone(), Expr::constant(Value::Null, field.ty, Span::default())));
+                    }
+                    columns.extend(passed(&alone, 0..right_width));
+                    let inputs = vec![node, alone.project(columns)];
+                    node = Node { kind: NodeKind::UnionAll { inputs }, fields: fields.clone() };
+                }
+                node
+            }
+            JoinKind::Right => {
+                let number = left_width + 1 + right_width;
+                let node = matched(JoinKind::Left, right, by(number, of_left));
+                let columns = passed(&node, (right_width + 2..node.fields.len()).chain(0..right_width));
+                node.project(columns)
+            }
+            JoinKind::Inner | JoinKind::Semi | JoinKind::Anti => {
+                let node = matched(kind, left, by(left_width, 0..0));
+                let columns = passed(&node, 0..left_width);
+                node.project(columns)
+            }
+        };
+        Ok(Node { fields, ..node })
     }
 
     /// A join whose right side names columns of the left one.
@@ -313,31 +375,98 @@ impl Unnest {
 
     /// The node with a column for each question in the expressions, which read it instead.
     pub(super) fn attach(&mut self, node: Node, exprs: &mut [Expr]) -> Result<Node, Diag> {
-        let mut node = Some(node);
-        let mut done: Vec<(Expr, Expr)> = Vec::new();
-        let mut failed = Ok(());
+        let mut attached = Attached { node, answers: Vec::new(), guards: Vec::new() };
         for expr in exprs {
-            expr.walk_mut(&mut |part| {
-                if !is_dependent(part) {
-                    return;
-                }
-                if let Some((_, answer)) = done.iter().find(|(question, _)| question.same(part)) {
-                    *part = answer.clone();
-                    return;
-                }
-                let Some(input) = node.take() else { return };
-                match self.answered(input, part) {
-                    Ok((attached, answer)) => {
-                        done.push((part.clone(), answer.clone()));
-                        *part = answer;
-                        node = Some(attached);
-                    }
-                    Err(diag) => failed = Err(diag),
-                }
-            });
+            self.attach_expr(&mut attached, expr)?;
         }
-        failed?;
-        Ok(node.expect("nothing failed"))
+        Ok(attached.node)
+    }
+
+    /// A question that stands where only some rows come to it is asked for these rows alone.
+    fn attach_expr(&mut self, to: &mut Attached, expr: &mut Expr) -> Result<(), Diag> {
+        if !asks(expr) {
+            return Ok(());
+        }
+        if is_dependent(expr) {
+            if let ExprKind::Subplan { args, .. } = &mut expr.kind {
+                for arg in args {
+                    self.attach_expr(to, arg)?;
+                }
+            }
+            return self.attach_question(to, expr);
+        }
+        let before = to.guards.len();
+        match &mut expr.kind {
+            ExprKind::And(arms) => {
+                for arm in arms {
+                    self.attach_expr(to, arm)?;
+                    to.guards.push(function::not(boolean_call("$is_false", arm.clone())));
+                }
+            }
+            ExprKind::Or(arms) => {
+                for arm in arms {
+                    self.attach_expr(to, arm)?;
+                    to.guards.push(function::not(boolean_call("$is_true", arm.clone())));
+                }
+            }
+            ExprKind::Case { arms, otherwise } => {
+                for (condition, value) in arms {
+                    self.attach_expr(to, condition)?;
+                    to.guards.push(boolean_call("$is_true", condition.clone()));
+                    self.attach_expr(to, value)?;
+                    to.guards.pop();
+                    to.guards.push(function::not(boolean_call("$is_true", condition.clone())));
+                }
+                if let Some(otherwise) = otherwise {
+                    self.attach_expr(to, otherwise)?;
+                }
+            }
+            ExprKind::Column(_)
+            | ExprKind::Param(_)
+            | ExprKind::Context(_)
+            | ExprKind::Outer(_)
+            | ExprKind::Const(_)
+            | ExprKind::Call { .. }
+            | ExprKind::Subplan { .. } => {
+                let mut failed = Ok(());
+                expr.for_each_child_mut(&mut |child| {
+                    if failed.is_ok() {
+                        failed = crate::stack::deeper(|| self.attach_expr(to, child));
+                    }
+                });
+                failed?;
+            }
+        }
+        to.guards.truncate(before);
+        Ok(())
+    }
+
+    fn attach_question(&mut self, to: &mut Attached, question: &mut Expr) -> Result<(), Diag> {
+        if let Some((_, answer)) = to.answers.iter().find(|(known, _)| known.same(question)) {
+            *question = answer.clone();
+            return Ok(());
+        }
+        let asked = question.clone();
+        let mut guarded = false;
+        if let ExprKind::Subplan { subplan_idx, args, .. } = &mut question.kind
+            && let Some(guard) = Expr::conjunction(to.guards.clone())
+            && super::can_fail(&self.subplans[*subplan_idx])
+        {
+            // Rows that do not come to the question ask about NULLs, of which calls are NULL.
+            guarded = true;
+            for arg in args {
+                let null = Expr::constant(Value::Null, arg.ty, arg.span);
+                *arg = case_of(vec![(guard.clone(), arg.clone())], null, arg.span);
+            }
+        }
+        let node = std::mem::replace(&mut to.node, nothing());
+        let (node, answer) = self.answered(node, question)?;
+        to.node = node;
+        if !guarded {
+            to.answers.push((asked, answer.clone()));
+        }
+        *question = answer;
+        Ok(())
     }
 
     /// The node joined with a subplan's answers, and where the answer stands.
@@ -414,6 +543,28 @@ impl Unnest {
         }
         Ok((node, Expr { span, ..answer }))
     }
+}
+
+/// Does it name columns of both sides of a join?
+fn is_of_both(expr: &Expr, left_width: usize, width: usize) -> bool {
+    let columns = expr.columns();
+    columns.iter().any(|column| *column < left_width)
+        && columns.iter().any(|column| (left_width..width).contains(column))
+}
+
+/// The rows with their number behind them.
+fn numbered(node: Node) -> Node {
+    let always = |_| Expr::constant(Value::Boolean(true), Type::Boolean, Span::default());
+    query::numbered(node, Vec::new(), Span::default(), always)
+}
+
+/// A node that gains columns for the questions of expressions over it.
+struct Attached {
+    node: Node,
+    /// What was asked of all rows, and where the answers stand.
+    answers: Vec<(Expr, Expr)>,
+    /// What is true of the rows that come to the place under way.
+    guards: Vec<Expr>,
 }
 
 /// Columns that a side of a join has gained, while the other side may still grow.
