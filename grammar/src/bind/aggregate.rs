@@ -110,6 +110,11 @@ impl Binder<'_> {
             let aggregate = agg::find(name, Some(TypeClass::Boolean)).expect("count takes a BOOLEAN");
             return Ok(Fold { aggregate, arg, more: Vec::new(), order: Vec::new() });
         }
+        if let "json_agg" | "jsonb_agg" | "json_object_agg" | "jsonb_object_agg" = name
+            && call.args.len() == if name.contains("object") { 2 } else { 1 }
+        {
+            return self.json_fold(call, said, filter.as_ref(), ctx);
+        }
         if is_ordered_set(name) {
             return self.ordered_set(call, said, filter.as_ref(), ctx);
         }
@@ -146,6 +151,29 @@ impl Binder<'_> {
         }
         let order = self.keys(&said.order_by, ctx)?;
         Ok(Fold { aggregate, arg: Some(filtered(filter.as_ref(), arg)), more, order })
+    }
+
+    /// Values as JSON, of which an array or an object is made.
+    fn json_fold(
+        &mut self,
+        call: &Call<'_>,
+        said: &ast::CallMore,
+        filter: Option<&Expr>,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Fold, Diag> {
+        let name = call.name.text.as_str();
+        let last = self.expr(call.args.last().expect("there is one"), ctx)?;
+        let value = self.json_or_null(last, call.span)?;
+        let order = self.keys(&said.order_by, ctx)?;
+        let found = |class| agg::find(name, Some(class)).expect("the kernel has the aggregates of JSON");
+        if call.args.len() == 1 {
+            let arg = Some(filtered(filter, value));
+            return Ok(Fold { aggregate: found(TypeClass::Json), arg, more: Vec::new(), order });
+        }
+        let key = self.expr(&call.args[0], ctx)?;
+        let key = self.coerce(key, Type::Text, Degree::Assignment)?;
+        let arg = Some(filtered(filter, key));
+        Ok(Fold { aggregate: found(TypeClass::Text), arg, more: vec![value], order })
     }
 
     fn keys(&mut self, items: &[ast::OrderItem], ctx: &mut Ctx<'_>) -> Result<Vec<SortKey>, Diag> {

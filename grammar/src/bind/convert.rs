@@ -252,7 +252,8 @@ impl Binder<'_> {
             });
         }
         // A quoted text beside JSON means the text that it is, not a JSON text.
-        if class == Some(TypeClass::Json) && has_open_text {
+        let is_column = matches!(what, "VALUES" | "UNION" | "INTERSECT" | "EXCEPT");
+        if class == Some(TypeClass::Json) && has_open_text && !is_column {
             class = Some(TypeClass::Text);
         }
         Ok(match class {

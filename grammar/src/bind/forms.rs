@@ -60,7 +60,7 @@ fn json(text: &str, span: Span) -> Expr {
 }
 
 /// A call of the kernel's function of exactly these classes, with the plain type of its result.
-fn made(name: &str, args: Vec<Expr>, span: Span) -> Expr {
+pub(super) fn made(name: &str, args: Vec<Expr>, span: Span) -> Expr {
     let classes: Vec<TypeClass> = args.iter().map(|arg| arg.ty.class()).collect();
     let function = function::find(name, &classes).unwrap_or_else(|| panic!("the kernel has {name} of {classes:?}"));
     function::call(function, args, function.ret.plain_type(), span)
@@ -253,7 +253,7 @@ impl Binder<'_> {
     }
 
     /// A value as JSON, in which NULL is null.
-    fn json_or_null(&mut self, value: Bound, span: Span) -> Result<Expr, Diag> {
+    pub(super) fn json_or_null(&mut self, value: Bound, span: Span) -> Result<Expr, Diag> {
         let value = self.as_json(value, span)?;
         self.coalesce(vec![value, json("null", span)], span)
     }

@@ -9,7 +9,7 @@
 use super::{
     Binder, Cte,
     expr::Ctx,
-    function,
+    function, rows_in_list,
     scope::{Merged, PSEUDO_COLUMNS, Scope, ScopeColumn, ScopeTable},
     temporal::{TableScope, literal_commit},
 };
@@ -122,8 +122,25 @@ impl Binder<'_> {
                 if let [table] = source.scope.tables.as_mut_slice()
                     && alias.1.is_empty()
                     && let Some(column) = table.columns.first_mut()
+                    && column.name == name.text
                 {
                     column.name.clone_from(&alias.0.text);
+                }
+                // And by the alias itself, as PostgreSQL's whole row of one value.
+                if let [table] = source.scope.tables.as_mut_slice()
+                    && let [only] = table.columns.as_slice()
+                    && only.name != alias.0.text
+                {
+                    let by_alias = ScopeColumn { name: alias.0.text.clone(), shown: false, ..only.clone() };
+                    table.columns.push(by_alias);
+                }
+                if alias.0.text == rows_in_list::MOVED {
+                    source
+                        .scope
+                        .tables
+                        .iter_mut()
+                        .flat_map(|table| &mut table.columns)
+                        .for_each(|column| column.shown = false);
                 }
                 Ok(Source { args, ..source })
             }

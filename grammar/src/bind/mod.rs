@@ -35,6 +35,7 @@ mod query;
 mod recursion;
 mod returning;
 mod row;
+mod rows_in_list;
 mod scope;
 mod select;
 mod session;

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     ast::BinaryOp,
     diag::{Diag, code},
-    plan::Expr,
+    plan::{Expr, ExprKind},
     span::Span,
 };
 use spectradb_kernel::{
@@ -128,6 +128,10 @@ impl Binder<'_> {
             _ => right.class() == Some(TypeClass::Text),
         };
         if op == BinaryOp::Sub && left.class() == Some(TypeClass::Json) && is_key {
+            return self.named_operator(name, vec![left, right], at, whole);
+        }
+        let is_place = right.class() == Some(TypeClass::Integer);
+        if op == BinaryOp::Sub && left.class() == Some(TypeClass::Json) && is_place && !is_field(&left.expr) {
             return self.named_operator(name, vec![left, right], at, whole);
         }
         let (a, b) = match (left.class(), right.class()) {
@@ -249,6 +253,14 @@ impl Binder<'_> {
         if left.class() == Some(TypeClass::Json) && right.class() == Some(TypeClass::Json) {
             return Ok(function::call_named("||", vec![left.expr, right.expr], Type::Json, whole));
         }
+        // Beside JSON a quoted text is JSON if it says so; beside a field, which may be a text, only if nothing else is meant.
+        let joins =
+            |one: &Bound, other: &Bound| one.class() == Some(TypeClass::Json) && says_json(other, is_field(&one.expr));
+        if joins(&left, &right) || joins(&right, &left) {
+            let left = self.coerce(left, Type::Json, Degree::Implicit)?;
+            let right = self.coerce(right, Type::Json, Degree::Implicit)?;
+            return Ok(function::call_named("||", vec![left, right], Type::Json, whole));
+        }
         // One side must be a text (or a quoted one, or JSON that is read as text): 1 || 2 is no operator.
         let is_textual = |bound: &Bound| matches!(bound.class(), None | Some(TypeClass::Text | TypeClass::Json));
         if !is_textual(&left) && !is_textual(&right) {
@@ -283,6 +295,18 @@ impl Binder<'_> {
         let ty = operand.ty;
         Ok(super::constant::fold(function::call_named("-", vec![operand], ty, whole)))
     }
+}
+
+/// Is it a field of a document, which is read as a number or a text beside one?
+fn is_field(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Call { function, .. } if function.name == "$json_get")
+}
+
+/// Is a quoted text JSON? An array or an object, where anything else may be meant as a text.
+fn says_json(bound: &Bound, only_nested: bool) -> bool {
+    let (Some(Open::Text), Some(Value::Text(text))) = (bound.open, literal::value(&bound.expr)) else { return false };
+    let nested = text.trim_start().starts_with(['{', '[']);
+    (nested || !only_nested) && spectradb_kernel::func::json::is_json(text)
 }
 
 /// The narrower type that both operands are of, and so the result: an INT4 and a SMALLINT make an INT4. A number that is

@@ -8,7 +8,7 @@ use super::{
     convert::{Bound, Degree},
     expr::{AGGREGATE_BASE, Ctx},
     group::Block,
-    grouping, order, query,
+    grouping, order, query, rows_in_list,
     scope::Scope,
 };
 use crate::{
@@ -55,6 +55,7 @@ impl Binder<'_> {
         order_by: &[ast::OrderItem],
         targets: Option<&[Type]>,
     ) -> Result<Node, Diag> {
+        let select = &*rows_in_list::moved(select)?;
         let (mut node, scope) = self.from(&select.from)?;
         let aliases: Vec<(&Name, &ast::Expr)> = select.items.iter().filter_map(named_item).collect();
         if let Some(filter) = &select.filter {

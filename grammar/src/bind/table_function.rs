@@ -1,19 +1,44 @@
 //! Which rows does a function in FROM give?
 //!
-//! `generate_series(from, to [, step])` counts. A function may name the tables before it: then it is bound like a LATERAL
-//! subquery, and `unnest` gives it its arguments.
+//! `generate_series(from, to [, step])` counts; over decimals and instants it counts the steps. The others take something
+//! apart: the elements, fields and keys of JSON, what a path of SQL/JSON finds, the pieces of a text. They make an array of
+//! it, count its places, and take the element at each place. A function may name the tables before it: then it is bound like a
+//! LATERAL subquery, and `unnest` gives it its arguments.
+//!
+//! Not here: a function that gives rows in a select list (`rows_in_list`).
 
-use super::{Binder, convert::Degree, expr::Ctx, literal, query, scope::Scope};
+use super::{
+    Binder,
+    convert::{self, Bound, Degree},
+    expr::Ctx,
+    forms, function, literal, query,
+    scope::Scope,
+};
 use crate::{
-    ast::{self, Name},
+    ast::{self, BinaryOp, Name},
     diag::{Diag, code, nearest},
-    plan::{Expr, Field, Node, NodeKind},
+    plan::{Expr, ExprKind, Field, Node, NodeKind},
     span::Span,
 };
-use spectradb_kernel::{Type, Value};
+use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The functions that give rows.
-const FUNCTIONS: [&str; 1] = ["generate_series"];
+pub(super) const FUNCTIONS: [&str; 14] = [
+    "generate_series",
+    "json_array_elements",
+    "jsonb_array_elements",
+    "json_array_elements_text",
+    "jsonb_array_elements_text",
+    "json_each",
+    "jsonb_each",
+    "json_each_text",
+    "jsonb_each_text",
+    "json_object_keys",
+    "jsonb_object_keys",
+    "jsonb_path_query",
+    "string_to_table",
+    "regexp_split_to_table",
+];
 
 /// A call as written.
 pub(super) struct Call<'c> {
@@ -26,46 +51,277 @@ pub(super) struct Call<'c> {
 impl Binder<'_> {
     pub(super) fn table_function(&mut self, call: &Call<'_>) -> Result<Node, Diag> {
         let name = call.name.text.as_str();
-        if name != "generate_series" {
-            let message = format!("function {name} in FROM does not exist");
-            let diag = Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span);
-            return Err(match nearest(name, FUNCTIONS) {
-                Some(near) => diag.help(format!("a function named \"{near}\" gives rows")),
-                None => diag.help(format!("the functions that give rows are {}", FUNCTIONS.join(", "))),
-            });
-        }
-        if !(2..=3).contains(&call.args.len()) {
-            let message = format!("function {name} with {} arguments does not exist", call.args.len());
-            return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span)
-                .help("write generate_series(from, to) or generate_series(from, to, step)"));
-        }
         let scope = Scope::default();
-        let mut bounds: Vec<Expr> = Vec::with_capacity(3);
+        let mut args = Vec::with_capacity(call.args.len());
         for arg in call.args {
-            let mut ctx = Ctx::plain(&scope, "a function in FROM");
-            let bound = self.expr(arg, &mut ctx)?;
-            bounds.push(self.coerce(bound, Type::Integer, Degree::Implicit)?);
+            args.push(self.expr(arg, &mut Ctx::plain(&scope, "a function in FROM"))?);
+        }
+        let node = match (name, args.len()) {
+            ("generate_series", 2..=3) => self.series(args, call.span)?,
+            ("json_array_elements" | "jsonb_array_elements", 1) => {
+                let array = self.coerce(one(args), Type::Json, Degree::Implicit)?;
+                elements(array, call.span).project_one("value", |element| element)
+            }
+            ("json_array_elements_text" | "jsonb_array_elements_text", 1) => {
+                let array = self.coerce(one(args), Type::Json, Degree::Implicit)?;
+                elements(array, call.span).project_one("value", text_of)
+            }
+            ("json_object_keys" | "jsonb_object_keys", 1) => {
+                let object = self.coerce(one(args), Type::Json, Degree::Implicit)?;
+                let keys = made("$json_keys", vec![object]);
+                elements(keys, call.span).project_one(name, text_of)
+            }
+            ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", 1) => {
+                let object = self.coerce(one(args), Type::Json, Degree::Implicit)?;
+                fields(object, name.ends_with("_text"), call.span)
+            }
+            ("jsonb_path_query", 2) => {
+                let mut args = args.into_iter();
+                let mut next = |ty| self.coerce(args.next().expect("there are two"), ty, Degree::Implicit);
+                let (value, path) = (next(Type::Json)?, next(Type::Text)?);
+                let found = made("jsonb_path_query_array", vec![value, path]);
+                elements(found, call.span).project_one(name, |element| element)
+            }
+            ("string_to_table", 2) | ("regexp_split_to_table", 2..=3) => {
+                let leaf = match (name, args.len()) {
+                    ("string_to_table", _) => "$json_pieces",
+                    (_, 2) => {
+                        args.push(Bound::known(Expr::constant(Value::Text(String::new()), Type::Text, call.span)));
+                        "$regexp_pieces"
+                    }
+                    _ => "$regexp_pieces",
+                };
+                let texts = args.into_iter().map(|arg| self.coerce(arg, Type::Text, Degree::Implicit));
+                let pieces = made(leaf, texts.collect::<Result<_, _>>()?);
+                elements(pieces, call.span).project_one(name, text_of)
+            }
+            (known, count) if FUNCTIONS.contains(&known) => {
+                let message = format!("function {name} with {count} arguments does not exist");
+                let diag = Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span);
+                return Err(match known {
+                    "generate_series" => {
+                        diag.help("write generate_series(from, to) or generate_series(from, to, step)")
+                    }
+                    _ => diag,
+                });
+            }
+            _ => {
+                let message = format!("function {name} in FROM does not exist");
+                let diag = Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span);
+                return Err(match nearest(name, FUNCTIONS) {
+                    Some(near) => diag.help(format!("a function named \"{near}\" gives rows")),
+                    None => diag.help(format!("the functions that give rows are {}", FUNCTIONS.join(", "))),
+                });
+            }
+        };
+        if !call.ordinality {
+            return Ok(node);
+        }
+        let width = node.fields.len();
+        let numbered = query::numbered(node, Vec::new(), call.span, |_| {
+            Expr::constant(Value::Boolean(true), Type::Boolean, call.span)
+        });
+        let mut columns: Vec<(String, Expr)> = (0..width)
+            .map(|column| (numbered.fields[column].name.clone(), numbered.column(column, call.span)))
+            .collect();
+        columns.push(("ordinality".to_owned(), numbered.column(width, call.span)));
+        Ok(numbered.project(columns))
+    }
+
+    /// `generate_series(from, to [, step])`
+    fn series(&mut self, mut args: Vec<Bound>, span: Span) -> Result<Node, Diag> {
+        let name = "generate_series";
+        let has = |class| args.iter().any(|arg| arg.class() == Some(class));
+        let instant = [TypeClass::TimestampTz, TypeClass::Timestamp].into_iter().find(|class| has(*class));
+        // Days are counted as instants, as in PostgreSQL.
+        let instant = instant.or_else(|| has(TypeClass::Date).then_some(TypeClass::TimestampTz));
+        if let Some(class) = instant {
+            if args.len() == 2 {
+                let message = "generate_series over instants needs a step";
+                return Err(Diag::new(code::UNDEFINED_FUNCTION, message, span)
+                    .help("write generate_series(from, to, INTERVAL '1 day')"));
+            }
+            return self.instants(args, class, span);
+        }
+        if has(TypeClass::Numeric) {
+            let numeric = |binder: &mut Self, arg| binder.coerce_class(arg, TypeClass::Numeric, Degree::Implicit);
+            let step = match args.len() {
+                3 => args.pop().expect("there are three"),
+                _ => Bound::known(literal::integer(1, span)),
+            };
+            let step = numeric(self, step)?;
+            refuse_zero(&step)?;
+            let to = numeric(self, args.pop().expect("there are two"))?;
+            let from = numeric(self, args.pop().expect("there are two"))?;
+            let ty = convert::numeric_meet([from.ty, step.ty]);
+            let distance = self.arithmetic(BinaryOp::Sub, Bound::known(to), Bound::known(from.clone()), span, span)?;
+            let steps =
+                self.arithmetic(BinaryOp::Div, Bound::known(distance), Bound::known(step.clone()), span, span)?;
+            let whole = convert::convert(steps, Type::Real, Degree::Explicit)?;
+            let last = convert::convert(floor(whole), Type::Integer, Degree::Explicit)?;
+            let counted = counted(vec![from, step], last, span);
+            let number = Bound::known(counted.column(2, span));
+            let gone = self.arithmetic(BinaryOp::Mul, number, Bound::known(counted.column(1, span)), span, span)?;
+            let from = Bound::known(counted.column(0, span));
+            let value = self.arithmetic(BinaryOp::Add, from, Bound::known(gone), span, span)?;
+            let value = convert::convert(value, ty, Degree::Assignment)?;
+            return Ok(counted.project(vec![(name.to_owned(), value)]));
+        }
+        let mut bounds: Vec<Expr> = Vec::with_capacity(3);
+        for arg in args {
+            bounds.push(self.coerce(arg, Type::Integer, Degree::Implicit)?);
         }
         let step = if bounds.len() == 3 { bounds.pop() } else { None };
-        let step = super::constant::fold(step.unwrap_or_else(|| literal::integer(1, call.span)));
-        if let Some(Value::Integer(0)) = literal::value(&step) {
-            return Err(Diag::new(code::INVALID_PARAMETER, "step size cannot equal zero", step.span));
-        }
+        let step = super::constant::fold(step.unwrap_or_else(|| literal::integer(1, span)));
+        refuse_zero(&step)?;
         let to = bounds.pop().expect("there are two");
         let from = bounds.pop().expect("there are two");
         let input = Box::new(Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() });
         let field = Field { name: name.to_owned(), ty: Type::Integer, nullable: false };
-        let node = Node { kind: NodeKind::Series { input, from, to, step }, fields: vec![field] };
-        if !call.ordinality {
-            return Ok(node);
-        }
-        let numbered = query::numbered(node, Vec::new(), call.span, |_| {
-            Expr::constant(Value::Boolean(true), Type::Boolean, call.span)
-        });
-        let columns = vec![
-            (name.to_owned(), numbered.column(0, call.span)),
-            ("ordinality".to_owned(), numbered.column(1, call.span)),
-        ];
-        Ok(numbered.project(columns))
+        Ok(Node { kind: NodeKind::Series { input, from, to, step }, fields: vec![field] })
     }
+
+    /// Instants a step apart. Months differ in length, so a few steps more are counted than may fit, and what lies beyond
+    /// the end is left out.
+    fn instants(&mut self, args: Vec<Bound>, class: TypeClass, span: Span) -> Result<Node, Diag> {
+        let mut args = args.into_iter();
+        let mut next = || args.next().expect("there are three");
+        let from = self.coerce_class(next(), class, Degree::Implicit)?;
+        let to = self.coerce_class(next(), class, Degree::Implicit)?;
+        let step = super::constant::fold(self.coerce_class(next(), TypeClass::Interval, Degree::Implicit)?);
+        if let Some(Value::Interval(value)) = literal::value(&step)
+            && *value == Default::default()
+        {
+            return Err(Diag::new(code::INVALID_PARAMETER, "step size cannot equal zero", step.span));
+        }
+        let epoch = Name { text: "epoch".to_owned(), span };
+        let distance = made_of("-", vec![to.clone(), from.clone()], Type::Interval);
+        let seconds = |binder: &mut Self, interval: Expr| {
+            let epoch = binder.extract(&epoch, Bound::known(interval), span)?;
+            convert::convert(epoch, Type::Real, Degree::Explicit)
+        };
+        let (distance, one) = (seconds(self, distance)?, seconds(self, step.clone())?);
+        // A month counts as 30 days there and has 28 at least: a tenth more steps and two are enough.
+        let real = |value: f64| Expr::constant(Value::Real(value), Type::Real, span);
+        let steps = made_of("/", vec![distance, one], Type::Real);
+        let steps = made_of("*", vec![steps, real(1.1)], Type::Real);
+        let steps = made_of("+", vec![steps, real(2.0)], Type::Real);
+        let last = convert::convert(floor(steps), Type::Integer, Degree::Explicit)?;
+        let counted = counted(vec![from, step, to], last, span);
+        let number = convert::convert(counted.column(3, span), Type::Real, Degree::Implicit)?;
+        let gone = made_of("*", vec![counted.column(1, span), number], Type::Interval);
+        let ty = class.plain_type();
+        let value = made_of("+", vec![counted.column(0, span), gone], ty);
+        let columns = vec![
+            ("generate_series".to_owned(), value),
+            ("from".to_owned(), counted.column(0, span)),
+            ("step".to_owned(), counted.column(1, span)),
+            ("to".to_owned(), counted.column(2, span)),
+        ];
+        let all = counted.project(columns);
+        let zero = convert::convert(
+            Expr::constant(Value::Text("0".to_owned()), Type::Text, span),
+            Type::Interval,
+            Degree::Explicit,
+        )?;
+        let test = |sign: &str, at: usize, other: Expr| made_of(sign, vec![all.column(at, span), other], Type::Boolean);
+        let both = |parts: Vec<Expr>| Expr::conjunction(parts).expect("there are two");
+        let up = both(vec![test(">", 2, zero.clone()), test("<=", 0, all.column(3, span))]);
+        let down = both(vec![test("<", 2, zero), test(">=", 0, all.column(3, span))]);
+        let nullable = up.nullable || down.nullable;
+        let within = Expr { kind: ExprKind::Or(vec![up, down]), ty: Type::Boolean, nullable, span };
+        let value = vec![("generate_series".to_owned(), all.column(0, span))];
+        Ok(all.filter(within).project(value))
+    }
+}
+
+/// A node whose column `element` is still to be named.
+struct Elements {
+    node: Node,
+    element: Expr,
+}
+
+impl Elements {
+    fn project_one(self, name: &str, value: impl FnOnce(Expr) -> Expr) -> Node {
+        let value = value(self.element);
+        self.node.project(vec![(name.to_owned(), value)])
+    }
+}
+
+/// A row for each element of an array.
+fn elements(array: Expr, span: Span) -> Elements {
+    let length = made("jsonb_array_length", vec![array.clone()]);
+    let last = made_of("-", vec![length, literal::integer(1, span)], Type::Integer);
+    let node = counted(vec![array], last, span);
+    let element = element_at(&node, 0, 1, span);
+    Elements { node, element }
+}
+
+/// A row for each field of an object.
+fn fields(object: Expr, as_text: bool, span: Span) -> Node {
+    let keys = made("$json_keys", vec![object.clone()]);
+    let length = made("jsonb_array_length", vec![keys.clone()]);
+    let last = made_of("-", vec![length, literal::integer(1, span)], Type::Integer);
+    let node = counted(vec![object, keys], last, span);
+    let key = text_of(element_at(&node, 1, 2, span));
+    let value = made_of("$json_get", vec![node.column(0, span), key.clone()], Type::Json);
+    let value = if as_text { text_of(value) } else { value };
+    node.project(vec![("key".to_owned(), key), ("value".to_owned(), value)])
+}
+
+fn element_at(node: &Node, array: usize, place: usize, span: Span) -> Expr {
+    let place = convert::convert(node.column(place, span), Type::Text, Degree::Explicit).expect("an integer is a text");
+    made_of("$json_get", vec![node.column(array, span), place], Type::Json)
+}
+
+/// One row of some values, and behind them the numbers from 0 to the last: a row for each.
+fn counted(values: Vec<Expr>, last: Expr, span: Span) -> Node {
+    let one = Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() };
+    let mut columns: Vec<(String, Expr)> =
+        values.into_iter().enumerate().map(|(at, value)| (format!("arg{at}"), value)).collect();
+    columns.push(("last".to_owned(), last));
+    let width = columns.len() - 1;
+    let input = one.project(columns);
+    let mut fields = input.fields.clone();
+    fields.push(Field { name: "place".to_owned(), ty: Type::Integer, nullable: false });
+    let (from, step) = (literal::integer(0, span), literal::integer(1, span));
+    let to = input.column(width, span);
+    let node = Node { kind: NodeKind::Series { input: Box::new(input), from, to, step }, fields };
+    let kept = (0..width).chain([width + 1]);
+    let columns = kept.map(|at| (node.fields[at].name.clone(), node.column(at, span))).collect();
+    node.project(columns)
+}
+
+fn one(mut args: Vec<Bound>) -> Bound {
+    args.pop().expect("there is one")
+}
+
+fn text_of(json: Expr) -> Expr {
+    made_of("$json_text", vec![json], Type::Text)
+}
+
+fn floor(real: Expr) -> Expr {
+    made_of("floor", vec![real], Type::Real)
+}
+
+fn made(name: &str, args: Vec<Expr>) -> Expr {
+    let span = args.first().map_or_else(Span::default, |arg| arg.span);
+    forms::made(name, args, span)
+}
+
+fn made_of(name: &str, args: Vec<Expr>, ty: Type) -> Expr {
+    let span = args.first().map_or_else(Span::default, |arg| arg.span);
+    function::call_named(name, args, ty, span)
+}
+
+fn refuse_zero(step: &Expr) -> Result<(), Diag> {
+    let is_zero = match literal::value(step) {
+        Some(Value::Integer(step)) => *step == 0,
+        Some(Value::Numeric(step)) => step.units == 0,
+        _ => false,
+    };
+    if is_zero {
+        return Err(Diag::new(code::INVALID_PARAMETER, "step size cannot equal zero", step.span));
+    }
+    Ok(())
 }

@@ -14,6 +14,7 @@ use std::fmt;
 mod count;
 mod extreme;
 mod fold;
+mod json;
 mod moments;
 mod ordered;
 mod span;
@@ -22,9 +23,10 @@ mod sum;
 use count::Count;
 use extreme::{Extreme, ExtremeString};
 use fold::{Fold, Folding};
+use json::{Elements, Fields};
 use moments::{Deviations, Exact, Moment, Pairs, Regression, Spread};
 use ordered::{Chosen, Joined, Kept, Which};
-use sum::{AvgI64, AvgI128, Reals, SumI64, SumI128};
+use sum::{AvgI64, AvgI128, Bits, Combine, Reals, SumI64, SumI128};
 
 /// Folds the rows of many groups.
 pub trait Accumulator: Send {
@@ -333,6 +335,59 @@ static TABLES: &[&[Aggregate]] = &[
             accumulator: |_| Box::new(Joined::default()),
             doc: "The texts one after another, a separator before each but the first.",
         },
+        row!(
+            "json_agg",
+            Some(TypeClass::Json),
+            |_| Type::Json,
+            |_| Box::new(Elements::default()),
+            "An array of all values, NULL as null."
+        ),
+        row!(
+            "jsonb_agg",
+            Some(TypeClass::Json),
+            |_| Type::Json,
+            |_| Box::new(Elements::default()),
+            "An array of all values, NULL as null."
+        ),
+        Aggregate {
+            name: "json_object_agg",
+            arg: Some(TypeClass::Text),
+            more: &[TypeClass::Json],
+            ret: |_| Type::Json,
+            null_when_empty: true,
+            accumulator: |_| Box::new(Fields::new(false)),
+            doc: "An object with a field for each row: key, value.",
+        },
+        Aggregate {
+            name: "jsonb_object_agg",
+            arg: Some(TypeClass::Text),
+            more: &[TypeClass::Json],
+            ret: |_| Type::Json,
+            null_when_empty: true,
+            accumulator: |_| Box::new(Fields::new(true)),
+            doc: "An object with a field for each row: key, value.",
+        },
+        row!(
+            "bit_and",
+            Some(TypeClass::Integer),
+            |_| Type::Integer,
+            |_| folding("bit_and", Type::Integer, Bits::new(Combine::And)),
+            "The bits that all values have."
+        ),
+        row!(
+            "bit_or",
+            Some(TypeClass::Integer),
+            |_| Type::Integer,
+            |_| folding("bit_or", Type::Integer, Bits::new(Combine::Or)),
+            "The bits that any value has."
+        ),
+        row!(
+            "bit_xor",
+            Some(TypeClass::Integer),
+            |_| Type::Integer,
+            |_| folding("bit_xor", Type::Integer, Bits::new(Combine::Xor)),
+            "The bits that an odd number of values have."
+        ),
         pairs!("corr", Correlation, Type::Real, true, "How far two values vary together, from -1 to 1."),
         pairs!("covar_pop", CovariancePopulation, Type::Real, true, "The covariance of all pairs."),
         pairs!("covar_samp", CovarianceSample, Type::Real, true, "The covariance of a sample of pairs."),

@@ -15,6 +15,54 @@ use crate::{
     ty::Type,
 };
 
+/// How bits of two values meet.
+#[derive(Clone, Copy)]
+pub(super) enum Combine {
+    And,
+    Or,
+    Xor,
+}
+
+/// Integers bit by bit.
+pub(super) struct Bits {
+    combine: Combine,
+    values: Vec<Option<i64>>,
+}
+
+impl Bits {
+    pub(super) fn new(combine: Combine) -> Bits {
+        Bits { combine, values: Vec::new() }
+    }
+}
+
+impl Fold for Bits {
+    type Item = i64;
+
+    fn read(column: &Column) -> Vals<'_, i64> {
+        column.i64s()
+    }
+
+    fn resize(&mut self, group_count: usize) {
+        self.values.resize(group_count, None);
+    }
+
+    fn add(&mut self, group: usize, value: i64) -> Fault {
+        let slot = &mut self.values[group];
+        *slot = Some(match (*slot, self.combine) {
+            (None, _) => value,
+            (Some(bits), Combine::And) => bits & value,
+            (Some(bits), Combine::Or) => bits | value,
+            (Some(bits), Combine::Xor) => bits ^ value,
+        });
+        Fault::Ok
+    }
+
+    fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
+        let values = self.values.iter().map(|value| value.unwrap_or_default()).collect();
+        Ok(Column::new(ret, present(self.values.iter().map(Option::is_some)), Data::I64(Lane::from_vec(values))))
+    }
+}
+
 /// Of integers: exact sums and how many were added.
 #[derive(Default)]
 pub(super) struct Integers {

@@ -404,6 +404,52 @@ fn append(whole: &str, piece: &str, end: char, out: &mut String) {
     out.push(end);
 }
 
+/// Without the element at a place; places below zero count from the end.
+pub fn without_element(json: &str, place: i64, out: &mut String) -> Fault {
+    let mut tree = Tree::read(json);
+    let Tree::Array(items) = &mut tree else { return Fault::InvalidArgument };
+    let at = if place < 0 { items.len() as i64 + place } else { place };
+    if let Ok(at) = usize::try_from(at)
+        && at < items.len()
+    {
+        items.remove(at);
+    }
+    tree.write(out);
+    Fault::Ok
+}
+
+/// The keys of an object, as an array of texts.
+pub fn keys_of(json: &str, out: &mut String) -> Fault {
+    let Tree::Object(fields) = Tree::read(json) else { return Fault::InvalidArgument };
+    push_texts(fields.iter().map(|(key, _)| key.as_ref()), out);
+    Fault::Ok
+}
+
+/// The pieces of a text between separators, as an array; one piece where there is nothing to part it by.
+pub fn pieces(text: &str, separator: &str, out: &mut String) {
+    if text.is_empty() {
+        out.push_str("[]");
+    } else if separator.is_empty() {
+        push_texts([text].into_iter(), out);
+    } else {
+        push_texts(text.split(separator), out);
+    }
+}
+
+fn push_texts<'t>(texts: impl Iterator<Item = &'t str>, out: &mut String) {
+    out.push('[');
+    for (at, text) in texts.enumerate() {
+        out.push_str(if at > 0 { ", " } else { "" });
+        push_quoted(text, out);
+    }
+    out.push(']');
+}
+
+/// A value as jsonb prints it: each key once, one space behind commas and colons.
+pub fn tidied(json: &str, out: &mut String) {
+    Tree::read(json).write(out);
+}
+
 /// A text as a JSON string.
 pub fn text_to_string(a: &str, out: &mut String) {
     push_quoted(a, out);
@@ -457,6 +503,10 @@ functions! { "func::json_tree";
     "?&" (Json, Text) -> Boolean, Total, has_all, "Has the first all keys of '{a,b}'?";
     "||" (Json, Json) -> Json, Total, concat, "The fields or the elements of both.";
     "-" (Json, Text) -> Json, Fallible, without_key, "Without a field, or without elements that are this text.";
+    "-" (Json, Integer) -> Json, Fallible, without_element, "Without the element at a place, counted from the end below 0.";
+    "$json_keys" (Json) -> Json, Fallible, keys_of, "The keys of an object, as an array.";
+    "$json_pieces" (Text, Text) -> Json, Total, pieces, "The pieces of a text between separators, as an array.";
+    "$json_tidied" (Json) -> Json, Total, tidied, "As jsonb prints it.";
     "#-" (Json, Text) -> Json, Fallible, without_path, "Without what is at a path.";
     "jsonb_set" (Json, Text, Json) -> Json, Total, set, "With a new value at a path, which is added where its last key is missing.";
     "jsonb_set" (Json, Text, Json, Boolean) -> Json, Total, set_or_not, "With a new value at a path; the last says whether a missing key is added.";

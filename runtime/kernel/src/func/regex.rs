@@ -8,7 +8,7 @@
 //! An expression is compiled once and kept as long as a thread asks for the same few ones again.
 //! Not here: LIKE (`like`).
 
-use super::{Fault, lift::functions};
+use super::{Fault, json_tree::push_quoted, lift::functions};
 use regex::{Regex, RegexBuilder};
 use std::{cell::RefCell, rc::Rc};
 
@@ -123,6 +123,29 @@ pub fn differs_any_case(a: &str, pattern: &str) -> (bool, Fault) {
 /// Does the text match, by flags?
 pub fn regexp_like(a: &str, pattern: &str, flags: &str) -> (bool, Fault) {
     is_match(a, pattern, flags)
+}
+
+/// The pieces of a text between matches, as an array of JSON.
+pub fn pieces(a: &str, pattern: &str, flags: &str, out: &mut String) -> Fault {
+    let Some(regex) = compiled(pattern, flags) else { return Fault::InvalidRegex };
+    out.push('[');
+    let (mut begin, mut is_first) = (0, true);
+    let mut push = |piece: &str, out: &mut String| {
+        out.push_str(if is_first { "" } else { ", " });
+        is_first = false;
+        push_quoted(piece, out);
+    };
+    for found in regex.find_iter(a) {
+        // A match of nothing parts characters, and none stands before the first or behind the last.
+        if found.end() == found.start() && (found.start() == begin || found.start() == a.len()) {
+            continue;
+        }
+        push(&a[begin..found.start()], out);
+        begin = found.end();
+    }
+    push(&a[begin..], out);
+    out.push(']');
+    Fault::Ok
 }
 
 /// The first match replaced; `\1` to `\9` are what its groups matched, `\&` the whole.
@@ -269,6 +292,7 @@ pub fn similar_escape(a: &str, pattern: &str, escape: &str) -> (bool, Fault) {
 }
 
 functions! { "func::regex";
+    "$regexp_pieces" (Text, Text, Text) -> Json, Fallible, pieces, "The pieces of a text between matches, as an array.";
     "~" (Text, Text) -> Boolean, Fallible, matches, "Does the text match the regular expression?";
     "~*" (Text, Text) -> Boolean, Fallible, matches_any_case, "Does the text match the regular expression in any case?";
     "!~" (Text, Text) -> Boolean, Fallible, differs, "Does the text not match the regular expression?";
