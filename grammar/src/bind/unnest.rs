@@ -39,6 +39,7 @@ struct Unnest {
 
 /// A query whose subplans all stand alone.
 pub(super) fn query(root: Node, subplans: Vec<Node>) -> Result<QueryPlan, Diag> {
+    let (root, subplans) = asked_for(root, subplans);
     let asks = |node: &Node| {
         let mut found = false;
         node.walk(&mut |node| {
@@ -72,6 +73,41 @@ pub(super) fn query(root: Node, subplans: Vec<Node>) -> Result<QueryPlan, Diag> 
     }
     renumber(&mut root, &places);
     Ok(QueryPlan { root, subplans: kept })
+}
+
+/// Without the subplans that nobody asks: they stood where an expression turned out to need no more than its beginning.
+fn asked_for(mut root: Node, subplans: Vec<Node>) -> (Node, Vec<Node>) {
+    let mut asked = vec![false; subplans.len()];
+    let note = |node: &Node, asked: &mut Vec<bool>| {
+        node.walk(&mut |node| {
+            node.for_each_expr(&mut |expr| {
+                expr.walk(&mut |part| {
+                    if let ExprKind::Subplan { subplan_idx, .. } = part.kind {
+                        asked[subplan_idx] = true;
+                    }
+                });
+            });
+        });
+    };
+    note(&root, &mut asked);
+    // A subplan asks only earlier ones.
+    for (idx, subplan) in subplans.iter().enumerate().rev() {
+        if asked[idx] {
+            note(subplan, &mut asked);
+        }
+    }
+    if asked.iter().all(|asked| *asked) {
+        return (root, subplans);
+    }
+    let mut places = vec![0; subplans.len()];
+    let mut kept: Vec<Node> = Vec::new();
+    for (idx, mut subplan) in subplans.into_iter().enumerate().filter(|(idx, _)| asked[*idx]) {
+        places[idx] = kept.len();
+        renumber(&mut subplan, &places);
+        kept.push(subplan);
+    }
+    renumber(&mut root, &places);
+    (root, kept)
 }
 
 /// Is it a subplan with arguments, or one that only becomes a join?
