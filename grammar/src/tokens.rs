@@ -238,6 +238,26 @@ pub(crate) fn tokens_from(sql: &str, pos: usize) -> Tokens<'_> {
     Tokens { bytes: sql.as_bytes(), pos }
 }
 
+/// `1_000`, `0x1F`, `0o17`, `0b11`, with single underscores between digits.
+fn is_other_number(text: &[u8]) -> bool {
+    let (digits, base) = match text {
+        [b'0', b'x' | b'X', rest @ ..] => (rest, 16),
+        [b'0', b'o' | b'O', rest @ ..] => (rest, 8),
+        [b'0', b'b' | b'B', rest @ ..] => (rest, 2),
+        _ => (text, 10),
+    };
+    let first_may_be_underscore = base != 10;
+    let mut after_digit = first_may_be_underscore;
+    for byte in digits {
+        match byte {
+            b'_' if after_digit => after_digit = false,
+            _ if char::from(*byte).is_digit(base) => after_digit = true,
+            _ => return false,
+        }
+    }
+    after_digit && !digits.is_empty()
+}
+
 impl Tokens<'_> {
     fn region(&self, mut region: Region, inside: usize, tag: &[u8], kind: TokenKind) -> (TokenKind, usize) {
         match region_end(self.bytes, inside, &mut region, tag, true) {
@@ -264,8 +284,10 @@ impl Tokens<'_> {
             }
         }
         match self.while_at(end, is_word_part) {
-            junk_end if junk_end > end => (TokenKind::BadNumber, junk_end),
-            _ => (TokenKind::Number, end),
+            junk_end if junk_end > end && !is_other_number(&self.bytes[start..junk_end]) => {
+                (TokenKind::BadNumber, junk_end)
+            }
+            end => (TokenKind::Number, end),
         }
     }
 

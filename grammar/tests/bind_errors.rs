@@ -200,7 +200,7 @@ fn times() {
     golden(
         "bind_times",
         &[
-            "SELECT * FROM accounts AS OF 'yesterday'",
+            "SELECT * FROM accounts AS OF 'long ago'",
             "SELECT * FROM accounts AS OF 1.5",
             "SELECT * FROM accounts AS OF -1",
             "SELECT * FROM accounts AS OF id",

@@ -69,6 +69,9 @@ impl Binder<'_> {
         if agg::all().any(|aggregate| aggregate.name == name) {
             return self.aggregate(call, ctx).map(Bound::known);
         }
+        if name == "merge_action" && call.args.is_empty() {
+            return self.merge_action(ctx.scope, call.span).map(Bound::known);
+        }
         if name == "grouping" {
             return self.grouping(call, ctx).map(Bound::known);
         }

@@ -10,7 +10,7 @@
 use super::{Binder, constant, function, literal};
 use crate::{
     diag::{Diag, code},
-    plan::{Expr, ExprKind},
+    plan::{Context, Expr, ExprKind},
     span::Span,
 };
 use spectradb_kernel::{
@@ -184,6 +184,9 @@ impl Binder<'_> {
         match (open, &bound.expr.kind) {
             (Open::Text, _) if ty == Type::Text => Ok(Ok(bound.expr)),
             (Open::Text, ExprKind::Const(Value::Text(text))) => {
+                if let Some(now) = word_of_now(text, ty.plain(), bound.expr.span)? {
+                    return Ok(Ok(now));
+                }
                 // A narrower type is kept by the conversion that follows.
                 let plain = literal::read(text, ty.plain(), bound.expr.span)?;
                 Ok(if ty == ty.plain() { Ok(plain) } else { Err(Bound::known(plain)) })
@@ -262,6 +265,25 @@ impl Binder<'_> {
             Some(class) => narrowest(&bounds).filter(|ty| ty.class() == class).unwrap_or(class.plain_type()),
         })
     }
+}
+
+/// `now`, `today`, `tomorrow` and `yesterday`, which mean the transaction's `now()`.
+fn word_of_now(text: &str, ty: Type, span: Span) -> Result<Option<Expr>, Diag> {
+    if !matches!(ty, Type::Date | Type::Timestamp | Type::TimestampTz) {
+        return Ok(None);
+    }
+    let shift = match text.trim().to_ascii_lowercase().as_str() {
+        "now" => None,
+        "today" => Some(0),
+        "tomorrow" => Some(1),
+        "yesterday" => Some(-1),
+        _ => return Ok(None),
+    };
+    let now = Expr { kind: ExprKind::Context(Context::Now), ty: Type::Timestamp, nullable: false, span };
+    let Some(shift) = shift else { return convert(now, ty, Degree::Explicit).map(Some) };
+    let day = convert(now, Type::Date, Degree::Explicit)?;
+    let day = function::call_named("+", vec![day, literal::integer(shift, span)], Type::Date, span);
+    convert(day, ty, Degree::Explicit).map(Some)
 }
 
 /// The narrower type that all values which have a type are of; none where a quoted text could not keep it.

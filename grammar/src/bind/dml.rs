@@ -12,6 +12,7 @@ use super::{
     convert::{Bound, Degree, allows},
     expr::Ctx,
     from::{self, Source},
+    returning::Sides,
     scope::{PSEUDO_COLUMNS, Scope, ScopeColumn, ScopeTable, unknown_column_of},
     temporal,
 };
@@ -67,7 +68,9 @@ impl Binder<'_> {
             Some(conflict) => Some(self.on_conflict(conflict, &table, alias)?),
             None => None,
         };
-        let returning = self.returning(insert.returning.as_ref(), &table, alias, Scope::default(), &[])?;
+        let sides = self.asked_sides(insert.returning.as_ref(), Sides::Inserted);
+        let sides = if insert.on_conflict.is_some() { Sides::Unasked } else { sides };
+        let returning = self.returning(insert.returning.as_ref(), &table, alias, Scope::default(), &[], sides)?;
         Ok(Statement::Insert { table, source, conflict, returning })
     }
 
@@ -333,15 +336,19 @@ impl Binder<'_> {
         let new = self.assigned(&update.assignments, &table, &node, &scope, at)?;
         let mut columns = fact_columns(&node, table.columns.len(), at);
         columns.extend(table.columns.iter().zip(new).map(|(column, expr)| (column.name.clone(), expr)));
-        let (others, extra) = match &update.returning {
+        let (others, mut extra) = match &update.returning {
             Some(_) => others(&node, scope, FACT_EXTRA + table.columns.len(), at),
             None => (Scope::default(), Vec::new()),
         };
+        let sides = self.asked_sides(update.returning.as_ref(), Sides::Updated);
+        if sides == Sides::Updated {
+            extra.extend(old_values(&table, &node, at));
+        }
         let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
         columns.extend(extra);
         let source = node.project(columns);
         let source = self.query_plan(source)?;
-        let returning = self.returning(update.returning.as_ref(), &table, alias, others, &fields)?;
+        let returning = self.returning(update.returning.as_ref(), &table, alias, others, &fields, sides)?;
         Ok(Statement::Update { table, source, portion, joined: !update.from.is_empty(), returning })
     }
 
@@ -406,7 +413,8 @@ impl Binder<'_> {
         columns.extend(extra);
         let source = node.project(columns);
         let source = self.query_plan(source)?;
-        let returning = self.returning(delete.returning.as_ref(), &table, alias, others, &fields)?;
+        let sides = self.asked_sides(delete.returning.as_ref(), Sides::Deleted);
+        let returning = self.returning(delete.returning.as_ref(), &table, alias, others, &fields, sides)?;
         Ok(Statement::Delete { table, source, portion, joined: !delete.using.is_empty(), returning })
     }
 
@@ -585,6 +593,16 @@ pub(super) fn others(node: &Node, mut scope: Scope, target_width: usize, span: S
     let columns =
         (first..node.fields.len()).map(|column| (node.fields[column].name.clone(), node.column(column, span)));
     (scope, columns.collect())
+}
+
+/// The values that the facts of a table have before a statement. They are the node's first columns.
+pub(super) fn old_values<'t>(
+    table: &'t TableSchema,
+    node: &'t Node,
+    span: Span,
+) -> impl Iterator<Item = (String, Expr)> + 't {
+    let visible = table.columns.iter().enumerate().filter(|(_, column)| !column.hidden);
+    visible.map(move |(at, column)| (column.name.clone(), node.column(at, span)))
 }
 
 pub(super) fn named_field(name: &str, expr: &Expr) -> Field {

@@ -25,6 +25,20 @@ pub(super) fn number(text: &str, span: Span) -> Result<Expr, Diag> {
     } else {
         text
     };
+    let (sign, unsigned) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let radix = match unsigned.get(..2) {
+        Some("0x" | "0X") => 16,
+        Some("0o" | "0O") => 8,
+        Some("0b" | "0B") => 2,
+        _ => 10,
+    };
+    if radix != 10 {
+        let units = i128::from_str_radix(&unsigned[2..], radix).map_err(|_| {
+            let message = format!("the number {} is out of range", shortened(text));
+            Diag::new(code::OUT_OF_RANGE, message, span)
+        })?;
+        return number(&(sign * units).to_string(), span);
+    }
     if let Ok(integer) = text.parse::<i64>() {
         return Ok(Expr::constant(Value::Integer(integer), Type::Integer, span));
     }

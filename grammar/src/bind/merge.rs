@@ -7,9 +7,10 @@
 
 use super::{
     Binder,
-    dml::{Origin, Target, fact_columns, given, named_targets, output_fields, width_matches},
+    dml::{Origin, Target, fact_columns, given, named_targets, old_values, output_fields, width_matches},
     from::{Source, item_span},
     function,
+    returning::Sides,
     scope::Scope,
 };
 use crate::{
@@ -68,8 +69,14 @@ impl Binder<'_> {
         for (number, when) in actions.into_iter().enumerate() {
             bound.push(self.action(merge, when, number, &table, &joined, all.clone())?);
         }
-        let (others, extra) = joined.others();
-        let returning = self.returning(merge.returning.as_ref(), &table, alias, others, &extra)?;
+        let (others, mut extra) = joined.others();
+        let sides = self.asked_sides(merge.returning.as_ref(), Sides::Merged);
+        if sides == Sides::Merged {
+            let visible = table.columns.iter().filter(|column| !column.hidden);
+            extra.extend(visible.map(|column| Field { name: column.name.clone(), ty: column.ty, nullable: true }));
+            extra.push(Field { name: ACTION.to_owned(), ty: Type::Text, nullable: false });
+        }
+        let returning = self.returning(merge.returning.as_ref(), &table, alias, others, &extra, sides)?;
         Ok(Statement::Merge { table, source, portion, actions: bound, returning })
     }
 
@@ -167,6 +174,19 @@ impl Binder<'_> {
         if merge.returning.is_some() {
             let source = joined.source.clone();
             columns.extend(source.map(|column| (node.fields[column].name.clone(), node.column(column, span))));
+        }
+        if self.asked_sides(merge.returning.as_ref(), Sides::Merged) == Sides::Merged {
+            let verb = match &when.action {
+                ast::MergeAction::Update(_) => "UPDATE",
+                ast::MergeAction::Delete => "DELETE",
+                ast::MergeAction::Insert { .. } | ast::MergeAction::Nothing => "INSERT",
+            };
+            let is_new = verb == "INSERT";
+            columns.extend(old_values(table, &node, span).map(|(name, value)| {
+                let value = if is_new { Expr::constant(Value::Null, value.ty, span) } else { value };
+                (name, value)
+            }));
+            columns.push((ACTION.to_owned(), Expr::constant(Value::Text(verb.to_owned()), Type::Text, span)));
         }
         let node = node.project(columns);
         let plan = self.query_plan(node)?;

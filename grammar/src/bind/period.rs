@@ -127,7 +127,13 @@ impl Binder<'_> {
     }
 
     fn ends(&mut self, from: &ast::Expr, to: &ast::Expr, ctx: &mut Ctx<'_>) -> Result<Period, Diag> {
-        let (from, to) = (self.expr(from, ctx)?, self.expr(to, ctx)?);
+        let (from, mut to) = (self.expr(from, ctx)?, self.expr(to, ctx)?);
+        // A period may be told by its length.
+        if to.class() == Some(TypeClass::Interval) && from.class() != Some(TypeClass::Interval) {
+            let (at, begin) = (to.span(), from.clone());
+            self.count_copies(&begin.expr, 1)?;
+            to = Bound::known(self.arithmetic(ast::BinaryOp::Add, begin, to, at, at)?);
+        }
         Ok(Period { from: self.point(from)?, to: self.point(to)? })
     }
 

@@ -223,6 +223,8 @@ impl Binder<'_> {
         let has = match class {
             TypeClass::Time => fields::time_has(canonical),
             TypeClass::Interval => fields::interval_has(canonical),
+            // A day has no time of day; its seconds since 1970 are asked for all the same.
+            TypeClass::Date => canonical == "epoch" || !fields::time_has(canonical),
             _ => true,
         };
         if !has {

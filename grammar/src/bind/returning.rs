@@ -1,24 +1,65 @@
 //! What does RETURNING give of the rows that a statement wrote?
 //!
 //! A query of its own over the rows that the statement hands in: the facts as they are now (of a DELETE: as they were), with
-//! their periods, and whatever FROM, USING or a MERGE's source brought. System time is not among them: the commit has no
+//! their periods, and whatever FROM, USING or a MERGE's source brought. `old` and `new` are their values before
+//! and after the statement, and `merge_action()` tells what a MERGE did with a row. System time is not among them: the commit has no
 //! number yet.
 
 use super::{
     Binder,
     dml::{given, output_fields},
     expr::Ctx,
+    function,
+    predicate::case_of,
     scope::{PSEUDO_COLUMNS, Scope, ScopeColumn, ScopeTable},
     select::{no_table, output_name},
 };
 use crate::{
     ast::{self, Name, SelectItem, StarChanges},
     diag::{Diag, code},
-    plan::{Expr, Field, QueryPlan},
+    plan::{Expr, Field, Node, QueryPlan},
+    span::Span,
 };
-use spectradb_kernel::schema::TableSchema;
+use spectradb_kernel::{
+    Type, Value,
+    schema::{TableKind, TableSchema},
+};
+
+/// What `old` and `new` are of the rows that are handed in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sides {
+    /// RETURNING does not name them.
+    Unasked,
+    /// All rows are new: `old` is NULL.
+    Inserted,
+    /// The old values stand last.
+    Updated,
+    /// All rows are gone: `new` is NULL.
+    Deleted,
+    /// The old values stand last, behind them what was done with the row, as `merge_action()` tells.
+    Merged,
+}
+
+/// What the hidden table of `merge_action()` is called.
+const MERGE: &str = "?merge?";
 
 impl Binder<'_> {
+    /// Does a RETURNING name old or new rows, or ask what a MERGE did? Its text says so.
+    pub(super) fn asked_sides(&self, returning: Option<&ast::Returning>, sides: Sides) -> Sides {
+        let Some(returning) = returning else { return Sides::Unasked };
+        let text = returning.span.of(self.sql).to_ascii_lowercase();
+        if ["old", "new", "merge_action"].iter().any(|word| text.contains(word)) { sides } else { Sides::Unasked }
+    }
+
+    /// `merge_action()`
+    pub(super) fn merge_action(&self, scope: &Scope, span: Span) -> Result<Expr, Diag> {
+        let column = scope.table(MERGE).and_then(|table| table.columns.first());
+        column.map(|column| column.expr(span)).ok_or_else(|| {
+            let message = "MERGE_ACTION() can only be used in the RETURNING list of a MERGE command";
+            Diag::new(code::SYNTAX, message, span)
+        })
+    }
+
     /// The query of RETURNING. `others` are the other tables in view, whose columns lie in `extra`, counted from 0.
     pub(super) fn returning(
         &mut self,
@@ -27,6 +68,7 @@ impl Binder<'_> {
         alias: &Name,
         mut others: Scope,
         extra: &[Field],
+        sides: Sides,
     ) -> Result<Option<QueryPlan>, Diag> {
         let Some(returning) = returning else { return Ok(None) };
         let visible = table.columns.iter().filter(|column| !column.hidden).map(|column| column.nullable);
@@ -49,8 +91,13 @@ impl Binder<'_> {
         for merged in &mut others.merged {
             merged.expr.map_columns(&mut |column| column + width);
         }
+        let own_width = target.columns.iter().filter(|column| column.shown).count();
         others.tables.insert(0, target);
-        let scope = others;
+        let mut scope = others;
+        let mut node = given(fields);
+        if sides != Sides::Unasked {
+            node = with_sides(node, &mut scope, own_width, sides, returning.span);
+        }
         let mut columns: Vec<(String, Expr)> = Vec::new();
         for item in &returning.items {
             match item {
@@ -74,9 +121,65 @@ impl Binder<'_> {
                 }
             }
         }
-        let plan = given(fields).project(columns);
+        let plan = node.project(columns);
         Ok(Some(self.query_plan(plan)?))
     }
+}
+
+/// The rows with their old and new values beside them, by the names `old` and `new` unless these are taken.
+fn with_sides(node: Node, scope: &mut Scope, own_width: usize, sides: Sides, span: Span) -> Node {
+    let all: Vec<(String, Expr)> =
+        (0..node.fields.len()).map(|at| (node.fields[at].name.clone(), node.column(at, span))).collect();
+    let behind = match sides {
+        Sides::Updated => own_width,
+        Sides::Merged => own_width + 1,
+        Sides::Unasked | Sides::Inserted | Sides::Deleted => 0,
+    };
+    let first_old = all.len() - behind;
+    let action = (sides == Sides::Merged).then(|| node.column(all.len() - 1, span));
+    let own = |at: usize| node.column(at, span);
+    let null = |at: usize| Expr::constant(Value::Null, node.fields[at].ty, span);
+    let mut columns = all;
+    let mut name_table = |name: &str, values: Vec<Expr>, columns: &mut Vec<(String, Expr)>, shown: bool| {
+        if scope.table(name).is_some() {
+            return;
+        }
+        let mut of_table = Vec::with_capacity(values.len());
+        for (at, value) in values.into_iter().enumerate() {
+            let label = if shown { node.fields[at].name.clone() } else { name.to_owned() };
+            of_table.push(ScopeColumn {
+                name: label.clone(),
+                column: columns.len(),
+                ty: value.ty,
+                nullable: value.nullable,
+                shown,
+                // Only `old.a` names it, not `a`.
+                is_merged: true,
+            });
+            columns.push((label, value));
+        }
+        scope.tables.push(ScopeTable { name: Some(name.to_owned()), kind: TableKind::Typed, columns: of_table });
+    };
+    let old = |at: usize| match sides {
+        Sides::Inserted => null(at),
+        Sides::Deleted | Sides::Unasked => own(at),
+        Sides::Updated | Sides::Merged => own(first_old + at),
+    };
+    let new = |at: usize| match (sides, &action) {
+        (Sides::Deleted, _) => null(at),
+        (_, Some(action)) => {
+            let deleted = Expr::constant(Value::Text("DELETE".to_owned()), Type::Text, span);
+            let is_gone = function::call_named("=", vec![action.clone(), deleted], Type::Boolean, span);
+            case_of(vec![(is_gone, null(at))], own(at), span)
+        }
+        (_, None) => own(at),
+    };
+    name_table("old", (0..own_width).map(old).collect(), &mut columns, true);
+    name_table("new", (0..own_width).map(new).collect(), &mut columns, true);
+    if let Some(action) = action.clone() {
+        name_table(MERGE, vec![action], &mut columns, false);
+    }
+    node.project(columns)
 }
 
 /// Says why system time is not there.

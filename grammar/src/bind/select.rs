@@ -63,6 +63,12 @@ impl Binder<'_> {
             ctx.aliases = &aliases;
             node = node.filter(self.condition(filter, &mut ctx)?);
         }
+        for (at, (name, _)) in select.windows.iter().enumerate() {
+            if select.windows[..at].iter().any(|(earlier, _)| earlier.text == name.text) {
+                let message = format!("window \"{}\" is already defined", name.text);
+                return Err(Diag::new(code::WINDOWING, message, name.span));
+            }
+        }
         let mut block = Block::new(&scope, &aliases, &select.windows);
         let mut bounds = Vec::with_capacity(select.items.len());
         for item in &select.items {

@@ -5,9 +5,10 @@
 //! four digits; there is no year 0, and years before 1 are BC. An instant without an offset is UTC.
 //!
 //! Holds: what [`crate::time::Timestamp`] and [`crate::time::Date`] print reads back the same.
+//! Anything else is asked of `datetime_words`.
 //! Not here: `now`, `today` and their like, which would make a cast depend on when it runs.
 
-use super::Fault;
+use super::{Fault, datetime_words};
 use crate::time::{MICROS_MAX, MICROS_MIN, MICROS_PER_DAY, civil_from_days, days_from_civil};
 
 /// The first year of dates: 4713 BC.
@@ -32,7 +33,7 @@ pub(crate) fn read_date(text: &str) -> Result<i64, Fault> {
         Some(Special::Epoch) => Ok(0),
         Some(Special::MinusInfinity) => Ok(DAYS_MINUS_INFINITY),
         Some(Special::Infinity) => Ok(DAYS_INFINITY),
-        None => read_parts(text).map(|parts| parts.days),
+        None => parts_of(text).map(|parts| parts.days),
     }
 }
 
@@ -45,7 +46,11 @@ pub(crate) fn read_timestamp(text: &str) -> Result<i64, Fault> {
         Some(Special::MinusInfinity) => return Ok(MICROS_MIN),
         None => {}
     }
-    let parts = read_parts(text)?;
+    instant_of(parts_of(text)?)
+}
+
+/// The instant of a date and a time of day.
+pub(super) fn instant_of(parts: Parts) -> Result<i64, Fault> {
     midnight(parts.days)
         .and_then(|micros| micros.checked_add(parts.micros))
         .filter(|micros| is_finite(*micros))
@@ -57,6 +62,9 @@ pub(crate) fn read_time_of_day(text: &str) -> Result<i64, Fault> {
     let text = text.trim_ascii();
     if text.eq_ignore_ascii_case("allballs") {
         return Ok(0);
+    }
+    if let Some(micros) = datetime_words::digits_of_time(text) {
+        return micros;
     }
     let mut reader = Reader(text.as_bytes());
     if text.bytes().skip(1).take_while(|byte| *byte != b':').any(|byte| byte == b'-') {
@@ -124,10 +132,11 @@ fn special(text: &str) -> Option<Special> {
     }
 }
 
-struct Parts {
-    days: i64,
+#[derive(Debug, PartialEq)]
+pub(super) struct Parts {
+    pub(super) days: i64,
     /// The time of day less the offset: may lie outside of the day.
-    micros: i64,
+    pub(super) micros: i64,
 }
 
 struct Reader<'t>(&'t [u8]);
@@ -159,9 +168,32 @@ impl Reader<'_> {
     }
 }
 
+/// As ISO 8601 says, or in one of the other forms. A zone that stands there is left out.
+fn parts_of(text: &str) -> Result<Parts, Fault> {
+    match read_parts(text) {
+        Ok(parts) => Ok(parts),
+        // `99-01-08` has the form of an ISO date, but no form makes one of it.
+        Err(Fault::InvalidDatetime) => datetime_words::read(text).map(|read| read.parts),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Is it a date as ISO 8601 says, or one of the words for an instant?
+pub(super) fn is_iso(text: &str) -> bool {
+    special(text).is_some() || read_parts(text) != Err(Fault::InvalidDatetime)
+}
+
+/// A time of day without anything behind it.
+pub(super) fn read_time_field(text: &str) -> Result<i64, Fault> {
+    let mut reader = Reader(text.as_bytes());
+    let micros = read_time(&mut reader)?;
+    if reader.0.is_empty() { Ok(micros) } else { Err(Fault::InvalidDatetime) }
+}
+
 fn read_parts(text: &str) -> Result<Parts, Fault> {
     let mut reader = Reader(text.as_bytes());
     // Seven digits are more than any year has, and far from overflow.
+    let digits = reader.0.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let mut year = reader.number(1..=7)?;
     let separated = reader.eat(b'-');
     let month = if separated { reader.number(1..=2)? } else { 0 };
@@ -169,6 +201,10 @@ fn read_parts(text: &str) -> Result<Parts, Fault> {
         return Err(Fault::InvalidDatetime);
     }
     let day = reader.number(1..=2)?;
+    // A year has three digits at least: else the month stands first.
+    if digits < 3 {
+        return Err(Fault::InvalidDatetime);
+    }
     let mut micros = 0;
     let spaced = reader.spaces();
     if reader.eat(b'T') || reader.eat(b't') || (spaced && reader.0.first().is_some_and(u8::is_ascii_digit)) {

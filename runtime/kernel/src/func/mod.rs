@@ -18,6 +18,7 @@ pub mod cast_time;
 pub mod compare;
 pub mod date;
 pub mod datetime;
+mod datetime_words;
 mod fault;
 pub mod fields;
 pub mod interval;

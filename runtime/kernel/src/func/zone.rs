@@ -9,6 +9,7 @@
 use super::{
     Fault,
     datetime::{self, is_finite},
+    datetime_words::{self, Read},
     lift::functions,
 };
 use crate::{
@@ -218,7 +219,21 @@ pub(crate) fn read_timestamptz(text: &str) -> Result<i64, Fault> {
         let local = datetime::read_timestamp(head)?;
         return if is_finite(local) { zone.instant(local).ok_or(Fault::DatetimeRange) } else { Ok(local) };
     }
-    datetime::read_timestamp(text)
+    // Forms in which the zone stands elsewhere.
+    if datetime::is_iso(text) {
+        return datetime::read_timestamp(text);
+    }
+    match datetime_words::read(text) {
+        Ok(Read { parts, zone: Some(name) }) => {
+            // Behind a time an offset counts eastwards.
+            let zone = match offset(name).filter(|_| name.starts_with(['+', '-'])) {
+                Some(east) => Zone::Fixed(east),
+                None => zone_of(name).ok_or(Fault::InvalidDatetime)?,
+            };
+            zone.instant(datetime::instant_of(parts)?).ok_or(Fault::DatetimeRange)
+        }
+        Ok(_) | Err(_) => datetime::read_timestamp(text),
+    }
 }
 
 /// Is the instant neither of the infinities?
