@@ -5,7 +5,7 @@
 use crate::args::Args;
 use crate::dot;
 use crate::output::{Format, Mode, Printer};
-use spectradb::embed::{Canceller, Database, Done, Error, Outcome, Piece, Position, Session};
+use spectradb::embed::{Canceller, Database, Done, Error, Outcome, Piece, Position, Session, Value, shown_in_zone};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::time::Instant;
 
@@ -167,11 +167,18 @@ impl Shell {
             }
         };
         let done = rows.done().cloned();
+        let zone = self.session.time_zone().map(str::to_owned);
         let mut printer = Printer::begin(&self.format, rows.columns(), &mut self.out)?;
         let mut failure = None;
         for row in rows {
             match row {
-                Ok(row) => printer.row(row.values())?,
+                Ok(row) => match &zone {
+                    None => printer.row(row.values())?,
+                    Some(zone) => {
+                        let shown: Vec<Value> = row.values().iter().map(|value| shown_in_zone(value, zone)).collect();
+                        printer.row(&shown)?;
+                    }
+                },
                 Err(error) => {
                     failure = Some(error);
                     break;

@@ -106,7 +106,6 @@ fn recognised_but_not_offered() {
             "DELETE FROM t WHERE a = 1 AS OF 1",
             "UPDATE t SET a = 1 VALID AT 5",
             "GRANT SELECT ON t TO bob",
-            "SET LOCAL search_path = x",
             "EXPLAIN VERBOSE SELECT 1",
             "EXPLAIN (COSTS OFF) SELECT 1",
             "EXPLAIN EXECUTE p(1)",

@@ -62,11 +62,13 @@ pub(crate) fn bind_statement(
     sql: &str,
     snapshot: &Snapshot,
     execution: Execution,
+    zone: Option<&str>,
     param_types: &[Type],
 ) -> Result<Arc<CheckedPlan>> {
     let catalog = SnapshotCatalog { snapshot, failed: RefCell::new(None) };
     let options = bind::BindOptions {
         rewrites: execution.rewrites,
+        zone: zone.map(str::to_owned),
         param_types: param_types.iter().copied().map(Some).collect(),
         ..bind::BindOptions::default()
     };

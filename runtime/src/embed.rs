@@ -21,3 +21,14 @@ pub use spectradb_kernel::{
     value::Decimal,
 };
 pub use spectradb_store::config::{Compression, CompressionPolicy, Config, Durability, LogArchive};
+
+/// A value as a session in a time zone shows it: an instant with a time zone is the text of the zone's local time and its
+/// distance from UTC, anything else is what it was.
+pub fn shown_in_zone(value: &Value, zone: &str) -> Value {
+    match value {
+        Value::TimestampTz(TimestampTz(micros)) => {
+            spectradb_kernel::func::zone::shown(zone, *micros).map_or_else(|| value.clone(), Value::Text)
+        }
+        other => other.clone(),
+    }
+}

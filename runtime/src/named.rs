@@ -33,14 +33,27 @@ impl Session {
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
         match statement {
-            plan::Session::Set { name, value } => {
+            plan::Session::Set { name, value, local } => {
+                let before = self.settings.clone();
                 self.settings.set(name, value.as_ref(), sql)?;
+                if *local {
+                    self.settings_before.get_or_insert(before);
+                } else if let Some(afterwards) = &mut self.settings_before {
+                    afterwards.set(name, value.as_ref(), sql)?;
+                }
                 Ok(done("SET", None))
             }
             plan::Session::Reset(name) => {
                 match name {
                     Some(name) => self.settings.set(name, None, sql)?,
                     None => self.settings = Default::default(),
+                }
+                // What is reset stays so when the transaction ends.
+                if let Some(afterwards) = &mut self.settings_before {
+                    match name {
+                        Some(name) => afterwards.set(name, None, sql)?,
+                        None => *afterwards = Default::default(),
+                    }
                 }
                 Ok(done("RESET", None))
             }
@@ -112,7 +125,8 @@ impl Session {
     fn run_prepared(&mut self, prepared: &mut Prepared, values: &[Value], snapshot: &Snapshot) -> Result<Outcome> {
         if prepared.plan.catalog_version != snapshot.catalog().version {
             let Prepared { sql, statement, types, .. } = &*prepared;
-            prepared.plan = bind_statement(statement, sql, snapshot, self.execution(), types)?;
+            prepared.plan =
+                bind_statement(statement, sql, snapshot, self.execution(), self.settings.time_zone.as_deref(), types)?;
         }
         let (plan, sql) = (prepared.plan.clone(), prepared.sql.clone());
         // Placed in the prepared text: that of EXECUTE says nothing about it.

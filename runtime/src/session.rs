@@ -38,6 +38,8 @@ pub struct Session {
     state: State,
     execution: Execution,
     pub(crate) settings: Settings,
+    /// The settings that hold again when the transaction ends in which SET LOCAL changed them.
+    pub(crate) settings_before: Option<Settings>,
     /// What PREPARE keeps.
     pub(crate) named: BTreeMap<String, Prepared>,
     cancellation: Arc<Cancellation>,
@@ -112,6 +114,7 @@ impl Session {
             state: State::Autocommit,
             execution: Execution::default(),
             settings: Settings::default(),
+            settings_before: None,
             named: BTreeMap::new(),
             cancellation: Arc::default(),
             interrupt: None,
@@ -194,9 +197,10 @@ impl Session {
         let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
         let snapshot = self.read_snapshot();
         let cached = || self.shared.cached_plan(sql, snapshot.catalog().version);
-        let plan = match cached().filter(|_| types.is_empty() && self.execution.rewrites) {
+        let zone = self.settings.time_zone.as_deref();
+        let plan = match cached().filter(|_| types.is_empty() && self.shares_plans()) {
             Some(plan) => plan,
-            None => stack::for_text(sql, || bind_statement(&statement, sql, &snapshot, self.execution, types))?,
+            None => stack::for_text(sql, || bind_statement(&statement, sql, &snapshot, self.execution, zone, types))?,
         };
         Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan })
     }
@@ -211,7 +215,8 @@ impl Session {
         let result = self.attempt(&sql, |session, snapshot| {
             if prepared.plan.catalog_version != snapshot.catalog().version {
                 let Prepared { sql, statement, types, .. } = &*prepared;
-                prepared.plan = bind_statement(statement, sql, snapshot, session.execution, types)?;
+                let zone = session.settings.time_zone.as_deref();
+                prepared.plan = bind_statement(statement, sql, snapshot, session.execution, zone, types)?;
             }
             let plan = prepared.plan.clone();
             session.run_plan(&plan, &sql, params, snapshot)
@@ -379,8 +384,8 @@ impl Session {
     }
 
     fn start(&self) -> Budget {
-        let Settings { statement_timeout, memory_limit } = self.settings;
-        Budget::start(&self.cancellation, statement_timeout, memory_limit, self.interrupt.clone())
+        let Settings { statement_timeout, memory_limit, time_zone: _ } = &self.settings;
+        Budget::start(&self.cancellation, *statement_timeout, *memory_limit, self.interrupt.clone())
     }
 
     /// Has a statement of the open transaction failed?
@@ -439,13 +444,14 @@ impl Session {
     fn execute_text(&mut self, sql: &Arc<str>, params: Params<'_>) -> Result<Outcome> {
         self.attempt(sql, |session, snapshot| {
             let cached = session.shared.cached_plan(sql, snapshot.catalog().version);
-            let plan = match cached.filter(|_| session.execution.rewrites) {
+            let plan = match cached.filter(|_| session.shares_plans()) {
                 Some(plan) => plan,
                 None => {
                     // The tree goes as soon as there is a plan: of a long statement both need memory.
                     let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
-                    let plan = bind_statement(&statement, sql, snapshot, session.execution, &[])?;
-                    if session.execution.rewrites {
+                    let zone = session.settings.time_zone.as_deref();
+                    let plan = bind_statement(&statement, sql, snapshot, session.execution, zone, &[])?;
+                    if session.shares_plans() {
                         session.shared.keep_plan(sql, &plan);
                     }
                     plan
@@ -455,6 +461,16 @@ impl Session {
         })
     }
 
+    /// Does it read the plans that all sessions share, and add to them? A plan is bound in one zone, and those are in UTC.
+    fn shares_plans(&self) -> bool {
+        self.execution.rewrites && self.settings.time_zone.is_none()
+    }
+
+    /// The zone that the session reads and shows instants in; `None` is UTC.
+    pub fn time_zone(&self) -> Option<&str> {
+        self.settings.time_zone.as_deref()
+    }
+
     /// Runs a statement against the session's snapshot; outside a transaction again and again while other commits get in
     /// its way.
     fn attempt(
@@ -462,6 +478,11 @@ impl Session {
         sql: &Arc<str>,
         mut run: impl FnMut(&mut Session, &Snapshot) -> Result<Outcome>,
     ) -> Result<Outcome> {
+        if matches!(self.state, State::Autocommit)
+            && let Some(before) = self.settings_before.take()
+        {
+            self.settings = before;
+        }
         // Once for all attempts: they share the time that the statement has.
         self.budget = self.start();
         let mut attempts = 0;

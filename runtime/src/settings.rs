@@ -7,15 +7,18 @@
 
 use crate::error::{Error, Result, code};
 use spectradb_grammar::{ast::Name, diag::nearest};
+use spectradb_kernel::func::zone::is_zone;
 use std::time::Duration;
 
 /// The values of one session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// A statement may run so long.
     pub(crate) statement_timeout: Option<Duration>,
     /// A statement's operators may hold so many bytes.
     pub(crate) memory_limit: Option<u64>,
+    /// Instants are read and shown in this zone; `None` is UTC.
+    pub(crate) time_zone: Option<String>,
 }
 
 /// A setting.
@@ -64,14 +67,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
     },
     Setting {
         name: "time_zone",
-        what: "the zone that instants are read and shown in: always UTC; AT TIME ZONE computes others",
+        what: "the zone that instants with time zone are read and shown in",
         alias: Some("timezone"),
-        read: |_, _, text| match text.to_ascii_uppercase().as_str() {
-            "UTC" | "GMT" | "ETC/UTC" | "0" | "+00:00" => Ok(()),
-            _ => Err("instants are read and shown in UTC; AT TIME ZONE computes the times of other zones"),
+        read: |settings, _, text| {
+            let name = text.trim();
+            settings.time_zone = match name.to_ascii_lowercase().as_str() {
+                "utc" | "gmt" | "etc/utc" | "0" | "+00:00" | "local" | "default" => None,
+                // A bare number counts hours eastwards; a zone's name counts westwards, as POSIX says.
+                hours if hours.parse::<i8>().is_ok_and(|hours| (-15..=15).contains(&hours)) => {
+                    let east: i8 = hours.parse().map_err(|_| "a number of hours is between -15 and 15")?;
+                    Some(format!("{:+}", -east))
+                }
+                _ if is_zone(name) => Some(name.to_owned()),
+                _ => return Err("name a zone such as Europe/Berlin, an abbreviation or a number of hours"),
+            };
+            Ok(())
         },
-        reset: |_| {},
-        show: |_| "UTC".to_owned(),
+        reset: |settings| settings.time_zone = None,
+        show: |settings| settings.time_zone.clone().unwrap_or_else(|| "UTC".to_owned()),
     },
 ];
 

@@ -290,7 +290,7 @@ fn period(from: Micros, to: Micros) -> Result<Period> {
 pub(crate) fn evaluate(sql: &str, view: &TxnView) -> Result<Value> {
     let execution = Execution::default();
     let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
-    let plan = bind_statement(&statement, sql, view.snapshot(), execution, &[])?;
+    let plan = bind_statement(&statement, sql, view.snapshot(), execution, None, &[])?;
     let Statement::Query(query) = &plan.statement else {
         return Err(Error::new(code::NO_DATA, "only a query has a value"));
     };

@@ -136,6 +136,8 @@ pub enum SessionKind {
         name: Name,
         /// The value: a number, a text or a word as written; `None` for DEFAULT.
         value: Option<Name>,
+        /// `LOCAL`: until the transaction ends?
+        local: bool,
     },
     /// `RESET name`; `None` for ALL.
     Reset(Option<Name>),

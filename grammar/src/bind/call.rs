@@ -172,6 +172,14 @@ impl Binder<'_> {
                 let part = self.extract(&field, operand, span)?;
                 super::convert::convert(part, Type::Real, Degree::Implicit)?
             }
+            ("date_trunc", 2) if args[1].class() == Some(TypeClass::TimestampTz) => {
+                args.extend(super::zone::argument(span));
+                return self.made_of_others(name, args, call);
+            }
+            ("to_char", 2) if args[0].class() == Some(TypeClass::TimestampTz) => {
+                args[0].expr = super::zone::local(args[0].expr.clone());
+                return self.made_of_others(name, args, call);
+            }
             ("round" | "trunc" | "floor" | "ceil" | "ceiling", 1 | 2)
                 if args[0].class() == Some(TypeClass::Numeric) =>
             {

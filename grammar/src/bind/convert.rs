@@ -7,7 +7,7 @@
 //! Holds: constants are converted here and now, so a plan has no cast of a literal, and a literal that cannot be converted
 //! is an error with its place.
 
-use super::{Binder, constant, function, literal};
+use super::{Binder, constant, function, literal, zone};
 use crate::{
     diag::{Diag, code},
     plan::{Context, Expr, ExprKind},
@@ -382,6 +382,9 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
     }
     if let Some(value) = number(&expr, ty) {
         return Ok(Expr::constant(value, ty, span));
+    }
+    if let Some(converted) = zone::converted(&expr, ty, degree)? {
+        return Ok(converted);
     }
     let digits = |count: u8| literal::integer(i64::from(count), span);
     let growth = |to: u8, from: u8| literal::integer(i64::from(to) - i64::from(from), span);

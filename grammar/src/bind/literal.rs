@@ -120,6 +120,11 @@ pub(super) fn read(text: &str, ty: Type, span: Span) -> Result<Expr, Diag> {
     if ty == Type::Text {
         return Ok(Expr::constant(Value::Text(text.to_owned()), ty, span));
     }
+    if ty == Type::TimestampTz
+        && let Some(read) = super::zone::read(text, span)
+    {
+        return read;
+    }
     let function = function::cast(TypeClass::Text, ty.class()).expect("every type is read from text");
     let mut args = vec![Expr::constant(Value::Text(text.to_owned()), Type::Text, span)];
     if let Type::Numeric { precision, scale } = ty {

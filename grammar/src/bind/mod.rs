@@ -47,6 +47,7 @@ mod transaction;
 mod types;
 mod unnest;
 mod window;
+mod zone;
 
 use crate::{
     ast,
@@ -68,13 +69,15 @@ pub struct BindOptions {
     /// Types that the caller knows of parameters, in the order of [`Plan::params`]; a parameter beyond the end or with
     /// `None` is typed by its use.
     pub param_types: Vec<Option<Type>>,
+    /// The session's time zone, where it is not UTC.
+    pub zone: Option<String>,
     /// Parameters whose values the caller knows are never NULL.
     pub never_null: Vec<ast::ParamName>,
 }
 
 impl Default for BindOptions {
     fn default() -> BindOptions {
-        BindOptions { rewrites: true, param_types: Vec::new(), never_null: Vec::new() }
+        BindOptions { rewrites: true, param_types: Vec::new(), zone: None, never_null: Vec::new() }
     }
 }
 
@@ -107,7 +110,7 @@ pub fn statement(
         block_count: 0,
         copied_count: 0,
     };
-    let mut bound = binder.statement(statement)?;
+    let mut bound = zone::within(options.zone.as_deref(), || binder.statement(statement))?;
     let params = binder.params.finish()?;
     if options.rewrites {
         rewrite::statement(&mut bound);

@@ -232,6 +232,7 @@ impl Binder<'_> {
             return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, field.span));
         }
         let operand = self.coerce_class(operand, class, Degree::Implicit)?;
+        let operand = if canonical == "epoch" { operand } else { super::zone::local(operand) };
         let field = Expr::constant(Value::Text(canonical.to_owned()), Type::Text, field.span);
         let (name, ty) = if whole {
             ("$extract_int", Type::Integer)

@@ -26,7 +26,9 @@ impl Binder<'_> {
 
     pub(super) fn session(&mut self, kind: &SessionKind) -> Result<Session, Diag> {
         Ok(match kind {
-            SessionKind::Set { name, value } => Session::Set { name: name.clone(), value: value.clone() },
+            SessionKind::Set { name, value, local } => {
+                Session::Set { name: name.clone(), value: value.clone(), local: *local }
+            }
             SessionKind::Reset(name) => Session::Reset(name.clone()),
             SessionKind::Show(name) => Session::Show(name.clone()),
             SessionKind::ShowStats => Session::ShowStats,

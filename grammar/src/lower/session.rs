@@ -115,11 +115,12 @@ impl Lower {
 
     fn session(&mut self, pair: Pair<'_>) -> Result<SessionKind, Diag> {
         let rule = pair.as_rule();
-        let (mut name, mut value, mut types, mut statement) = (None, None, Vec::new(), None);
+        let (mut name, mut value, mut types, mut statement, mut local) = (None, None, Vec::new(), None, false);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.name(&part)),
                 Rule::set_zone => name = Some(Name { text: "time_zone".to_owned(), span: self.span(&part) }),
+                Rule::set_local => local = true,
                 Rule::setting_value => value = self.setting_value(part)?,
                 Rule::prepare_types => {
                     for part in part.into_inner().filter(|part| part.as_rule() == Rule::type_name) {
@@ -136,7 +137,7 @@ impl Lower {
         }
         let named = |name: Option<Name>| name.expect("the rule has a name");
         Ok(match rule {
-            Rule::set => SessionKind::Set { name: named(name), value },
+            Rule::set => SessionKind::Set { name: named(name), value, local },
             Rule::reset => SessionKind::Reset(name),
             Rule::show_setting => SessionKind::Show(name),
             Rule::show_stats => SessionKind::ShowStats,

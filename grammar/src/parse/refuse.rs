@@ -173,9 +173,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
                 .then_some("every transaction reads one snapshot and writes; say BEGIN alone");
             return is(&upper(0, all.len().min(found_idx + 2) - 1), help, found_idx, all.len() - 1);
         }
-        "set" if word(1) == "local" => {
-            return is("SET LOCAL", Some("SET holds until the session ends or RESET"), 0, 1);
-        }
         "explain" if word(1) == "(" && found_idx >= 2 && EXPLAIN_OPTIONS.contains(&word(2).as_str()) => {
             return is("EXPLAIN with this option", Some(EXPLAIN_HELP), 0, found_idx.min(all.len() - 1));
         }

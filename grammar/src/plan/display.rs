@@ -731,9 +731,10 @@ fn first_only(joined: bool) -> &'static str {
 fn session_line(session: &Session) -> String {
     let of = |verb: &str, name: &Option<Name>| format!("{verb} {}", name.as_ref().map_or("all", |name| &name.text));
     match session {
-        Session::Set { name, value } => {
+        Session::Set { name, value, local } => {
             format!(
-                "Set {} to {}",
+                "Set {}{} to {}",
+                if *local { "local " } else { "" },
                 name.text,
                 value.as_ref().map_or("its default".to_owned(), |text| quoted(&text.text))
             )

@@ -222,6 +222,8 @@ pub enum Session {
         name: Name,
         /// The value as written.
         value: Option<Name>,
+        /// Until the transaction ends?
+        local: bool,
     },
     /// A setting, or each, takes its default.
     Reset(Option<Name>),

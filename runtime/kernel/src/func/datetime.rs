@@ -178,6 +178,20 @@ fn parts_of(text: &str) -> Result<Parts, Fault> {
     }
 }
 
+/// The local time of a text that names no zone and no offset.
+pub(super) fn read_local(text: &str) -> Result<Option<i64>, Fault> {
+    let text = text.trim_ascii();
+    if special(text).is_some() {
+        return Ok(None);
+    }
+    // The field reader tells zones apart; it reads ISO forms too.
+    match datetime_words::read(text) {
+        Ok(datetime_words::Read { parts, zone: None }) => instant_of(parts).map(Some),
+        Ok(_) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Is it a date as ISO 8601 says, or one of the words for an instant?
 pub(super) fn is_iso(text: &str) -> bool {
     special(text).is_some() || read_parts(text) != Err(Fault::InvalidDatetime)

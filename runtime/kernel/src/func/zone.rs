@@ -4,7 +4,7 @@
 //! common abbreviations, or by an offset. In a name such as `UTC+3` the sign is POSIX's, as in PostgreSQL: three hours
 //! west. A local time that a zone skips is read with the offset before the gap; one that it has twice is the first.
 //!
-//! Not here: a session's own zone. There is none: what names no zone is UTC.
+//! Not here: which zone a session has (`settings` of the runtime, `bind::zone` of the grammar).
 
 use super::{
     Fault,
@@ -236,6 +236,55 @@ pub(crate) fn read_timestamptz(text: &str) -> Result<i64, Fault> {
     }
 }
 
+/// An instant from a text, which is a zone's local time if it names none itself.
+pub fn instant_in_zone(zone: &str, text: &str) -> (i64, Fault) {
+    let Some(zone) = zone_of(zone) else { return (0, Fault::InvalidArgument) };
+    let (with_zone, local) = match (read_timestamptz(text), datetime::read_local(text)) {
+        (Ok(instant), Ok(Some(local))) => (instant, local),
+        (Ok(instant), _) => return (instant, Fault::Ok),
+        (Err(fault), _) => return (0, fault),
+    };
+    if is_finite(with_zone) { checked(zone.instant(local)) } else { (with_zone, Fault::Ok) }
+}
+
+/// An instant as a zone's local time with its distance from UTC.
+pub fn text_in_zone(zone: &str, micros: i64, out: &mut String) -> Fault {
+    match shown(zone, micros) {
+        Some(text) => {
+            out.push_str(&text);
+            Fault::Ok
+        }
+        None => Fault::InvalidArgument,
+    }
+}
+
+/// An instant as a zone's local time with its distance from UTC: `2024-07-01 14:00:00+02`. Nothing where the name is no zone.
+pub fn shown(zone: &str, micros: i64) -> Option<String> {
+    let zone = zone_of(zone)?;
+    if !is_finite(micros) {
+        return Some(crate::time::TimestampTz(micros).to_string());
+    }
+    let east = zone.at(micros);
+    let local = crate::time::Timestamp(micros.saturating_add(east)).to_string();
+    let (sign, seconds) = (if east < 0 { '-' } else { '+' }, east.abs() / 1_000_000);
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let offset = match (minutes, rest) {
+        (0, 0) => format!("{sign}{hours:02}"),
+        (_, 0) => format!("{sign}{hours:02}:{minutes:02}"),
+        _ => format!("{sign}{hours:02}:{minutes:02}:{rest:02}"),
+    };
+    // The era stands last.
+    Some(match local.strip_suffix(" BC") {
+        Some(year) => format!("{year}{offset} BC"),
+        None => format!("{local}{offset}"),
+    })
+}
+
+/// Is it the name of a zone, or an offset?
+pub fn is_zone(name: &str) -> bool {
+    zone_of(name).is_some()
+}
+
 /// Is the instant neither of the infinities?
 pub fn instant_is_finite(micros: i64) -> bool {
     is_finite(micros)
@@ -244,6 +293,8 @@ pub fn instant_is_finite(micros: i64) -> bool {
 functions! { "func::zone";
     "isfinite" (Timestamp) -> Boolean, Total, instant_is_finite, "Is it neither of the infinities?";
     "isfinite" (TimestampTz) -> Boolean, Total, instant_is_finite, "Is it neither of the infinities?";
+    "$instant_in_zone" (Text, Text) -> TimestampTz, Fallible, instant_in_zone, "An instant from a text, local time of a zone if it names none.";
+    "$text_in_zone" (Text, TimestampTz) -> Text, Fallible, text_in_zone, "An instant as a zone's local time with its distance from UTC.";
     "timezone" (Text, Timestamp) -> TimestampTz, Fallible, local_to_instant, "The instant of a zone's local time: AT TIME ZONE.";
     "timezone" (Text, TimestampTz) -> Timestamp, Fallible, instant_to_local, "A zone's local time at an instant: AT TIME ZONE.";
     "timezone" (Interval, Timestamp) -> TimestampTz, Fallible, local_to_instant_by, "The instant of a local time so far east of UTC: AT TIME ZONE.";

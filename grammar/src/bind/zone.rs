@@ -1,0 +1,97 @@
+//! In which zone are instants read and shown while a statement is bound?
+//!
+//! The session says so; without a word it is UTC, and nothing here does anything. In another zone a TIMESTAMPTZ is read from a
+//! text without a zone, written as a text, cut to a day and asked for its fields as that zone's clock has it. The zone becomes a
+//! constant of the plan, so a plan is of one zone. Conversions stand in functions without a binder, so the zone is kept for the
+//! thread while it binds.
+//!
+//! A TIMESTAMP without a zone is UTC whatever the session says, for valid time is: casts between the two do not shift.
+
+use super::{constant, convert, function};
+use crate::{diag::Diag, plan::Expr, span::Span};
+use spectradb_kernel::{Type, Value, ty::TypeClass};
+use std::{cell::RefCell, rc::Rc};
+
+thread_local! {
+    static ZONE: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
+}
+
+/// The zone before, put back at the end.
+struct Before(Option<Rc<str>>);
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        ZONE.set(self.0.take());
+    }
+}
+
+/// Binds in a zone.
+pub(super) fn within<T>(zone: Option<&str>, bind: impl FnOnce() -> T) -> T {
+    let _before = Before(ZONE.replace(zone.map(Rc::from)));
+    bind()
+}
+
+/// The session's zone, where it is not UTC.
+fn zone(span: Span) -> Option<Expr> {
+    let zone = ZONE.with_borrow(Clone::clone)?;
+    Some(Expr::constant(Value::Text(zone.to_string()), Type::Text, span))
+}
+
+/// A conversion that depends on the zone; `None` for all others.
+pub(super) fn converted(expr: &Expr, ty: Type, degree: convert::Degree) -> Result<Option<Expr>, Diag> {
+    let from = expr.ty.class();
+    let depends = match (from, ty.class()) {
+        (TypeClass::TimestampTz, to) => {
+            matches!(to, TypeClass::Date | TypeClass::Time | TypeClass::Text | TypeClass::Json)
+        }
+        (TypeClass::Text, to) => to == TypeClass::TimestampTz,
+        _ => false,
+    };
+    if !depends {
+        return Ok(None);
+    }
+    let Some(zone) = zone(expr.span) else { return Ok(None) };
+    let span = expr.span;
+    let call = |name, args, ty| constant::fold(function::call_named(name, args, ty, span));
+    Ok(Some(match ty.class() {
+        TypeClass::TimestampTz => call("$instant_in_zone", vec![zone, expr.clone()], Type::TimestampTz),
+        TypeClass::Text => call("$text_in_zone", vec![zone, expr.clone()], Type::Text),
+        TypeClass::Json => {
+            let text = call("$text_in_zone", vec![zone, expr.clone()], Type::Text);
+            call("$json_string", vec![text], Type::Json)
+        }
+        _ => {
+            let local = call("timezone", vec![zone, expr.clone()], Type::Timestamp);
+            convert::convert(local, ty, degree)?
+        }
+    }))
+}
+
+/// A quoted instant, read in the session's zone; `None` in UTC.
+pub(super) fn read(text: &str, span: Span) -> Option<Result<Expr, Diag>> {
+    let zone = zone(span)?;
+    let text = Expr::constant(Value::Text(text.to_owned()), Type::Text, span);
+    let args = vec![zone, text];
+    let function =
+        function::find("$instant_in_zone", &[TypeClass::Text, TypeClass::Text]).expect("the kernel reads it");
+    Some(match constant::evaluate(function, &args, Type::TimestampTz).expect("all arguments are constants") {
+        Ok(value) => Ok(Expr::constant(value, Type::TimestampTz, span)),
+        Err(fault) => Err(Diag::new(fault.sqlstate(), fault.message(), span)),
+    })
+}
+
+/// An instant as the local time of the session's zone, for what is asked of its fields; unchanged in UTC.
+pub(super) fn local(instant: Expr) -> Expr {
+    match zone(instant.span).filter(|_| instant.ty == Type::TimestampTz) {
+        Some(zone) => {
+            let span = instant.span;
+            constant::fold(function::call_named("timezone", vec![zone, instant], Type::Timestamp, span))
+        }
+        None => instant,
+    }
+}
+
+/// The zone as a further argument of a function that cuts instants, where it is not UTC.
+pub(super) fn argument(span: Span) -> Option<convert::Bound> {
+    zone(span).map(convert::Bound::known)
+}
