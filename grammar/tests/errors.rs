@@ -118,7 +118,6 @@ fn recognised_but_not_offered() {
             "SELECT * FROM t FOR UPDATE",
             "SELECT ARRAY[1, 2]",
             "SELECT a[1] FROM t",
-            "SELECT a COLLATE \"C\" FROM t",
             "SELECT a == 1 FROM t",
             "SELECT a <-> b FROM t",
         ],

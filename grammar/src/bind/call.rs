@@ -131,7 +131,7 @@ impl Binder<'_> {
             ("concat", 1..) => {
                 let mut parts = Vec::with_capacity(args.len());
                 for arg in std::mem::take(args) {
-                    let text = self.coerce(arg, Type::Text, Degree::Assignment)?;
+                    let text = self.output(arg)?;
                     parts.push(if text.nullable { self.coalesce(vec![text, empty_text(span)], span)? } else { text });
                 }
                 join_texts(parts, span)
@@ -141,7 +141,7 @@ impl Binder<'_> {
                 let separator = self.coerce(rest.remove(0), Type::Text, Degree::Implicit)?;
                 let mut texts = Vec::with_capacity(rest.len());
                 for arg in rest {
-                    texts.push(self.coerce(arg, Type::Text, Degree::Assignment)?);
+                    texts.push(self.output(arg)?);
                 }
                 let copies = texts.len() * 2;
                 self.count_copies(&separator, copies)?;
@@ -187,6 +187,18 @@ impl Binder<'_> {
             }
             _ => return self.made_of_others(name, args, call),
         }))
+    }
+
+    /// A value as PostgreSQL puts it out, where truth is a letter.
+    pub(super) fn output(&mut self, value: Bound) -> Result<Expr, Diag> {
+        if value.class() != Some(TypeClass::Boolean) {
+            return self.coerce(value, Type::Text, Degree::Assignment);
+        }
+        let (value, span) = (value.expr.clone(), value.span());
+        self.count_copies(&value, 1)?;
+        let letter = |letter: &str| Expr::constant(Value::Text(letter.to_owned()), Type::Text, span);
+        let null = Expr::constant(Value::Null, Type::Text, span);
+        Ok(case_of(vec![(value.clone(), letter("t")), (function::not(value), letter("f"))], null, span))
     }
 
     /// The first value that is not NULL. What stands behind one that never is NULL is never reached.

@@ -365,6 +365,10 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
     if narrow::is_within(from, ty) {
         return Ok(if from == ty { expr } else { relabelled(expr, ty) });
     }
+    // A FLOAT4 lies as the shortest decimal of its own, which is its text; as a wider number it is exact.
+    if from == Type::Float4 && matches!(ty.class(), TypeClass::Text | TypeClass::Json) {
+        return convert(relabelled(expr, Type::Real), ty, degree);
+    }
     if let Some(name) = narrow::from(from) {
         let function = function::find(name, &[from.class()]).expect("the kernel widens what is narrower");
         let plain = called(function, vec![expr], from.plain(), degree, span)?;

@@ -81,6 +81,16 @@ impl Lower {
                         Expr { kind: plain_call("timezone", span, vec![zone, operand]), span: place }
                     });
                 }
+                Rule::collate => {
+                    let name = part.into_inner().find(|part| part.as_rule() == Rule::name);
+                    let name = self.name(&name.expect("COLLATE names a collation"));
+                    let is_bytes = matches!(name.text.as_str(), "C" | "POSIX" | "default" | "ucs_basic");
+                    if !is_bytes {
+                        let message = format!("collation \"{}\" does not exist", name.text);
+                        return Err(Diag::new(code::UNDEFINED_OBJECT, message, name.span)
+                            .help("text is ordered by its bytes, as the collation \"C\" does"));
+                    }
+                }
                 Rule::is_test => {
                     let (mut negated, mut test) = (false, IsTest::Null);
                     for word in part.into_inner() {
@@ -619,6 +629,7 @@ fn levels(pair: &Pair<'_>) -> u32 {
             | Rule::at_zone
             | Rule::kw_not
             | Rule::cast
+            | Rule::collate
             | Rule::is_test
             | Rule::negatable => {
                 current += 1;

@@ -195,7 +195,7 @@ fn words_of(rule: Rule) -> Option<String> {
         Rule::expr | Rule::bound | Rule::sign | Rule::prefix_sign | Rule::expr_only | Rule::point => "an expression",
         Rule::kw_null | Rule::kw_true | Rule::kw_false | Rule::clock | Rule::interval => "an expression",
         Rule::kw_case | Rule::kw_cast | Rule::kw_exists | Rule::kw_not | Rule::kw_interval => "an expression",
-        Rule::kw_is | Rule::kw_and | Rule::kw_or => "an operator",
+        Rule::kw_is | Rule::kw_collate | Rule::kw_and | Rule::kw_or => "an operator",
         Rule::kw_in
         | Rule::kw_between
         | Rule::kw_like
@@ -211,6 +211,7 @@ fn words_of(rule: Rule) -> Option<String> {
         | Rule::infix
         | Rule::bound_infix
         | Rule::cast
+        | Rule::collate
         | Rule::is_test
         | Rule::negatable
         | Rule::distinct_from => "an operator",

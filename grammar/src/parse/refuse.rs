@@ -247,7 +247,9 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
             );
         }
         ("array", _) | ("[", _) => return is("an array", None, found_idx, found_idx),
-        ("collate", _) => return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx),
+        ("collate", _) if first == "create" => {
+            return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx);
+        }
         ("only", _) => return is("ONLY", None, found_idx, found_idx),
         (".", _) if matches!(before(2).as_str(), "from" | "join" | "into" | "update" | "table") => {
             return is(
