@@ -4,7 +4,7 @@
 //! leaves. A commit has a leaf for each new fact, each deletion, each fact that ends, and one for its metadata, in the
 //! order of (table, key, valid_from, kind of leaf). A leaf hashes two commitments, one to the key and period, one to the
 //! other columns, each salted from the record's seed: a proof can open one and keep the other closed, and erasing a fact
-//! can destroy its salts and keep the leaf.
+//! destroys its salts and keeps the leaf in its place, so the root stays.
 //!
 //! Holds: what is hashed are values by column id, never the bytes of a file, so facts hash the same in log, memory and
 //! segments. NULL columns are left out, so a fact hashes the same after a column was added.
@@ -15,6 +15,7 @@ use crate::{
     format::{bytes::Put, frame::RecordHead, header::HASH_SUITE_BLAKE3},
     hashing::{Messages, hash_pairs},
     proof::{RecordHeader, merkle::Join},
+    salts::{FAN_OUT, Salts, Secret},
     shape::Shape,
 };
 use spectradb_kernel::{
@@ -34,7 +35,7 @@ pub(crate) const GENESIS: Hash = [0; 32];
 
 const SALT_BYTES: usize = 16;
 /// So many leaves are salted and hashed at a time: a power of two.
-const LEAVES_AT_ONCE: usize = 128;
+const LEAVES_AT_ONCE: usize = FAN_OUT;
 
 /// Keys that keep the uses of one hash function apart.
 static KEYS: LazyLock<Keys> = LazyLock::new(|| {
@@ -113,11 +114,11 @@ pub(crate) fn catalog_root(change: &[u8]) -> Hash {
 }
 
 /// The root of a commit; `shapes` has one entry a fact batch.
-pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], seed: &Hash) -> Hash {
+pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], secret: &Secret) -> Hash {
     let mut entries = Entries::default();
     entries.gather(write, shapes);
     let mut merkle = Merkle::default();
-    hash_entries(write, shapes, &entries, seed, &mut |leaves| merkle.extend(leaves));
+    hash_entries(write, shapes, &entries, secret, &mut |leaves| merkle.extend(leaves));
     merkle.root()
 }
 
@@ -144,7 +145,12 @@ pub(crate) enum WantedLeaf<'a> {
 }
 
 /// Opens a leaf of a commit; `None` when it has no such leaf.
-pub(crate) fn open_leaf(write: &Write, shapes: &[BatchShape], seed: &Hash, wanted: WantedLeaf<'_>) -> Option<OpenLeaf> {
+pub(crate) fn open_leaf(
+    write: &Write,
+    shapes: &[BatchShape],
+    secret: &Secret,
+    wanted: WantedLeaf<'_>,
+) -> Option<OpenLeaf> {
     let mut entries = Entries::default();
     entries.gather(write, shapes);
     let is_wanted = |entry: &Entry| match wanted {
@@ -156,14 +162,12 @@ pub(crate) fn open_leaf(write: &Write, shapes: &[BatchShape], seed: &Hash, wante
                 && entries.key(entry) == key
         }
     };
-    let leaf_idx = entries.sorted.iter().position(is_wanted)?;
-    let entry = &entries.sorted[leaf_idx];
-    let mut leaves = Vec::with_capacity(entries.sorted.len());
-    hash_entries(write, shapes, &entries, seed, &mut |some| leaves.extend_from_slice(some));
-    let mut salt = [0; 2 * SALT_BYTES];
-    let mut salts = blake3::Hasher::new_keyed(seed).finalize_xof();
-    salts.set_position((leaf_idx * salt.len()) as u64);
-    salts.fill(&mut salt);
+    let entry_idx = entries.sorted.iter().position(is_wanted)?;
+    let entry = &entries.sorted[entry_idx];
+    let leaf_idx = place_of(entry_idx, secret);
+    let mut leaves = Vec::with_capacity(entries.sorted.len() + secret.erased().len());
+    hash_entries(write, shapes, &entries, secret, &mut |some| leaves.extend_from_slice(some));
+    let salt = Salts::new(secret, leaves.len() as u64).of(leaf_idx as u64)?;
     let (mut key_and_period, mut columns) = (Vec::new(), Vec::new());
     put_key_and_period(write, &entries, entry, &salt[..SALT_BYTES], &mut key_and_period);
     let readers = match entry.op {
@@ -200,18 +204,42 @@ impl Join for WithinRecord {
     }
 }
 
-/// Hashes the leaves of a commit, some at a time.
-fn hash_entries(write: &Write, shapes: &[BatchShape], entries: &Entries, seed: &Hash, take: &mut dyn FnMut(&[Hash])) {
+/// The place of a leaf among all, given how many that were not erased are before it.
+fn place_of(entry_idx: usize, secret: &Secret) -> usize {
+    secret.erased().iter().fold(entry_idx, |place, erased| place + usize::from(erased.place <= place as u64))
+}
+
+/// Hashes the leaves of a commit, some at a time; those that were erased stand where they stood.
+fn hash_entries(
+    write: &Write,
+    shapes: &[BatchShape],
+    entries: &Entries,
+    secret: &Secret,
+    take: &mut dyn FnMut(&[Hash]),
+) {
     let readers: Vec<Vec<LeafColumn<'_>>> =
         write.facts.iter().zip(shapes).map(|(batch, shape)| leaf_columns(&batch.columns, shape)).collect();
-    let mut salts = Salts::new(seed);
+    let leaf_count = entries.sorted.len() + secret.erased().len();
+    let (salts, mut stride_salts) = (Salts::new(secret, leaf_count as u64), [[0; 32]; LEAVES_AT_ONCE]);
+    let (mut left, mut erased) = (entries.sorted.as_slice(), secret.erased());
     let (mut keys, mut columns) = (Messages::default(), Messages::default());
     let (mut key_hashes, mut column_hashes, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
-    for some in entries.sorted.chunks(LEAVES_AT_ONCE) {
+    for (stride, first) in (0..).zip((0..leaf_count).step_by(LEAVES_AT_ONCE)) {
+        let places = first..leaf_count.min(first + LEAVES_AT_ONCE);
+        salts.stride(stride, &mut stride_salts);
+        let gone = erased.partition_point(|leaf| leaf.place < places.end as u64);
+        let (some, rest) = left.split_at((places.len() - gone).min(left.len()));
+        left = rest;
         keys.clear();
         columns.clear();
+        let mut salt_idx = 0;
+        let mut next_gone = erased[..gone].iter().map(|leaf| leaf.place as usize - first).peekable();
         for entry in some {
-            let salt = salts.next();
+            while next_gone.next_if_eq(&salt_idx).is_some() {
+                salt_idx += 1;
+            }
+            let salt = &stride_salts[salt_idx];
+            salt_idx += 1;
             put_key_and_period(write, entries, entry, &salt[..SALT_BYTES], keys.buffer());
             keys.end();
             let of_batch = readers.get(entry.source as usize).map_or(&[][..], Vec::as_slice);
@@ -233,6 +261,10 @@ fn hash_entries(write: &Write, shapes: &[BatchShape], entries: &Entries, seed: &
             let both: Vec<Hash> = both.flat_map(|(key, columns)| [*key, *columns]).collect();
             hash_pairs(&leaf_key(table, schema_version, op as u8), &both, &mut leaves);
         }
+        for leaf in &erased[..gone] {
+            leaves.insert((leaf.place as usize - first).min(leaves.len()), leaf.leaf);
+        }
+        erased = &erased[gone..];
         take(&leaves);
     }
 }
@@ -476,30 +508,6 @@ fn type_code(ty: Type) -> u8 {
     }
 }
 
-/// Two salts a leaf, in the order of the leaves.
-struct Salts {
-    reader: blake3::OutputReader,
-    drawn: [u8; LEAVES_AT_ONCE * 2 * SALT_BYTES],
-    next: usize,
-}
-
-impl Salts {
-    fn new(seed: &Hash) -> Salts {
-        let reader = blake3::Hasher::new_keyed(seed).finalize_xof();
-        Salts { reader, drawn: [0; LEAVES_AT_ONCE * 2 * SALT_BYTES], next: LEAVES_AT_ONCE }
-    }
-
-    fn next(&mut self) -> [u8; 2 * SALT_BYTES] {
-        if self.next == LEAVES_AT_ONCE {
-            self.reader.fill(&mut self.drawn);
-            self.next = 0;
-        }
-        let start = self.next * 2 * SALT_BYTES;
-        self.next += 1;
-        self.drawn[start..start + 2 * SALT_BYTES].try_into().expect("a slice of that length")
-    }
-}
-
 /// The root of a tree whose leaves come one by one: full subtrees of falling size, joined from the right at the end
 /// (the shape of RFC 6962).
 #[derive(Debug, Default)]
@@ -552,6 +560,7 @@ impl Merkle {
 mod tests {
     use super::*;
     use crate::fact::{FactBatch, FactId, Retraction, Superseded};
+    use crate::salts::ErasedLeaf;
     use spectradb_kernel::{Period, Value};
 
     fn shape() -> BatchShape {
@@ -571,7 +580,7 @@ mod tests {
 
     fn root(facts: Vec<FactBatch>) -> Hash {
         let shapes = vec![shape(); facts.len()];
-        commit_root(&Write { facts, ..Write::default() }, &shapes, &[5; 32])
+        commit_root(&Write { facts, ..Write::default() }, &shapes, &Secret::Seed([5; 32]))
     }
 
     /// The root speaks of facts, not of how they were cut into batches or in which order they came.
@@ -583,6 +592,50 @@ mod tests {
         assert_ne!(one, root(vec![batch(&[1, 2, 3], &["a", "b", "d"])]));
         assert_ne!(one, root(vec![batch(&[1, 2, 4], &["a", "b", "c"])]));
         assert_ne!(one, root(vec![batch(&[1, 2], &["a", "b"])]));
+    }
+
+    /// The root over what is left and the leaves of what is gone is the root over everything, at any stride, and a leaf that
+    /// stays is opened with the same messages at the same place.
+    #[test]
+    fn erased_leaves_leave_the_root_as_it_was() {
+        let seed = Secret::Seed([5; 32]);
+        for count in [1, 3, 127, 128, 129, 400, 17_000] {
+            let keys: Vec<i64> = (0..count).collect();
+            let texts: Vec<String> = keys.iter().map(|key| format!("text {key}")).collect();
+            let write = |of: &dyn Fn(i64) -> bool| {
+                let kept: Vec<i64> = keys.iter().copied().filter(|key| of(*key)).collect();
+                let texts: Vec<&str> = kept.iter().map(|key| texts[*key as usize].as_str()).collect();
+                Write { facts: vec![batch(&kept, &texts)], metadata: Some("{}".to_owned()), ..Write::default() }
+            };
+            let whole = write(&|_| true);
+            let fact = |key: i64| key::i64_bytes(key).to_vec();
+            let open = |write: &Write, secret: &Secret, key: i64| {
+                let key = fact(key);
+                let wanted = WantedLeaf::Fact { table: TableId(1), key: &key, valid_from: i64::MIN };
+                open_leaf(write, &[shape()], secret, wanted)
+            };
+            let is_erased = |key: i64| key % 50 == 0 || key == count - 1 || (128..260).contains(&key);
+            let leaves = open(&whole, &seed, 0).expect("it is there").leaves;
+            // The metadata is leaf 0.
+            let erased = keys.iter().filter(|key| is_erased(**key)).map(|key| ErasedLeaf {
+                place: *key as u64 + 1,
+                table: TableId(1),
+                op: 2,
+                ended: 0,
+                leaf: leaves[*key as usize + 1],
+            });
+            let left = seed.without(leaves.len() as u64, &erased.collect::<Vec<_>>());
+            let kept = write(&|key| !is_erased(key));
+            let root = commit_root(&whole, &[shape()], &seed);
+            assert_eq!(commit_root(&kept, &[shape()], &left), root, "{count} facts");
+            for key in keys.iter().copied().filter(|key| !is_erased(*key)).step_by(1 + keys.len() / 4) {
+                let (before, after) = (open(&whole, &seed, key), open(&kept, &left, key));
+                let (before, after) = (before.expect("it was there"), after.expect("it is there"));
+                assert_eq!((before.key_and_period, before.columns), (after.key_and_period, after.columns));
+                assert_eq!((before.leaf_idx, before.leaves), (after.leaf_idx, after.leaves));
+            }
+            assert!(open(&kept, &left, 0).is_none());
+        }
     }
 
     /// Pins the hashes: they are on disk in every database.
@@ -597,7 +650,7 @@ mod tests {
         }];
         let fact = FactId { key: key::i64_bytes(9).to_vec(), valid_from: i64::MIN, commit: 3 };
         write.superseded = vec![Superseded { table: TableId(1), facts: vec![fact] }];
-        let root = commit_root(&write, &[shape()], &[5; 32]);
+        let root = commit_root(&write, &[shape()], &Secret::Seed([5; 32]));
         let hex: String = root.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, "ace3dc38cd579754880f580b54acddc2f62bcca6e001f4a45ae615f876a64dbc");
     }

@@ -18,6 +18,7 @@ use crate::{
     fact::Write,
     format::{catalog_v1::encode_change, frame::RecordKind, log_v1::Sections},
     log::{Log, LogEnd, NewRecord, held},
+    salts::Secret,
     tree::{Applied, Tree},
     watch::Watches,
 };
@@ -39,7 +40,7 @@ pub(crate) struct Prepared {
     pub(crate) write: Write,
     column_ids: Vec<Vec<ColumnId>>,
     keys: Vec<Vec<usize>>,
-    seed: Hash,
+    secret: Secret,
     root: Hash,
     /// The payload, if one frame holds it.
     payload: Option<Vec<u8>>,
@@ -58,9 +59,10 @@ impl Prepared {
             BatchShape { key: schema.key.clone(), ids }
         };
         let shapes: Vec<BatchShape> = write.facts.iter().map(shape).collect();
-        let root = commit_root(&write, &shapes, &seed);
+        let secret = Secret::Seed(seed);
+        let root = commit_root(&write, &shapes, &secret);
         let (column_ids, keys) = shapes.into_iter().map(|shape| (shape.ids, shape.key)).unzip();
-        let mut prepared = Prepared { write, column_ids, keys, seed, root, payload: None };
+        let mut prepared = Prepared { write, column_ids, keys, secret, root, payload: None };
         let mut payload = Vec::new();
         if prepared.sections().next_payload(&mut payload) {
             prepared.payload = Some(payload);
@@ -69,7 +71,7 @@ impl Prepared {
     }
 
     fn sections(&self) -> Sections<'_> {
-        Sections::new(&self.write, &self.column_ids, self.seed)
+        Sections::new(&self.write, &self.column_ids, &self.secret)
     }
 
     fn append(&self, log: &mut Log, record: &NewRecord) -> Result<LogEnd> {

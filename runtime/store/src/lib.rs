@@ -32,6 +32,7 @@ mod prove;
 mod recover;
 pub mod replay;
 mod run;
+mod salts;
 pub mod scan;
 mod shape;
 pub mod snapshot;

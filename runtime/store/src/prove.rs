@@ -167,7 +167,7 @@ impl Inner {
             let ids = schema.columns.iter().map(|column| column.id).collect();
             shapes.push(BatchShape { key: schema.key.clone(), ids });
         }
-        let Some(open) = open_leaf(write, &shapes, &found.seed, wanted) else { return Ok(None) };
+        let Some(open) = open_leaf(write, &shapes, &found.secret, wanted) else { return Ok(None) };
         let OpenLeaf { table, schema_version, op, key_and_period, columns, leaf_idx, leaves } = open;
         let path = inclusion_path::<WithinRecord>(&leaves, leaf_idx).expect("the leaf is among them");
         Ok(Some(LeafProof {

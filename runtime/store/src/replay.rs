@@ -22,6 +22,7 @@ use crate::{
     fs::{Disk, File},
     log::{LogEnd, segment_name},
     manifest::KnownEnd,
+    salts::Secret,
 };
 use spectradb_kernel::time::{Commit, Micros};
 use std::sync::Arc;
@@ -66,8 +67,8 @@ pub(crate) struct Found {
     pub(crate) end: LogEnd,
     /// What its frames say of it.
     pub(crate) head: RecordHead,
-    /// What its leaves are salted from; zeroes where they are not.
-    pub(crate) seed: [u8; 32],
+    /// What its leaves are salted from; means nothing where they are not.
+    pub(crate) secret: Secret,
     /// The root over its leaves.
     pub(crate) root: [u8; 32],
 }
@@ -262,13 +263,13 @@ impl LogScan {
             };
             self.knows_link = true;
             let catalog_version = begun.catalog_version;
-            let seed = facts.seed;
+            let secret = facts.secret;
             let body = match change {
                 Some(change) => RecordBody::Catalog { catalog_version, change },
                 None => RecordBody::Commit { commit: begun.commit, catalog_version, write: facts.write },
             };
             let record = Record { record: begun.record, instant: begun.instant, body };
-            return Ok(Some(Found { record, end: self.end, head: begun, seed, root }));
+            return Ok(Some(Found { record, end: self.end, head: begun, secret, root }));
         }
     }
 
@@ -333,7 +334,7 @@ impl LogScan {
             fits.then(|| BatchShape { key: schema.key.clone(), ids: ids.clone() })
         };
         let shapes = facts.write.facts.iter().zip(&facts.column_ids).map(shape).collect::<Option<Vec<_>>>()?;
-        Some(commit_root(&facts.write, &shapes, &facts.seed))
+        Some(commit_root(&facts.write, &shapes, &facts.secret))
     }
 
     /// The record that was expected is not whole: is that the end of the log or damage?

@@ -10,7 +10,7 @@ use super::{
     catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, decode_versions, encode_versions},
     frame::{FrameHeader, FramePlace, RecordHead, RecordKind},
     header::{open, seal},
-    log_v1::{ReadWrite, Sections},
+    log_v1::{ReadWrite, Sections, put_begin},
     manifest_v1::{MANIFEST_MAGIC, MANIFEST_VERSION, decode, encode},
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     log::LogEnd,
     manifest::{KnownEnd, ManifestState},
+    salts::{ErasedLeaf, Secret},
     tree::{Checkpoint, NotesMeta, SegmentKind, SegmentMeta},
 };
 use spectradb_kernel::{
@@ -100,9 +101,9 @@ fn write() -> (Write, Vec<BatchShape>) {
 fn a_commit_in_the_log() {
     let (write, shapes) = write();
     let column_ids: Vec<Vec<ColumnId>> = shapes.iter().map(|shape| shape.ids.clone()).collect();
-    let seed = [9; 32];
+    let seed = Secret::Seed([9; 32]);
     let mut payload = Vec::new();
-    assert!(Sections::new(&write, &column_ids, seed).next_payload(&mut payload), "one frame holds it");
+    assert!(Sections::new(&write, &column_ids, &seed).next_payload(&mut payload), "one frame holds it");
     let head = RecordHead {
         kind: RecordKind::Commit,
         record: 5,
@@ -125,7 +126,7 @@ fn a_commit_in_the_log() {
     assert_eq!((found.head(), found.link()), (head, Some(link)));
     let mut read = ReadWrite::default();
     read.add(&payload).expect("it is well-formed");
-    assert_eq!((read.seed, &read.column_ids), (seed, &column_ids));
+    assert_eq!((&read.secret, &read.column_ids), (&seed, &column_ids));
     assert_eq!(format!("{:?}", read.write.superseded), format!("{:?}", write.superseded));
     assert_eq!(read.write.metadata, write.metadata);
     for (read, written) in read.write.facts.iter().zip(&write.facts) {
@@ -133,6 +134,18 @@ fn a_commit_in_the_log() {
         assert_eq!((&read.periods, &read.origins), (&written.periods, &written.origins));
     }
     assert_eq!(commit_root(&read.write, &shapes, &seed), commit_root(&write, &shapes, &seed));
+}
+
+#[test]
+fn the_beginning_of_a_record_with_erased_leaves() {
+    let leaf = |place, op, ended| ErasedLeaf { place, table: TableId(1), op, ended, leaf: [op; 32] };
+    let secret = Secret::Seed([9; 32]).without(5, &[leaf(1, 2, 0), leaf(3, 4, 7)]);
+    let mut payload = Vec::new();
+    put_begin(&secret, Some("{}"), &mut payload);
+    assert_golden(&payload, include_str!("golden/begin_erased_v1.hex"));
+    let mut read = ReadWrite::default();
+    read.add(&payload).expect("it is well-formed");
+    assert_eq!((read.secret, read.write.metadata.as_deref()), (secret, Some("{}")));
 }
 
 #[test]

@@ -8,7 +8,10 @@
 //! Not here: the frame around it (`frame`), hashes (`chain`).
 
 use super::bytes::{Put, Read, Reader};
-use crate::fact::{FactBatch, FactId, Retraction, Superseded, Write};
+use crate::{
+    fact::{FactBatch, FactId, Retraction, Superseded, Write},
+    salts::{ErasedLeaf, Left, Secret},
+};
 use spectradb_kernel::{
     Column, Period, Type, Value,
     bitmap::Bitmap,
@@ -26,6 +29,11 @@ const SECTION_BEGIN: u8 = 1;
 const SECTION_FACTS: u8 = 2;
 const SECTION_RETRACTIONS: u8 = 3;
 const SECTION_SUPERSEDED: u8 = 4;
+// 5 is a bulk commit's.
+/// The beginning of a record of which leaves were erased.
+const SECTION_BEGIN_ERASED: u8 = 6;
+/// What an erased leaf takes.
+const ERASED_BYTES: usize = 53;
 
 /// All periods of the section are `Period::ALWAYS` and not written.
 const FACTS_ALWAYS: u8 = 1;
@@ -52,14 +60,14 @@ pub(crate) struct Sections<'a> {
     write: &'a Write,
     /// The ids of each batch's columns.
     column_ids: &'a [Vec<ColumnId>],
-    seed: [u8; 32],
+    secret: &'a Secret,
     /// What is still to be written, last first.
     pieces: Vec<Piece>,
 }
 
 impl<'a> Sections<'a> {
     /// The sections of a write; `column_ids` gives the ids of each fact batch's columns.
-    pub(crate) fn new(write: &'a Write, column_ids: &'a [Vec<ColumnId>], seed: [u8; 32]) -> Sections<'a> {
+    pub(crate) fn new(write: &'a Write, column_ids: &'a [Vec<ColumnId>], secret: &'a Secret) -> Sections<'a> {
         let mut pieces = vec![Piece::Begin];
         pieces.extend(write.facts.iter().enumerate().map(|(i, batch)| Piece::Facts(i, 0..batch.periods.len())));
         let retractions = write.retractions.iter().enumerate();
@@ -67,7 +75,7 @@ impl<'a> Sections<'a> {
         let superseded = write.superseded.iter().enumerate();
         pieces.extend(superseded.map(|(i, superseded)| Piece::Superseded(i, 0..superseded.facts.len())));
         pieces.reverse();
-        Sections { write, column_ids, seed, pieces }
+        Sections { write, column_ids, secret, pieces }
     }
 
     /// Appends the next frame's payload; `true` when it was the last.
@@ -116,12 +124,7 @@ impl<'a> Sections<'a> {
     fn put(&self, piece: &Piece, out: &mut Vec<u8>) {
         match piece {
             Piece::Begin => {
-                out.put_u8(SECTION_BEGIN);
-                out.put(&self.seed);
-                out.put_u8(u8::from(self.write.metadata.is_some()));
-                if let Some(metadata) = &self.write.metadata {
-                    out.put_bytes(metadata.as_bytes());
-                }
+                put_begin(self.secret, self.write.metadata.as_deref(), out);
             }
             Piece::Facts(i, rows) => put_facts(&self.write.facts[*i], &self.column_ids[*i], rows.clone(), out),
             Piece::Retractions(i, rows) => {
@@ -146,6 +149,49 @@ impl<'a> Sections<'a> {
             }
         }
     }
+}
+
+/// Appends how a record begins: what its leaves are salted from, and its metadata.
+pub(crate) fn put_begin(secret: &Secret, metadata: Option<&str>, out: &mut Vec<u8>) {
+    match secret {
+        Secret::Seed(seed) => {
+            out.put_u8(SECTION_BEGIN);
+            out.put(seed);
+        }
+        Secret::Left(left) => {
+            out.put_u8(SECTION_BEGIN_ERASED);
+            out.put_u64(left.leaf_count);
+            out.put_u32(count(left.erased.len()));
+            for erased in &left.erased {
+                out.put_u64(erased.place);
+                out.put_u8(erased.op);
+                out.put_u32(erased.table.0);
+                out.put_u64(erased.ended);
+                out.put(&erased.leaf);
+            }
+            out.put_u32(count(left.cover.len()));
+            out.put(left.cover.as_flattened());
+        }
+    }
+    out.put_u8(u8::from(metadata.is_some()));
+    if let Some(metadata) = metadata {
+        out.put_bytes(metadata.as_bytes());
+    }
+}
+
+fn read_left(reader: &mut Reader<'_>) -> Read<Secret> {
+    let leaf_count = reader.u64()?;
+    let erased_count = reader.count(ERASED_BYTES)?;
+    let erased = |_| {
+        let (place, op, table) = (reader.u64()?, reader.u8()?, TableId(reader.u32()?));
+        Ok(ErasedLeaf { place, op, table, ended: reader.u64()?, leaf: reader.hash()? })
+    };
+    let erased = (0..erased_count).map(erased).collect::<Read<_>>()?;
+    let cover_count = reader.count(32)?;
+    let cover = reader.take(cover_count * 32)?.as_chunks::<32>().0.to_vec();
+    let left = Left { leaf_count, cover, erased };
+    reader.check(left.is_whole(), "the erased leaves and the cover do not fit each other")?;
+    Ok(Secret::Left(Box::new(left)))
 }
 
 fn split(piece: Piece, rows: &Range<usize>) -> (Piece, Piece) {
@@ -376,7 +422,7 @@ pub(crate) struct ReadWrite {
     /// The facts, with the ids of each batch's columns.
     pub(crate) write: Write,
     pub(crate) column_ids: Vec<Vec<ColumnId>>,
-    pub(crate) seed: [u8; 32],
+    pub(crate) secret: Secret,
 }
 
 impl ReadWrite {
@@ -385,8 +431,11 @@ impl ReadWrite {
         let mut reader = Reader::new(payload);
         while !reader.is_at_end() {
             match reader.u8()? {
-                SECTION_BEGIN => {
-                    self.seed = reader.hash()?;
+                begin @ (SECTION_BEGIN | SECTION_BEGIN_ERASED) => {
+                    self.secret = match begin {
+                        SECTION_BEGIN => Secret::Seed(reader.hash()?),
+                        _ => read_left(&mut reader)?,
+                    };
                     self.write.metadata = if reader.u8()? == 0 { None } else { Some(reader.text()?) };
                 }
                 SECTION_FACTS => self.add_facts(&mut reader)?,
@@ -484,8 +533,8 @@ mod tests {
     fn pieces_say_what_the_whole_says() {
         let (write, ids) = sample();
         let mut whole = Vec::new();
-        assert!(Sections::new(&write, &ids, [1; 32]).next_payload(&mut whole));
-        let mut pieces = Sections::new(&write, &ids, [1; 32]);
+        assert!(Sections::new(&write, &ids, &Secret::Seed([1; 32])).next_payload(&mut whole));
+        let mut pieces = Sections::new(&write, &ids, &Secret::Seed([1; 32]));
         // Halve every piece a few times, as a frame of some hundred bytes would.
         for _ in 0..4 {
             let old = std::mem::take(&mut pieces.pieces);
@@ -521,7 +570,7 @@ mod tests {
     fn nonsense_is_refused() {
         let (write, ids) = sample();
         let mut whole = Vec::new();
-        assert!(Sections::new(&write, &ids, [1; 32]).next_payload(&mut whole));
+        assert!(Sections::new(&write, &ids, &Secret::Seed([1; 32])).next_payload(&mut whole));
         for len in 0..whole.len() {
             // A cut between sections is not seen here: the frame's length sees it.
             ReadWrite::default().add(&whole[..len]).err();
