@@ -31,6 +31,13 @@ pub(crate) struct ErasedLeaf {
     pub(crate) leaf: Hash,
 }
 
+impl ErasedLeaf {
+    /// Did it state a fact?
+    pub(crate) fn is_fact(&self) -> bool {
+        self.op == 2
+    }
+}
+
 /// What a record's leaves are salted from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Secret {

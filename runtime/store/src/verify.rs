@@ -376,6 +376,8 @@ impl Verifier<'_> {
         let numbers = (lane_of_commit(commit), found.record.instant, catalog_version, found.record.record);
         put_commit(numbers, write.metadata.as_deref(), &mut message);
         self.tally.add(lane_of_commit(commit), &message);
+        // The record hashed to its link with them in their places; neither side knows more of them.
+        self.found.erased += found.secret.erased().iter().filter(|leaf| leaf.is_fact()).count() as u64;
         for batch in &write.facts {
             let schema = self.inner.catalogs.schema_at(batch.table, batch.schema_version);
             let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
