@@ -88,7 +88,8 @@ impl Binder<'_> {
             Ast::Typed { ty, text } => {
                 let text =
                     Bound { expr: Expr::constant(Value::Text(text.clone()), Type::Text, span), open: Some(Open::Text) };
-                Bound::known(self.cast_to(text, types::written(ty)?, span)?)
+                let value = self.cast_to(text, types::written(ty)?, span)?;
+                Bound::known(tidied(ty, value))
             }
             Ast::Path(path) => self.path(path, span, ctx)?,
             Ast::Param(name) => self.params.use_of(name, span)?,
@@ -128,7 +129,8 @@ impl Binder<'_> {
             Ast::Cast { operand, ty } => {
                 let written = types::written(ty)?;
                 let operand = self.expr(operand, ctx)?;
-                Bound::known(self.cast_to(operand, written, span)?)
+                let value = self.cast_to(operand, written, span)?;
+                Bound::known(tidied(ty, value))
             }
             Ast::Extract { field, operand } => {
                 let operand = self.expr(operand, ctx)?;
@@ -364,4 +366,19 @@ impl Binder<'_> {
         }
         Ok(expr)
     }
+}
+
+/// What is cast to JSONB is printed as JSONB is: each key once, in PostgreSQL's order, one space behind commas and colons. A
+/// value that was JSON before stays as it was written.
+fn tidied(ty: &ast::TypeName, value: Expr) -> Expr {
+    let is_read = match &value.kind {
+        ExprKind::Const(_) => true,
+        ExprKind::Call { function, .. } => function.name == "$cast",
+        _ => false,
+    };
+    if ty.name != "jsonb" || value.ty != Type::Json || !is_read {
+        return value;
+    }
+    let span = value.span;
+    super::constant::fold(function::call_named("$json_tidied", vec![value], Type::Json, span))
 }

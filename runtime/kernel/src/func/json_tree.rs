@@ -73,6 +73,18 @@ impl<'t> Tree<'t> {
         }
     }
 
+    /// Puts the keys into the order that jsonb has: shorter ones first.
+    fn sort(&mut self) {
+        match self {
+            Tree::Leaf(_) => {}
+            Tree::Array(items) => items.iter_mut().for_each(Tree::sort),
+            Tree::Object(fields) => {
+                fields.iter_mut().for_each(|(_, value)| value.sort());
+                fields.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+            }
+        }
+    }
+
     /// Prints it.
     pub(crate) fn write(&self, out: &mut String) {
         match self {
@@ -447,7 +459,9 @@ fn push_texts<'t>(texts: impl Iterator<Item = &'t str>, out: &mut String) {
 
 /// A value as jsonb prints it: each key once, one space behind commas and colons.
 pub fn tidied(json: &str, out: &mut String) {
-    Tree::read(json).write(out);
+    let mut tree = Tree::read(json);
+    tree.sort();
+    tree.write(out);
 }
 
 /// A text as a JSON string.
