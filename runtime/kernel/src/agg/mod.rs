@@ -17,6 +17,7 @@ mod fold;
 mod json;
 mod moments;
 mod ordered;
+mod sketch;
 mod span;
 mod sum;
 
@@ -223,6 +224,20 @@ macro_rules! mode {
     };
 }
 
+macro_rules! approx_count_distinct {
+    ($($class:ident),*) => {
+        [$(Aggregate {
+            name: "approx_count_distinct",
+            arg: Some(TypeClass::$class),
+            more: &[],
+            ret: |_| Type::Integer,
+            null_when_empty: false,
+            accumulator: |_| Box::new(sketch::DistinctCount::default()),
+            doc: "About how many distinct values there are: a HyperLogLog, with an error of some 1.6 % above 512.",
+        }),*]
+    };
+}
+
 macro_rules! percentile_disc {
     ($($class:ident),*) => {
         [$(Aggregate {
@@ -316,7 +331,31 @@ static TABLES: &[&[Aggregate]] = &[
         Interval,
         Uuid
     ),
+    &approx_count_distinct!(
+        Boolean,
+        Integer,
+        Real,
+        Numeric,
+        Text,
+        Blob,
+        Date,
+        Timestamp,
+        Json,
+        Time,
+        TimestampTz,
+        Interval,
+        Uuid
+    ),
     &[
+        Aggregate {
+            name: "approx_percentile",
+            arg: Some(TypeClass::Real),
+            more: &[TypeClass::Real],
+            ret: |_| Type::Real,
+            null_when_empty: true,
+            accumulator: |_| Box::new(sketch::Percentile::default()),
+            doc: "About the value at a fraction of all: a t-digest, exact up to 1,023 values.",
+        },
         Aggregate {
             name: "percentile_cont",
             arg: Some(TypeClass::Real),

@@ -107,7 +107,9 @@ impl RowFault {
         let first = self.args.first();
         match self.function {
             "$at_most_one" => ("21000", "a subquery used as a value gave more than one row".to_owned()),
-            "percentile_cont" | "percentile_disc" => ("22003", "percentile value is not between 0 and 1".to_owned()),
+            "approx_percentile" | "percentile_cont" | "percentile_disc" => {
+                ("22003", "percentile value is not between 0 and 1".to_owned())
+            }
             "sqrt" => ("2201F", "cannot take square root of a negative number".to_owned()),
             "ln" | "log" | "log10" if is_negative(first) => {
                 ("2201E", "cannot take logarithm of a negative number".to_owned())
