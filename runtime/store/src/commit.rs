@@ -10,6 +10,7 @@
 //! Not here: the log's bytes, what the tree does with facts.
 
 use crate::{
+    bulk::Bulk,
     catalog::{Catalog, CatalogChange, CatalogVersion, Catalogs, NewTable},
     chain::{BatchShape, Hash, catalog_root, commit_root},
     clock::Clock,
@@ -42,6 +43,8 @@ pub(crate) struct Prepared {
     keys: Vec<Vec<usize>>,
     secret: Secret,
     root: Hash,
+    /// What was written to segments already.
+    bulk: Option<Bulk>,
     /// The payload, if one frame holds it.
     payload: Option<Vec<u8>>,
 }
@@ -50,8 +53,9 @@ impl Prepared {
     /// Prepares a write whose tables are in `catalog`.
     ///
     /// # Errors
-    /// [`CommitError::SchemaChanged`] when a table is not there in the version that the write follows.
-    pub(crate) fn new(write: Write, catalog: &Catalog, seed: Hash) -> Result<Prepared, CommitError> {
+    /// [`CommitError::SchemaChanged`] when a table is not there in the version that the write follows; what writing the
+    /// segments of a large write gives.
+    pub(crate) fn new(write: Write, catalog: &Catalog, seed: Hash, tree: &Tree) -> Result<Prepared, CommitError> {
         check_tables(&write, catalog)?;
         let shape = |batch: &crate::fact::FactBatch| {
             let schema = catalog.by_id(batch.table).expect("the table was found");
@@ -62,7 +66,12 @@ impl Prepared {
         let secret = Secret::Seed(seed);
         let root = commit_root(&write, &shapes, &secret);
         let (column_ids, keys) = shapes.into_iter().map(|shape| (shape.ids, shape.key)).unzip();
-        let mut prepared = Prepared { write, column_ids, keys, secret, root, payload: None };
+        let schema_of = |table| catalog.by_id(table).expect("the table was found").clone();
+        let mut bulk = Bulk::write(&write, &schema_of, tree)?;
+        if let Some(bulk) = &mut bulk {
+            bulk.section.root = root;
+        }
+        let mut prepared = Prepared { write, column_ids, keys, secret, root, bulk, payload: None };
         let mut payload = Vec::new();
         if prepared.sections().next_payload(&mut payload) {
             prepared.payload = Some(payload);
@@ -71,7 +80,8 @@ impl Prepared {
     }
 
     fn sections(&self) -> Sections<'_> {
-        Sections::new(&self.write, &self.column_ids, &self.secret)
+        let bulk = self.bulk.as_ref().map(|bulk| &bulk.section);
+        Sections::new(&self.write, &self.column_ids, &self.secret, bulk)
     }
 
     fn append(&self, log: &mut Log, record: &NewRecord) -> Result<LogEnd> {
@@ -184,9 +194,19 @@ impl Sequencer {
             catalog_version: self.catalog.version,
             root: prepared.root,
         };
+        let bulk = prepared.bulk.as_ref().map(|bulk| {
+            bulk.keep();
+            bulk.numbered(record.commit)
+        });
         let end = prepared.append(&mut self.log, &record)?;
-        let applied =
-            Applied { commit: end.commit, instant: end.instant, record: end.record, catalog: &self.catalog, write };
+        let applied = Applied {
+            commit: end.commit,
+            instant: end.instant,
+            record: end.record,
+            catalog: &self.catalog,
+            write,
+            bulk: bulk.as_deref().unwrap_or_default(),
+        };
         let outcome = tree.apply(&applied);
         watches.note(end.commit, write, &prepared.keys);
         let tables = write.facts.iter().map(|batch| batch.table);

@@ -122,6 +122,10 @@ pub struct Config {
     /// [`SHARD_COUNT_DEFAULT`] for a new one. A database keeps the number it was made with: opening it with another is
     /// [`crate::StoreError::ShardCount`].
     pub shard_count: Option<u32>,
+    /// A write that has so many bytes of one table, as its columns take in memory, is written to segments at once, and its
+    /// record in the log names them instead of carrying the facts. A smaller one is written to the log and, with others, to
+    /// segments when the memtable is flushed.
+    pub bulk_bytes_min: usize,
     /// A log segment file is preallocated with so many bytes.
     pub log_segment_bytes: u64,
     /// Segments in level 0 of a table that start a compaction.
@@ -151,6 +155,7 @@ impl Default for Config {
             mapped: true,
             io_uring: false,
             shard_count: None,
+            bulk_bytes_min: 2 << 20,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,
             level0_segments_slow: 12,

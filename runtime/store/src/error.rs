@@ -114,6 +114,14 @@ pub enum StoreError {
         /// Its number.
         record: u64,
     },
+    /// The facts of a large commit were asked for, and a table's retention let some of them go.
+    #[error("facts of record {record} are no longer kept: the retention of table number {table} let them go")]
+    FactsPruned {
+        /// The record's number.
+        record: u64,
+        /// The table.
+        table: TableId,
+    },
     /// A read names a time of which the history may be gone.
     #[error(
         "the history of table \"{table}\" before commit {horizon} is not kept, and the query reads it from commit {asked} on"

@@ -66,6 +66,18 @@ pub struct FactBatch {
     pub origins: Vec<Commit>,
 }
 
+impl FactBatch {
+    /// Some of its facts.
+    pub(crate) fn take(&self, rows: &[u32]) -> FactBatch {
+        FactBatch {
+            columns: self.columns.iter().map(|column| column.take(rows)).collect(),
+            periods: rows.iter().map(|row| self.periods[*row as usize]).collect(),
+            origins: rows.iter().map(|row| self.origins[*row as usize]).collect(),
+            ..*self
+        }
+    }
+}
+
 /// Deletions of one table, by columns.
 #[derive(Clone, Debug)]
 pub struct Retraction {

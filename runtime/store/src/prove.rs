@@ -7,6 +7,7 @@
 //! Not here: what proofs say and how they are checked (`proof`).
 
 use crate::{
+    bulk::fill_whole,
     chain::{BatchShape, OpenLeaf, WantedLeaf, WithinRecord, open_leaf},
     commits::COMMITS_RECORD,
     error::{Result, StoreError},
@@ -46,7 +47,8 @@ impl Store {
     /// not in it.
     ///
     /// # Errors
-    /// [`StoreError::Pruned`] when the record is no longer in the log; what the disk says.
+    /// [`StoreError::Pruned`] when the record is no longer in the log, [`StoreError::FactsPruned`] when its table's retention
+    /// let some of its facts go; what the disk says.
     pub fn prove_inclusion(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<Option<InclusionProof>> {
         let inner = self.inner();
         let (snapshot, visible) = self.snapshot_with_record();
@@ -69,7 +71,7 @@ impl Store {
             return Ok(None);
         };
         let leaves = inner.record_leaves(records)?;
-        let found = inner.record(record)?;
+        let found = inner.record(record, matches!(of, ProofOf::Metadata(_) | ProofOf::Fact { .. }))?;
         let (leaf, schema) = match (of, &found.record.body) {
             (ProofOf::Record(_), _) => (None, None),
             (ProofOf::Metadata(_) | ProofOf::Fact { .. }, RecordBody::Catalog { .. }) => return Ok(None),
@@ -143,8 +145,8 @@ impl Inner {
         }
     }
 
-    /// A record of the log.
-    fn record(&self, record: u64) -> Result<Found> {
+    /// A record of the log, perhaps with the facts that it left to files.
+    fn record(&self, record: u64, whole: bool) -> Result<Found> {
         let _reader = self.segments.reader();
         let first = self.manifest.state().log_first;
         let last = held(&self.sequencer).log.end().generation;
@@ -152,7 +154,12 @@ impl Inner {
         let known = KnownEnd { record, link: None, generation: last };
         let scan = LogScan::starting_at(disk, self.identity, catalogs, record, first..=last, known);
         match scan.and_then(|mut scan| scan.next_record()) {
-            Ok(Some(found)) => Ok(found),
+            Ok(Some(mut found)) => {
+                if whole {
+                    fill_whole(&mut found, &self.tree.view(), &self.catalogs)?;
+                }
+                Ok(found)
+            }
             Err(StoreError::Missing { .. }) | Ok(None) => Err(StoreError::Pruned { record }),
             Err(error) => Err(error),
         }
@@ -190,7 +197,7 @@ impl Inner {
             (schema.id == table && schema.version == schema_version).then_some(version.record)
         });
         let Some(made) = made.filter(|record| *record <= leaves.len() as u64) else { return Ok(None) };
-        let found = match self.record(made) {
+        let found = match self.record(made, false) {
             Ok(found) => found,
             Err(StoreError::Pruned { .. }) => return Ok(None),
             Err(error) => return Err(error),

@@ -118,6 +118,7 @@ pub(crate) fn recover(
     let begun = ManifestState { log_last: end.generation, known: KnownEnd::at(&end), closed_clean: false, ..state };
     let manifest = Arc::new(Manifest::begin(disk.clone(), identity, begun, health.clone())?);
     remove_leftovers(&**disk, &names, &end, &manifest.state())?;
+    tree.remove_strangers()?;
     let segments = Arc::new(Segments::new(disk.clone(), config.log_segment_bytes, manifest.clone()));
     let visible =
         Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog: catalogs.newest() };
@@ -194,7 +195,10 @@ fn apply(found: &Found, tree: &Tree, catalogs: &Catalogs) -> Result<()> {
         RecordBody::Commit { commit, catalog_version, write } => {
             let catalog = catalogs.at(*catalog_version);
             let catalog = catalog.ok_or_else(|| damaged("a commit names a catalogue version that is not there"))?;
+            let files = found.bulk.as_ref().map_or(&[][..], |bulk| &bulk.files);
+            let bulk = tree.open_bulk(files, *commit)?;
             tree.apply(&Applied {
+                bulk: &bulk,
                 commit: *commit,
                 instant: found.record.instant,
                 record: found.record.record,

@@ -9,6 +9,7 @@
 
 use crate::{
     archive::open_log,
+    bulk::BulkSection,
     catalog::{CatalogChange, Catalogs},
     chain::{BatchShape, GENESIS, catalog_root, commit_root, link},
     error::{Result, StoreError},
@@ -71,6 +72,8 @@ pub(crate) struct Found {
     pub(crate) secret: Secret,
     /// The root over its leaves.
     pub(crate) root: [u8; 32],
+    /// The files that hold facts of it, which its write does not.
+    pub(crate) bulk: Option<BulkSection>,
 }
 
 /// Reads records one by one.
@@ -263,13 +266,13 @@ impl LogScan {
             };
             self.knows_link = true;
             let catalog_version = begun.catalog_version;
-            let secret = facts.secret;
+            let (secret, bulk) = (facts.secret, facts.bulk);
             let body = match change {
                 Some(change) => RecordBody::Catalog { catalog_version, change },
                 None => RecordBody::Commit { commit: begun.commit, catalog_version, write: facts.write },
             };
             let record = Record { record: begun.record, instant: begun.instant, body };
-            return Ok(Some(Found { record, end: self.end, head: begun, secret, root }));
+            return Ok(Some(Found { record, end: self.end, head: begun, secret, root, bulk }));
         }
     }
 
@@ -327,6 +330,10 @@ impl LogScan {
     fn root(&self, facts: &ReadWrite, change: Option<&CatalogChange>) -> Option<[u8; 32]> {
         if let Some(change) = change {
             return Some(catalog_root(&crate::format::catalog_v1::encode_change(change)));
+        }
+        if let Some(bulk) = &facts.bulk {
+            // Whoever needs the facts finds them in the tables and holds them against this.
+            return Some(bulk.root);
         }
         let shape = |(batch, ids): (&crate::fact::FactBatch, &Vec<_>)| {
             let schema = self.catalogs.schema_at(batch.table, batch.schema_version)?;

@@ -8,6 +8,7 @@
 //! Not here: each of the parts.
 
 use crate::{
+    bulk::fill_whole,
     catalog::{Catalog, CatalogChange, Catalogs, NewTable},
     clock::{Clock, SystemClock},
     commit::{Prepared, Publication, Sequencer, Visible},
@@ -371,13 +372,15 @@ impl Store {
     /// The records of the ledger from a number on (the first is 1), up to the newest visible one.
     ///
     /// # Errors
-    /// [`StoreError::Missing`] when the record's segment is no longer kept; otherwise what reading gives.
+    /// [`StoreError::Missing`] when the record's segment is no longer kept; [`StoreError::FactsPruned`], while it is read, when
+    /// a table's retention let facts of a large commit go; otherwise what reading gives.
     pub fn replay(&self, from_record: u64) -> Result<Replay> {
         let upto = self.handle.inner.publication.visible().record;
         let from = from_record.max(1);
         let reader = self.handle.inner.segments.reader();
+        let (tree, catalogs) = (self.handle.inner.tree.clone(), self.handle.inner.catalogs.clone());
         if from > upto {
-            return Ok(Replay { scan: None, upto, _reader: reader });
+            return Ok(Replay { scan: None, upto, tree, catalogs, _reader: reader });
         }
         let first = self.handle.inner.manifest.state().log_first;
         let last = held(&self.handle.inner.sequencer).log.end().generation;
@@ -389,7 +392,7 @@ impl Store {
             first..=last,
             KnownEnd { record: upto, link: None, generation: last },
         )?;
-        Ok(Replay { scan: Some(scan), upto, _reader: reader })
+        Ok(Replay { scan: Some(scan), upto, tree, catalogs, _reader: reader })
     }
 
     /// Brings everything committed so far into segments, and waits for it.
@@ -467,7 +470,7 @@ impl Inner {
     fn commit(&self, write: Write) -> Result<Committed, CommitError> {
         let durability = write.durability.unwrap_or(self.config.durability);
         self.brake(&write)?;
-        let prepared = Prepared::new(write, &self.catalogs.newest(), self.seeds.next())?;
+        let prepared = Prepared::new(write, &self.catalogs.newest(), self.seeds.next(), &self.tree)?;
         let end = {
             let mut sequencer = held(&self.sequencer);
             self.check_open(&sequencer)?;
@@ -615,6 +618,8 @@ impl Drop for Unwound<'_> {
 pub struct Replay {
     scan: Option<LogScan>,
     upto: u64,
+    tree: Arc<Tree>,
+    catalogs: Arc<Catalogs>,
     /// Keeps segments that it may have open from being used again.
     _reader: Arc<()>,
 }
@@ -624,8 +629,13 @@ impl Iterator for Replay {
 
     fn next(&mut self) -> Option<Result<Record>> {
         let scan = self.scan.as_mut().filter(|scan| scan.end().record < self.upto)?;
-        match scan.next_record() {
-            Ok(Some(found)) => Some(Ok(found.record)),
+        let next = scan.next_record().and_then(|found| {
+            let Some(mut found) = found else { return Ok(None) };
+            fill_whole(&mut found, &self.tree.view(), &self.catalogs)?;
+            Ok(Some(found.record))
+        });
+        match next {
+            Ok(Some(record)) => Some(Ok(record)),
             Ok(None) => None,
             Err(error) => {
                 self.scan = None;

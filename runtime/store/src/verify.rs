@@ -15,6 +15,7 @@
 mod tally;
 
 use crate::{
+    bulk::{Filled, fill, root_of as root_of_facts},
     catalog::CatalogVersion,
     chain::{BatchShape, Hash, leaf_columns},
     commits::COMMITS,
@@ -174,6 +175,7 @@ impl Store {
             first_whole: 1,
             pruned_upto: 0,
             past: HashSet::new(),
+            unproven: HashSet::new(),
             tally: Tally::new(inner.new_secret()?, snapshot_commit),
             found: Verification {
                 digest: empty,
@@ -237,6 +239,8 @@ struct Verifier<'a> {
     pruned_upto: i64,
     /// Facts of the log that ended when their table's retention no longer keeps them, by hash.
     past: HashSet<[u8; 16]>,
+    /// Commits whose facts only the tables have, and not all of them any more.
+    unproven: HashSet<i64>,
     tally: Tally,
     found: Verification,
 }
@@ -317,11 +321,33 @@ impl Verifier<'_> {
         let mut scan = self.scan()?;
         while scan.end().record < upto {
             match scan.next_record()? {
-                Some(found) => each(self, &found)?,
+                Some(mut found) => {
+                    self.fill(&mut found)?;
+                    each(self, &found)?;
+                }
                 None => return record_differs(scan.end().record + 1, "it is not in the log"),
             }
         }
         Ok(())
+    }
+
+    /// Puts the facts that a record left to files into it: they must hash to its root, unless some are gone with their
+    /// table's retention.
+    fn fill(&mut self, found: &mut replay::Found) -> Walk {
+        let RecordBody::Commit { commit, .. } = &found.record.body else { return Ok(()) };
+        if found.bulk.is_none() {
+            return Ok(());
+        }
+        let (commit, record) = (lane_of_commit(*commit), found.record.record);
+        match fill(found, self.snapshot.view())? {
+            Filled::Whole if root_of_facts(found, &self.inner.catalogs) == Some(found.root) => Ok(()),
+            Filled::Whole => record_differs(record, "the facts that the tables have of it do not hash to its root"),
+            Filled::Partly(table) if self.gone_upto(table) > 0 => {
+                self.unproven.insert(commit);
+                Ok(())
+            }
+            Filled::Partly(_) => record_differs(record, "the tables do not have as many facts of it as it states"),
+        }
     }
 
     /// Up to which commit a table's history may be gone; 0 where all is there.
@@ -472,6 +498,7 @@ impl Verifier<'_> {
                     continue;
                 }
                 facts += 1;
+                pruned += u64::from(self.unproven.contains(&commit) && commit > pruned_upto);
                 if commit > pruned_upto {
                     put_fact(shape.table, (from, i64_at(&run.valid_to, row), i64_at(&run.origin, row)), &mut message);
                     put_content(&columns, &run.columns, &shape.key, row, &mut message);

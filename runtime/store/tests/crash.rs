@@ -120,7 +120,7 @@ fn attempts_in_ledger(store: &Store, story: &str) -> Vec<i64> {
     for record in store.replay(1).unwrap_or_else(|error| panic!("{story}: {error}")) {
         let record = record.unwrap_or_else(|error| panic!("{story}: the chain verifies: {error}"));
         let RecordBody::Commit { commit, write, .. } = record.body else { continue };
-        let name = write.facts[0].columns[1].value(1).to_string();
+        let name = write.facts[0].columns[1].value(0).to_string();
         let attempt = name[1..].split('-').next().and_then(|number| number.parse().ok()).expect("our own text");
         attempts.push(attempt);
         assert_eq!(commit, attempts.len() as u64, "{story}: commits count without a gap");
@@ -185,6 +185,13 @@ fn power_failures_while_the_log_is_archived_lose_nothing() {
 fn power_failures_part_no_shards_of_a_commit() {
     crash_at_every_sync(&Config { shard_count: Some(3), ..config() });
     crash_at_every_sync(&Config { shard_count: Some(8), ..config() });
+}
+
+#[test]
+fn large_writes_survive_a_power_failure_at_every_sync() {
+    crash_at_every_sync(&Config { bulk_bytes_min: 0, ..config() });
+    crash_at_every_sync(&Config { bulk_bytes_min: 500, durability: Durability::None, ..config() });
+    crash_at_every_sync(&Config { bulk_bytes_min: 0, shard_count: Some(3), ..config() });
 }
 
 fn crash_at_every_sync(config: &Config) {

@@ -69,7 +69,7 @@ impl Tree {
         let places: Vec<_> = self.view().version.tables.keys().copied().collect();
         for place in places.into_iter().filter(|place| table.is_none_or(|table| place.table == table)) {
             for kind in [SegmentKind::Current, SegmentKind::History] {
-                let choose = || pick_all(&self.view().version, place, kind, horizons);
+                let choose = || pick_all(&self.view().version, place, kind, self.cut(), horizons);
                 if let Some((job, _claimed)) = self.claims.claim_alone(place, choose)? {
                     self.compact(job, horizons, edit)?;
                 }

@@ -126,8 +126,11 @@ pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<O
     let free = |segments: &[Arc<Segment>]| -> Vec<Arc<Segment>> {
         segments.iter().filter(|segment| !others.has(segment.meta.file)).cloned().collect()
     };
+    // A large write's segments stand here before a checkpoint covers their record: a crash may still need them.
+    let covered = |segment: &Arc<Segment>| lane_of_commit(segment.meta.commit_max) <= cut;
     for (place, files) in &version.tables {
-        let inputs = free(&files.levels[0]);
+        let mut inputs = free(&files.levels[0]);
+        inputs.retain(covered);
         if inputs.len() >= config.level0_segments_max.max(1) {
             let job = downwards(*place, files, 0, inputs, shard_bytes)?;
             if job.as_ref().is_some_and(allowed) {
@@ -211,6 +214,7 @@ pub(super) fn pick_all(
     version: &Version,
     place: TableShard,
     kind: SegmentKind,
+    cut: i64,
     horizons: Horizons<'_>,
 ) -> Result<Option<Job>> {
     let Some(files) = version.tables.get(&place) else { return Ok(None) };
@@ -218,7 +222,8 @@ pub(super) fn pick_all(
         SegmentKind::Current => {
             let used: Vec<usize> = (0..files.levels.len()).filter(|level| !files.levels[*level].is_empty()).collect();
             let level = used.last().copied().unwrap_or(0).max(1);
-            let inputs: Vec<Arc<Segment>> = files.levels.iter().flatten().cloned().collect();
+            let covered = |segment: &&Arc<Segment>| lane_of_commit(segment.meta.commit_max) <= cut;
+            let inputs: Vec<Arc<Segment>> = files.levels.iter().flatten().filter(covered).cloned().collect();
             if used == [level] && inputs.iter().all(|input| input.noted() == 0) {
                 return Ok(None);
             }

@@ -103,7 +103,7 @@ fn a_commit_in_the_log() {
     let column_ids: Vec<Vec<ColumnId>> = shapes.iter().map(|shape| shape.ids.clone()).collect();
     let seed = Secret::Seed([9; 32]);
     let mut payload = Vec::new();
-    assert!(Sections::new(&write, &column_ids, &seed).next_payload(&mut payload), "one frame holds it");
+    assert!(Sections::new(&write, &column_ids, &seed, None).next_payload(&mut payload), "one frame holds it");
     let head = RecordHead {
         kind: RecordKind::Commit,
         record: 5,

@@ -9,8 +9,10 @@
 
 use super::bytes::{Put, Read, Reader};
 use crate::{
+    bulk::{BulkSection, named_file},
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     salts::{ErasedLeaf, Left, Secret},
+    tree::SegmentMeta,
 };
 use spectradb_kernel::{
     Column, Period, Type, Value,
@@ -29,7 +31,7 @@ const SECTION_BEGIN: u8 = 1;
 const SECTION_FACTS: u8 = 2;
 const SECTION_RETRACTIONS: u8 = 3;
 const SECTION_SUPERSEDED: u8 = 4;
-// 5 is a bulk commit's.
+const SECTION_BULK: u8 = 5;
 /// The beginning of a record of which leaves were erased.
 const SECTION_BEGIN_ERASED: u8 = 6;
 /// What an erased leaf takes.
@@ -49,6 +51,7 @@ const COLUMN_WITH_NULLS: u8 = 3;
 #[derive(Clone, Debug)]
 enum Piece {
     Begin,
+    Bulk,
     Facts(usize, Range<usize>),
     Retractions(usize, Range<usize>),
     Superseded(usize, Range<usize>),
@@ -61,21 +64,31 @@ pub(crate) struct Sections<'a> {
     /// The ids of each batch's columns.
     column_ids: &'a [Vec<ColumnId>],
     secret: &'a Secret,
+    /// The files that hold the facts of some tables.
+    bulk: Option<&'a BulkSection>,
     /// What is still to be written, last first.
     pieces: Vec<Piece>,
 }
 
 impl<'a> Sections<'a> {
     /// The sections of a write; `column_ids` gives the ids of each fact batch's columns.
-    pub(crate) fn new(write: &'a Write, column_ids: &'a [Vec<ColumnId>], secret: &'a Secret) -> Sections<'a> {
+    pub(crate) fn new(
+        write: &'a Write,
+        column_ids: &'a [Vec<ColumnId>],
+        secret: &'a Secret,
+        bulk: Option<&'a BulkSection>,
+    ) -> Sections<'a> {
         let mut pieces = vec![Piece::Begin];
-        pieces.extend(write.facts.iter().enumerate().map(|(i, batch)| Piece::Facts(i, 0..batch.periods.len())));
+        pieces.extend(bulk.map(|_| Piece::Bulk));
+        let in_files = |table| bulk.is_some_and(|bulk| bulk.files.iter().any(|file| file.table == table));
+        let facts = write.facts.iter().enumerate().filter(|(_, batch)| !in_files(batch.table));
+        pieces.extend(facts.map(|(i, batch)| Piece::Facts(i, 0..batch.periods.len())));
         let retractions = write.retractions.iter().enumerate();
         pieces.extend(retractions.map(|(i, retraction)| Piece::Retractions(i, 0..retraction.periods.len())));
         let superseded = write.superseded.iter().enumerate();
         pieces.extend(superseded.map(|(i, superseded)| Piece::Superseded(i, 0..superseded.facts.len())));
         pieces.reverse();
-        Sections { write, column_ids, secret, pieces }
+        Sections { write, column_ids, secret, bulk, pieces }
     }
 
     /// Appends the next frame's payload; `true` when it was the last.
@@ -93,7 +106,7 @@ impl<'a> Sections<'a> {
                 self.pieces.push(piece);
                 return false;
             }
-            if !rows.is_empty() || matches!(piece, Piece::Begin) {
+            if !rows.is_empty() {
                 self.put(&piece, out);
             }
         }
@@ -104,6 +117,10 @@ impl<'a> Sections<'a> {
     fn size(&self, piece: &Piece) -> (Range<usize>, usize) {
         match piece {
             Piece::Begin => (0..1, 64 + self.write.metadata.as_ref().map_or(0, String::len)),
+            Piece::Bulk => {
+                let files = self.bulk.map_or(&[][..], |bulk| &bulk.files);
+                (0..1, 64 + files.iter().map(|file| 128 + file.key_min.len() + file.key_max.len()).sum::<usize>())
+            }
             Piece::Facts(i, rows) => {
                 let columns = &self.write.facts[*i].columns;
                 let bytes: usize = columns.iter().map(|column| column.slice(rows.clone()).memory_bytes()).sum();
@@ -121,10 +138,19 @@ impl<'a> Sections<'a> {
         }
     }
 
+    fn schema_version(&self, table: TableId) -> u32 {
+        self.write.facts.iter().find(|batch| batch.table == table).map_or(0, |batch| batch.schema_version)
+    }
+
     fn put(&self, piece: &Piece, out: &mut Vec<u8>) {
         match piece {
             Piece::Begin => {
                 put_begin(self.secret, self.write.metadata.as_deref(), out);
+            }
+            Piece::Bulk => {
+                if let Some(bulk) = self.bulk {
+                    put_bulk(bulk, &|table| self.schema_version(table), out);
+                }
             }
             Piece::Facts(i, rows) => put_facts(&self.write.facts[*i], &self.column_ids[*i], rows.clone(), out),
             Piece::Retractions(i, rows) => {
@@ -194,11 +220,46 @@ fn read_left(reader: &mut Reader<'_>) -> Read<Secret> {
     Ok(Secret::Left(Box::new(left)))
 }
 
+fn put_bulk(bulk: &BulkSection, schema_version: &dyn Fn(TableId) -> u32, out: &mut Vec<u8>) {
+    out.put_u8(SECTION_BULK);
+    out.put(&bulk.root);
+    out.put_u32(count(bulk.files.len()));
+    for file in &bulk.files {
+        out.put_u32(file.table.0);
+        out.put_u32(schema_version(file.table));
+        out.put_u32(u32::from(file.shard));
+        out.put_u64(file.file);
+        out.put_u64(file.bytes);
+        out.put_u64(file.rows);
+        out.put_i64(file.valid_from_min);
+        out.put_i64(file.valid_to_max);
+        out.put(&file.root);
+        out.put_bytes(&file.key_min);
+        out.put_bytes(&file.key_max);
+    }
+}
+
+fn read_bulk(reader: &mut Reader<'_>) -> Read<BulkSection> {
+    let root = reader.hash()?;
+    let files = reader.count(88)?;
+    let file = |_| {
+        let (table, _schema_version, shard) = (TableId(reader.u32()?), reader.u32()?, reader.u32()?);
+        let Ok(shard) = u16::try_from(shard) else { return reader.malformed("there is no such shard") };
+        let (file, bytes, rows) = (reader.u64()?, reader.u64()?, reader.u64()?);
+        let (valid_from_min, valid_to_max) = (reader.i64()?, reader.i64()?);
+        let root = reader.hash()?;
+        let (key_min, key_max) = (reader.bytes()?.to_vec(), reader.bytes()?.to_vec());
+        let named = named_file(table, shard, file);
+        Ok(SegmentMeta { bytes, rows, valid_from_min, valid_to_max, root, key_min, key_max, ..named })
+    };
+    Ok(BulkSection { root, files: (0..files).map(file).collect::<Read<_>>()? })
+}
+
 fn split(piece: Piece, rows: &Range<usize>) -> (Piece, Piece) {
     let middle = rows.start + rows.len() / 2;
     let (low, high) = (rows.start..middle, middle..rows.end);
     match piece {
-        Piece::Begin => unreachable!("the beginning is one row"),
+        Piece::Begin | Piece::Bulk => unreachable!("the beginning and the files are one row"),
         Piece::Facts(i, _) => (Piece::Facts(i, low), Piece::Facts(i, high)),
         Piece::Retractions(i, _) => (Piece::Retractions(i, low), Piece::Retractions(i, high)),
         Piece::Superseded(i, _) => (Piece::Superseded(i, low), Piece::Superseded(i, high)),
@@ -423,6 +484,8 @@ pub(crate) struct ReadWrite {
     pub(crate) write: Write,
     pub(crate) column_ids: Vec<Vec<ColumnId>>,
     pub(crate) secret: Secret,
+    /// The files that hold more facts.
+    pub(crate) bulk: Option<BulkSection>,
 }
 
 impl ReadWrite {
@@ -438,6 +501,7 @@ impl ReadWrite {
                     };
                     self.write.metadata = if reader.u8()? == 0 { None } else { Some(reader.text()?) };
                 }
+                SECTION_BULK => self.bulk = Some(read_bulk(&mut reader)?),
                 SECTION_FACTS => self.add_facts(&mut reader)?,
                 SECTION_RETRACTIONS => {
                     let table = TableId(reader.u32()?);
@@ -533,8 +597,8 @@ mod tests {
     fn pieces_say_what_the_whole_says() {
         let (write, ids) = sample();
         let mut whole = Vec::new();
-        assert!(Sections::new(&write, &ids, &Secret::Seed([1; 32])).next_payload(&mut whole));
-        let mut pieces = Sections::new(&write, &ids, &Secret::Seed([1; 32]));
+        assert!(Sections::new(&write, &ids, &Secret::Seed([1; 32]), None).next_payload(&mut whole));
+        let mut pieces = Sections::new(&write, &ids, &Secret::Seed([1; 32]), None);
         // Halve every piece a few times, as a frame of some hundred bytes would.
         for _ in 0..4 {
             let old = std::mem::take(&mut pieces.pieces);
@@ -570,7 +634,7 @@ mod tests {
     fn nonsense_is_refused() {
         let (write, ids) = sample();
         let mut whole = Vec::new();
-        assert!(Sections::new(&write, &ids, &Secret::Seed([1; 32])).next_payload(&mut whole));
+        assert!(Sections::new(&write, &ids, &Secret::Seed([1; 32]), None).next_payload(&mut whole));
         for len in 0..whole.len() {
             // A cut between sections is not seen here: the frame's length sees it.
             ReadWrite::default().add(&whole[..len]).err();

@@ -38,7 +38,7 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// Rows of a batch as a chunk; the columns are shared.
-    pub(super) fn of_batch(
+    pub(crate) fn of_batch(
         shape: &Arc<Shape>,
         batch: &FactBatch,
         commit: Commit,

@@ -13,7 +13,10 @@ mod table;
 pub(crate) use chunk::Chunk;
 pub(crate) use table::{MemRow, TableMem};
 
-use crate::{shape::Shape, tree::TableShard};
+use crate::{
+    shape::Shape,
+    tree::{SegmentMeta, TableShard},
+};
 use spectradb_kernel::schema::TableId;
 use std::{
     collections::BTreeMap,
@@ -29,6 +32,8 @@ pub(crate) struct MemTable {
     tables: RwLock<BTreeMap<TableShard, Arc<TableMem>>>,
     bytes: AtomicUsize,
     notes: Mutex<Vec<SegmentNote>>,
+    /// Segments of large commits that the manifest does not name yet; the flush of this memtable brings them there.
+    bulk: Mutex<Vec<SegmentMeta>>,
 }
 
 /// A fact in a segment ended.
@@ -78,6 +83,18 @@ impl MemTable {
     pub(crate) fn note(&self, note: SegmentNote) {
         self.notes().push(note);
         self.took(size_of::<SegmentNote>());
+    }
+
+    /// The segments that its flush adds to the manifest.
+    pub(crate) fn bulk(&self) -> MutexGuard<'_, Vec<SegmentMeta>> {
+        self.bulk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The most of them that one table has in one shard.
+    pub(crate) fn bulk_most(&self) -> usize {
+        let mut counts: BTreeMap<TableShard, usize> = BTreeMap::new();
+        self.bulk().iter().for_each(|meta| *counts.entry(meta.place()).or_default() += 1);
+        counts.into_values().max().unwrap_or(0)
     }
 
     /// Counts bytes that were added.

@@ -348,15 +348,7 @@ impl TableMem {
             Some(rows) if rows.len() < BULK_ROWS_MIN => {
                 self.insert_few(shape, batch, rows.iter().map(|row| *row as usize), commit)
             }
-            Some(rows) => {
-                let some = FactBatch {
-                    columns: batch.columns.iter().map(|column| column.take(rows)).collect(),
-                    periods: rows.iter().map(|row| batch.periods[*row as usize]).collect(),
-                    origins: rows.iter().map(|row| batch.origins[*row as usize]).collect(),
-                    ..*batch
-                };
-                self.insert_bulk(shape, &some, commit)
-            }
+            Some(rows) => self.insert_bulk(shape, &batch.take(rows), commit),
         }
     }
 

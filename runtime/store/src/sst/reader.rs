@@ -16,6 +16,7 @@ use super::{
     stats::Zone,
 };
 use crate::{
+    bulk::OF_THE_RECORD,
     error::{Result, StoreError},
     format::{
         Identity,
@@ -29,14 +30,14 @@ use crate::{
     keys::{Probe, hash_of, partition_point},
     notes::Ends,
     pack::{buffer, unpack},
-    run::{Bounds, Run, i64_at, lane_of_commit},
+    run::{Bounds, Run, constant_integer, i64_at, lane_of_commit},
     shape::Shape,
     tree::{SegmentKind, SegmentMeta, segment_name},
     visible::Wanted,
 };
 use bytes::Bytes;
 use rkyv::rancor;
-use spectradb_kernel::{key::i64_from_bytes, lane::Lane, schema::ColumnId, ty::LaneKind};
+use spectradb_kernel::{key::i64_from_bytes, lane::Lane, schema::ColumnId, time::Commit, ty::LaneKind};
 use std::{
     cmp::Ordering,
     ops::{ControlFlow, Range},
@@ -143,6 +144,16 @@ impl BlockRow<'_> {
     }
 }
 
+impl Content {
+    /// The same content once more.
+    fn share(&self) -> Content {
+        match self {
+            Content::Mapped(map) => Content::Mapped(map.clone()),
+            Content::Read(file) => Content::Read(file.clone()),
+        }
+    }
+}
+
 impl Segment {
     /// The segment of a file, mapped or to be read part by part. Header and footer are checked.
     ///
@@ -221,6 +232,34 @@ impl Segment {
             noted: AtomicU64::new(0),
             doomed: AtomicBool::new(false),
         })
+    }
+
+    /// The same segment under the number of its commit, which it did not have when it was written. Nothing of it was read.
+    pub(crate) fn numbered(&self, commit: Commit) -> Segment {
+        let lane = lane_of_commit(commit);
+        Segment {
+            meta: SegmentMeta { commit_min: commit, commit_max: commit, ..self.meta.clone() },
+            name: self.name.clone(),
+            disk: self.disk.clone(),
+            cache: self.cache.clone(),
+            content: self.content.share(),
+            footer: self.footer,
+            bounds: Bounds { commit_min: lane, commit_max: lane, ..self.bounds },
+            index: OnceLock::new(),
+            filter: OnceLock::new(),
+            directory: OnceLock::new(),
+            noted: AtomicU64::new(0),
+            doomed: AtomicBool::new(false),
+        }
+    }
+
+    /// The least and greatest commit of a block: that of the record where the block was written before it had a number.
+    fn commits_of(&self, least: i64, greatest: i64) -> (i64, i64) {
+        let unnumbered = lane_of_commit(OF_THE_RECORD);
+        match (least, greatest) == (unnumbered, unnumbered) {
+            true => (self.bounds.commit_min, self.bounds.commit_max),
+            false => (least, greatest),
+        }
     }
 
     pub(super) fn corrupt(&self, offset: u64, what: &str) -> StoreError {
@@ -318,14 +357,15 @@ impl Segment {
                 return Err(bad("the index's blocks do not follow each other"));
             }
             rows += u64::from(block.rows.to_native());
+            let (commit_min, commit_max) = self.commits_of(block.commit_min.to_native(), block.commit_max.to_native());
             blocks.push(Block {
                 rows: block.rows.to_native(),
                 first_row: block.first_row.to_native(),
                 key_min: block.key_min.as_slice().into(),
                 key_max: block.key_max.as_slice().into(),
                 bounds: Bounds {
-                    commit_min: block.commit_min.to_native(),
-                    commit_max: block.commit_max.to_native(),
+                    commit_min,
+                    commit_max,
                     end_min: block.end_min.to_native(),
                     end_max: block.end_max.to_native(),
                     from_min: block.from_min.to_native(),
@@ -384,7 +424,12 @@ impl Segment {
             let index = self.index()?;
             let (payload, own) = self.part(&block.place, part::BLOCK, fetched)?;
             let at = block.place.offset.get();
-            let run = decode(&payload, &index.shape).map_err(|what| self.corrupt(at, what))?;
+            let mut run = decode(&payload, &index.shape).map_err(|what| self.corrupt(at, what))?;
+            let (commit_min, commit_max) = self.commits_of(run.bounds.commit_min, run.bounds.commit_max);
+            if commit_min != run.bounds.commit_min {
+                run.commit = constant_integer(commit_min, run.len);
+                run.bounds = Bounds { commit_min, commit_max, ..run.bounds };
+            }
             if run.len != block.rows as usize || run.bounds != block.bounds {
                 return Err(self.corrupt(at, "a block is not what the index says"));
             }

@@ -8,7 +8,9 @@
 //! leaves no files, or such that nobody names; the next open removes those.
 //! Not here: when to freeze and who calls (the engine).
 
-use super::{Edit, NotesMeta, SegmentKind, TableShard, Tree, Version, files::TableFiles, notes_name, segment_name};
+use super::{
+    Edit, NotesMeta, SegmentKind, SegmentMeta, TableShard, Tree, Version, files::TableFiles, notes_name, segment_name,
+};
 use crate::{
     error::Result,
     format::notes_v1,
@@ -68,6 +70,13 @@ impl Sorter {
         self.rows.push(Sorted { end, prefix, key_start, key_len, chunk, row: row as u32, from });
     }
 
+    /// Has a row the key of the one before it?
+    fn is_same_key(&self, at: usize) -> bool {
+        let key = |row: &Sorted| &self.keys[row.key_start..row.key_start + row.key_len as usize];
+        let (row, before) = (&self.rows[at], &self.rows[at - 1]);
+        row.prefix == before.prefix && key(row) == key(before)
+    }
+
     fn sort(&mut self) {
         let key = |row: &Sorted| &self.keys[row.key_start..row.key_start + row.key_len as usize];
         let order = |a: &Sorted, b: &Sorted| {
@@ -93,16 +102,20 @@ impl Tree {
         let upto = lane_of_commit(frozen.upto.commit);
         let mut segments = Vec::new();
         for (place, table) in frozen.memtable.tables() {
-            self.write_table(place, &table.chunks(), upto, &mut segments)?;
+            self.write_table(place, &table.chunks(), upto, u64::MAX, &mut segments)?;
         }
         let mut files = self.files();
         let mut change = Edit { checkpoint: Some(frozen.upto), ..Edit::default() };
         change.add.extend(segments.iter().map(|segment| segment.meta.clone()));
+        let flushed_bytes = change.added_bytes();
+        // Synced long ago, and counted then; the manifest takes them up now that it covers their records.
+        change.add.extend(frozen.memtable.bulk().iter().cloned());
         let notes = frozen.memtable.notes().iter().map(|note| (note.file, note.row, note.end)).collect();
         change.add_notes.extend(self.write_notes(notes)?);
         change.next_file = self.next_file.load(Relaxed);
         self.publish(&change, &segments, edit)?;
-        self.written.flush_bytes.fetch_add(change.added_bytes(), Relaxed);
+        let notes_bytes: u64 = change.add_notes.iter().map(|notes| notes.bytes).sum();
+        self.written.flush_bytes.fetch_add(flushed_bytes + notes_bytes, Relaxed);
         files.notes.extend(change.add_notes);
         files.checkpoint = frozen.upto;
 
@@ -155,12 +168,14 @@ impl Tree {
         Ok(Some(NotesMeta { file, bytes: bytes.len() as u64, targets, count: notes.len() as u64, root }))
     }
 
-    /// Writes the facts of a table: those that ended by `upto` apart from the rest, and each schema version apart.
-    fn write_table(
+    /// Writes the facts of a table: those that ended by `upto` apart from the rest, and each schema version apart. What is
+    /// current goes on in another segment behind `bytes_max`.
+    pub(crate) fn write_table(
         &self,
         place: TableShard,
         chunks: &[Arc<Chunk>],
         upto: i64,
+        bytes_max: u64,
         segments: &mut Vec<Arc<Segment>>,
     ) -> Result<()> {
         let mut versions: BTreeMap<u32, Vec<&Chunk>> = BTreeMap::new();
@@ -190,7 +205,7 @@ impl Tree {
                 }
                 if !sorter.rows.is_empty() {
                     sorter.sort();
-                    segments.push(self.write_sorted(place, chunks, &sorter.rows, kind)?);
+                    self.write_sorted(place, chunks, (&sorter, kind), bytes_max, segments)?;
                 }
             }
         }
@@ -201,15 +216,25 @@ impl Tree {
         &self,
         place: TableShard,
         chunks: &[&Chunk],
-        rows: &[Sorted],
-        kind: SegmentKind,
-    ) -> Result<Arc<Segment>> {
+        (sorter, kind): (&Sorter, SegmentKind),
+        bytes_max: u64,
+        segments: &mut Vec<Arc<Segment>>,
+    ) -> Result<()> {
+        let rows = sorter.rows.as_slice();
         let runs: Vec<&Run> = chunks.iter().map(|chunk| &chunk.run).collect();
         let bytes: usize = runs.iter().map(|run| run.memory_bytes()).sum();
         let all: usize = runs.iter().map(|run| run.len).sum();
         let per_block = block_rows(bytes / all.max(1), self.config.sstable_block_bytes);
         let mut builder = self.builder(&chunks[0].shape, place.shard, 0, kind)?;
-        for block in rows.chunks(per_block) {
+        let mut next = 0;
+        while next < rows.len() {
+            // Never between the facts of a key.
+            if kind == SegmentKind::Current && builder.bytes() > bytes_max && !sorter.is_same_key(next) {
+                let full = std::mem::replace(&mut builder, self.builder(&chunks[0].shape, place.shard, 0, kind)?);
+                segments.push(self.open_built(full)?);
+            }
+            let block = &rows[next..rows.len().min(next + per_block)];
+            next += block.len();
             let mut spans = Spans::default();
             block.iter().for_each(|row| spans.push(row.chunk as usize, row.row as usize..row.row as usize + 1));
             let mut run = gather(&runs, &spans);
@@ -218,7 +243,8 @@ impl Tree {
             }
             builder.add(&run)?;
         }
-        self.open_built(builder)
+        segments.push(self.open_built(builder)?);
+        Ok(())
     }
 
     /// A new segment of this tree.
@@ -237,7 +263,7 @@ impl Tree {
     pub(crate) fn open_built(&self, builder: Builder) -> Result<Arc<Segment>> {
         let meta = builder.finish()?;
         let name = segment_name(meta.file);
-        match Segment::open(&self.disk, &self.cache, self.identity, meta, self.config.mapped) {
+        match self.open_segment(meta) {
             Ok(segment) => {
                 segment.doom();
                 Ok(Arc::new(segment))
@@ -247,6 +273,11 @@ impl Tree {
                 Err(error)
             }
         }
+    }
+
+    /// A segment of this tree's disk.
+    pub(crate) fn open_segment(&self, meta: SegmentMeta) -> Result<Segment> {
+        Segment::open(&self.disk, &self.cache, self.identity, meta, self.config.mapped)
     }
 
     /// Has the manifest take up a change. New files that it surely does not name are removed.

@@ -24,7 +24,7 @@ use crate::{
     compact::Claims,
     config::Config,
     error::{Result, StoreError},
-    fact::{FactId, Write},
+    fact::{FactBatch, FactId, Write},
     figures::Written,
     format::{Identity, notes_v1},
     fs::Disk,
@@ -47,7 +47,7 @@ use spectradb_kernel::{
     time::{Commit, Micros},
 };
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::ControlFlow,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -68,6 +68,8 @@ pub(crate) struct Applied<'a> {
     pub(crate) catalog: &'a Arc<Catalog>,
     /// What it writes.
     pub(crate) write: &'a Write,
+    /// Segments that hold the facts of some of its tables.
+    pub(crate) bulk: &'a [Arc<Segment>],
 }
 
 /// Memtables and segments.
@@ -262,16 +264,6 @@ impl Tree {
         config: &Config,
         health: Arc<Health>,
     ) -> Result<Arc<Tree>> {
-        let named = |name: &str| {
-            state.segments.iter().any(|segment| segment_name(segment.file) == name)
-                || state.notes.iter().any(|notes| notes_name(notes.file) == name)
-        };
-        for name in disk.list()? {
-            // Left by a flush or a compaction that did not come to its end.
-            if is_ours(&name) && !named(&name) {
-                disk.remove(&name)?;
-            }
-        }
         let mut tables: BTreeMap<TableShard, Arc<TableFiles>> = BTreeMap::new();
         let cache = BlockCache::new(config.block_cache_bytes_max);
         let mut by_file = HashMap::new();
@@ -309,6 +301,24 @@ impl Tree {
             written: Written::default(),
             level0_most: AtomicUsize::new(level0_most),
         }))
+    }
+
+    /// Removes what a flush, a compaction or a large write left that did not come to its end. Every record of the log is
+    /// applied.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn remove_strangers(&self) -> Result<()> {
+        let version = self.view().version;
+        let segments = version.tables.values().flat_map(|files| files.segments());
+        let mut named: HashSet<String> = segments.map(|segment| segment_name(segment.meta.file)).collect();
+        named.extend(self.files().notes.iter().map(|notes| notes_name(notes.file)));
+        for name in self.disk.list()? {
+            if is_ours(&name) && !named.contains(&name) {
+                self.disk.remove(&name)?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -370,7 +380,8 @@ impl Tree {
                 }
             }
         }
-        for batch in applied.write.facts.iter().filter(|batch| !batch.periods.is_empty()) {
+        let in_files = |batch: &FactBatch| applied.bulk.iter().any(|segment| segment.meta.table == batch.table);
+        for batch in applied.write.facts.iter().filter(|batch| !batch.periods.is_empty() && !in_files(batch)) {
             let shape = shape_of(batch.table)?;
             for (place, rows) in view.version.shards.split(&shape, batch) {
                 let table = active.table_for(place, &shape);
@@ -379,6 +390,16 @@ impl Tree {
         }
         let table = active.table_for(TableShard { table: COMMITS, shard: 0 }, commits_shape());
         active.took(table.insert(commits_shape(), &commit_row(applied), None, applied.commit));
+        if !applied.bulk.is_empty() {
+            let mut tables = view.version.tables.clone();
+            for segment in applied.bulk {
+                let files: &mut Arc<TableFiles> = tables.entry(segment.meta.place()).or_default();
+                Arc::make_mut(files).add(segment.clone(), &segment.meta);
+                active.bulk().push(segment.meta.clone());
+                self.next_file.fetch_max(segment.meta.file + 1, Relaxed);
+            }
+            self.install(Version { tables, ..Version::clone(&view.version) });
+        }
         Ok(())
     }
 
@@ -464,7 +485,10 @@ impl Tree {
 
     /// Is the active memtable big enough to be frozen?
     pub(crate) fn needs_freeze(&self) -> bool {
-        self.version.load().active.bytes() >= self.config.memtable_bytes_max
+        let version = self.version.load();
+        // Segments of large writes are compacted once a checkpoint covers them.
+        version.active.bytes() >= self.config.memtable_bytes_max
+            || version.active.bulk_most() >= self.config.level0_segments_max.max(1)
     }
 
     /// Lets a new memtable take over. The caller holds commits back, and has applied everything up to this record.

@@ -147,8 +147,14 @@ impl World {
         self.tree = tree.expect("opens");
         for (at, write) in self.log.iter().enumerate().skip(checkpoint.record as usize) {
             let commit = at as Commit + 1;
-            let applied =
-                Applied { commit, instant: commit as i64 * 10, record: commit, catalog: &self.catalog, write };
+            let applied = Applied {
+                commit,
+                instant: commit as i64 * 10,
+                record: commit,
+                catalog: &self.catalog,
+                write,
+                bulk: &[],
+            };
             self.tree.apply(&applied).expect("applies");
         }
     }
@@ -228,8 +234,14 @@ impl World {
             assert!(self.tree.is_current(TABLE, id).expect("readable"), "{id:?}");
         }
         let write = Write { facts: vec![batch], superseded, ..Write::default() };
-        let applied =
-            Applied { commit, instant: commit as i64 * 10, record: commit, catalog: &self.catalog, write: &write };
+        let applied = Applied {
+            commit,
+            instant: commit as i64 * 10,
+            record: commit,
+            catalog: &self.catalog,
+            write: &write,
+            bulk: &[],
+        };
         self.tree.apply(&applied).expect("applies");
         for id in &write.superseded[0].facts {
             assert!(!self.tree.is_current(TABLE, id).expect("readable"), "{id:?}");
