@@ -147,6 +147,9 @@ struct Knobs {
     /// What becomes of log segments whose facts are all in SSTables: they stay, are packed, or go. [default: keep]
     #[arg(long, value_name = "POLICY", value_enum)]
     log_archive: Option<Archive>,
+    /// Only read, beside the process that writes the database if there is one; its commits are seen as they become durable.
+    #[arg(long)]
+    read_only: bool,
     /// Read SSTables into memory piece by piece instead of mapping them.
     #[arg(long)]
     no_mmap: bool,
@@ -238,6 +241,7 @@ fn config(raw: &Knobs) -> Config {
         Some(Packing::Cold) => CompressionPolicy::COLD,
     };
     config.mapped = !raw.no_mmap;
+    config.read_only = raw.read_only;
     config.io_uring = raw.io_uring;
     config.log_archive = match raw.log_archive {
         None | Some(Archive::Keep) => LogArchive::Keep,

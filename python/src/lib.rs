@@ -350,9 +350,9 @@ impl Result {
 /// Opens the database in a folder, or a new one in memory.
 ///
 /// `durability` is "synced" (every commit is on the disk before it is acknowledged), "none", or a number of records after
-/// which the log is synced.
+/// which the log is synced. With `read_only` the database is only read, beside the process that writes it if there is one.
 #[pyfunction]
-#[pyo3(signature = (path = None, *, durability = None, memtable_max_bytes = None, sstable_block_bytes = None, bloom_bits_per_key = None, shard_count = None))]
+#[pyo3(signature = (path = None, *, durability = None, memtable_max_bytes = None, sstable_block_bytes = None, bloom_bits_per_key = None, shard_count = None, read_only = false))]
 fn open(
     py: Python<'_>,
     path: Option<PathBuf>,
@@ -361,6 +361,7 @@ fn open(
     sstable_block_bytes: Option<usize>,
     bloom_bits_per_key: Option<u32>,
     shard_count: Option<u32>,
+    read_only: bool,
 ) -> PyResult<Py<Database>> {
     let mut config = Config::default();
     if let Some(durability) = durability {
@@ -370,6 +371,7 @@ fn open(
     config.sstable_block_bytes = sstable_block_bytes.unwrap_or(config.sstable_block_bytes);
     config.bloom_bits_per_key = bloom_bits_per_key.unwrap_or(config.bloom_bits_per_key);
     config.shard_count = shard_count.or(config.shard_count);
+    config.read_only = read_only;
     let path = path.unwrap_or_else(|| PathBuf::from(":memory:"));
     let database = py.detach(|| embed::Database::open_with(path, config)).map_err(|error| raise(py, &error))?;
     let session = Session::new(database.session());

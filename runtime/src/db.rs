@@ -59,6 +59,15 @@ impl Database {
         Ok(Database::over(Store::open_path(path.as_ref(), config)?))
     }
 
+    /// Opens the database in a folder for reading only, beside the process that writes it if there is one: each statement, and
+    /// each transaction, sees every durable commit before it. Any number of processes may do so.
+    ///
+    /// # Errors
+    /// 58P01 when there is no database; otherwise as [`Database::open`].
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Database> {
+        Database::open_with(path, Config { read_only: true, ..Config::default() })
+    }
+
     /// A new, empty database in memory: the same engine on a disk that is gone with the last handle.
     ///
     /// # Errors

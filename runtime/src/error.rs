@@ -280,7 +280,17 @@ impl From<StoreError> for Error {
                 Error::new(code::FORMAT_VERSION, message).with_help("open it with a newer version of SpectraDB")
             }
             StoreError::Locked { .. } => Error::new(code::LOCKED, message)
-                .with_help("close the other process, or use one Database and its sessions"),
+                .with_help("close the other process, use one Database and its sessions, or open it for reading only"),
+            StoreError::ReadOnly => Error::new(code::READ_ONLY_TRANSACTION, message)
+                .with_help("the process that opened it for writing can change it; here it is only read"),
+            StoreError::NoDatabase { .. } => {
+                Error::new(code::UNDEFINED_FILE, message).with_help("open it for writing to make one")
+            }
+            StoreError::Unregistered { .. } => Error::new(code::LOCKED, message)
+                .with_help("make the folder writable for this process, or close the writer"),
+            StoreError::ReadOnlyFeatures { .. } => Error::new(code::FORMAT_VERSION, message)
+                .with_help("open it for reading only, or with a newer version of SpectraDB"),
+            StoreError::Replaced => Error::new(code::CLOSED, message).with_help("close and open the database again"),
             StoreError::ShardCount { .. } => Error::new(code::INVALID_PARAMETER, message)
                 .with_help("leave the setting away, or copy the tables into a new database"),
             StoreError::ShardCountRange { .. } => Error::new(code::INVALID_PARAMETER, message),

@@ -20,7 +20,10 @@ use crate::{
 };
 use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter, stack};
 use spectradb_kernel::{Column, Period, Type, batch::BATCH_ROWS, schema::TableSchema, time::Commit};
-use spectradb_store::{Snapshot, Store, error::CommitError};
+use spectradb_store::{
+    Snapshot, Store,
+    error::{CommitError, StoreError},
+};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -269,7 +272,7 @@ impl Session {
             let (snapshot, watch) = store.watch()?;
             return Ok(Txn::begin(snapshot, store.clock().now(), options)?.watched(watch));
         }
-        Txn::begin(store.snapshot(), store.clock().now(), options)
+        Txn::begin(store.newest()?, store.clock().now(), options)
     }
 
     /// Makes a transaction the open one.
@@ -404,6 +407,7 @@ impl Session {
     /// would meet the same again.
     fn snapshot_for(&self, attempts: u32) -> Result<Snapshot> {
         match attempts {
+            1 if matches!(self.state, State::Autocommit) => Ok(self.shared.store.newest()?),
             1 => Ok(self.read_snapshot()),
             _ => Ok(self.shared.store.snapshot_settled()?),
         }
@@ -513,6 +517,9 @@ impl Session {
         snapshot: &Snapshot,
         mut change: impl FnMut(&mut Txn) -> Result<Changed>,
     ) -> Result<(Changed, Option<Commit>)> {
+        if self.store().is_read_only() {
+            return Err(StoreError::ReadOnly.into());
+        }
         match &mut self.state {
             State::Active(txn) => {
                 txn.may_write()?;

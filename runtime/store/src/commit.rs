@@ -339,6 +339,11 @@ impl Publication {
         self.visible.load_full()
     }
 
+    /// Makes a record visible that another process wrote.
+    pub(crate) fn show(&self, visible: Arc<Visible>) {
+        self.visible.store(visible);
+    }
+
     /// Queues the next record; called in the order of records.
     pub(crate) fn enqueue(&self, record: Visible, durability: Durability) {
         let needs_sync = match durability {

@@ -138,6 +138,9 @@ pub struct Config {
     pub compaction_thread_count: usize,
     /// What becomes of log segments whose facts are all in SSTables.
     pub log_archive: LogArchive,
+    /// Open the database beside its writer, if it has one, and only read: every durable commit is seen by the reads that begin
+    /// after it. Any number of processes may do so.
+    pub read_only: bool,
     /// Flush, compact and prepare log segments on threads of the store's own. Without it the committing thread does.
     pub background: bool,
 }
@@ -162,6 +165,7 @@ impl Default for Config {
             level0_segments_stall: 24,
             compaction_thread_count: 2,
             log_archive: LogArchive::Keep,
+            read_only: false,
             background: true,
         }
     }

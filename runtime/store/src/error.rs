@@ -134,6 +134,32 @@ pub enum StoreError {
         /// The first that can be read.
         horizon: Commit,
     },
+    /// A change of a database that is open for reading only.
+    #[error("the database is open for reading only")]
+    ReadOnly,
+    /// There is no database to read.
+    #[error("there is no database in \"{folder}\"")]
+    NoDatabase {
+        /// Where it was looked for.
+        folder: String,
+    },
+    /// A reader cannot say what it needs, and a writer would not wait for it.
+    #[error("cannot register as a reader while {holder} has the database open for writing: {cause}")]
+    Unregistered {
+        /// Who writes.
+        holder: String,
+        /// Why the folder does not take the registration.
+        cause: String,
+    },
+    /// A newer program wrote something that may be read without knowing it, and not written.
+    #[error("file \"{file}\" uses features that only a newer version of this program may write")]
+    ReadOnlyFeatures {
+        /// Which file.
+        file: String,
+    },
+    /// The folder has another database than when it was opened.
+    #[error("the folder now holds another database")]
+    Replaced,
     /// The database is closed.
     #[error("the database is closed")]
     Closed,

@@ -19,6 +19,7 @@ use crate::{
     },
     fs::{Disk, File},
     manifest::Manifest,
+    readers::Readers,
 };
 use spectradb_kernel::time::{Commit, Micros};
 use std::sync::{
@@ -109,9 +110,15 @@ pub(crate) struct NewRecord {
 #[derive(Debug, Default)]
 pub(crate) struct Health {
     cause: OnceLock<String>,
+    read_only: bool,
 }
 
 impl Health {
+    /// That of a store which never writes.
+    pub(crate) fn read_only() -> Health {
+        Health { cause: OnceLock::new(), read_only: true }
+    }
+
     /// Refuses all writes from now on; the first cause is kept.
     pub(crate) fn refuse_writes(&self, cause: &impl std::fmt::Display) {
         self.cause.get_or_init(|| cause.to_string());
@@ -125,12 +132,45 @@ impl Health {
     /// `Ok` while writes are accepted.
     ///
     /// # Errors
-    /// [`StoreError::WritesRefused`].
+    /// [`StoreError::WritesRefused`], [`StoreError::ReadOnly`].
     pub(crate) fn check(&self) -> Result<()> {
+        if self.read_only {
+            return Err(StoreError::ReadOnly);
+        }
         match self.cause() {
             None => Ok(()),
             Some(cause) => Err(StoreError::WritesRefused { cause: cause.to_owned() }),
         }
+    }
+}
+
+/// The segment of a log that is never written.
+#[derive(Debug)]
+struct Unwritten;
+
+impl File for Unwritten {
+    fn len(&self) -> Result<u64> {
+        Ok(0)
+    }
+
+    fn read_at(&self, _buffer: &mut [u8], _offset: u64) -> Result<()> {
+        Err(StoreError::ReadOnly)
+    }
+
+    fn write_at(&self, _bytes: &[u8], _offset: u64) -> Result<()> {
+        Err(StoreError::ReadOnly)
+    }
+
+    fn set_len(&self, _len: u64) -> Result<()> {
+        Err(StoreError::ReadOnly)
+    }
+
+    fn preallocate(&self, _len: u64) -> Result<()> {
+        Err(StoreError::ReadOnly)
+    }
+
+    fn sync(&self) -> Result<()> {
+        Err(StoreError::ReadOnly)
     }
 }
 
@@ -141,6 +181,13 @@ pub(crate) struct Segment {
     pub(crate) file: Arc<dyn File>,
     /// Up to where frames may be written.
     pub(crate) capacity: u64,
+}
+
+impl Segment {
+    /// That of a log which another process writes.
+    pub(crate) fn unwritten() -> Segment {
+        Segment { generation: 0, file: Arc::new(Unwritten), capacity: 0 }
+    }
 }
 
 /// Makes the segments of a log.
@@ -222,15 +269,15 @@ impl Segments {
         self.readers.clone()
     }
 
-    /// Takes a segment out of the log that nobody needs any more. Its file becomes a spare one, if there is none and if nobody
-    /// can be reading it, and goes otherwise.
+    /// Takes a segment out of the log. Its file becomes a spare one, if there is none and if nobody can be reading it, here or
+    /// in another process (`is_read`), and goes otherwise.
     ///
     /// # Errors
     /// What the disk says.
-    pub(crate) fn retire(&self, generation: u64) -> Result<()> {
+    pub(crate) fn retire(&self, generation: u64, is_read: bool) -> Result<()> {
         let mut spare = held(&self.spare);
         let old = segment_name(generation);
-        if spare.is_some() {
+        if spare.is_some() || is_read {
             return self.disk.remove(&old);
         }
         let name = spare_name(generation);
@@ -302,6 +349,8 @@ pub(crate) struct LogSync {
     /// Held by the thread that syncs.
     syncing: Mutex<()>,
     health: Arc<Health>,
+    /// Is told how far the log is durable.
+    readers: Arc<Readers>,
 }
 
 impl LogSync {
@@ -335,7 +384,13 @@ impl LogSync {
             return Err(error);
         }
         self.durable.fetch_max(written, Ordering::AcqRel);
+        self.readers.durable(written);
         Ok(())
+    }
+
+    /// Another process made the log durable up to a record.
+    pub(crate) fn follow(&self, record: u64) {
+        self.durable.fetch_max(record, Ordering::AcqRel);
     }
 }
 
@@ -360,6 +415,7 @@ impl Log {
         segment: Segment,
         end: LogEnd,
         health: Arc<Health>,
+        readers: Arc<Readers>,
     ) -> Log {
         let shared = Arc::new(LogSync {
             written: Mutex::new((segment.file.clone(), end.record)),
@@ -367,6 +423,7 @@ impl Log {
             bytes_written: AtomicU64::new(0),
             syncing: Mutex::new(()),
             health: health.clone(),
+            readers,
         });
         Log { identity, segments, segment, end, shared, health, pending: Vec::new() }
     }
@@ -374,6 +431,11 @@ impl Log {
     /// The part that other threads use.
     pub(crate) fn shared(&self) -> &Arc<LogSync> {
         &self.shared
+    }
+
+    /// Another process wrote up to here.
+    pub(crate) fn follow(&mut self, end: LogEnd) {
+        self.end = end;
     }
 
     /// Where the log ends.
@@ -432,13 +494,31 @@ impl Log {
                 self.pending.clear();
                 if self.segment.generation != before.generation {
                     let later = std::mem::replace(&mut self.segment, before);
+                    // One of its frames, if any was written, begins there.
+                    let error = self.take_back(error, &later, 0);
                     // A record that went over several segments leaves the later ones on the disk; the first of them is
                     // taken again, the others are made anew.
                     if later.generation == self.segment.generation + 1 {
                         self.segments.give_back(later);
                     }
+                    return Err(error);
                 }
-                Err(error)
+                Err(self.take_back(error, &self.segment, self.end.offset))
+            }
+        }
+    }
+
+    /// A write that failed may have brought all but the padding of a record to the disk, and the next open would find it: what
+    /// its writer is told was refused must not be there. Without one of its frames it is not.
+    fn take_back(&self, error: StoreError, segment: &Segment, offset: u64) -> StoreError {
+        if self.health.cause().is_some() || offset + FRAME_ALIGN > segment.capacity {
+            return error;
+        }
+        match segment.file.write_at(&[0; FRAME_ALIGN as usize], offset).and_then(|()| segment.file.sync()) {
+            Ok(()) => error,
+            Err(_) => {
+                self.health.refuse_writes(&error);
+                StoreError::OutcomeUnknown { cause: error.to_string() }
             }
         }
     }
@@ -507,6 +587,7 @@ impl Log {
                 return Err(error);
             }
             self.shared.durable.fetch_max(self.end.record, Ordering::AcqRel);
+            self.shared.readers.durable(self.end.record);
         }
         self.segment = self.segments.take(self.segment.generation + 1, bytes_min)?;
         Ok(())

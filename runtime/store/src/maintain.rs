@@ -162,6 +162,7 @@ impl Inner {
             self.pressure.flushed(bytes, began);
             // This only gives room back; what fails is tried again after the next flush.
             self.retire_segments().ok();
+            self.readers.sweep();
         }
         Ok(flushed)
     }
@@ -188,7 +189,7 @@ impl Inner {
     /// Up to which commit the history of a table may go.
     fn horizons(&self) -> impl Fn(TableId) -> Result<Commit> {
         // One state for all tables. Its catalogue is durable, and commits after it only move horizons up.
-        let (snapshot, _) = self.snapshot_with_record();
+        let (snapshot, _) = self.shown();
         move |table| snapshot.horizon(table)
     }
 
@@ -228,7 +229,7 @@ impl Inner {
         }
         // What follows only gives room back; the next open does what fails here.
         if catalog_file.is_some() && old_catalog > 0 {
-            self.disk.remove(&catalog_name(old_catalog)).ok();
+            self.readers.give_up(catalog_name(old_catalog));
         }
         Ok(())
     }
@@ -241,6 +242,12 @@ impl Inner {
         file.write_at(&bytes, 0)?;
         file.sync()?;
         self.disk.sync_dir()
+    }
+
+    /// Which log segments do readers in other processes need?
+    fn needed_log(&self) -> Result<impl Fn(u64) -> bool> {
+        let needs = self.readers.needs()?;
+        Ok(move |generation: u64| needs.is_some_and(|needs| generation >= needs.generation))
     }
 
     /// Does with log segments that replay no longer needs what the settings say.
@@ -260,25 +267,31 @@ impl Inner {
         match self.config.log_archive {
             LogArchive::Keep => {}
             LogArchive::Compress => {
+                let is_needed = self.needed_log()?;
                 for generation in generations()? {
                     archive(&*self.disk, self.identity, generation)?;
-                    self.segments.retire(generation)?;
+                    // Who reads it in another process finds the archive, and keeps what is open.
+                    self.segments.retire(generation, is_needed(generation))?;
                 }
             }
-            LogArchive::Drop if state.log_first < first => {
-                Links::keep(&self.disk, self.identity, (state.log_first, first), state.checkpoint.record)?;
-                // The manifest first: what it names must be there.
-                self.manifest.replace(|state| state.log_first = first)?;
-                for generation in generations()? {
-                    self.segments.retire(generation)?;
+            LogArchive::Drop => {
+                if state.log_first < first {
+                    Links::keep(&self.disk, self.identity, (state.log_first, first), state.checkpoint.record)?;
+                    // The manifest first: what it names must be there.
+                    self.manifest.replace(|state| state.log_first = first)?;
+                }
+                // Asked after the manifest moved. What a reader still needs is given up after a later flush.
+                let is_needed = self.needed_log()?;
+                for generation in generations()?.into_iter().filter(|generation| !is_needed(*generation)) {
+                    self.segments.retire(generation, false)?;
                 }
                 for name in self.disk.list()? {
-                    if archive_generation(&name).is_some_and(|generation| generation < first) {
+                    if archive_generation(&name).is_some_and(|generation| generation < first && !is_needed(generation))
+                    {
                         self.disk.remove(&name)?;
                     }
                 }
             }
-            LogArchive::Drop => {}
         }
         Ok(())
     }

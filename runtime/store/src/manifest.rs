@@ -17,6 +17,7 @@ use crate::{
     },
     fs::Disk,
     log::{Health, LogEnd, held},
+    readers::Readers,
     tree::TreeState,
 };
 use std::sync::{Arc, Mutex};
@@ -60,6 +61,8 @@ pub(crate) struct ManifestState {
     pub(crate) shard_count: u32,
     /// The shard of each slot.
     pub(crate) slots: Vec<u16>,
+    /// One more with each manifest that takes another's place.
+    pub(crate) sequence: u64,
 }
 
 /// The manifest of an open database.
@@ -69,6 +72,8 @@ pub(crate) struct Manifest {
     identity: Identity,
     state: Mutex<ManifestState>,
     health: Arc<Health>,
+    /// Is told of each replacement.
+    readers: Arc<Readers>,
 }
 
 impl KnownEnd {
@@ -101,6 +106,7 @@ impl ManifestState {
             catalog_file: 0,
             shard_count,
             slots: (0..SLOT_COUNT).map(shard).collect(),
+            sequence: 0,
         }
     }
 }
@@ -122,6 +128,15 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<(Identity, ManifestState)>>
     }
 }
 
+/// The features of the manifest on a disk that a writer has to know, and this one does not.
+pub(crate) fn unknown_to_writers(disk: &dyn Disk) -> Result<u32> {
+    let bytes = match disk.map(MANIFEST_NAME) {
+        Err(StoreError::Missing { .. }) => return Ok(0),
+        found => found?,
+    };
+    Ok(open(MANIFEST_NAME, &bytes, MANIFEST_MAGIC, MANIFEST_VERSION)?.0.read_only_compatible.get())
+}
+
 impl Manifest {
     /// Writes the first manifest of an opening.
     pub(crate) fn begin(
@@ -129,10 +144,27 @@ impl Manifest {
         identity: Identity,
         state: ManifestState,
         health: Arc<Health>,
+        readers: Arc<Readers>,
     ) -> Result<Manifest> {
-        let manifest = Manifest { disk, identity, state: Mutex::new(state), health };
+        let manifest = Manifest::followed(disk, identity, state, health, readers);
         manifest.replace(|_| {})?;
         Ok(manifest)
+    }
+
+    /// A manifest that another process writes.
+    pub(crate) fn followed(
+        disk: Arc<dyn Disk>,
+        identity: Identity,
+        state: ManifestState,
+        health: Arc<Health>,
+        readers: Arc<Readers>,
+    ) -> Manifest {
+        Manifest { disk, identity, state: Mutex::new(state), health, readers }
+    }
+
+    /// Takes over what another process wrote.
+    pub(crate) fn follow(&self, state: ManifestState) {
+        *held(&self.state) = state;
     }
 
     /// What it says now.
@@ -149,6 +181,7 @@ impl Manifest {
         let mut state = held(&self.state);
         let mut new = state.clone();
         change(&mut new);
+        new.sequence = state.sequence + 1;
         let bytes = seal(MANIFEST_MAGIC, MANIFEST_VERSION, self.identity, &encode(&new));
         let file = self.disk.create(MANIFEST_ASIDE)?;
         file.write_at(&bytes, 0)?;
@@ -158,6 +191,7 @@ impl Manifest {
             self.health.refuse_writes(&error);
             return Err(error);
         }
+        self.readers.replaced(new.sequence);
         *state = new;
         Ok(())
     }

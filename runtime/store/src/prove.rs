@@ -25,6 +25,7 @@ use crate::{
     store::{Inner, Store},
 };
 use spectradb_kernel::{Value, schema::TableId, time::Commit};
+use std::sync::Arc;
 
 /// What is to be proved?
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +52,7 @@ impl Store {
     /// let some of its facts go; what the disk says.
     pub fn prove_inclusion(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<Option<InclusionProof>> {
         let inner = self.inner();
-        let (snapshot, visible) = self.snapshot_with_record();
+        let (snapshot, visible) = self.snapshot_with_record()?;
         let records = records.unwrap_or(visible.record);
         let record_of = |commit: Commit| -> Result<Option<u64>> {
             if commit > snapshot.commit() {
@@ -104,7 +105,7 @@ impl Store {
     /// What the disk says.
     pub fn prove_consistency(&self, old_records: u64, new_records: Option<u64>) -> Result<Option<ConsistencyProof>> {
         let inner = self.inner();
-        let newest = self.snapshot_with_record().1.record;
+        let newest = self.snapshot_with_record()?.1.record;
         let new_records = new_records.unwrap_or(newest);
         if old_records > new_records || new_records > newest {
             return Ok(None);
@@ -124,8 +125,8 @@ fn record_proof(found: &Found, leaves: &[Hash]) -> RecordProof {
 
 impl Inner {
     /// The leaves of the tree over the first so many records.
-    fn record_leaves(&self, records: u64) -> Result<Vec<Hash>> {
-        let _reader = self.segments.reader();
+    fn record_leaves(self: &Arc<Inner>, records: u64) -> Result<Vec<Hash>> {
+        let _reader = self.log_reader()?;
         loop {
             let state = self.manifest.state();
             let mut links = Links::new(self.disk.clone(), self.identity);
@@ -146,8 +147,8 @@ impl Inner {
     }
 
     /// A record of the log, perhaps with the facts that it left to files.
-    fn record(&self, record: u64, whole: bool) -> Result<Found> {
-        let _reader = self.segments.reader();
+    fn record(self: &Arc<Inner>, record: u64, whole: bool) -> Result<Found> {
+        let _reader = self.log_reader()?;
         let first = self.manifest.state().log_first;
         let last = held(&self.sequencer).log.end().generation;
         let (disk, catalogs) = (self.disk.clone(), self.catalogs.clone());
@@ -190,7 +191,12 @@ impl Inner {
     }
 
     /// The record that made a table's schema; `None` when it is no longer in the log.
-    fn schema_proof(&self, table: TableId, schema_version: u32, leaves: &[Hash]) -> Result<Option<SchemaProof>> {
+    fn schema_proof(
+        self: &Arc<Inner>,
+        table: TableId,
+        schema_version: u32,
+        leaves: &[Hash],
+    ) -> Result<Option<SchemaProof>> {
         let versions = self.catalogs.all();
         let made = versions.iter().find_map(|version| {
             let schema = version.change.as_ref()?.schema()?;

@@ -25,6 +25,7 @@ use crate::{
         zero_from,
     },
     manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState, SLOT_COUNT},
+    readers::Readers,
     replay::{Found, LogScan, RecordBody},
     tree::{Applied, Shards, Tree},
 };
@@ -35,6 +36,7 @@ use std::sync::Arc;
 pub(crate) struct Recovered {
     pub(crate) identity: Identity,
     pub(crate) manifest: Arc<Manifest>,
+    pub(crate) readers: Arc<Readers>,
     pub(crate) catalogs: Arc<Catalogs>,
     pub(crate) tree: Arc<Tree>,
     pub(crate) segments: Arc<Segments>,
@@ -60,6 +62,7 @@ pub(crate) fn recover(
     new_database: impl FnOnce() -> Result<[u8; 16]>,
 ) -> Result<Recovered> {
     let names = disk.list()?;
+    check_writable(&**disk)?;
     let (identity, state) = match manifest::read(&**disk)? {
         Some((identity, state)) => {
             let database = state.shard_count;
@@ -89,7 +92,9 @@ pub(crate) fn recover(
 
     let catalogs = Arc::new(read_catalogs(&**disk, &identity, &state)?);
     let shards = Shards::new(state.shard_count, &state.slots);
-    let tree = Tree::open(disk.clone(), state.tree.clone(), shards, identity, config, health.clone())?;
+    let readers = Arc::new(Readers::new(disk.clone(), identity));
+    let (files, health) = (state.tree.clone(), health.clone());
+    let tree = Tree::open(disk.clone(), files, shards, identity, config, health.clone(), readers.clone())?;
     let mut scan =
         LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known);
     let mut freezes = Vec::new();
@@ -116,13 +121,23 @@ pub(crate) fn recover(
         None => open_segment(&**disk, &end, &state)?,
     };
     let begun = ManifestState { log_last: end.generation, known: KnownEnd::at(&end), closed_clean: false, ..state };
-    let manifest = Arc::new(Manifest::begin(disk.clone(), identity, begun, health.clone())?);
-    remove_leftovers(&**disk, &names, &end, &manifest.state())?;
+    let manifest = Arc::new(Manifest::begin(disk.clone(), identity, begun, health, readers.clone())?);
+    let begun = manifest.state();
+    readers.begin(end.record, begun.sequence)?;
+    remove_leftovers(&**disk, &readers, &names, &end, &begun)?;
     tree.remove_strangers()?;
     let segments = Arc::new(Segments::new(disk.clone(), config.log_segment_bytes, manifest.clone()));
     let visible =
         Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog: catalogs.newest() };
-    Ok(Recovered { identity, manifest, catalogs, tree, segments, segment, end, visible, freezes, replayed })
+    Ok(Recovered { identity, manifest, readers, catalogs, tree, segments, segment, end, visible, freezes, replayed })
+}
+
+/// Does the manifest say that a program which does not know all of its features may not write?
+fn check_writable(disk: &dyn Disk) -> Result<()> {
+    match manifest::unknown_to_writers(disk)? {
+        0 => Ok(()),
+        _ => Err(StoreError::ReadOnlyFeatures { file: MANIFEST_NAME.to_owned() }),
+    }
 }
 
 /// How many shards a new database gets.
@@ -184,8 +199,8 @@ fn push_change(catalogs: &Catalogs, placed: PlacedChange) -> bool {
     true
 }
 
-/// Applies a record.
-fn apply(found: &Found, tree: &Tree, catalogs: &Catalogs) -> Result<()> {
+/// Applies a record. A change of the catalogue that is known already changes nothing.
+pub(crate) fn apply(found: &Found, tree: &Tree, catalogs: &Catalogs) -> Result<()> {
     let damaged = |what: &str| StoreError::Corrupt {
         file: segment_name(found.end.generation),
         offset: found.end.offset,
@@ -206,6 +221,7 @@ fn apply(found: &Found, tree: &Tree, catalogs: &Catalogs) -> Result<()> {
                 write,
             })
         }
+        RecordBody::Catalog { catalog_version, .. } if *catalog_version <= catalogs.newest().version => Ok(()),
         RecordBody::Catalog { catalog_version, change } => {
             let placed = PlacedChange {
                 change: change.clone(),
@@ -283,7 +299,13 @@ fn open_segment(disk: &dyn Disk, end: &LogEnd, state: &ManifestState) -> Result<
 /// Removes what the manifest does not name: segments behind the log's end, segments that have an archive, spare files, archives
 /// that were not finished, old catalogue files. The tree looks after its
 /// own.
-fn remove_leftovers(disk: &dyn Disk, names: &[String], end: &LogEnd, state: &ManifestState) -> Result<()> {
+fn remove_leftovers(
+    disk: &dyn Disk,
+    readers: &Readers,
+    names: &[String],
+    end: &LogEnd,
+    state: &ManifestState,
+) -> Result<()> {
     let kept_catalog = catalog_name(state.catalog_file);
     let first = state.checkpoint.generation;
     let is_archived = |generation: u64| generation < first && names.contains(&archive_name(generation));
@@ -291,8 +313,10 @@ fn remove_leftovers(disk: &dyn Disk, names: &[String], end: &LogEnd, state: &Man
         segment_generation(name).is_some_and(|generation| generation > end.generation || is_archived(generation))
             || is_spare(name)
             || name.ends_with(".arc.new")
-            || (name.ends_with(".cat") && **name != kept_catalog)
     };
+    for name in names.iter().filter(|name| name.ends_with(".cat") && **name != kept_catalog) {
+        readers.give_up(name.clone());
+    }
     let mut removed = false;
     for name in names.iter().filter(is_leftover) {
         disk.remove(name)?;

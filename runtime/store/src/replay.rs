@@ -201,6 +201,19 @@ impl LogScan {
         Ok(scan)
     }
 
+    /// More may be read now than when the scan began, and what was read ahead may have been written since.
+    pub(crate) fn go_on(&mut self, last_generation: u64, known: KnownEnd) {
+        (self.last_generation, self.known) = (last_generation, known);
+        if let Some(window) = &mut self.window {
+            window.bytes.clear();
+        }
+    }
+
+    /// Goes to a place behind a record whose link is known.
+    pub(crate) fn go_to(&mut self, end: LogEnd) {
+        (self.end, self.knows_link, self.window) = (end, true, None);
+    }
+
     /// Behind the last record returned.
     pub(crate) fn end(&self) -> &LogEnd {
         &self.end

@@ -15,18 +15,20 @@ use crate::{
     config::{Config, Durability, LogArchive},
     error::{CommitError, Result, StoreError},
     fact::{Committed, Write},
+    follow::{Follower, LogReader, Registration, Seen},
     format::Identity,
     fs::{self, Disk, DiskLock, IoBackend, MemDisk},
     links::LedgerTree,
-    log::{Health, Log, LogEnd, LogSync, Segments, held},
+    log::{Health, Log, LogEnd, LogSync, Segment, Segments, held},
     maintain::Threads,
-    manifest::{KnownEnd, Manifest},
+    manifest::{self, KnownEnd, Manifest, ManifestState},
     pressure::Pressure,
+    readers::Readers,
     recover::{Recovered, recover},
     replay::{LogScan, Record},
     snapshot::Snapshot,
     sst::CacheStats,
-    tree::Tree,
+    tree::{Shards, Tree, TreeState},
     watch::{Watch, Watches},
 };
 use spectradb_kernel::{
@@ -47,7 +49,7 @@ use std::{
 const REPLAYED_BYTES_MAX: u64 = 1 << 20;
 
 /// The lock's file.
-const LOCK_NAME: &str = "lock";
+pub(crate) const LOCK_NAME: &str = "lock";
 
 /// An open database. Clones share it.
 #[derive(Clone, Debug)]
@@ -76,6 +78,10 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) health: Arc<Health>,
     pub(crate) manifest: Arc<Manifest>,
+    /// What readers in other processes are told and asked.
+    pub(crate) readers: Arc<Readers>,
+    /// Follows another process's writes, where this one does not write.
+    pub(crate) follower: Option<Follower>,
     pub(crate) segments: Arc<Segments>,
     pub(crate) log: Arc<LogSync>,
     pub(crate) tree: Arc<Tree>,
@@ -186,12 +192,26 @@ impl Store {
     /// [`StoreError::FormatVersion`] when the files are not whole or not for this program; [`StoreError::ShardCount`] when
     /// the settings name another number of shards; [`StoreError::Io`].
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, config: Config) -> Result<Store> {
+        if config.read_only {
+            return Store::open_read_only(disk, clock, config);
+        }
         let lock = disk.lock(LOCK_NAME)?;
         let health = Arc::new(Health::default());
         let recovered = recover(&disk, &config, &health, random)?;
-        let Recovered { identity, manifest, catalogs, tree, segments, segment, end, visible, freezes, replayed } =
-            recovered;
-        let log = Log::new(identity, segments.clone(), segment, end, health.clone());
+        let Recovered {
+            identity,
+            manifest,
+            readers,
+            catalogs,
+            tree,
+            segments,
+            segment,
+            end,
+            visible,
+            freezes,
+            replayed,
+        } = recovered;
+        let log = Log::new(identity, segments.clone(), segment, end, health.clone(), readers.clone());
         let shared = log.shared().clone();
         let sequencer = Sequencer::new(log, catalogs.newest());
         let ledger = LedgerTree::new(disk.clone(), identity);
@@ -202,6 +222,8 @@ impl Store {
             identity,
             health,
             manifest,
+            readers,
+            follower: None,
             segments,
             log: shared,
             tree,
@@ -228,13 +250,90 @@ impl Store {
         Ok(Store { handle: Arc::new(Handle { inner }) })
     }
 
+    /// Opens the database of a disk for reading, beside its writer if it has one. Every commit that is durable is seen by the
+    /// snapshots that are taken after it; nothing is written but a registration.
+    ///
+    /// # Errors
+    /// [`StoreError::NoDatabase`]; [`StoreError::Unregistered`] when the disk takes no registration and somebody writes;
+    /// otherwise as [`Store::open`].
+    pub fn open_read_only(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, config: Config) -> Result<Store> {
+        let config = Config { read_only: true, ..config };
+        // Before the manifest is read, so that nothing it names goes.
+        let registration = Registration::new(&*disk, random)?;
+        let Some((identity, state)) = manifest::read(&*disk)? else {
+            return Err(StoreError::NoDatabase { folder: ".".to_owned() });
+        };
+        if let Some(asked) = config.shard_count.filter(|asked| *asked != state.shard_count) {
+            return Err(StoreError::ShardCount { database: state.shard_count, asked });
+        }
+        let health = Arc::new(Health::read_only());
+        let readers = Arc::new(Readers::new(disk.clone(), identity));
+        let catalogs = Arc::new(Catalogs::default());
+        let shards = Shards::new(state.shard_count, &state.slots);
+        let none = TreeState::default();
+        let tree = Tree::open(disk.clone(), none, shards, identity, &config, health.clone(), readers.clone())?;
+        let empty = ManifestState::empty(state.shard_count);
+        let (start, known) = (empty.checkpoint, KnownEnd::default());
+        let scan = LogScan::new(disk.clone(), identity, catalogs.clone(), start, 1, known);
+        let visible = Visible { record: 0, commit: 0, instant: Micros::MIN, catalog: catalogs.newest() };
+        let seen = Seen { visible: Arc::new(visible.clone()), view: tree.view() };
+        let manifest = Manifest::followed(
+            disk.clone(),
+            identity,
+            ManifestState { slots: state.slots, ..empty },
+            health.clone(),
+            readers.clone(),
+        );
+        let manifest = Arc::new(manifest);
+        let segments = Arc::new(Segments::new(disk.clone(), config.log_segment_bytes, manifest.clone()));
+        let log = Log::new(identity, segments.clone(), Segment::unwritten(), start, health.clone(), readers.clone());
+        let inner = Inner {
+            follower: Some(Follower::new(disk.clone(), identity, registration, scan, seen)),
+            ledger: Mutex::new(LedgerTree::new(disk.clone(), identity)),
+            disk,
+            clock,
+            config,
+            identity,
+            health,
+            manifest,
+            readers,
+            segments,
+            log: log.shared().clone(),
+            tree,
+            sequencer: Mutex::new(Sequencer::new(log, catalogs.newest())),
+            catalogs,
+            watches: Arc::default(),
+            publication: Publication::new(visible),
+            seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
+            freezes: Mutex::default(),
+            flushing: Mutex::new(()),
+            pressure: Pressure::default(),
+            threads: OnceLock::new(),
+            closing: AtomicBool::new(false),
+            opened: Opened { replayed_records: 0 },
+            lock: Mutex::new(None),
+        };
+        if let Some(follower) = &inner.follower {
+            follower.begin(&inner)?;
+        }
+        Ok(Store { handle: Arc::new(Handle { inner: Arc::new(inner) }) })
+    }
+
+    /// Was it opened for reading only?
+    pub fn is_read_only(&self) -> bool {
+        self.handle.inner.follower.is_some()
+    }
+
     /// Opens or makes the database in a folder.
     ///
     /// # Errors
     /// See [`Store::open`].
     pub fn open_path(path: &Path, config: Config) -> Result<Store> {
-        let disk = fs::open_folder(path, config.io_uring)?;
-        Store::open(disk, Arc::new(SystemClock), config)
+        let disk = fs::open_folder(path, config.io_uring, config.read_only)?;
+        Store::open(disk, Arc::new(SystemClock), config).map_err(|error| match error {
+            StoreError::NoDatabase { .. } => StoreError::NoDatabase { folder: path.display().to_string() },
+            error => error,
+        })
     }
 
     /// Makes a database in memory; it is gone with the last clone. Its log is kept only as far as segments do not hold the
@@ -243,7 +342,7 @@ impl Store {
     /// # Errors
     /// See [`Store::open`].
     pub fn open_memory(config: Config) -> Result<Store> {
-        let config = Config { log_archive: LogArchive::Drop, ..config };
+        let config = Config { log_archive: LogArchive::Drop, read_only: false, ..config };
         Store::open(Arc::new(MemDisk::new()), Arc::new(SystemClock), config)
     }
 
@@ -309,17 +408,26 @@ impl Store {
         self.handle.inner.change_catalog(catalog_version, |_| change).map(drop)
     }
 
-    /// A reader of the newest visible commit.
+    /// A reader of the newest visible commit. Where another process writes and what is new cannot be read, of the newest that
+    /// could; [`Store::newest`] tells why.
     pub fn snapshot(&self) -> Snapshot {
-        self.inner().snapshot_with_record().0
+        self.newest().unwrap_or_else(|_| self.inner().shown().0)
+    }
+
+    /// A reader of the newest visible commit.
+    ///
+    /// # Errors
+    /// What the disk says, where another process writes.
+    pub fn newest(&self) -> Result<Snapshot> {
+        Ok(self.snapshot_with_record()?.0)
     }
 
     /// A reader of the newest visible commit, and the record up to which it sees.
-    pub(crate) fn snapshot_with_record(&self) -> (Snapshot, Arc<Visible>) {
+    pub(crate) fn snapshot_with_record(&self) -> Result<(Snapshot, Arc<Visible>)> {
         self.inner().snapshot_with_record()
     }
 
-    pub(crate) fn inner(&self) -> &Inner {
+    pub(crate) fn inner(&self) -> &Arc<Inner> {
         &self.handle.inner
     }
 
@@ -329,6 +437,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::OutcomeUnknown`] when one of them fails.
     pub fn snapshot_settled(&self) -> Result<Snapshot> {
+        if self.is_read_only() {
+            return self.newest();
+        }
         let end = *held(&self.handle.inner.sequencer).log.end();
         let health = &self.handle.inner.health;
         if self.handle.inner.publication.wait(end.record, || health.cause().is_some()) {
@@ -362,7 +473,7 @@ impl Store {
         let is_empty = write.facts.iter().all(|batch| batch.periods.is_empty())
             && write.retractions.iter().all(|retraction| retraction.periods.is_empty())
             && write.superseded.iter().all(|superseded| superseded.facts.is_empty());
-        if is_empty {
+        if is_empty && !self.is_read_only() {
             let visible = self.handle.inner.publication.visible();
             return Ok(Committed { commit: visible.commit, instant: visible.instant, record: visible.record });
         }
@@ -375,9 +486,9 @@ impl Store {
     /// [`StoreError::Missing`] when the record's segment is no longer kept; [`StoreError::FactsPruned`], while it is read, when
     /// a table's retention let facts of a large commit go; otherwise what reading gives.
     pub fn replay(&self, from_record: u64) -> Result<Replay> {
+        let reader = self.handle.inner.log_reader()?;
         let upto = self.handle.inner.publication.visible().record;
         let from = from_record.max(1);
-        let reader = self.handle.inner.segments.reader();
         let (tree, catalogs) = (self.handle.inner.tree.clone(), self.handle.inner.catalogs.clone());
         if from > upto {
             return Ok(Replay { scan: None, upto, tree, catalogs, _reader: reader });
@@ -458,7 +569,25 @@ impl Store {
 
 impl Inner {
     /// A reader of the newest visible commit, and the record up to which it sees.
-    pub(crate) fn snapshot_with_record(&self) -> (Snapshot, Arc<Visible>) {
+    ///
+    /// # Errors
+    /// What following another process's writes gives.
+    pub(crate) fn snapshot_with_record(&self) -> Result<(Snapshot, Arc<Visible>)> {
+        if let Some(follower) = &self.follower {
+            follower.refresh(self)?;
+        }
+        Ok(self.shown())
+    }
+
+    /// What is known to be visible.
+    pub(crate) fn shown(&self) -> (Snapshot, Arc<Visible>) {
+        if let Some(follower) = &self.follower {
+            // One pair, whatever is read beside.
+            let seen = follower.seen();
+            let Visible { commit, instant, catalog, .. } = &*seen.visible;
+            let (view, catalogs) = (seen.view.clone(), self.catalogs.clone());
+            return (Snapshot::new(view, *commit, *instant, catalog.clone(), catalogs), seen.visible.clone());
+        }
         // The commit first: what it says is then in the view.
         let visible = self.publication.visible();
         let view = self.tree.view();
@@ -468,6 +597,7 @@ impl Inner {
     }
 
     fn commit(&self, write: Write) -> Result<Committed, CommitError> {
+        self.health.check()?;
         let durability = write.durability.unwrap_or(self.config.durability);
         self.brake(&write)?;
         let prepared = Prepared::new(write, &self.catalogs.newest(), self.seeds.next(), &self.tree)?;
@@ -584,6 +714,9 @@ impl Inner {
     }
 
     fn close_files(&self) -> Result<()> {
+        if self.follower.is_some() {
+            return Ok(());
+        }
         self.health.check()?;
         let sequencer = held(&self.sequencer);
         let end = *sequencer.log.end();
@@ -597,7 +730,9 @@ impl Inner {
         self.manifest.replace(|state| {
             state.known = KnownEnd::at(&end);
             state.closed_clean = true;
-        })
+        })?;
+        self.readers.sweep();
+        Ok(())
     }
 }
 
@@ -621,7 +756,7 @@ pub struct Replay {
     tree: Arc<Tree>,
     catalogs: Arc<Catalogs>,
     /// Keeps segments that it may have open from being used again.
-    _reader: Arc<()>,
+    _reader: LogReader,
 }
 
 impl Iterator for Replay {

@@ -142,7 +142,8 @@ impl Store {
     /// # Errors
     /// What the disk says, and [`StoreError::Corrupt`] where the links do not follow each other.
     pub fn digest(&self) -> Result<Digest> {
-        self.inner().digest_of(&self.snapshot_with_record().1)
+        let _reader = self.inner().log_reader()?;
+        self.inner().digest_of(&self.snapshot_with_record()?.1)
     }
 
     /// Computes everything again from the files and compares it with the ledger, and the ledger with a digest that was
@@ -154,8 +155,8 @@ impl Store {
         let inner = self.inner();
         // A log segment must not be dropped while it is read.
         let _flushing = (inner.config.log_archive == LogArchive::Drop).then(|| held(&inner.flushing));
-        let _reader = inner.segments.reader();
-        let (snapshot, visible) = self.snapshot_with_record();
+        let _reader = inner.log_reader()?;
+        let (snapshot, visible) = self.snapshot_with_record()?;
         inner.log.sync_through(visible.record)?;
         let empty = Digest {
             database: inner.identity.database,

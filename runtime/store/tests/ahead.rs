@@ -68,6 +68,18 @@ impl Disk for Counting {
     fn map(&self, name: &str) -> Result<Bytes> {
         self.disk.map(name)
     }
+    fn claim(&self, name: &str) -> Result<(Arc<dyn File>, DiskLock)> {
+        self.disk.claim(name)
+    }
+
+    fn is_held(&self, name: &str) -> Result<bool> {
+        self.disk.is_held(name)
+    }
+
+    fn lock_holder(&self, name: &str) -> Result<Option<String>> {
+        self.disk.lock_holder(name)
+    }
+
     fn lock(&self, name: &str) -> Result<DiskLock> {
         self.disk.lock(name)
     }

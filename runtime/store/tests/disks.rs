@@ -90,6 +90,6 @@ fn a_folder_through_io_uring() {
 #[test]
 fn io_uring_that_was_not_built_in_is_told() {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let disk = spectradb_store::fs::open_folder(folder.path(), true).expect("it is made");
+    let disk = spectradb_store::fs::open_folder(folder.path(), true, false).expect("it is made");
     assert_eq!(disk.backend().to_string(), "ordinary calls: this program was built without io_uring");
 }

@@ -73,12 +73,13 @@ fn a_database_of_version_1_opens() {
     store.compact().expect("its files can be compacted");
     assert_eq!(names_as_of(&store.snapshot(), &table, COMMITS as u64), model);
 }
-const FILES: [(&str, &[u8]); 10] = files![
+const FILES: [(&str, &[u8]); 11] = files![
     "catalog-0000000002.cat",
     "log-0000000001.log",
     "log-0000000002.log",
     "manifest",
     "notes-0000000017.nts",
+    "published",
     "seg-0000000011.sst",
     "seg-0000000012.sst",
     "seg-0000000014.sst",

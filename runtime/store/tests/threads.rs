@@ -207,6 +207,18 @@ impl Disk for Gated {
     fn map(&self, name: &str) -> Result<bytes::Bytes, StoreError> {
         self.disk.map(name)
     }
+    fn claim(&self, name: &str) -> Result<(Arc<dyn File>, DiskLock), StoreError> {
+        self.disk.claim(name)
+    }
+
+    fn is_held(&self, name: &str) -> Result<bool, StoreError> {
+        self.disk.is_held(name)
+    }
+
+    fn lock_holder(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.disk.lock_holder(name)
+    }
+
     fn lock(&self, name: &str) -> Result<DiskLock, StoreError> {
         self.disk.lock(name)
     }

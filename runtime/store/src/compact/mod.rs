@@ -209,11 +209,10 @@ impl Tree {
         }
         self.install(version);
         if !job.moves {
-            job.inputs.iter().for_each(|input| input.doom());
+            job.inputs.iter().for_each(|input| input.doom(&self.readers));
         }
         for file in &change.remove_notes {
-            // One that stays behind is removed at the next open.
-            self.disk().remove(&notes_name(*file)).ok();
+            self.readers.give_up(notes_name(*file));
         }
         Ok(())
     }

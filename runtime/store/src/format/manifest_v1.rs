@@ -41,6 +41,8 @@ pub(crate) struct ManifestV1 {
     slots: Vec<u16>,
     /// Tables of which history is gone, with the last commit that ended a fact that is.
     pruned: Vec<PrunedV1>,
+    /// One more with each manifest that takes another's place.
+    sequence: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
@@ -91,7 +93,7 @@ struct NotesV1 {
 }
 
 // The archive's fixed parts: a change of these numbers is a change of the format.
-const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 216);
+const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 224);
 const _: () = assert!(size_of::<rkyv::Archived<SegmentV1>>() == 120);
 const _: () = assert!(size_of::<rkyv::Archived<NotesV1>>() == 64);
 
@@ -132,6 +134,7 @@ impl From<&ManifestState> for ManifestV1 {
                 .iter()
                 .map(|(table, commit)| PrunedV1 { table: table.0, commit: *commit })
                 .collect(),
+            sequence: state.sequence,
         }
     }
 }
@@ -165,6 +168,7 @@ impl ManifestV1 {
             catalog_file: self.catalog_file,
             shard_count: self.shard_count,
             slots: self.slots,
+            sequence: self.sequence,
         })
     }
 }

@@ -10,6 +10,7 @@
 pub(crate) mod archive_v1;
 pub(crate) mod bytes;
 pub(crate) mod catalog_v1;
+pub(crate) mod follow_v1;
 pub(crate) mod frame;
 #[cfg(test)]
 mod golden;

@@ -10,18 +10,15 @@ use crate::error::{Result, StoreError};
 use bytes::Bytes;
 use rkyv::util::AlignedVec;
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// Files in memory. Clones share them, and they live as long as a clone does.
 #[derive(Clone, Debug, Default)]
 pub struct MemDisk {
     files: Arc<Mutex<BTreeMap<String, Arc<MemFile>>>>,
-    locked: Arc<AtomicBool>,
+    held: Arc<Mutex<BTreeSet<String>>>,
 }
 
 #[derive(Debug)]
@@ -97,20 +94,37 @@ impl Disk for MemDisk {
         })
     }
 
-    fn lock(&self, _name: &str) -> Result<DiskLock> {
-        if self.locked.swap(true, Ordering::AcqRel) {
+    fn lock(&self, name: &str) -> Result<DiskLock> {
+        if !held(&self.held).insert(name.to_owned()) {
             return Err(StoreError::Locked { holder: format!("process {}", std::process::id()) });
         }
-        Ok(DiskLock::new(MemLock(self.locked.clone())))
+        Ok(DiskLock::new(MemLock(self.clone(), name.to_owned())))
+    }
+
+    fn claim(&self, name: &str) -> Result<(Arc<dyn File>, DiskLock)> {
+        let file = self.create(name)?;
+        held(&self.held).insert(name.to_owned());
+        Ok((file, DiskLock::new(MemLock(self.clone(), name.to_owned()))))
+    }
+
+    fn is_held(&self, name: &str) -> Result<bool> {
+        Ok(held(&self.held).contains(name))
+    }
+
+    fn lock_holder(&self, name: &str) -> Result<Option<String>> {
+        Ok(held(&self.held).contains(name).then(|| format!("process {}", std::process::id())))
     }
 }
 
 /// Unlocks when it is dropped.
-struct MemLock(Arc<AtomicBool>);
+struct MemLock(MemDisk, String);
 
 impl Drop for MemLock {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        let MemLock(disk, name) = self;
+        // Only a claim has a file.
+        held(&disk.files).remove(name);
+        held(&disk.held).remove(name);
     }
 }
 

@@ -51,9 +51,9 @@ impl fmt::Display for IoBackend {
 /// The disk in a folder, through io_uring where that is asked for and can be had. [`Disk::backend`] tells.
 ///
 /// # Errors
-/// As [`OsDisk::open`]; that io_uring cannot be had is none.
-pub fn open_folder(folder: &Path, io_uring: bool) -> Result<Arc<dyn Disk>> {
-    let disk = OsDisk::open(folder)?;
+/// As [`OsDisk::open`] and [`OsDisk::open_read_only`]; that io_uring cannot be had is none.
+pub fn open_folder(folder: &Path, io_uring: bool, read_only: bool) -> Result<Arc<dyn Disk>> {
+    let disk = if read_only { OsDisk::open_read_only(folder)? } else { OsDisk::open(folder)? };
     Ok(if io_uring { through_uring(disk) } else { Arc::new(disk) })
 }
 
@@ -117,6 +117,25 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`StoreError::Locked`] with the holder when someone has it, [`StoreError::Io`].
     fn lock(&self, name: &str) -> Result<DiskLock>;
+
+    /// Makes a file that its maker keeps: it is marked as held until the answer is dropped or the process ends. Dropping the
+    /// answer removes the file.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], and [`StoreError::ReadOnly`] where nothing can be written.
+    fn claim(&self, name: &str) -> Result<(Arc<dyn File>, DiskLock)>;
+
+    /// Does somebody hold a file of this name by [`Disk::claim`]?
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn is_held(&self, name: &str) -> Result<bool>;
+
+    /// Who has the lock of [`Disk::lock`], if somebody has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    fn lock_holder(&self, name: &str) -> Result<Option<String>>;
 
     /// How writes and batched reads reach the system.
     fn backend(&self) -> IoBackend {

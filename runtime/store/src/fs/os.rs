@@ -25,6 +25,8 @@ pub struct OsDisk {
     folder: PathBuf,
     /// Why io_uring is not used, where it was asked for.
     no_uring: Option<String>,
+    /// Is nothing of it written but claims?
+    read_only: bool,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,9 @@ pub(super) struct OsFile {
     pub(super) name: String,
     pub(super) file: fs::File,
 }
+
+/// So often, a millisecond apart, a writer asks again for a lock that somebody has.
+const LOCK_TRIES: u32 = 5;
 
 /// Zeroes are written in pieces of this size.
 static ZEROES: [u8; 256 << 10] = [0; 256 << 10];
@@ -51,7 +56,22 @@ impl OsDisk {
                 sync_folder(parent).map_err(|source| refused("sync", &name, source))?;
             }
         }
-        Ok(OsDisk { folder: folder.to_owned(), no_uring: None })
+        Ok(OsDisk { folder: folder.to_owned(), no_uring: None, read_only: false })
+    }
+
+    /// A disk in a folder that is there, of which nothing is written but claims.
+    ///
+    /// # Errors
+    /// [`StoreError::NoDatabase`] when it is not a folder.
+    pub fn open_read_only(folder: &Path) -> Result<OsDisk> {
+        match folder.is_dir() {
+            true => Ok(OsDisk { folder: folder.to_owned(), no_uring: None, read_only: true }),
+            false => Err(StoreError::NoDatabase { folder: folder.display().to_string() }),
+        }
+    }
+
+    fn writable(&self) -> Result<()> {
+        if self.read_only { Err(StoreError::ReadOnly) } else { Ok(()) }
     }
 
     /// The same disk, which tells why it stands in for one through io_uring.
@@ -60,11 +80,12 @@ impl OsDisk {
     }
 
     pub(super) fn create_file(&self, name: &str) -> Result<OsFile> {
+        self.writable()?;
         self.file(name, "create", OpenOptions::new().read(true).write(true).create(true).truncate(true))
     }
 
     pub(super) fn open_file(&self, name: &str) -> Result<OsFile> {
-        self.file(name, "open", OpenOptions::new().read(true).write(true))
+        self.file(name, "open", OpenOptions::new().read(true).write(!self.read_only))
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -114,14 +135,17 @@ impl Disk for OsDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<()> {
+        self.writable()?;
         fs::rename(self.path(from), self.path(to)).map_err(|source| refused("rename", from, source))
     }
 
     fn remove(&self, name: &str) -> Result<()> {
+        self.writable()?;
         fs::remove_file(self.path(name)).map_err(|source| refused("remove", name, source))
     }
 
     fn sync_dir(&self) -> Result<()> {
+        self.writable()?;
         sync_folder(&self.folder).map_err(|source| refused("sync", ".", source))
     }
 
@@ -131,12 +155,21 @@ impl Disk for OsDisk {
     }
 
     fn lock(&self, name: &str) -> Result<DiskLock> {
+        self.writable()?;
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
         let lock = self.file(name, "lock", &options)?;
-        match lock.file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: lock.settled_holder() }),
-            Err(TryLockError::Error(source)) => return Err(refused("lock", name, source)),
+        // A reader that asks whether there is a writer has the lock for an instant.
+        let mut tries = 0;
+        loop {
+            match lock.file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < LOCK_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { holder: lock.settled_holder() }),
+                Err(TryLockError::Error(source)) => return Err(refused("lock", name, source)),
+            }
         }
         let holder = format!("{}\n", std::process::id());
         lock.set_len(0)?;
@@ -144,8 +177,59 @@ impl Disk for OsDisk {
         Ok(DiskLock::new(lock))
     }
 
+    fn claim(&self, name: &str) -> Result<(Arc<dyn File>, DiskLock)> {
+        let mut options = OpenOptions::new();
+        let file = self.file(name, "create", options.read(true).write(true).create_new(true))?;
+        let claim = OsClaim { path: self.path(name), file: Arc::new(file) };
+        match claim.file.file.try_lock() {
+            Ok(()) => {}
+            // Between the two the file looked like one that was left behind.
+            Err(TryLockError::WouldBlock) => return Err(refused("lock", name, io::ErrorKind::WouldBlock.into())),
+            Err(TryLockError::Error(source)) => return Err(refused("lock", name, source)),
+        }
+        if !claim.path.exists() {
+            return Err(refused("lock", name, io::ErrorKind::WouldBlock.into()));
+        }
+        Ok((claim.file.clone(), DiskLock::new(claim)))
+    }
+
+    fn is_held(&self, name: &str) -> Result<bool> {
+        let file = match self.file(name, "open", OpenOptions::new().read(true)) {
+            Err(StoreError::Missing { .. }) => return Ok(false),
+            found => found?,
+        };
+        match file.file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(source)) => Err(refused("lock", name, source)),
+        }
+    }
+
+    fn lock_holder(&self, name: &str) -> Result<Option<String>> {
+        if !self.is_held(name)? {
+            return Ok(None);
+        }
+        let file = self.file(name, "open", OpenOptions::new().read(true))?;
+        Ok(Some(file.settled_holder()))
+    }
+
     fn backend(&self) -> IoBackend {
         self.no_uring.clone().map_or(IoBackend::Ordinary, IoBackend::OrdinaryBecause)
+    }
+}
+
+/// A file that lives as long as this.
+#[derive(Debug)]
+struct OsClaim {
+    path: PathBuf,
+    file: Arc<OsFile>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
+impl Drop for OsClaim {
+    fn drop(&mut self) {
+        // What stays behind is not held any more, and whoever looks removes it.
+        fs::remove_file(&self.path).ok();
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Result, StoreError};
 use bytes::Bytes;
 use rkyv::util::AlignedVec;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, ErrorKind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -61,7 +61,7 @@ struct State {
     calls: u64,
     syncs: u64,
     power_is_off: bool,
-    locked: bool,
+    held: BTreeSet<String>,
 }
 
 /// A file as reads see it, as a crash leaves it, and what lies between the two.
@@ -364,20 +364,39 @@ impl Disk for SimDisk {
     fn lock(&self, name: &str) -> Result<DiskLock> {
         let mut state = self.state();
         state.enter(Call::Name, "lock", name)?;
-        if state.locked {
+        if !state.held.insert(name.to_owned()) {
             return Err(StoreError::Locked { holder: format!("process {}", std::process::id()) });
         }
-        state.locked = true;
-        Ok(DiskLock::new(SimLock(self.clone())))
+        Ok(DiskLock::new(SimLock(self.clone(), name.to_owned())))
+    }
+
+    fn claim(&self, name: &str) -> Result<(Arc<dyn File>, DiskLock)> {
+        let file = self.create(name)?;
+        self.state().held.insert(name.to_owned());
+        Ok((file, DiskLock::new(SimLock(self.clone(), name.to_owned()))))
+    }
+
+    fn is_held(&self, name: &str) -> Result<bool> {
+        Ok(self.state().held.contains(name))
+    }
+
+    fn lock_holder(&self, name: &str) -> Result<Option<String>> {
+        Ok(self.state().held.contains(name).then(|| format!("process {}", std::process::id())))
     }
 }
 
 /// Unlocks when it is dropped.
-struct SimLock(SimDisk);
+struct SimLock(SimDisk, String);
 
 impl Drop for SimLock {
     fn drop(&mut self) {
-        self.0.state().locked = false;
+        let SimLock(disk, name) = self;
+        let mut state = disk.state();
+        state.held.remove(name);
+        // Only a claim has a file. What the power takes along is not removed.
+        if !state.power_is_off && state.names.remove(name).is_some() {
+            state.pending_names.push(NameChange::Unlink(name.clone()));
+        }
     }
 }
 

@@ -122,6 +122,18 @@ impl Disk for UringDisk {
         self.os.lock(name)
     }
 
+    fn claim(&self, name: &str) -> Result<(Arc<dyn File>, DiskLock)> {
+        self.os.claim(name)
+    }
+
+    fn is_held(&self, name: &str) -> Result<bool> {
+        self.os.is_held(name)
+    }
+
+    fn lock_holder(&self, name: &str) -> Result<Option<String>> {
+        self.os.lock_holder(name)
+    }
+
     fn backend(&self) -> IoBackend {
         IoBackend::Uring
     }

@@ -28,8 +28,10 @@ use crate::{
     },
     fs::{Disk, File},
     keys::{Probe, hash_of, partition_point},
+    log::held,
     notes::Ends,
     pack::{buffer, unpack},
+    readers::Readers,
     run::{Bounds, Run, constant_integer, i64_at, lane_of_commit},
     shape::Shape,
     tree::{SegmentKind, SegmentMeta, segment_name},
@@ -42,8 +44,8 @@ use std::{
     cmp::Ordering,
     ops::{ControlFlow, Range},
     sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 use zerocopy::{FromBytes, IntoBytes};
@@ -54,7 +56,6 @@ pub(crate) struct Segment {
     /// What the manifest says of it, but for its level.
     pub(crate) meta: SegmentMeta,
     name: String,
-    disk: Arc<dyn Disk>,
     cache: Arc<BlockCache>,
     content: Content,
     footer: Footer,
@@ -63,8 +64,8 @@ pub(crate) struct Segment {
     filter: OnceLock<Filter>,
     directory: OnceLock<Lane<u32>>,
     noted: AtomicU64,
-    /// Its file goes when the last reader does.
-    doomed: AtomicBool,
+    /// Who gives its file up when the last reader here lets go of it.
+    doomed: Mutex<Option<Arc<Readers>>>,
 }
 
 /// Where the file's bytes come from.
@@ -221,7 +222,6 @@ impl Segment {
         Ok(Segment {
             meta,
             name,
-            disk: disk.clone(),
             cache: cache.clone(),
             content,
             footer,
@@ -230,7 +230,7 @@ impl Segment {
             filter: OnceLock::new(),
             directory: OnceLock::new(),
             noted: AtomicU64::new(0),
-            doomed: AtomicBool::new(false),
+            doomed: Mutex::default(),
         })
     }
 
@@ -240,7 +240,6 @@ impl Segment {
         Segment {
             meta: SegmentMeta { commit_min: commit, commit_max: commit, ..self.meta.clone() },
             name: self.name.clone(),
-            disk: self.disk.clone(),
             cache: self.cache.clone(),
             content: self.content.share(),
             footer: self.footer,
@@ -249,7 +248,7 @@ impl Segment {
             filter: OnceLock::new(),
             directory: OnceLock::new(),
             noted: AtomicU64::new(0),
-            doomed: AtomicBool::new(false),
+            doomed: Mutex::default(),
         }
     }
 
@@ -616,21 +615,21 @@ impl Segment {
         self.index.get().map_or(0, |index| index.blocks.iter().map(of).sum())
     }
 
-    /// Removes the file when the last reader lets go of it.
-    pub(crate) fn doom(&self) {
-        self.doomed.store(true, Relaxed);
+    /// Gives the file up when the last reader here lets go of it.
+    pub(crate) fn doom(&self, readers: &Arc<Readers>) {
+        *held(&self.doomed) = Some(readers.clone());
     }
 
     /// Leaves the file where it is: the manifest names it, or may do so.
     pub(crate) fn keep(&self) {
-        self.doomed.store(false, Relaxed);
+        *held(&self.doomed) = None;
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        if self.doomed.load(Relaxed) && self.disk.remove(&self.name).is_err() {
-            // No manifest names it any more: the next open removes what was left here.
+        if let Some(readers) = held(&self.doomed).take() {
+            readers.give_up(std::mem::take(&mut self.name));
         }
     }
 }

@@ -265,7 +265,7 @@ impl Tree {
         let name = segment_name(meta.file);
         match self.open_segment(meta) {
             Ok(segment) => {
-                segment.doom();
+                segment.doom(&self.readers);
                 Ok(Arc::new(segment))
             }
             Err(error) => {
@@ -292,7 +292,7 @@ impl Tree {
         let published = edit(change);
         // Once writes are refused nobody knows which manifest the next open finds.
         if published.is_err() && self.health.cause().is_none() {
-            new.iter().for_each(|segment| segment.doom());
+            new.iter().for_each(|segment| segment.doom(&self.readers));
             for notes in &change.add_notes {
                 self.disk.remove(&notes_name(notes.file)).ok();
             }

@@ -9,6 +9,7 @@
 
 mod files;
 mod flush;
+mod follow;
 mod shards;
 mod state;
 #[cfg(test)]
@@ -31,6 +32,7 @@ use crate::{
     keys::Probe,
     log::Health,
     memtable::{MemRow, MemTable, SegmentNote},
+    readers::Readers,
     run::{i64_at, lane_of_commit},
     scan::ValidScope,
     shape::Shape,
@@ -81,6 +83,8 @@ pub(crate) struct Tree {
     shard_bytes: u64,
     identity: Identity,
     pub(crate) health: Arc<Health>,
+    /// Takes what files are given up.
+    pub(crate) readers: Arc<Readers>,
     /// The checked blocks of all segments.
     pub(crate) cache: Arc<BlockCache>,
     version: ArcSwap<Version>,
@@ -263,6 +267,7 @@ impl Tree {
         identity: Identity,
         config: &Config,
         health: Arc<Health>,
+        readers: Arc<Readers>,
     ) -> Result<Arc<Tree>> {
         let mut tables: BTreeMap<TableShard, Arc<TableFiles>> = BTreeMap::new();
         let cache = BlockCache::new(config.block_cache_bytes_max);
@@ -291,6 +296,7 @@ impl Tree {
             shard_bytes: (config.memtable_bytes_max as u64 / shard_count).max(1),
             identity,
             health,
+            readers,
             cache,
             version: ArcSwap::from_pointee(version),
             writer: Mutex::new(()),
@@ -315,7 +321,7 @@ impl Tree {
         named.extend(self.files().notes.iter().map(|notes| notes_name(notes.file)));
         for name in self.disk.list()? {
             if is_ours(&name) && !named.contains(&name) {
-                self.disk.remove(&name)?;
+                self.readers.give_up(name);
             }
         }
         Ok(())
@@ -328,10 +334,6 @@ impl Tree {
     /// A shard's part of a full memtable.
     pub(crate) fn shard_bytes(&self) -> u64 {
         self.shard_bytes
-    }
-
-    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
-        &self.disk
     }
 
     /// Up to where files hold everything.
@@ -417,7 +419,10 @@ impl Tree {
         let Some(files) = view.version.tables.get(&place) else { return Ok(false) };
         let written = lane_of_commit(id.commit);
         let mut place = None;
-        let walked = files.visit(&probe, &Wanted::current(ValidScope::At(id.valid_from)), &mut |segment, row| {
+        // It is noted already where the log is applied again to files that stayed open.
+        let current = Wanted::current(ValidScope::At(id.valid_from));
+        let wanted = Wanted { end_above: lane_of_commit(commit) - 1, ..current };
+        let walked = files.visit(&probe, &wanted, &mut |segment, row| {
             if i64_at(&row.run.valid_from, row.row) == id.valid_from && i64_at(&row.run.commit, row.row) == written {
                 place = Some((segment, row.block.first_row + row.row as u64));
                 return ControlFlow::Break(());

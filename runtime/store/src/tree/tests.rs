@@ -98,7 +98,15 @@ impl World {
         let shards = Shards::new(shard_count, &ManifestState::empty(shard_count).slots);
         let config =
             Config { sstable_block_bytes: 2048, level0_segments_max: 3, memtable_bytes_max: 2000, ..Config::default() };
-        let tree = Tree::open(disk.clone(), TreeState::default(), shards.clone(), identity(), &config, Arc::default());
+        let tree = Tree::open(
+            disk.clone(),
+            TreeState::default(),
+            shards.clone(),
+            identity(),
+            &config,
+            Arc::default(),
+            readers(&disk),
+        );
         let tree = tree.expect("an empty tree opens");
         World {
             disk,
@@ -143,7 +151,15 @@ impl World {
     fn reopen(&mut self) {
         let state = self.state.lock().expect("no test panics here").clone();
         let checkpoint = state.checkpoint;
-        let tree = Tree::open(self.disk.clone(), state, self.shards.clone(), identity(), &self.config, Arc::default());
+        let tree = Tree::open(
+            self.disk.clone(),
+            state,
+            self.shards.clone(),
+            identity(),
+            &self.config,
+            Arc::default(),
+            readers(&self.disk),
+        );
         self.tree = tree.expect("opens");
         for (at, write) in self.log.iter().enumerate().skip(checkpoint.record as usize) {
             let commit = at as Commit + 1;
@@ -398,6 +414,10 @@ impl World {
         assert_eq!(snapshot.commit_at(i64::MIN).expect("reads"), 0);
         assert_eq!(snapshot.commit_at(pinned as i64 * 10 + 5).expect("reads"), pinned);
     }
+}
+
+fn readers(disk: &Arc<dyn Disk>) -> Arc<crate::readers::Readers> {
+    Arc::new(crate::readers::Readers::new(disk.clone(), identity()))
 }
 
 fn identity() -> Identity {

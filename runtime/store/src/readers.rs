@@ -1,0 +1,132 @@
+//! What do the writer and readers in other processes owe each other?
+//!
+//! The writer tells, in one small file, how far the log is durable and which manifest is the newest. A reader registers: a
+//! file of its own, locked for as long as the reader lives, says which manifest's files and which part of the log it still
+//! needs. Whatever the writer gives up (segments that were compacted, notes, old catalogues, log segments) passes here: it
+//! goes at once when nobody needs it, and otherwise when the last one who does has gone on or died.
+//!
+//! Holds: a reader registers, needing everything, before it reads the manifest, and the writer asks for registrations after
+//! it replaced the manifest; so a reader's manifest never names a file that goes. The lock of a reader that died can be
+//! taken: then its file is removed.
+//! Not here: the reader's side (`follow`).
+
+use crate::{
+    error::Result,
+    format::{
+        Identity,
+        follow_v1::{FOLLOW_BYTES, Needs, Published},
+    },
+    fs::{Disk, File},
+    log::held,
+};
+use std::sync::{
+    Arc, Mutex, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// The file in which the writer tells how far it is.
+pub(crate) const PUBLISHED_NAME: &str = "published";
+
+/// How the name of a registration begins.
+pub(crate) const READER_PREFIX: &str = "reader-";
+
+/// What the writer knows of readers in other processes.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    disk: Arc<dyn Disk>,
+    identity: Identity,
+    file: OnceLock<Arc<dyn File>>,
+    published: Mutex<Published>,
+    /// The number of the newest manifest.
+    sequence: AtomicU64,
+    /// Files that were given up, each with the number of a manifest that no longer names it.
+    waiting: Mutex<Vec<(u64, String)>>,
+}
+
+impl Readers {
+    /// Nothing is told before [`Readers::begin`].
+    pub(crate) fn new(disk: Arc<dyn Disk>, identity: Identity) -> Readers {
+        let (file, published, waiting) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        Readers { disk, identity, file, published, sequence: AtomicU64::new(0), waiting }
+    }
+
+    /// The writer is there, and the log is durable up to a record.
+    ///
+    /// # Errors
+    /// What the disk says when the file cannot be made.
+    pub(crate) fn begin(&self, record: u64, sequence: u64) -> Result<()> {
+        // Readers have the file open: it is written over and never replaced.
+        let file = match self.disk.open(PUBLISHED_NAME) {
+            Err(crate::StoreError::Missing { .. }) => self.disk.create(PUBLISHED_NAME)?,
+            found => found?,
+        };
+        self.file.get_or_init(|| file);
+        self.sequence.store(sequence, Ordering::Release);
+        self.tell(|published| *published = Published { record, sequence });
+        Ok(())
+    }
+
+    /// The log is durable up to a record.
+    pub(crate) fn durable(&self, record: u64) {
+        self.tell(|published| published.record = published.record.max(record));
+    }
+
+    /// Another manifest has taken its predecessor's place.
+    pub(crate) fn replaced(&self, sequence: u64) {
+        self.sequence.store(sequence, Ordering::Release);
+        self.tell(|published| published.sequence = sequence);
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Published)) {
+        let mut published = held(&self.published);
+        change(&mut published);
+        if let Some(file) = self.file.get() {
+            // A reader that is not told is behind until the next write, and misses nothing else.
+            file.write_at(&published.encode(&self.identity), 0).ok();
+        }
+    }
+
+    /// What the reader needs that needs most; `None` when there is no reader. Registrations of dead readers are removed.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn needs(&self) -> Result<Option<Needs>> {
+        let mut most: Option<Needs> = None;
+        for name in self.disk.list()?.iter().filter(|name| name.starts_with(READER_PREFIX)) {
+            if !self.disk.is_held(name)? {
+                // Its reader may have removed it meanwhile.
+                self.disk.remove(name).ok();
+                continue;
+            }
+            let mut bytes = [0; FOLLOW_BYTES];
+            let read = self.disk.open(name).and_then(|file| file.read_at(&mut bytes, 0));
+            let needs = read.map_or(Needs::default(), |()| Needs::decode(&bytes));
+            let known = most.get_or_insert(needs);
+            *known = Needs {
+                sequence: known.sequence.min(needs.sequence),
+                generation: known.generation.min(needs.generation),
+            };
+        }
+        Ok(most)
+    }
+
+    /// Gives up a file that the newest manifest does not name: it goes now, or when no reader follows an older manifest.
+    pub(crate) fn give_up(&self, name: String) {
+        held(&self.waiting).push((self.sequence.load(Ordering::Acquire), name));
+        self.sweep();
+    }
+
+    /// Removes what was given up and is needed no longer.
+    pub(crate) fn sweep(&self) {
+        if held(&self.waiting).is_empty() {
+            return;
+        }
+        // Where registrations cannot be read, everything stays; the next open does what is left here.
+        let Ok(needs) = self.needs() else { return };
+        let upto = needs.map_or(u64::MAX, |needs| needs.sequence);
+        let gone: Vec<_> = held(&self.waiting).extract_if(.., |(sequence, _)| *sequence <= upto).collect();
+        for (_, name) in gone {
+            self.disk.remove(&name).ok();
+        }
+    }
+}

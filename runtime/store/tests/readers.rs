@@ -1,0 +1,203 @@
+//! Does a reader beside a writer see every durable commit, nothing else, and all of its files for as long as it needs them?
+//!
+//! Writer and readers share one disk here and run in turns, with settings under which files change all the time: tiny
+//! memtables, log segments of a few records, each policy for the log. Could go wrong where the writer removes or uses again
+//! what a reader is about to open, where a reader takes a new set of files over, and where a torn end is zeroed.
+
+mod support;
+
+use spectradb_store::{
+    Config, Disk, Durability, LogArchive, OsDisk, SimDisk, Store, StoreError, SystemClock, fact::Write, fs::Fault,
+};
+use std::{collections::BTreeMap, sync::Arc};
+use support::{names, names_as_of, new_table, open, small, upsert};
+
+fn reader(disk: &SimDisk, config: &Config) -> Store {
+    open(disk, &Config { read_only: true, ..config.clone() }).expect("it opens for reading")
+}
+
+fn registrations(disk: &dyn Disk) -> usize {
+    disk.list().expect("it lists").iter().filter(|name| name.starts_with("reader-")).count()
+}
+
+struct Seed(u64);
+
+impl Seed {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % bound
+    }
+}
+
+#[test]
+fn a_reader_sees_each_durable_commit_and_no_other() {
+    let disk = SimDisk::new(1);
+    let config = small();
+    assert!(matches!(open(&disk, &Config { read_only: true, ..config.clone() }), Err(StoreError::NoDatabase { .. })));
+    let writer = open(&disk, &config).expect("a new database");
+    let beside = reader(&disk, &config);
+    assert_eq!(beside.catalog().tables.len(), 0);
+    let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+    writer.commit(upsert(&writer.snapshot(), &table, &[(1, "a")])).expect("no conflict");
+    assert_eq!(names(&beside, &table), names(&writer, &table));
+    assert_eq!(beside.catalog(), writer.catalog());
+    let lazy = Write { durability: Some(Durability::None), ..upsert(&writer.snapshot(), &table, &[(1, "b")]) };
+    writer.commit(lazy).expect("no conflict");
+    assert_eq!((writer.snapshot().commit(), beside.snapshot().commit()), (2, 1), "it is not durable yet");
+    writer.flush().expect("nothing fails");
+    assert_eq!(beside.snapshot().commit(), 2);
+    assert_eq!(names_as_of(&beside.snapshot(), &table, 1), BTreeMap::from([(1, "a".to_owned())]));
+    let refused = beside.commit(upsert(&beside.snapshot(), &table, &[(1, "c")]));
+    assert!(matches!(refused, Err(spectradb_store::CommitError::Store(StoreError::ReadOnly))));
+    assert!(matches!(beside.flush(), Err(StoreError::ReadOnly)));
+    assert!(matches!(beside.create_table(new_table("u"), 1), Err(StoreError::ReadOnly)));
+    assert_eq!(beside.digest().expect("links are there"), writer.digest().expect("links are there"));
+    assert_eq!(beside.verify(None).expect("it reads").difference, None);
+    assert_eq!(beside.replay(1).expect("the log is there").count(), 3);
+    writer.close().expect("nothing fails");
+    assert_eq!(beside.snapshot().commit(), 2);
+    beside.close().expect("nothing to write");
+}
+
+/// Many steps of writer and readers in turns; every answer is a state that the model knows.
+#[test]
+fn readers_follow_flushes_compactions_recycling_and_crashes() {
+    for (seed, policy, bulk_bytes_min) in [
+        (1, LogArchive::Keep, usize::MAX),
+        (2, LogArchive::Compress, 1),
+        (3, LogArchive::Drop, 300),
+        (4, LogArchive::Drop, usize::MAX),
+    ] {
+        let mut random = Seed(seed);
+        let mut disk = SimDisk::new(seed);
+        let config = Config {
+            log_archive: policy,
+            memtable_bytes_max: 6 << 10,
+            log_segment_bytes: 4 << 10,
+            bulk_bytes_min,
+            ..small()
+        };
+        let mut writer = open(&disk, &config).expect("a new database");
+        let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+        let mut states = vec![BTreeMap::new()];
+        let mut readers: Vec<(Store, u64)> = Vec::new();
+        let mut pinned = Vec::new();
+        for step in 0..400 {
+            match random.below(24) {
+                0 => writer.flush().expect("nothing fails"),
+                1 => writer.compact().expect("nothing fails"),
+                2 if readers.len() < 3 => readers.push((reader(&disk, &config), 0)),
+                3 if !readers.is_empty() => drop(readers.swap_remove(random.below(readers.len() as u64) as usize)),
+                4 => {
+                    writer.close().expect("nothing fails");
+                    drop(writer);
+                    writer = open(&disk, &config).expect("it opens again");
+                }
+                5 if seed % 2 == 1 && random.below(4) == 0 => {
+                    // The power fails: readers die with it, and their registrations hold nothing.
+                    readers.clear();
+                    pinned.clear();
+                    let survivor = disk.after_crash(random.below(1 << 30));
+                    drop(writer);
+                    disk = survivor;
+                    let before = reader(&disk, &config);
+                    let seen = names(&before, &table);
+                    writer = open(&disk, &config).expect("it opens again");
+                    assert_eq!(
+                        names(&writer, &table),
+                        seen,
+                        "seed {seed}, step {step}: a reader recovers what a writer does"
+                    );
+                    readers.push((before, 0));
+                }
+                // Not beside power failures: after a sync that failed a disk may lose what reads still see.
+                6 if seed % 2 == 0 => {
+                    // A process that dies in the middle of an append: its end is zeroed by the next.
+                    disk.inject(Fault::Call(disk.calls() + 2 + random.below(3)));
+                    let rows = [(1, "x".repeat(3000))];
+                    let rows: Vec<(i64, &str)> = rows.iter().map(|(id, text)| (*id, text.as_str())).collect();
+                    let failed = writer.commit(upsert(&writer.snapshot(), &table, &rows));
+                    disk.heal();
+                    drop(failed);
+                    drop(writer);
+                    writer = open(&disk, &config).expect("it opens again");
+                    let snapshot = writer.snapshot();
+                    for commit in states.len() as u64..=snapshot.commit() {
+                        states.push(names_as_of(&snapshot, &table, commit));
+                    }
+                }
+                _ => {
+                    let rows: Vec<(i64, String)> = (0..1 + random.below(4))
+                        .map(|place| (place as i64 * 10 + random.below(10) as i64, format!("s{step}p{place}")))
+                        .collect();
+                    let rows: Vec<(i64, &str)> = rows.iter().map(|(id, text)| (*id, text.as_str())).collect();
+                    let commit = writer.commit(upsert(&writer.snapshot(), &table, &rows)).expect("no conflict");
+                    assert_eq!(commit.commit, states.len() as u64);
+                    let mut state: BTreeMap<i64, String> = states.last().cloned().unwrap_or_default();
+                    state.extend(rows.iter().map(|(id, text)| (*id, (*text).to_owned())));
+                    states.push(state);
+                }
+            }
+            let newest = writer.snapshot().commit();
+            for (reader, last) in &mut readers {
+                if random.below(3) > 0 {
+                    continue;
+                }
+                let snapshot = reader.newest().unwrap_or_else(|error| panic!("seed {seed}, step {step}: {error}"));
+                let commit = snapshot.commit();
+                assert!((*last..=newest).contains(&commit), "seed {seed}, step {step}: {last} {commit} {newest}");
+                assert_eq!(commit, newest, "seed {seed}, step {step}: every commit is durable");
+                *last = commit;
+                let past = random.below(commit + 1);
+                for at in [commit, past] {
+                    let found = names_as_of(&snapshot, &table, at);
+                    assert_eq!(found, states[at as usize], "seed {seed}, step {step}: as of {at} of {commit}");
+                }
+                if random.below(10) == 0 {
+                    pinned.push(snapshot);
+                }
+                if random.below(20) == 0 {
+                    let verified = reader.verify(None).expect("it reads");
+                    assert_eq!(verified.difference, None, "seed {seed}, step {step}");
+                }
+            }
+            for snapshot in &pinned {
+                let at = snapshot.commit();
+                assert_eq!(
+                    names_as_of(snapshot, &table, at),
+                    states[at as usize],
+                    "seed {seed}, step {step}: pinned {at}"
+                );
+            }
+        }
+        drop(readers);
+        drop(pinned);
+        assert_eq!(registrations(&disk), 0, "readers leave nothing behind");
+        writer.compact().expect("nothing fails");
+        writer.close().expect("nothing fails");
+        let segments = writer.stats().segment_count;
+        let files = disk.list().expect("it lists").iter().filter(|name| name.ends_with(".sst")).count();
+        assert_eq!(files, segments, "seed {seed}: nothing is kept for readers that are gone");
+    }
+}
+
+#[test]
+fn what_a_dead_reader_registered_holds_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk: Arc<dyn Disk> = Arc::new(OsDisk::open(folder.path()).expect("it is there"));
+    let writer = Store::open(disk.clone(), Arc::new(SystemClock), small()).expect("a new database");
+    let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+    writer.commit(upsert(&writer.snapshot(), &table, &[(1, "a")])).expect("no conflict");
+    // A file as a process leaves it that was killed: nobody holds it.
+    disk.create("reader-1-00").and_then(|file| file.write_at(&[0; 64], 0)).expect("it is written");
+    let beside = Store::open_path(folder.path(), Config { read_only: true, ..small() }).expect("it opens");
+    assert_eq!(names(&beside, &table), names(&writer, &table));
+    writer.compact().expect("nothing fails");
+    assert_eq!(registrations(&*disk), 1, "only the living one is left");
+    assert_eq!(names(&beside, &table), names(&writer, &table));
+    let locked = Store::open_path(folder.path(), small()).map(drop);
+    let own = format!("process {}", std::process::id());
+    assert!(matches!(locked, Err(StoreError::Locked { holder }) if holder == own));
+    drop(beside);
+    assert_eq!(registrations(&*disk), 0);
+}
