@@ -315,7 +315,11 @@ fn remove_leftovers(
             || name.ends_with(".arc.new")
     };
     for name in names.iter().filter(|name| name.ends_with(".cat") && **name != kept_catalog) {
-        readers.give_up(name.clone());
+        // A version that no manifest named may be written again under this name.
+        match *name < kept_catalog {
+            true => readers.give_up(name.clone()),
+            false => disk.remove(name)?,
+        }
     }
     let mut removed = false;
     for name in names.iter().filter(is_leftover) {

@@ -16,7 +16,8 @@ mod state;
 mod tests;
 
 pub(crate) use state::{
-    Checkpoint, Edit, FileId, NotesMeta, SegmentKind, SegmentMeta, TreeState, is_ours, notes_name, prune, segment_name,
+    Checkpoint, Edit, FileId, NotesMeta, SegmentKind, SegmentMeta, TreeState, file_number, is_ours, notes_name, prune,
+    segment_name,
 };
 
 use crate::{
@@ -321,7 +322,12 @@ impl Tree {
         named.extend(self.files().notes.iter().map(|notes| notes_name(notes.file)));
         for name in self.disk.list()? {
             if is_ours(&name) && !named.contains(&name) {
-                self.readers.give_up(name);
+                // A number that will be given again was never named, so nobody needs the file; were it to wait for readers, it
+                // would be another file by then.
+                match file_number(&name) < Some(self.next_file.load(Relaxed)) {
+                    true => self.readers.give_up(name),
+                    false => self.disk.remove(&name)?,
+                }
             }
         }
         Ok(())

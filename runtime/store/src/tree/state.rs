@@ -164,6 +164,11 @@ pub(crate) fn notes_name(file: FileId) -> String {
     format!("notes-{file:010}.nts")
 }
 
+/// The number in the name of a segment's or a notes file.
+pub(crate) fn file_number(name: &str) -> Option<FileId> {
+    name.split_once('-')?.1.split_once('.')?.0.parse().ok()
+}
+
 /// Is this the name of a segment's or a notes file?
 pub(crate) fn is_ours(name: &str) -> bool {
     let numbered = |prefix: &str, suffix: &str| {
