@@ -352,6 +352,7 @@ impl Session {
         &mut self,
         mut change: impl FnMut(&mut Txn) -> Result<Changed>,
     ) -> Result<(Changed, Option<Commit>)> {
+        self.end_local();
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -387,7 +388,7 @@ impl Session {
     }
 
     fn start(&self) -> Budget {
-        let Settings { statement_timeout, memory_limit, time_zone: _ } = &self.settings;
+        let Settings { statement_timeout, memory_limit, durability: _, time_zone: _ } = &self.settings;
         Budget::start(&self.cancellation, *statement_timeout, *memory_limit, self.interrupt.clone())
     }
 
@@ -421,7 +422,8 @@ impl Session {
     fn commit_txn(&self, txn: Txn) -> Result<Option<Commit>, CommitError> {
         // What it watches is watched until the commit has been validated.
         let _watching = txn.watching();
-        let Some(write) = txn.into_write() else { return Ok(None) };
+        let Some(mut write) = txn.into_write() else { return Ok(None) };
+        write.durability = write.durability.or(self.settings.durability);
         Ok(Some(self.shared.store.commit(write)?.commit))
     }
 
@@ -475,6 +477,15 @@ impl Session {
         self.settings.time_zone.as_deref()
     }
 
+    /// Where no transaction is open, what SET LOCAL said has ended.
+    pub(crate) fn end_local(&mut self) {
+        if matches!(self.state, State::Autocommit)
+            && let Some(before) = self.settings_before.take()
+        {
+            self.settings = before;
+        }
+    }
+
     /// Runs a statement against the session's snapshot; outside a transaction again and again while other commits get in
     /// its way.
     fn attempt(
@@ -482,11 +493,7 @@ impl Session {
         sql: &Arc<str>,
         mut run: impl FnMut(&mut Session, &Snapshot) -> Result<Outcome>,
     ) -> Result<Outcome> {
-        if matches!(self.state, State::Autocommit)
-            && let Some(before) = self.settings_before.take()
-        {
-            self.settings = before;
-        }
+        self.end_local();
         // Once for all attempts: they share the time that the statement has.
         self.budget = self.start();
         let mut attempts = 0;

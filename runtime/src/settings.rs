@@ -8,6 +8,7 @@
 use crate::error::{Error, Result, code};
 use spectradb_grammar::{ast::Name, diag::nearest};
 use spectradb_kernel::func::zone::is_zone;
+use spectradb_store::config::Durability;
 use std::time::Duration;
 
 /// The values of one session.
@@ -17,6 +18,8 @@ pub(crate) struct Settings {
     pub(crate) statement_timeout: Option<Duration>,
     /// A statement's operators may hold so many bytes.
     pub(crate) memory_limit: Option<u64>,
+    /// When a commit is acknowledged; `None` is as the database is opened.
+    pub(crate) durability: Option<Durability>,
     /// Instants are read and shown in this zone; `None` is UTC.
     pub(crate) time_zone: Option<String>,
 }
@@ -63,6 +66,28 @@ pub(crate) const SETTINGS: &[Setting] = &[
         show: |settings| {
             let micros = settings.statement_timeout.map_or(0, |timeout| timeout.as_micros());
             shown(u64::try_from(micros).unwrap_or(u64::MAX), SHOWN_TIME_UNITS)
+        },
+    },
+    Setting {
+        name: "synchronous_commit",
+        what: "whether a commit is on the disk when it is acknowledged; default is as the database was opened",
+        alias: None,
+        read: |settings, _, text| {
+            settings.durability = match text.trim().to_ascii_lowercase().as_str() {
+                "on" | "true" | "yes" | "1" | "local" => Some(Durability::Synced),
+                "off" | "false" | "no" | "0" => Some(Durability::None),
+                _ => return Err("it is on, off or default"),
+            };
+            Ok(())
+        },
+        reset: |settings| settings.durability = None,
+        show: |settings| {
+            let shown = match settings.durability {
+                Some(Durability::Synced) => "on",
+                Some(Durability::EveryRecords(_) | Durability::None) => "off",
+                None => "default",
+            };
+            shown.to_owned()
         },
     },
     Setting {

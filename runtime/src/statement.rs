@@ -88,7 +88,7 @@ impl Session {
                         values = (0..begin.options.len()).map(|place| row.column(place).value(0)).collect();
                     }
                 }
-                self.begin_with(TransactionOptions::of(begin, values))?;
+                self.begin_with(TransactionOptions::of(begin, values)?)?;
                 Ok(done("BEGIN", None))
             }
             Statement::SetTransaction(modes) => {

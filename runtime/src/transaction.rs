@@ -13,9 +13,11 @@ use crate::{
 };
 use spectradb_grammar::{
     ast::TransactionModes,
+    diag::nearest,
     plan::{Begin, TransactionOption},
 };
 use spectradb_kernel::{Value, time::Timestamp};
+use spectradb_store::config::Durability;
 
 pub use spectradb_grammar::ast::Isolation;
 
@@ -36,6 +38,8 @@ pub struct TransactionOptions {
     pub metadata: Option<String>,
     /// When it was recorded, where it is told afterwards: later than the last commit, and not in the future.
     pub system_time: Option<Timestamp>,
+    /// When its commit is acknowledged; `None` is as the session, and then the database, has it.
+    pub durability: Option<Durability>,
 }
 
 impl Default for TransactionOptions {
@@ -48,6 +52,7 @@ impl Default for TransactionOptions {
             request_id: None,
             metadata: None,
             system_time: None,
+            durability: None,
         }
     }
 }
@@ -59,7 +64,10 @@ impl TransactionOptions {
     }
 
     /// The options that a BEGIN states, given their values.
-    pub(crate) fn of(begin: &Begin, values: Vec<Value>) -> TransactionOptions {
+    ///
+    /// # Errors
+    /// 22023 for a durability that there is not.
+    pub(crate) fn of(begin: &Begin, values: Vec<Value>) -> Result<TransactionOptions> {
         let mut options = TransactionOptions::default();
         options.set(begin.modes);
         for (option, value) in begin.options.iter().zip(values) {
@@ -72,6 +80,7 @@ impl TransactionOptions {
                 TransactionOption::Reason => options.reason = text,
                 TransactionOption::RequestId => options.request_id = text,
                 TransactionOption::Metadata => options.metadata = text,
+                TransactionOption::Durability => options.durability = text.map(durability_of).transpose()?,
                 TransactionOption::SystemTime => {
                     options.system_time = match value {
                         Value::Timestamp(at) => Some(at),
@@ -80,7 +89,7 @@ impl TransactionOptions {
                 }
             }
         }
-        options
+        Ok(options)
     }
 
     /// What the ledger is told, as JSON; `None` when that is nothing.
@@ -120,6 +129,7 @@ impl Session {
             return Err(Error::new(code::ACTIVE_TRANSACTION, "a transaction is open already")
                 .with_help("COMMIT or ROLLBACK it first"));
         }
+        self.end_local();
         let txn = self.begin_txn(options)?;
         self.enter(txn);
         Ok(())
@@ -182,6 +192,20 @@ impl Session {
             State::Active(txn) => Ok(txn),
             State::Failed(_) => Err(in_failed_transaction()),
             State::Autocommit => Err(no_transaction()),
+        }
+    }
+}
+
+fn durability_of(name: String) -> Result<Durability> {
+    match name.as_str() {
+        "synced" => Ok(Durability::Synced),
+        "none" => Ok(Durability::None),
+        _ => {
+            let error = Error::new(code::INVALID_PARAMETER, format!("there is no durability \"{name}\""));
+            Err(match nearest(&name, ["synced", "none"]) {
+                Some(near) => error.with_help(format!("there is a durability '{near}'")),
+                None => error.with_help("a transaction's durability is 'synced' or 'none'"),
+            })
         }
     }
 }

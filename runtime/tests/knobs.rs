@@ -37,6 +37,49 @@ fn the_log_is_synced_once_in_so_many_records() {
 }
 
 #[test]
+fn a_session_and_a_transaction_say_when_a_commit_is_synced() {
+    let syncs = |durability: Durability, before: &str, begin: &str| {
+        let (db, disk) = database(Config { durability, ..Config::default() });
+        db.sql(before).expect("a setting");
+        let count = disk.syncs();
+        let written = db.store().written_figures().log_bytes;
+        for row in 0..4 {
+            db.sql(begin).expect("a transaction");
+            fill(&db, row..row + 1);
+            db.sql("COMMIT").expect("a commit");
+        }
+        assert!(db.store().written_figures().log_bytes > written, "written, synced or not");
+        assert_eq!(db.query("SELECT id FROM t", ()).expect("rows").count(), 4);
+        let stats = db.store().stats();
+        assert_eq!(stats.durable_record == stats.record, disk.syncs() > count);
+        disk.syncs() - count
+    };
+    let (on, off) = ("SET synchronous_commit = on", "SET synchronous_commit = off");
+    let (synced, none) = ("BEGIN WITH (durability = 'synced')", "BEGIN WITH (durability = 'none')");
+    assert_eq!(syncs(Durability::Synced, off, "BEGIN"), 0);
+    assert_eq!(syncs(Durability::None, on, "BEGIN"), 4);
+    assert_eq!(syncs(Durability::None, "RESET synchronous_commit", "BEGIN"), 0);
+    // The transaction's word goes before the session's.
+    assert_eq!(syncs(Durability::None, off, synced), 4);
+    assert_eq!(syncs(Durability::Synced, on, none), 0);
+    // What SET LOCAL says goes with its transaction, for changes without SQL too.
+    let (db, disk) = database(Config::default());
+    let mut session = db.session();
+    session.execute("BEGIN", ()).expect("a transaction");
+    session.execute("SET LOCAL synchronous_commit = off", ()).expect("a setting");
+    session.execute("INSERT INTO t VALUES (1, 'a')", ()).expect("a row");
+    let count = disk.syncs();
+    session.commit().expect("a commit");
+    assert_eq!(disk.syncs(), count);
+    let columns = vec![
+        spectradb_kernel::Column::from_i64s(spectradb_kernel::Type::Integer, vec![2]),
+        spectradb_kernel::Column::from_values(spectradb_kernel::Type::Text, &["b".into()]),
+    ];
+    session.append("t", columns).expect("a row");
+    assert_eq!(disk.syncs(), count + 1);
+}
+
+#[test]
 fn a_memtable_is_written_out_when_it_passes_so_many_bytes() {
     let flushed = |memtable_bytes_max: usize| {
         let (db, _) = database(Config { memtable_bytes_max, level0_segments_max: 100, ..Config::default() });

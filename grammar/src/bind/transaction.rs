@@ -9,12 +9,13 @@ use crate::{
     plan::{self, TransactionOption},
 };
 
-const OPTIONS: [(&str, TransactionOption); 5] = [
+const OPTIONS: [(&str, TransactionOption); 6] = [
     ("actor", TransactionOption::Actor),
     ("reason", TransactionOption::Reason),
     ("request_id", TransactionOption::RequestId),
     ("metadata", TransactionOption::Metadata),
     ("system_time", TransactionOption::SystemTime),
+    ("durability", TransactionOption::Durability),
 ];
 
 impl Binder<'_> {

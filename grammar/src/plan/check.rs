@@ -129,7 +129,8 @@ impl Checker {
                         TransactionOption::Actor
                         | TransactionOption::Reason
                         | TransactionOption::RequestId
-                        | TransactionOption::Metadata => Type::Text,
+                        | TransactionOption::Metadata
+                        | TransactionOption::Durability => Type::Text,
                     });
                     types_are(&self.query(values)?, types, "the transaction's options")
                 }

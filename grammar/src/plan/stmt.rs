@@ -28,6 +28,8 @@ pub enum TransactionOption {
     Metadata,
     /// When it was recorded, where it is told afterwards.
     SystemTime,
+    /// When its commit is acknowledged: `synced` or `none`.
+    Durability,
 }
 
 /// The statements.

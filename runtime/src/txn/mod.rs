@@ -312,6 +312,7 @@ impl Txn {
             catalog_version: self.view.snapshot.catalog().version,
             metadata: self.metadata,
             system_time: self.options.system_time.map(|Timestamp(told)| told),
+            durability: self.options.durability,
             reads: self
                 .view
                 .reads
