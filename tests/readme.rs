@@ -1,6 +1,7 @@
-//! Does the SQL that README.md shows run?
+//! Does the SQL that README.md and docs/sql.md show run?
 //!
-//! All `sql` blocks run in order over one database in memory, as a reader would type them; every statement must pass.
+//! All `sql` blocks of a page run in order over one database in memory, as a reader would type them; every statement must
+//! pass. Files that COPY names lie in the tests' own folder.
 //!
 //! Not here: `sh` blocks (`cargo xtask test` runs them), `rust` blocks (doc tests of this package's library).
 
@@ -29,17 +30,26 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
     blocks
 }
 
-#[test]
-fn every_sql_block_runs() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let text = std::fs::read_to_string(path).expect("README.md can be read");
+/// Runs the `sql` blocks of a page, which is named from the project's folder.
+fn run_page(page: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(page);
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{page}: {error}"));
     let blocks = blocks(&text, "sql");
-    assert!(!blocks.is_empty(), "README.md has SQL to show");
+    assert!(!blocks.is_empty(), "{page} has SQL to show");
     let database = Database::open_memory().expect("a database in memory opens");
     let mut session = database.session();
     for block in blocks {
         if let Err(error) = session.run(&block, Params::None) {
-            panic!("README.md:\n{block}\n{error}");
+            panic!("{page}:\n{block}\n{error}");
         }
+    }
+}
+
+#[test]
+fn every_sql_block_runs() {
+    // No other test of this process names a file by where the process is.
+    std::env::set_current_dir(env!("CARGO_TARGET_TMPDIR")).expect("cargo made the folder");
+    for page in ["README.md", "docs/sql.md"] {
+        run_page(page);
     }
 }
