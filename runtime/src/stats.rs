@@ -38,6 +38,7 @@ impl Session {
             ("segments", "notes_files", Some(stats.notes_count as f64), "files"),
             ("disk", "io_uring", Some(through_uring), backend.as_str()),
             ("written", "log", Some(written.log_bytes as f64), "bytes"),
+            ("written", "bulk", Some(written.bulk_bytes as f64), "bytes"),
             ("written", "flush", Some(written.flush_bytes as f64), "bytes"),
             ("written", "compaction", Some(written.compaction_bytes as f64), "bytes"),
             ("written", "amplification", written.amplification(), "ratio"),

@@ -31,7 +31,10 @@ use spectradb_kernel::{
     schema::{TableId, TableSchema},
     time::Commit,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 /// The commit of the facts of a segment that was written before its commit had a number.
 pub(crate) const OF_THE_RECORD: Commit = 0;
@@ -76,7 +79,10 @@ impl Bulk {
         if segments.is_empty() {
             return Ok(None);
         }
-        let files = segments.iter().map(|segment: &Arc<Segment>| segment.meta.clone()).collect();
+        // Whatever becomes of the commit: the bytes are written.
+        let bytes = segments.iter().map(|segment: &Arc<Segment>| segment.meta.bytes).sum();
+        tree.written.bulk_bytes.fetch_add(bytes, Relaxed);
+        let files = segments.iter().map(|segment| segment.meta.clone()).collect();
         Ok(Some(Bulk { section: BulkSection { root: [0; 32], files }, segments }))
     }
 

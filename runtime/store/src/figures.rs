@@ -74,6 +74,8 @@ pub struct LogFigures {
 pub struct WrittenFigures {
     /// Of commits, to the log.
     pub log_bytes: u64,
+    /// By large commits, to segments, instead of to the log.
+    pub bulk_bytes: u64,
     /// By flushes.
     pub flush_bytes: u64,
     /// By compactions.
@@ -81,15 +83,18 @@ pub struct WrittenFigures {
 }
 
 impl WrittenFigures {
-    /// How many bytes flushes and compactions wrote for each byte of commits; `None` before the first commit.
+    /// How many bytes flushes and compactions wrote for each byte of commits, in the log or in segments; `None` before the
+    /// first commit.
     pub fn amplification(&self) -> Option<f64> {
-        (self.log_bytes > 0).then(|| (self.flush_bytes + self.compaction_bytes) as f64 / self.log_bytes as f64)
+        let committed = self.log_bytes + self.bulk_bytes;
+        (committed > 0).then(|| (self.flush_bytes + self.compaction_bytes) as f64 / committed as f64)
     }
 }
 
 /// Counts what is written to segments and notes.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
+    pub(crate) bulk_bytes: AtomicU64,
     pub(crate) flush_bytes: AtomicU64,
     pub(crate) compaction_bytes: AtomicU64,
 }
@@ -128,7 +133,10 @@ impl Store {
     /// Figures about the files of every level that has some, by table and level, current facts first.
     pub fn level_figures(&self) -> Vec<LevelFigures> {
         let mut levels: BTreeMap<(TableId, u8, bool), LevelFigures> = BTreeMap::new();
-        for meta in &self.inner().manifest.state().tree.segments {
+        // The view's files rather than the manifest's: those of large commits are read before the manifest has them.
+        let view = self.inner().tree.view();
+        for segment in view.version.tables.values().flat_map(|files| files.segments()) {
+            let meta = &segment.meta;
             let is_history = meta.kind == SegmentKind::History;
             let none =
                 LevelFigures { table: meta.table, level: meta.level, is_history, files: 0, versions: 0, bytes: 0 };
@@ -183,6 +191,7 @@ impl Store {
         let inner = self.inner();
         WrittenFigures {
             log_bytes: inner.log.bytes_written(),
+            bulk_bytes: inner.tree.written.bulk_bytes.load(Relaxed),
             flush_bytes: inner.tree.written.flush_bytes.load(Relaxed),
             compaction_bytes: inner.tree.written.compaction_bytes.load(Relaxed),
         }

@@ -193,3 +193,29 @@ fn large_writes_are_pruned_with_their_tables_history() {
         }
     }
 }
+
+#[test]
+fn bytes_of_large_writes_are_counted_once_and_their_files_at_once() {
+    let of_table = |store: &Store| {
+        let levels: Vec<_> = store.level_figures().into_iter().filter(|level| level.table.0 == 1).collect();
+        let sum = |of: fn(&spectradb_store::LevelFigures) -> u64| levels.iter().map(of).sum::<u64>();
+        (sum(|level| level.files), sum(|level| level.versions), sum(|level| level.bytes))
+    };
+    let disk = MemDisk::new();
+    let store = filled(&disk, &config(10_000));
+    let on_disk = |name: &String| disk.map(name).expect("it is there").len() as u64;
+    let files = disk.list().expect("it lists").into_iter().filter(|name| name.ends_with(".sst"));
+    let bytes: u64 = files.map(|name| on_disk(&name)).sum();
+    let written = store.written_figures();
+    assert_eq!((written.bulk_bytes, written.flush_bytes), (bytes, 0));
+    assert_eq!(written.amplification(), Some(0.0));
+    assert_eq!(of_table(&store), (2, 2 * ROWS as u64, bytes));
+    store.flush().expect("nothing fails");
+    let flushed = store.written_figures();
+    assert_eq!(flushed.bulk_bytes, bytes, "the flush names the files and writes them no more");
+    assert!(0 < flushed.flush_bytes && flushed.flush_bytes < bytes, "{flushed:?}");
+    let logged = filled(&MemDisk::new(), &config(usize::MAX));
+    assert_eq!(logged.written_figures().bulk_bytes, 0);
+    logged.flush().expect("nothing fails");
+    assert_eq!(of_table(&store).1, of_table(&logged).1);
+}

@@ -108,7 +108,7 @@ impl Tree {
         let mut change = Edit { checkpoint: Some(frozen.upto), ..Edit::default() };
         change.add.extend(segments.iter().map(|segment| segment.meta.clone()));
         let flushed_bytes = change.added_bytes();
-        // Synced long ago, and counted then; the manifest takes them up now that it covers their records.
+        // Written and synced by their commits, which counted them; the manifest takes them up now that it covers their records.
         change.add.extend(frozen.memtable.bulk().iter().cloned());
         let notes = frozen.memtable.notes().iter().map(|note| (note.file, note.row, note.end)).collect();
         change.add_notes.extend(self.write_notes(notes)?);
