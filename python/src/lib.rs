@@ -353,6 +353,7 @@ impl Result {
 /// which the log is synced. With `read_only` the database is only read, beside the process that writes it if there is one.
 #[pyfunction]
 #[pyo3(signature = (path = None, *, durability = None, memtable_max_bytes = None, sstable_block_bytes = None, bloom_bits_per_key = None, shard_count = None, read_only = false))]
+#[expect(clippy::too_many_arguments, reason = "Python names each of them")]
 fn open(
     py: Python<'_>,
     path: Option<PathBuf>,
