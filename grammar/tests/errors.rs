@@ -39,6 +39,7 @@ fn syntax() {
             "SELECT a FROM t ORDER a",
             "SELECT (1 + 2 FROM t",
             "SELECT 1 +",
+            "INSERT INTO a VALUES (1), )",
             "SELECT a b c FROM t",
             "SELECT order FROM t",
             "SELECT 1 FROM order",

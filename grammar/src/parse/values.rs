@@ -193,7 +193,8 @@ impl Scanner<'_> {
             depth.token(self.sql, token)?;
             match (token.kind, token.text(self.sql)) {
                 (TokenKind::Sign, "(") => parens += 1,
-                (TokenKind::Sign, ")") => parens -= 1,
+                // One that was never opened is no row: pest says so.
+                (TokenKind::Sign, ")") => parens = parens.saturating_sub(1),
                 _ => {}
             }
             if parens == 0 {
