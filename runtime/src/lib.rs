@@ -62,4 +62,4 @@ pub use spectradb_kernel::Period;
 pub use spectradb_macros::Table;
 pub use transaction::{Isolation, TransactionOptions};
 pub use txn::Changed;
-pub use typed::{AsRow, At, ColumnShape, Json, Numeric, Table, TypedRows};
+pub use typed::{AsRow, At, ColumnShape, Json, Numeric, Table, TypedRows, WriteBatch};

@@ -24,10 +24,27 @@ pub(crate) struct Clash {
 }
 
 /// The current facts of some keys.
-struct Current {
+pub(super) struct Current {
     /// All columns, `_valid_from`, `_valid_to`, `_commit`, the origin.
     columns: Vec<Column>,
     by_key: HashMap<Vec<u8>, Vec<(Period, u32)>>,
+}
+
+impl Current {
+    /// The facts of a key, with their rows.
+    pub(super) fn of(&self, key: &[u8]) -> &[(Period, u32)] {
+        self.by_key.get(key).map_or([].as_slice(), Vec::as_slice)
+    }
+
+    /// The columns of the table.
+    pub(super) fn data(&self, table: &TableSchema) -> &[Column] {
+        &self.columns[..table.columns.len()]
+    }
+
+    /// Some rows, all columns.
+    pub(super) fn take(&self, rows: &[u32]) -> Vec<Column> {
+        self.columns.iter().map(|column| column.take(rows)).collect()
+    }
 }
 
 impl Txn {
@@ -56,7 +73,7 @@ impl Txn {
         let (mut free_rows, mut free_periods) = (Vec::new(), Vec::new());
         let (mut new_rows, mut fact_rows, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for (row, period) in periods.iter().enumerate() {
-            let facts = current.by_key.get(&keys[row]).map_or([].as_slice(), Vec::as_slice);
+            let facts = current.of(&keys[row]);
             let (taken, claimed) = covers.entry(keys[row].as_slice()).or_insert_with(|| {
                 let mut taken = Cover::default();
                 facts.iter().for_each(|(period, _)| drop(taken.add(*period)));
@@ -88,7 +105,7 @@ impl Txn {
     }
 
     /// The current facts of these keys, whatever their periods.
-    fn current(&self, table: &TableSchema, keys: &[Vec<u8>]) -> Result<Current> {
+    pub(super) fn current(&self, table: &TableSchema, keys: &[Vec<u8>]) -> Result<Current> {
         let mut wanted = keys.to_vec();
         wanted.sort_unstable();
         wanted.dedup();

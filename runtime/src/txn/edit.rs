@@ -131,6 +131,11 @@ impl Edit {
         Ok(())
     }
 
+    /// Facts that end over parts: the columns are those of `plan::Statement::Delete`. They are not counted.
+    pub(crate) fn end_parts(&mut self, columns: Vec<Column>, parts: Vec<Period>) {
+        self.ended.push((OldFacts::new(&self.table, columns), parts));
+    }
+
     /// New facts: `columns` are those of the schema that are not hidden, in order; `extra` are others for RETURNING.
     pub(crate) fn insert(&mut self, columns: Vec<Column>, periods: Vec<Period>, extra: Vec<Column>) {
         if let Some(returned) = &mut self.returned {
@@ -313,7 +318,7 @@ impl OldFacts {
 }
 
 /// Do two rows of columns of one schema hold the same values? Unlike SQL's equality, -0.0 is not 0.0: a change is a change.
-fn rows_identical(a: &[Column], a_row: usize, b: &[Column], b_row: usize) -> bool {
+pub(super) fn rows_identical(a: &[Column], a_row: usize, b: &[Column], b_row: usize) -> bool {
     a.iter().zip(b).all(|(a, b)| {
         if a.is_null(a_row) || b.is_null(b_row) {
             return a.is_null(a_row) && b.is_null(b_row);

@@ -11,11 +11,13 @@
 mod changes;
 mod conflict;
 mod edit;
+mod over;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use conflict::Clash;
 pub(crate) use edit::{Edit, Twice};
+pub(crate) use over::Says;
 
 use crate::{
     error::{Error, Result, code},

@@ -132,16 +132,16 @@ impl At {
     }
 }
 
-const fn shape<T: Table>() -> TableShape {
+pub(super) const fn shape<T: Table>() -> TableShape {
     TableShape { name: T::NAME, fingerprint: T::FINGERPRINT, columns: T::COLUMNS, key: T::KEY }
 }
 
-fn always() -> Period {
+pub(super) fn always() -> Period {
     Period::new(MICROS_MIN, MICROS_MAX).expect("the whole of time is not empty")
 }
 
 /// Rows as columns, some thousands at a time.
-fn batches<R: AsRow>(rows: impl IntoIterator<Item = R>) -> Vec<(Vec<Column>, usize)> {
+pub(super) fn batches<R: AsRow>(rows: impl IntoIterator<Item = R>) -> Vec<(Vec<Column>, usize)> {
     let mut rows = rows.into_iter();
     let mut batches = Vec::new();
     loop {
