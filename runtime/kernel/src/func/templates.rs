@@ -489,7 +489,9 @@ fn day_of(read: &Read) -> Result<i64, Fault> {
 /// A date read by a template.
 pub fn to_date(text: &str, template: &str) -> (i64, Fault) {
     match read_fields(text, template).and_then(|read| day_of(&read)) {
-        Ok(days) => (days, Fault::Ok),
+        // The ends of 32 bits are the infinities, which no template reads.
+        Ok(days) if (i64::from(i32::MIN) + 1..i64::from(i32::MAX)).contains(&days) => (days, Fault::Ok),
+        Ok(_) => (0, Fault::DatetimeRange),
         Err(fault) => (0, fault),
     }
 }
