@@ -140,6 +140,11 @@ fn too_much_is_refused_on_a_small_stack() {
         format!("SELECT * FROM a{}", " CROSS JOIN a".repeat(1_000)),
         format!("SELECT {}1", "1, ".repeat(200_000)),
         format!("INSERT INTO t VALUES ({}1{})", "(".repeat(100_000), ")".repeat(100_000)),
+        format!("INSERT INTO t VALUES (1) VALID FROM {}1{}", "(".repeat(100_000), ")".repeat(100_000)),
+        format!("INSERT INTO t VALUES (1) RETURNING {}1{}", "(".repeat(300), ")".repeat(300)),
+        format!("INSERT INTO t VALUES (1) RETURNING 1 {}{}", "/*".repeat(10_000), "*/".repeat(10_000)),
+        format!("INSERT {}{} INTO t VALUES (1)", "/*".repeat(10_000), "*/".repeat(10_000)),
+        format!("INSERT INTO t VALUES (1 + {}{} 1)", "/*".repeat(10_000), "*/".repeat(10_000)),
     ];
     let small = std::thread::Builder::new().stack_size(256 << 10);
     let refused = small.spawn(move || {
@@ -162,6 +167,11 @@ fn deep_and_long_but_allowed_works_on_a_small_stack() {
         format!("SELECT * FROM {}a{}", "((SELECT * FROM ".repeat(deep / 2), ") CROSS JOIN b)".repeat(deep / 2)),
         format!("SELECT {}1{}", "CASE WHEN a THEN ".repeat(deep), " END".repeat(deep)),
         format!("SELECT {}1{}", "a IN (SELECT b FROM c WHERE ".repeat(deep), ")".repeat(deep)),
+        format!("INSERT INTO t VALUES (1) VALID FROM {}1{}", "(".repeat(deep), ")".repeat(deep)),
+        format!("INSERT INTO t VALUES (1) RETURNING {}1{}", "(".repeat(deep), ")".repeat(deep)),
+        // Less deep than where pest itself gives up for want of stack.
+        format!("INSERT INTO t VALUES (1) RETURNING {}1{}", "(".repeat(20), ")".repeat(20)),
+        format!("INSERT INTO t VALUES (1) RETURNING 1 {}{}", "/*".repeat(deep), "*/".repeat(deep)),
         format!("SELECT a FROM t WHERE {}a = 1", "a = 1 OR ".repeat(10_000)),
         format!("SELECT {}1", "1 + ".repeat(200)),
     ];

@@ -179,6 +179,14 @@ impl Depth {
         Ok(())
     }
 
+    /// Goes past a token or a comment.
+    fn any(&mut self, sql: &str, token: Token) -> Result<(), Diag> {
+        match token.kind {
+            TokenKind::Comment | TokenKind::Unclosed(_) => self.comment(sql, token),
+            _ => self.token(sql, token),
+        }
+    }
+
     fn comment(&mut self, sql: &str, token: Token) -> Result<(), Diag> {
         let text = token.text(sql).as_bytes();
         if !text.starts_with(b"/*") {

@@ -9,9 +9,10 @@
 //! Not here: errors of its own. What it cannot read is read again by pest, whose error counts.
 
 use super::{Depth, Piece, Rule, TOKENS_MAX, parse_rule, span};
-use crate::ast::{Expr, Literals, Mark, MarkKind, Rows, Statement, StatementKind};
+use crate::ast::{Expr, Insert, Literals, Mark, MarkKind, Rows, Statement, StatementKind};
 use crate::diag::Diag;
 use crate::lower::{Lower, set_period, values_query};
+use crate::stack;
 use crate::tokens::{Found, Region, TokenKind, is_space, is_word_part, region_end, tokens_from};
 
 /// The words before VALUES are looked through this far.
@@ -32,6 +33,10 @@ pub(super) fn insert(sql: &str, piece: Option<&Piece>) -> Result<Option<Statemen
     let Some((values_start, values_end)) = find_values(sql, start, end) else {
         return Ok(None);
     };
+    // Comments nest, too.
+    if nesting(sql, start, values_end).is_none_or(|levels| levels > ROW_DEPTH_MAX) {
+        return Ok(None);
+    }
     let Ok(head) = parse_rule(Rule::insert_head, &sql[start..values_end], start) else {
         return Ok(None);
     };
@@ -47,28 +52,52 @@ pub(super) fn insert(sql: &str, piece: Option<&Piece>) -> Result<Option<Statemen
     let mut statement_end = rows_end;
     scanner.skip();
     if scanner.pos < end {
-        let Ok(tail) = parse_rule(Rule::insert_tail, &sql[scanner.pos..end], scanner.pos) else {
+        // Nobody has looked yet how deep it nests. Too deep is for the survey to say.
+        let Some(levels) = nesting(sql, scanner.pos, end) else {
             return Ok(None);
         };
-        let mut lower = Lower::new(scanner.pos as u32);
-        for part in tail.into_inner() {
-            let place = match part.as_rule() {
-                Rule::valid_from => {
-                    let period = lower.valid_from(part)?;
-                    let place = period.span;
-                    set_period(&mut insert.valid, period)?;
-                    place
-                }
-                Rule::on_conflict => insert.on_conflict.insert(lower.on_conflict(part)?).span,
-                Rule::returning => insert.returning.insert(lower.returning(part)?).span,
-                _ => continue,
-            };
-            statement_end = place.end as usize;
+        let read = || tail(&sql[scanner.pos..end], scanner.pos, &mut insert);
+        match stack::for_levels(levels, read)? {
+            Some(tail_end) => statement_end = tail_end.unwrap_or(rows_end),
+            None => return Ok(None),
         }
-        lower.finish()?;
     }
     insert.source = Some(values_query(rows, span(values_start, rows_end)));
     Ok(Some(Statement { kind: StatementKind::Insert(insert), span: span(start, statement_end) }))
+}
+
+/// Reads what stands behind the rows; gives where its last clause ends, if there is one, and `None` where pest has to decide.
+fn tail(text: &str, start: usize, insert: &mut Insert) -> Result<Option<Option<usize>>, Diag> {
+    let Ok(tail) = parse_rule(Rule::insert_tail, text, start) else {
+        return Ok(None);
+    };
+    let mut lower = Lower::new(start as u32);
+    let mut end = None;
+    for part in tail.into_inner() {
+        let place = match part.as_rule() {
+            Rule::valid_from => {
+                let period = lower.valid_from(part)?;
+                let place = period.span;
+                set_period(&mut insert.valid, period)?;
+                place
+            }
+            Rule::on_conflict => insert.on_conflict.insert(lower.on_conflict(part)?).span,
+            Rule::returning => insert.returning.insert(lower.returning(part)?).span,
+            _ => continue,
+        };
+        end = Some(place.end as usize);
+    }
+    lower.finish()?;
+    Ok(Some(end))
+}
+
+/// How deep does a part of the text nest, comments included? `None`: deeper than is allowed.
+fn nesting(sql: &str, start: usize, end: usize) -> Option<u32> {
+    let mut depth = Depth::default();
+    for token in tokens_from(sql, start).take_while(|token| token.start < end) {
+        depth.any(sql, token).ok()?;
+    }
+    Some(depth.deepest)
 }
 
 /// Where does VALUES stand in `INSERT INTO t (..) .. VALUES (`?
@@ -190,14 +219,14 @@ impl Scanner<'_> {
             if token.end > self.bytes.len() {
                 break;
             }
-            depth.token(self.sql, token)?;
+            depth.any(self.sql, token)?;
             match (token.kind, token.text(self.sql)) {
                 (TokenKind::Sign, "(") => parens += 1,
                 // One that was never opened is no row: pest says so.
                 (TokenKind::Sign, ")") => parens = parens.saturating_sub(1),
                 _ => {}
             }
-            if parens == 0 {
+            if parens == 0 && token.kind != TokenKind::Comment {
                 if depth.deepest > ROW_DEPTH_MAX {
                     return Err(None);
                 }
