@@ -172,3 +172,21 @@ fn statements_bind_soundly_or_are_refused() {
     // Mostly refused statements would show little.
     assert!(accepted > rounds / 5, "only {accepted} of {rounds} statements were bound");
 }
+
+#[test]
+fn a_plan_grows_with_its_text_only() {
+    let catalog = common::catalog();
+    for (select, group) in [("s + s AS s", ""), ("s + s AS s", " GROUP BY s + s")] {
+        let mut sql = "SELECT id AS s FROM accounts".to_owned();
+        for _ in 0..40 {
+            sql = format!("SELECT {select} FROM ({sql}) AS q WHERE s > 0{group}");
+        }
+        let planned = spectradb_grammar::plan(&sql, &catalog).unwrap_or_else(|diag| panic!("{diag:?}"));
+        let mut parts = 0usize;
+        planned.statement.for_each_query(&mut |query| {
+            query.root.walk(&mut |node| node.for_each_expr(&mut |expr| expr.walk(&mut |_| parts += 1)));
+        });
+        // Doubling at each of 40 levels, it would not fit into memory.
+        assert!(parts < 1_000_000, "{parts} parts{group}");
+    }
+}

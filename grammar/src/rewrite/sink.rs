@@ -4,11 +4,35 @@
 //! speaks of, below a grouping when it speaks of group keys only. Conditions over both sides of an inner join become part of
 //! the join. An outer join whose missing rows a condition throws away anyway becomes an inner one.
 //!
-//! Holds: conditions keep their order among each other.
+//! Holds: conditions keep their order among each other, and grow by no more than [`GROWTH_MAX`] at each projection or grouping:
+//! where `s` stands for `s + s` of a query below, and so on, every level would double them.
 
 use super::can_move;
 use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind};
 use spectradb_kernel::func::Shape;
+
+/// So many parts of expressions may come in for the columns of the conditions that go through a node.
+const GROWTH_MAX: usize = 4_096;
+
+/// Would putting these expressions for their columns make the conditions too large?
+fn grow_too_much(conditions: &[Expr], exprs: &[Expr]) -> bool {
+    let mut uses = vec![0usize; exprs.len()];
+    for condition in conditions {
+        condition.walk(&mut |part| {
+            if let ExprKind::Column(column) = part.kind
+                && let Some(uses) = uses.get_mut(column)
+            {
+                *uses += 1;
+            }
+        });
+    }
+    let growth = exprs.iter().zip(uses).filter(|(_, uses)| *uses > 0).map(|(expr, uses)| {
+        let mut inner_parts = 0usize;
+        expr.for_each_child(&mut |child| child.walk(&mut |_| inner_parts += 1));
+        inner_parts.saturating_mul(uses)
+    });
+    growth.fold(0, usize::saturating_add) > GROWTH_MAX
+}
 
 /// The node with conditions over its fields put as deep as they can go.
 pub(super) fn node(node: Node, conditions: Vec<Expr>) -> Node {
@@ -22,6 +46,10 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
             let mut all = predicate.into_conjuncts();
             all.append(&mut conditions);
             self::node(*input, all)
+        }
+        NodeKind::Project { input, exprs } if grow_too_much(&conditions, &exprs) => {
+            let input = Box::new(self::node(*input, Vec::new()));
+            filtered(Node { kind: NodeKind::Project { input, exprs }, fields }, conditions)
         }
         NodeKind::Project { input, exprs } => {
             let below = conditions.into_iter().map(|condition| condition.substitute(&exprs)).collect();
@@ -42,9 +70,10 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
             filtered(Node { kind: NodeKind::Distinct { input }, fields }, above)
         }
         NodeKind::Aggregate { input, group, aggregates } => {
+            let too_large = grow_too_much(&conditions, &group);
             let (below, above) = split(conditions, |condition| {
                 let columns = condition.columns();
-                !columns.is_empty() && columns.iter().all(|column| *column < group.len())
+                !too_large && !columns.is_empty() && columns.iter().all(|column| *column < group.len())
             });
             let below = below.into_iter().map(|condition| condition.substitute(&group)).collect();
             let input = Box::new(self::node(*input, below));
