@@ -15,7 +15,7 @@ use crate::{
     format::{bytes::Put, frame::RecordHead, header::HASH_SUITE_BLAKE3},
     hashing::{Messages, hash_pairs},
     proof::{RecordHeader, merkle::Join},
-    salts::{FAN_OUT, Salts, Secret},
+    salts::{ErasedLeaf, FAN_OUT, Salts, Secret},
     shape::Shape,
 };
 use spectradb_kernel::{
@@ -120,6 +120,43 @@ pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], secret: &Secret)
     let mut merkle = Merkle::default();
     hash_entries(write, shapes, &entries, secret, &mut |leaves| merkle.extend(leaves));
     merkle.root()
+}
+
+/// How many leaves a commit has, and those of certain keys, by place; none are hashed where no key is one of them.
+pub(crate) fn leaves_of_keys(
+    write: &Write,
+    shapes: &[BatchShape],
+    secret: &Secret,
+    is_wanted: &dyn Fn(TableId, &[u8]) -> bool,
+) -> (u64, Vec<ErasedLeaf>) {
+    let mut entries = Entries::default();
+    entries.gather(write, shapes);
+    let has_key = |op: Op| match op {
+        Op::Assert | Op::Retract | Op::Supersede => true,
+        Op::Metadata | Op::Catalog => false,
+    };
+    let wanted = |entry: &Entry| has_key(entry.op) && is_wanted(entry.table, entries.key(entry));
+    let found: Vec<usize> =
+        entries.sorted.iter().enumerate().filter(|(_, entry)| wanted(entry)).map(|(idx, _)| idx).collect();
+    let leaf_count = entries.sorted.len() + secret.erased().len();
+    if found.is_empty() {
+        return (leaf_count as u64, Vec::new());
+    }
+    let mut leaves = Vec::with_capacity(leaf_count);
+    hash_entries(write, shapes, &entries, secret, &mut |some| leaves.extend_from_slice(some));
+    let (gone, mut gone_before) = (secret.erased(), 0);
+    let erased = found.into_iter().map(|entry_idx| {
+        while gone.get(gone_before).is_some_and(|leaf| leaf.place <= (entry_idx + gone_before) as u64) {
+            gone_before += 1;
+        }
+        let (entry, place) = (&entries.sorted[entry_idx], entry_idx + gone_before);
+        let ended = match entry.op {
+            Op::Supersede => write.superseded[entry.source as usize].facts[entry.row as usize].commit,
+            Op::Metadata | Op::Assert | Op::Retract | Op::Catalog => 0,
+        };
+        ErasedLeaf { place: place as u64, table: entry.table, op: entry.op as u8, ended, leaf: leaves[place] }
+    });
+    (leaf_count as u64, erased.collect())
 }
 
 /// A leaf with the messages of its two commitments.
@@ -560,7 +597,6 @@ impl Merkle {
 mod tests {
     use super::*;
     use crate::fact::{FactBatch, FactId, Retraction, Superseded};
-    use crate::salts::ErasedLeaf;
     use spectradb_kernel::{Period, Value};
 
     fn shape() -> BatchShape {

@@ -143,7 +143,7 @@ impl Sequencer {
     }
 
     /// The next record's instant.
-    fn instant(&self, clock: &dyn Clock) -> Micros {
+    pub(crate) fn instant(&self, clock: &dyn Clock) -> Micros {
         clock.now().max(self.log.end().instant.saturating_add(1))
     }
 

@@ -188,9 +188,10 @@ impl Follower {
                 Err(error) => {
                     state.anew = true;
                     let newest = manifest::read(&*self.disk)?.map(|(_, found)| found.sequence);
-                    // A writer that does not know of this reader took files away between two looks.
+                    // A writer that does not know of this reader took files away between two looks, or an erasure wrote the
+                    // log anew.
                     let is_overtaken = newest.is_some_and(|newest| newest != before);
-                    let is_gone = matches!(error, StoreError::Missing { .. });
+                    let is_gone = matches!(error, StoreError::Missing { .. } | StoreError::Corrupt { .. });
                     if !is_gone || !is_overtaken || attempts >= ATTEMPTS {
                         return Err(error);
                     }

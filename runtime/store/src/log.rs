@@ -308,6 +308,25 @@ impl Segments {
         Ok(Some(Segment { generation, capacity: segment.capacity.max(capacity), ..segment }))
     }
 
+    /// A segment that no manifest names, in the place of one that may have been made ahead.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn take_unnamed(&self, generation: u64) -> Result<Segment> {
+        let mut ahead = held(&self.ahead);
+        self.made.fetch_max(generation, Ordering::Relaxed);
+        *ahead = None;
+        if self.manifest.state().log_last >= generation {
+            self.manifest.replace(|state| state.log_last = generation - 1)?;
+        }
+        // An open that finds a newer segment than the log's end takes it for a leftover, and so do we.
+        match self.disk.remove(&segment_name(generation)) {
+            Ok(()) | Err(StoreError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        make_segment(&*self.disk, generation, segment_capacity(generation, self.segment_bytes))
+    }
+
     fn make(&self, generation: u64, bytes_min: u64) -> Result<Segment> {
         let capacity = segment_capacity(generation, self.segment_bytes).max(bytes_min.next_multiple_of(FRAME_ALIGN));
         let segment = match self.reuse(generation, capacity)? {
@@ -479,7 +498,7 @@ impl Log {
                     instant: head.instant,
                     commit_instant: match head.kind {
                         RecordKind::Commit => head.instant,
-                        RecordKind::Catalog | RecordKind::Retention => self.end.commit_instant,
+                        RecordKind::Catalog | RecordKind::Retention | RecordKind::Erasure => self.end.commit_instant,
                     },
                     catalog_version: head.catalog_version,
                     link,
@@ -521,6 +540,49 @@ impl Log {
                 StoreError::OutcomeUnknown { cause: error.to_string() }
             }
         }
+    }
+
+    /// Writes a short record to the start of a segment in which the log does not go on yet, durably.
+    ///
+    /// # Errors
+    /// What the disk says; the log is as it was.
+    pub(crate) fn write_aside(&self, segment: &Segment, record: &NewRecord, payload: &[u8]) -> Result<LogEnd> {
+        self.health.check()?;
+        let head = RecordHead {
+            kind: record.kind,
+            record: self.end.record + 1,
+            commit: record.commit,
+            instant: record.instant,
+            catalog_version: record.catalog_version,
+            epoch: self.identity.epoch,
+            term: 0,
+            previous: self.end.link,
+        };
+        let link = link(self.identity.database, self.identity.timeline, &head, &record.root);
+        let place = FramePlace {
+            generation: segment.generation,
+            offset: 0,
+            frame_idx: 0,
+            durable_through: self.shared.durable(),
+            link: Some(link),
+        };
+        let offset = frame_bytes(payload.len() as u64);
+        let mut frame = FrameHeader::new(self.identity, &head, &place, payload).as_bytes().to_vec();
+        frame.extend_from_slice(payload);
+        frame.resize(offset as usize, 0);
+        segment.file.write_at(&frame, 0)?;
+        segment.file.sync()?;
+        let generation = segment.generation;
+        let catalog_version = head.catalog_version;
+        Ok(LogEnd { generation, offset, record: head.record, instant: head.instant, catalog_version, link, ..self.end })
+    }
+
+    /// Goes on behind a record that was written aside.
+    pub(crate) fn go_on_in(&mut self, segment: Segment, end: LogEnd) {
+        *held(&self.shared.written) = (segment.file.clone(), end.record);
+        self.shared.durable.fetch_max(end.record, Ordering::AcqRel);
+        self.segment = segment;
+        self.end = end;
     }
 
     /// Writes the frames and returns where the last one ends.

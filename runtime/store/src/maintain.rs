@@ -194,7 +194,7 @@ impl Inner {
     }
 
     /// Makes a change of the tree's files durable.
-    fn install(&self, edit: &Edit) -> Result<()> {
+    pub(crate) fn install(&self, edit: &Edit) -> Result<()> {
         let mut checkpoint = None;
         let mut catalog_file = None;
         if let Some(upto) = edit.checkpoint {
@@ -234,7 +234,7 @@ impl Inner {
         Ok(())
     }
 
-    fn write_catalog(&self, version: u64) -> Result<()> {
+    pub(crate) fn write_catalog(&self, version: u64) -> Result<()> {
         let versions = self.catalogs.all();
         let upto = versions.iter().take_while(|kept| kept.catalog.version <= version);
         let bytes = seal(CATALOG_MAGIC, CATALOG_VERSION, self.identity, &encode_versions(upto));
@@ -254,7 +254,7 @@ impl Inner {
     ///
     /// # Errors
     /// What the disk says; a segment that could not be looked after stays, and the next flush tries again.
-    fn retire_segments(&self) -> Result<()> {
+    pub(crate) fn retire_segments(&self) -> Result<()> {
         let state = self.manifest.state();
         let first = state.checkpoint.generation;
         let generations = || {

@@ -57,6 +57,9 @@ pub(crate) struct ManifestState {
     pub(crate) closed_clean: bool,
     /// The catalogue file holds the versions up to this one; 0: there is no file.
     pub(crate) catalog_file: u64,
+    /// Log segments whose rewritten form, under a name of its own, takes their place: the next open does it if this one did
+    /// not.
+    pub(crate) erasing: Vec<u64>,
     /// How many shards there are.
     pub(crate) shard_count: u32,
     /// The shard of each slot.
@@ -104,6 +107,7 @@ impl ManifestState {
             known: KnownEnd::default(),
             closed_clean: false,
             catalog_file: 0,
+            erasing: Vec::new(),
             shard_count,
             slots: (0..SLOT_COUNT).map(shard).collect(),
             sequence: 0,

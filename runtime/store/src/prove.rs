@@ -52,6 +52,7 @@ impl Store {
     /// let some of its facts go; what the disk says.
     pub fn prove_inclusion(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<Option<InclusionProof>> {
         let inner = self.inner();
+        let _no_erasure = inner.erasures.hold_back();
         let (snapshot, visible) = self.snapshot_with_record()?;
         let records = records.unwrap_or(visible.record);
         let record_of = |commit: Commit| -> Result<Option<u64>> {
@@ -75,7 +76,9 @@ impl Store {
         let found = inner.record(record, matches!(of, ProofOf::Metadata(_) | ProofOf::Fact { .. }))?;
         let (leaf, schema) = match (of, &found.record.body) {
             (ProofOf::Record(_), _) => (None, None),
-            (ProofOf::Metadata(_) | ProofOf::Fact { .. }, RecordBody::Catalog { .. }) => return Ok(None),
+            (ProofOf::Metadata(_) | ProofOf::Fact { .. }, RecordBody::Catalog { .. } | RecordBody::Erasure(_)) => {
+                return Ok(None);
+            }
             (ProofOf::Metadata(_), RecordBody::Commit { .. }) => match inner.leaf(&found, WantedLeaf::Metadata)? {
                 Some(leaf) => (Some(leaf), None),
                 None => return Ok(None),
@@ -105,6 +108,7 @@ impl Store {
     /// What the disk says.
     pub fn prove_consistency(&self, old_records: u64, new_records: Option<u64>) -> Result<Option<ConsistencyProof>> {
         let inner = self.inner();
+        let _no_erasure = inner.erasures.hold_back();
         let newest = self.snapshot_with_record()?.1.record;
         let new_records = new_records.unwrap_or(newest);
         if old_records > new_records || new_records > newest {

@@ -4,7 +4,8 @@
 //! behind the checkpoint is applied as it was when it was new. Then the log's end is cleaned: what a crash left behind
 //! it is overwritten with zeroes or removed, and a new manifest with the next epoch is written before anything else is.
 //!
-//! Holds: nothing is changed on the disk before everything has been read and found sound.
+//! Holds: nothing is changed on the disk before everything has been read and found sound, but for an erasure that a crash
+//! interrupted, which is completed first.
 //! Not here: which damage is an error and which is a torn end (`replay`).
 
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     catalog::{CatalogVersion, Catalogs},
     commit::Visible,
     config::{Config, SHARD_COUNT_DEFAULT},
+    erase::{self, is_copy},
     error::{Result, StoreError},
     format::{
         Identity,
@@ -61,9 +63,9 @@ pub(crate) fn recover(
     health: &Arc<Health>,
     new_database: impl FnOnce() -> Result<[u8; 16]>,
 ) -> Result<Recovered> {
-    let names = disk.list()?;
+    let mut names = disk.list()?;
     check_writable(&**disk)?;
-    let (identity, state) = match manifest::read(&**disk)? {
+    let (identity, mut state) = match manifest::read(&**disk)? {
         Some((identity, state)) => {
             let database = state.shard_count;
             if let Some(asked) = config.shard_count.filter(|asked| *asked != database) {
@@ -77,6 +79,12 @@ pub(crate) fn recover(
             (identity, ManifestState::empty(new_shard_count(config)?))
         }
     };
+    if !state.erasing.is_empty() {
+        // The erasure is durable: the log is not the one that the manifest speaks of before its copies are in their places.
+        erase::finish(&**disk, &state)?;
+        state.erasing.clear();
+        names = disk.list()?;
+    }
     let is_new = identity.epoch == 1;
     let generations: Vec<u64> = names.iter().filter_map(|name| segment_generation(name)).collect();
     let mut first = None;
@@ -222,6 +230,8 @@ pub(crate) fn apply(found: &Found, tree: &Tree, catalogs: &Catalogs) -> Result<(
             })
         }
         RecordBody::Catalog { catalog_version, .. } if *catalog_version <= catalogs.newest().version => Ok(()),
+        // The checkpoint that follows an erasure is behind its record.
+        RecordBody::Erasure(_) => Ok(()),
         RecordBody::Catalog { catalog_version, change } => {
             let placed = PlacedChange {
                 change: change.clone(),
@@ -313,6 +323,7 @@ fn remove_leftovers(
         segment_generation(name).is_some_and(|generation| generation > end.generation || is_archived(generation))
             || is_spare(name)
             || name.ends_with(".arc.new")
+            || is_copy(name)
     };
     for name in names.iter().filter(|name| name.ends_with(".cat") && **name != kept_catalog) {
         // A version that no manifest named may be written again under this name.

@@ -19,13 +19,17 @@ use crate::{
         catalog_v1::decode_change,
         frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FRAME_MAGIC, FrameHeader, RecordHead, RecordKind, frame_bytes},
         log_v1::ReadWrite,
+        receipt_v1::{decode_receipt, encode_receipt},
     },
     fs::{Disk, File},
     log::{LogEnd, segment_name},
     manifest::KnownEnd,
     salts::Secret,
 };
-use spectradb_kernel::time::{Commit, Micros};
+use spectradb_kernel::{
+    schema::TableId,
+    time::{Commit, Micros},
+};
 use std::sync::Arc;
 
 /// One record of the ledger.
@@ -51,6 +55,8 @@ pub enum RecordBody {
         /// Its facts, deletions and superseded identities.
         write: Write,
     },
+    /// Facts were erased.
+    Erasure(Receipt),
     /// A change of the catalogue, or of how long a table's history is kept.
     Catalog {
         /// The version it makes.
@@ -58,6 +64,17 @@ pub enum RecordBody {
         /// The change.
         change: CatalogChange,
     },
+}
+
+/// That facts were erased: every version of some keys of a table, in both times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The table.
+    pub table: TableId,
+    /// How many keys were asked for.
+    pub keys: u64,
+    /// How many facts the tables had of them.
+    pub facts: u64,
 }
 
 /// A record with its place.
@@ -230,6 +247,7 @@ impl LogScan {
         let mut head: Option<RecordHead> = None;
         let mut facts = ReadWrite::default();
         let mut change: Option<CatalogChange> = None;
+        let mut receipt: Option<Receipt> = None;
         let mut frame_idx = 0;
         loop {
             let mut place = self.place(generation, offset, expected, frame_idx)?;
@@ -250,13 +268,14 @@ impl LogScan {
             let read = match header.head().kind {
                 RecordKind::Commit => facts.add(payload),
                 RecordKind::Catalog | RecordKind::Retention => decode_change(payload).map(|read| change = Some(read)),
+                RecordKind::Erasure => decode_receipt(payload).map(|read| receipt = Some(read)),
             };
             read.map_err(|malformed| malformed.in_file(&file, payload_at))?;
             let begun = *head.get_or_insert(header.head());
             offset += frame_bytes(header.payload_bytes());
             frame_idx += 1;
             let Some(recorded) = header.link() else { continue };
-            let Some(root) = self.root(&facts, change.as_ref()) else {
+            let Some(root) = self.root(&facts, change.as_ref(), receipt.as_ref()) else {
                 let what = "the record's table is not in the catalogue".to_owned();
                 return Err(StoreError::Corrupt { file, offset: payload_at, what });
             };
@@ -272,7 +291,7 @@ impl LogScan {
                 instant: begun.instant,
                 commit_instant: match begun.kind {
                     RecordKind::Commit => begun.instant,
-                    RecordKind::Catalog | RecordKind::Retention => self.end.commit_instant,
+                    RecordKind::Catalog | RecordKind::Retention | RecordKind::Erasure => self.end.commit_instant,
                 },
                 catalog_version: begun.catalog_version,
                 link: recorded,
@@ -280,9 +299,10 @@ impl LogScan {
             self.knows_link = true;
             let catalog_version = begun.catalog_version;
             let (secret, bulk) = (facts.secret, facts.bulk);
-            let body = match change {
-                Some(change) => RecordBody::Catalog { catalog_version, change },
-                None => RecordBody::Commit { commit: begun.commit, catalog_version, write: facts.write },
+            let body = match (change, receipt) {
+                (Some(change), _) => RecordBody::Catalog { catalog_version, change },
+                (None, Some(receipt)) => RecordBody::Erasure(receipt),
+                (None, None) => RecordBody::Commit { commit: begun.commit, catalog_version, write: facts.write },
             };
             let record = Record { record: begun.record, instant: begun.instant, body };
             return Ok(Some(Found { record, end: self.end, head: begun, secret, root, bulk }));
@@ -340,7 +360,10 @@ impl LogScan {
         }
     }
 
-    fn root(&self, facts: &ReadWrite, change: Option<&CatalogChange>) -> Option<[u8; 32]> {
+    fn root(&self, facts: &ReadWrite, change: Option<&CatalogChange>, receipt: Option<&Receipt>) -> Option<[u8; 32]> {
+        if let Some(receipt) = receipt {
+            return Some(catalog_root(&encode_receipt(receipt)));
+        }
         if let Some(change) = change {
             return Some(catalog_root(&crate::format::catalog_v1::encode_change(change)));
         }

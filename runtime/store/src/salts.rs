@@ -74,7 +74,6 @@ impl Secret {
     }
 
     /// What is left of it when more leaves go. Those that are gone already are named again or not.
-    #[cfg_attr(not(test), expect(dead_code, reason = "erasing calls it"))]
     pub(crate) fn without(&self, leaf_count: u64, more: &[ErasedLeaf]) -> Secret {
         if more.is_empty() {
             return self.clone();

@@ -13,6 +13,7 @@ use crate::{
     clock::{Clock, SystemClock},
     commit::{Prepared, Publication, Sequencer, Visible},
     config::{Config, Durability, LogArchive},
+    erase::Erasures,
     error::{CommitError, Result, StoreError},
     fact::{Committed, Write},
     follow::{Follower, LogReader, Registration, Seen},
@@ -95,6 +96,8 @@ pub(crate) struct Inner {
     seeds: Seeds,
     /// Where the log ended when memtables were frozen, oldest first.
     pub(crate) freezes: Mutex<VecDeque<LogEnd>>,
+    /// Keeps readers of the log and erasures apart.
+    pub(crate) erasures: Arc<Erasures>,
     /// Held by who flushes.
     pub(crate) flushing: Mutex<()>,
     pub(crate) pressure: Pressure,
@@ -167,6 +170,10 @@ impl Seeds {
 }
 
 impl Inner {
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// Random bytes that nobody can guess.
     pub(crate) fn new_secret(&self) -> Result<[u8; 32]> {
         random()
@@ -234,6 +241,7 @@ impl Store {
             publication: Publication::new(visible),
             seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
             freezes: Mutex::new(freezes.into()),
+            erasures: Arc::default(),
             flushing: Mutex::new(()),
             pressure: Pressure::default(),
             threads: OnceLock::new(),
@@ -306,6 +314,7 @@ impl Store {
             publication: Publication::new(visible),
             seeds: Seeds { secret: random()?, count: AtomicU64::new(0) },
             freezes: Mutex::default(),
+            erasures: Arc::default(),
             flushing: Mutex::new(()),
             pressure: Pressure::default(),
             threads: OnceLock::new(),
@@ -489,21 +498,13 @@ impl Store {
         let reader = self.handle.inner.log_reader()?;
         let upto = self.handle.inner.publication.visible().record;
         let from = from_record.max(1);
-        let (tree, catalogs) = (self.handle.inner.tree.clone(), self.handle.inner.catalogs.clone());
         if from > upto {
-            return Ok(Replay { scan: None, upto, tree, catalogs, _reader: reader });
+            return Ok(Replay { inner: self.handle.inner.clone(), scan: None, upto, erasures: 0, _reader: reader });
         }
-        let first = self.handle.inner.manifest.state().log_first;
-        let last = held(&self.handle.inner.sequencer).log.end().generation;
-        let scan = LogScan::starting_at(
-            self.handle.inner.disk.clone(),
-            self.handle.inner.identity,
-            self.handle.inner.catalogs.clone(),
-            from,
-            first..=last,
-            KnownEnd { record: upto, link: None, generation: last },
-        )?;
-        Ok(Replay { scan: Some(scan), upto, tree, catalogs, _reader: reader })
+        let inner = self.handle.inner.clone();
+        let _no_erasure = inner.erasures.hold_back();
+        let (scan, erasures) = (inner.scan_from(from, upto)?, inner.erasures.count());
+        Ok(Replay { inner: self.handle.inner.clone(), scan: Some(scan), upto, erasures, _reader: reader })
     }
 
     /// Brings everything committed so far into segments, and waits for it.
@@ -568,6 +569,14 @@ impl Store {
 }
 
 impl Inner {
+    /// A scan of the log from a record on, up to a visible one.
+    fn scan_from(&self, from: u64, upto: u64) -> Result<LogScan> {
+        let first = self.manifest.state().log_first;
+        let last = held(&self.sequencer).log.end().generation;
+        let known = KnownEnd { record: upto, link: None, generation: last };
+        LogScan::starting_at(self.disk.clone(), self.identity, self.catalogs.clone(), from, first..=last, known)
+    }
+
     /// A reader of the newest visible commit, and the record up to which it sees.
     ///
     /// # Errors
@@ -643,7 +652,7 @@ impl Inner {
         Ok(change)
     }
 
-    fn check_open(&self, sequencer: &Sequencer) -> Result<()> {
+    pub(crate) fn check_open(&self, sequencer: &Sequencer) -> Result<()> {
         if sequencer.closed {
             return Err(StoreError::Closed);
         }
@@ -753,8 +762,9 @@ impl Drop for Unwound<'_> {
 pub struct Replay {
     scan: Option<LogScan>,
     upto: u64,
-    tree: Arc<Tree>,
-    catalogs: Arc<Catalogs>,
+    inner: Arc<Inner>,
+    /// How many there had been when the scan began.
+    erasures: u64,
     /// Keeps segments that it may have open from being used again.
     _reader: LogReader,
 }
@@ -764,11 +774,22 @@ impl Iterator for Replay {
 
     fn next(&mut self) -> Option<Result<Record>> {
         let scan = self.scan.as_mut().filter(|scan| scan.end().record < self.upto)?;
-        let next = scan.next_record().and_then(|found| {
-            let Some(mut found) = found else { return Ok(None) };
-            fill_whole(&mut found, &self.tree.view(), &self.catalogs)?;
+        let _no_erasure = self.inner.erasures.hold_back();
+        let read = |scan: &mut LogScan| {
+            let Some(mut found) = scan.next_record()? else { return Ok(None) };
+            fill_whole(&mut found, &self.inner.tree.view(), &self.inner.catalogs)?;
             Ok(Some(found.record))
-        });
+        };
+        let erasures = self.inner.erasures.count();
+        let next = match erasures == self.erasures {
+            true => read(scan),
+            // The log's segments were written anew: records stand elsewhere.
+            false => self.inner.scan_from(scan.end().record + 1, self.upto).and_then(|anew| {
+                *scan = anew;
+                read(scan)
+            }),
+        };
+        self.erasures = erasures;
         match next {
             Ok(Some(record)) => Some(Ok(record)),
             Ok(None) => None,

@@ -143,6 +143,7 @@ impl Store {
     /// What the disk says, and [`StoreError::Corrupt`] where the links do not follow each other.
     pub fn digest(&self) -> Result<Digest> {
         let _reader = self.inner().log_reader()?;
+        let _no_erasure = self.inner().erasures.hold_back();
         self.inner().digest_of(&self.snapshot_with_record()?.1)
     }
 
@@ -153,6 +154,7 @@ impl Store {
     /// What the disk says. Damage is not an error but a difference in the answer.
     pub fn verify(&self, earlier: Option<&Digest>) -> Result<Verification> {
         let inner = self.inner();
+        let _no_erasure = inner.erasures.hold_back();
         // A log segment must not be dropped while it is read.
         let _flushing = (inner.config.log_archive == LogArchive::Drop).then(|| held(&inner.flushing));
         let _reader = inner.log_reader()?;
@@ -387,6 +389,7 @@ impl Verifier<'_> {
                 let version = usize::try_from(*catalog_version).ok().and_then(|place| versions.get(place));
                 check_catalog(version, found)
             }
+            RecordBody::Erasure(_) => Ok(()),
             RecordBody::Commit { commit, catalog_version, write } => {
                 if !knows_first {
                     knows_first = true;

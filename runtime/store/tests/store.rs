@@ -58,6 +58,7 @@ fn the_ledger_is_replayed_from_any_record() {
         for record in &records {
             match &record.body {
                 RecordBody::Catalog { catalog_version, .. } => assert_eq!((*catalog_version, record.record), (1, 1)),
+                RecordBody::Erasure(_) => panic!("nothing was erased"),
                 RecordBody::Commit { commit, catalog_version, write } => {
                     assert_eq!((*commit + 1, *catalog_version), (record.record, 1));
                     assert_eq!(write.facts[0].columns[1].value(0), long.as_str().into());

@@ -26,6 +26,7 @@ pub(crate) struct Claims {
 pub(super) struct State {
     claims: Vec<Claim>,
     reserved: Vec<TableShard>,
+    paused: bool,
     closed: bool,
 }
 
@@ -43,6 +44,19 @@ struct Claim {
 pub(super) struct Claimed<'a> {
     claims: &'a Claims,
     claim: Claim,
+}
+
+/// A time in which nothing is compacted.
+#[derive(Debug)]
+pub(crate) struct Pause<'a> {
+    claims: &'a Claims,
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.claims.state().paused = false;
+        self.claims.changed.notify_all();
+    }
 }
 
 impl Claim {
@@ -98,7 +112,7 @@ impl Claims {
         choose: impl FnOnce(&State) -> Result<Option<Job>, E>,
     ) -> Result<Option<(Job, Claimed<'_>)>, E> {
         let mut state = self.state();
-        let job = if state.closed { None } else { choose(&state)? };
+        let job = if state.closed || state.paused { None } else { choose(&state)? };
         let Some(job) = job else { return Ok(None) };
         let claim = Claim::of(&job);
         state.claims.push(claim.clone());
@@ -113,7 +127,7 @@ impl Claims {
     ) -> Result<Option<(Job, Claimed<'_>)>, E> {
         let mut state = self.state();
         state.reserved.push(place);
-        while state.claims.iter().any(|claim| claim.place == place) {
+        while state.paused || state.claims.iter().any(|claim| claim.place == place) {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if let Some(at) = state.reserved.iter().position(|reserved| *reserved == place) {
@@ -134,6 +148,16 @@ impl Claims {
         }
         drop(self.changed.wait(state).unwrap_or_else(PoisonError::into_inner));
         true
+    }
+
+    /// Lets no compaction begin until the pause is dropped, and waits for those under way. Pauses come one at a time.
+    pub(crate) fn pause(&self) -> Pause<'_> {
+        let mut state = self.state();
+        state.paused = true;
+        while !state.claims.is_empty() {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        Pause { claims: self }
     }
 
     /// Lets no compaction begin any more, and waits for those under way.

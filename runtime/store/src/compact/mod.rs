@@ -14,8 +14,10 @@
 mod claims;
 mod merge;
 mod pick;
+mod without;
 
 pub(crate) use claims::Claims;
+pub(crate) use without::{Keys, pick_rows};
 
 use crate::{
     error::Result,

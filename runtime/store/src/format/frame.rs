@@ -89,6 +89,8 @@ pub(crate) enum RecordKind {
     Catalog,
     /// A change of how long a table's history is kept.
     Retention,
+    /// Facts were erased.
+    Erasure,
 }
 
 /// What a frame says of its record; the same in all frames of one record, but for the link.
@@ -129,6 +131,7 @@ impl RecordKind {
         match self {
             RecordKind::Commit => 1,
             RecordKind::Catalog => 2,
+            RecordKind::Erasure => 3,
             RecordKind::Retention => 4,
         }
     }
@@ -137,6 +140,7 @@ impl RecordKind {
         match code {
             1 => Some(RecordKind::Commit),
             2 => Some(RecordKind::Catalog),
+            3 => Some(RecordKind::Erasure),
             4 => Some(RecordKind::Retention),
             _ => None,
         }

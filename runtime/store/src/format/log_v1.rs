@@ -154,26 +154,33 @@ impl<'a> Sections<'a> {
             }
             Piece::Facts(i, rows) => put_facts(&self.write.facts[*i], &self.column_ids[*i], rows.clone(), out),
             Piece::Retractions(i, rows) => {
-                let retraction = &self.write.retractions[*i];
-                out.put_u8(SECTION_RETRACTIONS);
-                out.put_u32(retraction.table.0);
-                out.put_u32(count(rows.len()));
-                out.put_u32(count(retraction.keys.len()));
-                put_periods(&retraction.periods[rows.clone()], out);
-                retraction.keys.iter().for_each(|key| put_column(&key.slice(rows.clone()), out));
+                put_retractions(&self.write.retractions[*i], rows.clone(), out);
             }
             Piece::Superseded(i, rows) => {
                 let superseded = &self.write.superseded[*i];
-                out.put_u8(SECTION_SUPERSEDED);
-                out.put_u32(superseded.table.0);
-                out.put_u32(count(rows.len()));
-                for fact in &superseded.facts[rows.clone()] {
-                    out.put_bytes(&fact.key);
-                    out.put_i64(fact.valid_from);
-                    out.put_u64(fact.commit);
-                }
+                put_superseded(superseded.table, &superseded.facts[rows.clone()], out);
             }
         }
+    }
+}
+
+fn put_retractions(retraction: &Retraction, rows: Range<usize>, out: &mut Vec<u8>) {
+    out.put_u8(SECTION_RETRACTIONS);
+    out.put_u32(retraction.table.0);
+    out.put_u32(count(rows.len()));
+    out.put_u32(count(retraction.keys.len()));
+    put_periods(&retraction.periods[rows.clone()], out);
+    retraction.keys.iter().for_each(|key| put_column(&key.slice(rows.clone()), out));
+}
+
+fn put_superseded(table: TableId, facts: &[FactId], out: &mut Vec<u8>) {
+    out.put_u8(SECTION_SUPERSEDED);
+    out.put_u32(table.0);
+    out.put_u32(count(facts.len()));
+    for fact in facts {
+        out.put_bytes(&fact.key);
+        out.put_i64(fact.valid_from);
+        out.put_u64(fact.commit);
     }
 }
 
@@ -525,6 +532,28 @@ impl ReadWrite {
             }
         }
         Ok(())
+    }
+
+    /// Does a frame's payload begin its record?
+    pub(crate) fn begins(payload: &[u8]) -> bool {
+        matches!(payload.first(), Some(&(SECTION_BEGIN | SECTION_BEGIN_ERASED)))
+    }
+
+    /// Appends what was read as the sections of one payload, with what its record begins with where it does.
+    pub(crate) fn put(&self, begins: bool, schema_version: &dyn Fn(TableId) -> u32, out: &mut Vec<u8>) {
+        if begins {
+            put_begin(&self.secret, self.write.metadata.as_deref(), out);
+        }
+        if let Some(bulk) = &self.bulk {
+            put_bulk(bulk, schema_version, out);
+        }
+        for (batch, ids) in self.write.facts.iter().zip(&self.column_ids) {
+            put_facts(batch, ids, 0..batch.periods.len(), out);
+        }
+        for retraction in &self.write.retractions {
+            put_retractions(retraction, 0..retraction.periods.len(), out);
+        }
+        self.write.superseded.iter().for_each(|superseded| put_superseded(superseded.table, &superseded.facts, out));
     }
 
     fn add_facts(&mut self, reader: &mut Reader<'_>) -> Read<()> {

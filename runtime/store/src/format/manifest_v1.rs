@@ -43,6 +43,8 @@ pub(crate) struct ManifestV1 {
     pruned: Vec<PrunedV1>,
     /// One more with each manifest that takes another's place.
     sequence: u64,
+    /// Log segments whose rewritten form takes their place.
+    erasing: Vec<u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
@@ -93,7 +95,7 @@ struct NotesV1 {
 }
 
 // The archive's fixed parts: a change of these numbers is a change of the format.
-const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 224);
+const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 232);
 const _: () = assert!(size_of::<rkyv::Archived<SegmentV1>>() == 120);
 const _: () = assert!(size_of::<rkyv::Archived<NotesV1>>() == 64);
 
@@ -126,6 +128,7 @@ impl From<&ManifestState> for ManifestV1 {
             known_generation: state.known.generation,
             closed_clean: state.closed_clean,
             catalog_file: state.catalog_file,
+            erasing: state.erasing.clone(),
             shard_count: state.shard_count,
             slots: state.slots.clone(),
             pruned: state
@@ -166,6 +169,7 @@ impl ManifestV1 {
             },
             closed_clean: self.closed_clean,
             catalog_file: self.catalog_file,
+            erasing: self.erasing,
             shard_count: self.shard_count,
             slots: self.slots,
             sequence: self.sequence,

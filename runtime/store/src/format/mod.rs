@@ -18,6 +18,7 @@ pub(crate) mod header;
 pub(crate) mod log_v1;
 pub(crate) mod manifest_v1;
 pub(crate) mod notes_v1;
+pub(crate) mod receipt_v1;
 pub(crate) mod sst_v1;
 
 /// Which database, and which opening of it, wrote a file.

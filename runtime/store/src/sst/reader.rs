@@ -470,6 +470,15 @@ impl Segment {
         Ok(self.filter()?.may_hold(hash_of(prefix)))
     }
 
+    /// Can it hold facts of a key?
+    ///
+    /// # Errors
+    /// What reading the filter gives.
+    pub(crate) fn may_hold(&self, key: &[u8]) -> Result<bool> {
+        let within = self.meta.key_min.as_slice() <= key && key <= self.meta.key_max.as_slice();
+        Ok(within && self.filter()?.may_hold(hash_of(key)))
+    }
+
     /// Can it hold a wanted fact, as far as the manifest knows?
     pub(crate) fn meets(&self, wanted: &Wanted) -> bool {
         wanted.meets(&self.bounds)

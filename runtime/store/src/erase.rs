@@ -1,0 +1,267 @@
+//! How do all facts of some keys go for good?
+//!
+//! Commits wait, and nothing is flushed or compacted meanwhile. First everything is brought into files. Then, beside what is
+//! there: the segments that have a fact of the keys are written anew without it (`compact::without`), the log segments that
+//! speak of the keys are copied without what they say (`erase::log`), and a receipt is written to the start of the next log
+//! segment, which no manifest names yet. One replacement of the manifest is the erasure: it names the new segments, the copies
+//! and the receipt. What follows puts the copies in the places of the old log segments and takes the old files away; the next
+//! open does what this one did not come to.
+//!
+//! A record whose leaves are erased keeps them in their places, as hashes without their salts, so every link and every digest
+//! stays what it was, and nobody can tell from a leaf what it was made of.
+//!
+//! Holds: a crash leaves everything or nothing erased. Who reads the log (replay, proofs, verifying) holds back erasures, or
+//! begins anew when one came between. A snapshot that was taken before may still see the facts, for as long as it is held.
+//! Not here: which keys a condition matches.
+
+mod log;
+
+pub(crate) use log::is_copy;
+
+use crate::{
+    archive::archive_name,
+    chain::catalog_root,
+    commit::Visible,
+    commits::COMMITS,
+    compact::Keys,
+    config::Durability,
+    error::{Result, StoreError},
+    format::{frame::RecordKind, receipt_v1::encode_receipt},
+    fs::Disk,
+    links::LedgerTree,
+    log::{LogEnd, NewRecord, Segment, held, segment_name, zero_from},
+    manifest::{KnownEnd, ManifestState},
+    recover::catalog_name,
+    replay::Receipt,
+    store::{Inner, Store},
+    tree::{Checkpoint, Edit},
+};
+use log::copy_name;
+use spectradb_kernel::schema::TableId;
+use std::sync::{
+    PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// What an erasure did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// The record that is its receipt.
+    pub record: u64,
+    /// How many facts the tables had of the keys.
+    pub facts: u64,
+}
+
+/// Keeps readers of the log and erasures apart.
+#[derive(Debug, Default)]
+pub(crate) struct Erasures {
+    lock: RwLock<()>,
+    count: AtomicU64,
+}
+
+impl Erasures {
+    /// Nothing is erased while this is held. Whoever holds it does not ask for it again.
+    pub(crate) fn hold_back(&self) -> RwLockReadGuard<'_, ()> {
+        self.lock.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self) -> RwLockWriteGuard<'_, ()> {
+        self.lock.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many there were: places in the log mean nothing after the next one.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+}
+
+fn corrupt(generation: u64, offset: u64, what: &str) -> StoreError {
+    StoreError::Corrupt { file: segment_name(generation), offset, what: what.to_owned() }
+}
+
+/// `Ok` also where there was no such file.
+fn remove(disk: &dyn Disk, name: &str) -> Result<()> {
+    match disk.remove(name) {
+        Err(StoreError::Missing { .. }) => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Puts the copies that a manifest names in the places of their log segments.
+///
+/// # Errors
+/// What the disk says; the call can be made again.
+pub(crate) fn finish(disk: &dyn Disk, state: &ManifestState) -> Result<()> {
+    for generation in &state.erasing {
+        if *generation < state.log_first {
+            remove(disk, &copy_name(*generation))?;
+            continue;
+        }
+        match disk.rename(&copy_name(*generation), &segment_name(*generation)) {
+            // It is there already: the copy was durable before the manifest named it.
+            Ok(()) | Err(StoreError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        remove(disk, &archive_name(*generation))?;
+    }
+    disk.sync_dir()
+}
+
+impl Store {
+    /// Takes every version of some keys of a table away for good, in both times, from every file of the database: facts,
+    /// deletions and ends. What stays is a receipt and, in the records that stated them, hashes that tell nothing. `None` when
+    /// there was nothing of the keys. Writers wait meanwhile, and it takes about as long as writing anew what has the keys.
+    ///
+    /// The keys are in the codec of `spectradb_kernel::key`. They can be written again afterwards.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownTable`] when no table ever had this number. What the disk says: nothing is erased, unless
+    /// [`StoreError::OutcomeUnknown`] says that the next open, or the next call, completes it.
+    pub fn erase(&self, table: TableId, keys: &[Vec<u8>]) -> Result<Option<Erased>> {
+        self.inner().erase(&Keys { table, keys: keys.iter().cloned().collect() })
+    }
+}
+
+impl Inner {
+    fn erase(&self, keys: &Keys) -> Result<Option<Erased>> {
+        let _erasing = self.erasures.begin();
+        let _pause = self.tree.claims.pause();
+        let mut sequencer = held(&self.sequencer);
+        self.check_open(&sequencer)?;
+        if keys.table == COMMITS || self.catalogs.schema(keys.table).is_none() {
+            return Err(StoreError::UnknownTable { table: keys.table });
+        }
+        let before = *sequencer.log.end();
+        if before.record == 0 || keys.keys.is_empty() {
+            return Ok(None);
+        }
+        let _flushing = held(&self.flushing);
+        self.complete()?;
+        self.freeze(&sequencer);
+        self.log.sync_through(before.record)?;
+        self.publication.publish(self.log.durable());
+        while self.tree.flush_one(&|edit| self.install(edit))? {}
+
+        let rewritten = self.tree.without(keys)?;
+        let mut generations = Vec::new();
+        let receipt = Receipt { table: keys.table, keys: keys.keys.len() as u64, facts: rewritten.facts };
+        let prepared = self.prepare(keys, &before, &mut generations).and_then(|()| {
+            if generations.is_empty() && rewritten.old.is_empty() {
+                return Ok(None);
+            }
+            let payload = encode_receipt(&receipt);
+            let record = NewRecord {
+                kind: RecordKind::Erasure,
+                commit: before.commit,
+                instant: sequencer.instant(&**self.clock()),
+                catalog_version: sequencer.catalog.version,
+                root: catalog_root(&payload),
+            };
+            let segment = self.segments.take_unnamed(before.generation + 1)?;
+            let end = sequencer.log.write_aside(&segment, &record, &payload)?;
+            self.disk.sync_dir()?;
+            Ok(Some((segment, end)))
+        });
+        let (segment, end) = match prepared {
+            Ok(Some(prepared)) => prepared,
+            Ok(None) => return Ok(None),
+            Err(error) => {
+                self.forget(&generations, before.generation + 1);
+                return Err(error);
+            }
+        };
+        let old_catalog = self.manifest.state().catalog_file;
+        let upto = Checkpoint { commit: end.commit, record: end.record };
+        let replaced = self.tree.replace_rewritten(&rewritten, upto, &|edit| self.decide(edit, &end, &generations));
+        let change = match replaced {
+            Ok(change) => change,
+            Err(error) => {
+                // Once writes are refused nobody knows which manifest the next open finds.
+                if self.health.cause().is_none() {
+                    self.forget(&generations, end.generation);
+                }
+                return Err(error);
+            }
+        };
+        drop(rewritten);
+        self.erasures.count.fetch_add(1, Ordering::AcqRel);
+        self.follow(&mut sequencer, segment, end);
+        self.tree.give_up_replaced(&change);
+        if old_catalog < self.manifest.state().catalog_file && old_catalog > 0 {
+            self.readers.give_up(catalog_name(old_catalog));
+        }
+        match self.complete().and_then(|()| self.disk.sync_dir()) {
+            Ok(()) => {
+                // This only gives room back.
+                self.retire_segments().ok();
+                Ok(Some(Erased { record: end.record, facts: receipt.facts }))
+            }
+            Err(error) => Err(StoreError::OutcomeUnknown { cause: error.to_string() }),
+        }
+    }
+
+    /// Copies the log segments that speak of the keys, and clears what stands behind the log's end.
+    fn prepare(&self, keys: &Keys, end: &LogEnd, copied: &mut Vec<u64>) -> Result<()> {
+        let plan = self.plan_erasure(keys, end)?;
+        for generation in &plan.generations {
+            copied.push(*generation);
+            if !self.copy_without(*generation, &plan, keys, end)? {
+                copied.pop();
+            }
+        }
+        if !copied.contains(&end.generation) {
+            let file = self.disk.open(&segment_name(end.generation))?;
+            zero_from(&*file, end.offset)?;
+            file.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the erasure durable: the step before which nothing and after which everything is erased.
+    fn decide(&self, edit: &Edit, end: &LogEnd, generations: &[u64]) -> Result<()> {
+        let mut catalog_file = self.manifest.state().catalog_file;
+        if end.catalog_version > catalog_file {
+            self.write_catalog(end.catalog_version)?;
+            catalog_file = end.catalog_version;
+        }
+        self.manifest.replace(|state| {
+            let tree = std::mem::take(&mut state.tree);
+            state.tree = tree.after(edit);
+            state.checkpoint = *end;
+            state.known = KnownEnd::at(end);
+            state.log_last = end.generation;
+            state.catalog_file = catalog_file;
+            state.erasing = generations.to_vec();
+        })
+    }
+
+    /// The log goes on behind the receipt.
+    fn follow(&self, sequencer: &mut crate::commit::Sequencer, segment: Segment, end: LogEnd) {
+        sequencer.log.go_on_in(segment, end);
+        self.readers.durable(end.record);
+        held(&self.freezes).clear();
+        // Places in the log that were known mean nothing any more.
+        *held(&self.ledger) = LedgerTree::new(self.disk.clone(), self.identity);
+        let catalog = sequencer.catalog.clone();
+        let visible = Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog };
+        self.publication.enqueue(visible, Durability::Synced);
+        self.publication.publish(self.log.durable());
+    }
+
+    /// Puts copies that the manifest names in their places.
+    fn complete(&self) -> Result<()> {
+        let state = self.manifest.state();
+        if state.erasing.is_empty() {
+            return Ok(());
+        }
+        finish(&*self.disk, &state)?;
+        self.manifest.replace(|state| state.erasing.clear())
+    }
+
+    /// Takes away what was prepared and is not named. What stays is a leftover to the next open.
+    fn forget(&self, generations: &[u64], next: u64) {
+        for name in generations.iter().map(|generation| copy_name(*generation)).chain([segment_name(next)]) {
+            self.disk.remove(&name).ok();
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! How does the log lose all facts of some keys, and still prove the others?
+//!
+//! The records that have a leaf of one of the keys are found by reading the log. Such a record keeps the leaf in its place and
+//! loses the secret of its salts; the segments that have a frame of it are copied aside, frame by frame, without the facts,
+//! deletions and ends of the keys. A frame's header says what it said, but for place and length, so every link stays.
+//!
+//! Holds: nothing that is named is written. Frames of a record whose first frames were dropped prove nothing any more: they
+//! only lose what they say of the keys, and so does a record whose table's history is partly gone.
+//! Not here: putting the copies in their places (`erase`).
+
+use super::corrupt;
+use crate::{
+    bulk::fill_whole,
+    chain::{BatchShape, leaves_of_keys},
+    compact::{Keys, pick_rows},
+    error::{Result, StoreError},
+    fact::{FactBatch, Superseded},
+    format::{
+        bytes::{Malformed, Read},
+        frame::{FRAME_HEADER_BYTES, FrameHeader, FramePlace, RecordKind, frame_bytes},
+        log_v1::ReadWrite,
+    },
+    fs::File,
+    keys::encode_row,
+    log::{LogEnd, segment_name},
+    manifest::KnownEnd,
+    replay::{Found, LogScan, RecordBody, Window},
+    salts::Secret,
+    shape::Shape,
+    store::Inner,
+};
+use hashbrown::HashMap;
+use spectradb_kernel::{key, schema::TableId};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use zerocopy::IntoBytes;
+
+/// The name of the copy that takes the place of a log segment.
+pub(crate) fn copy_name(generation: u64) -> String {
+    format!("log-{generation:010}.era")
+}
+
+/// Is this the name of such a copy?
+pub(crate) fn is_copy(name: &str) -> bool {
+    name.starts_with("log-") && name.ends_with(".era")
+}
+
+/// A record that loses leaves.
+#[derive(Debug)]
+struct Lessened {
+    secret: Secret,
+    /// The schema versions that its section of files names.
+    versions: BTreeMap<TableId, u32>,
+}
+
+/// What has to be written anew.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    records: HashMap<u64, Lessened>,
+    /// The first record of which everything is there.
+    first_whole: u64,
+    pub(super) generations: BTreeSet<u64>,
+}
+
+/// Frames on their way to a copy.
+struct Copy {
+    file: Arc<dyn File>,
+    pending: Vec<u8>,
+    written: u64,
+}
+
+impl Copy {
+    /// Where the next frame begins.
+    fn offset(&self) -> u64 {
+        self.written + self.pending.len() as u64
+    }
+
+    fn write(&mut self) -> Result<()> {
+        self.file.write_at(&self.pending, self.written)?;
+        self.written += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Finds the records and segments of the log up to its end that speak of the keys.
+    pub(super) fn plan_erasure(&self, keys: &Keys, end: &LogEnd) -> Result<Plan> {
+        let first = self.manifest.state().log_first;
+        let mut plan = Plan { first_whole: 1, ..Plan::default() };
+        let mut window = Window::open(&*self.disk, first)?;
+        let header = window.get(0, FRAME_HEADER_BYTES as u64)?.and_then(FrameHeader::read);
+        let header = header.ok_or_else(|| corrupt(first, 0, "the first frame is not whole"))?;
+        if first > 1 {
+            plan.first_whole = header.record() + u64::from(header.frame_idx() > 0);
+        }
+        if header.frame_idx() > 0 {
+            plan.generations.insert(first);
+        }
+        if plan.first_whole > end.record {
+            plan.generations.extend(first..=end.generation);
+            return Ok(plan);
+        }
+        let known = KnownEnd { record: end.record, link: None, generation: end.generation };
+        let (disk, catalogs) = (self.disk.clone(), self.catalogs.clone());
+        let generations = first..=end.generation;
+        let mut scan = LogScan::starting_at(disk, self.identity, catalogs, plan.first_whole, generations, known)?;
+        if header.frame_idx() > 0 {
+            plan.generations.extend(first..=scan.end().generation);
+        }
+        while scan.end().record < end.record {
+            let began = scan.end().generation;
+            let Some(mut found) = scan.next_record()? else {
+                return Err(corrupt(scan.end().generation, scan.end().offset, "a record is not there"));
+            };
+            if let Some(lessened) = self.lessen(&mut found, keys)? {
+                plan.records.insert(found.record.record, lessened);
+                plan.generations.extend(began..=found.end.generation);
+            }
+        }
+        Ok(plan)
+    }
+
+    /// What a record keeps when it loses the leaves of the keys; `None` when it has none.
+    fn lessen(&self, found: &mut Found, keys: &Keys) -> Result<Option<Lessened>> {
+        let bulk_tables = found.bulk.iter().flat_map(|bulk| &bulk.files);
+        let mut versions: BTreeMap<TableId, u32> = bulk_tables.map(|file| (file.table, 0)).collect();
+        let is_whole = match fill_whole(found, &self.tree.view(), &self.catalogs) {
+            Ok(()) => true,
+            // Its leaves cannot be told any more; what the record itself says of the keys goes all the same.
+            Err(StoreError::FactsPruned { .. }) => false,
+            Err(error) => return Err(error),
+        };
+        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
+        let mut shapes = Vec::with_capacity(write.facts.len());
+        for batch in &write.facts {
+            let schema = self.catalogs.schema_at(batch.table, batch.schema_version);
+            let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
+            shapes.push(BatchShape::of(&Shape::of(&schema)));
+            versions.entry(batch.table).and_modify(|version| *version = batch.schema_version);
+        }
+        if !is_whole {
+            return Ok(Some(Lessened { secret: found.secret.clone(), versions }));
+        }
+        let (leaf_count, erased) = leaves_of_keys(write, &shapes, &found.secret, &|table, key| keys.has(table, key));
+        let quotes = found.bulk.iter().flat_map(|bulk| &bulk.files);
+        let quotes =
+            |key: fn(&crate::tree::SegmentMeta) -> &Vec<u8>| quotes.clone().any(|file| keys.has(file.table, key(file)));
+        if erased.is_empty() && !quotes(|file| &file.key_min) && !quotes(|file| &file.key_max) {
+            return Ok(None);
+        }
+        Ok(Some(Lessened { secret: found.secret.without(leaf_count, &erased), versions }))
+    }
+
+    /// Copies a log segment aside without what it says of the keys; answers whether it said anything.
+    pub(super) fn copy_without(&self, generation: u64, plan: &Plan, keys: &Keys, end: &LogEnd) -> Result<bool> {
+        let mut window = Window::open(&*self.disk, generation)?;
+        let file = self.disk.create(&copy_name(generation))?;
+        let mut copy = Copy { file, pending: Vec::new(), written: 0 };
+        let (mut offset, mut changed) = (0, false);
+        let key_places = |version: u32| Some(self.catalogs.schema_at(keys.table, version)?.key.clone());
+        loop {
+            let header = window.get(offset, FRAME_HEADER_BYTES as u64)?.and_then(FrameHeader::read);
+            let Some(header) = header.filter(|header| header.belongs(&self.identity, generation, offset)) else {
+                break;
+            };
+            // What a crash or a failed append left is not of the log.
+            if header.record() > end.record || (generation == end.generation && offset >= end.offset) {
+                break;
+            }
+            header.check_version(&segment_name(generation))?;
+            let payload_at = offset + FRAME_HEADER_BYTES as u64;
+            let payload = window.get(payload_at, header.payload_bytes())?;
+            let Some(payload) = payload.filter(|payload| header.fits(payload)) else {
+                return Err(corrupt(generation, offset, "the frame's checksum does not match"));
+            };
+            let lessened = plan.records.get(&header.record());
+            let is_concerned = lessened.is_some() || header.record() < plan.first_whole;
+            let frame = copy.pending.len();
+            let place = FramePlace {
+                generation,
+                offset: copy.offset(),
+                frame_idx: header.frame_idx(),
+                durable_through: header.durable_through(),
+                link: header.link(),
+            };
+            copy.pending.resize(frame + FRAME_HEADER_BYTES, 0);
+            if is_concerned && header.head().kind == RecordKind::Commit {
+                put_without(payload, lessened, keys, &key_places, &mut copy.pending)
+                    .map_err(|malformed| malformed.in_file(&segment_name(generation), payload_at))?;
+            } else {
+                copy.pending.extend_from_slice(payload);
+            }
+            let new = &copy.pending[frame + FRAME_HEADER_BYTES..];
+            changed |= new != payload;
+            let new_header = FrameHeader::new(self.identity, &header.head(), &place, new);
+            copy.pending[frame..frame + FRAME_HEADER_BYTES].copy_from_slice(new_header.as_bytes());
+            let padded = (copy.pending.len() - frame - FRAME_HEADER_BYTES) as u64;
+            copy.pending.resize(frame + frame_bytes(padded) as usize, 0);
+            offset += frame_bytes(header.payload_bytes());
+            copy.write()?;
+        }
+        if !changed {
+            self.disk.remove(&copy_name(generation))?;
+            return Ok(false);
+        }
+        copy.file.sync()?;
+        Ok(true)
+    }
+}
+
+/// Where the key's columns of a schema version stand.
+type KeyPlaces<'a> = &'a dyn Fn(u32) -> Option<Vec<usize>>;
+
+/// Appends a payload without what it says of the keys.
+fn put_without(
+    payload: &[u8],
+    lessened: Option<&Lessened>,
+    keys: &Keys,
+    key_places: KeyPlaces<'_>,
+    out: &mut Vec<u8>,
+) -> Read<()> {
+    let mut read = ReadWrite::default();
+    read.add(payload)?;
+    for batch in read.write.facts.iter_mut().filter(|batch| batch.table == keys.table) {
+        let Some(places) = key_places(batch.schema_version) else {
+            return Err(Malformed { offset: 0, what: "the record's table is not in the catalogue" });
+        };
+        let kept = rows_without(batch.periods.len(), keys, &|row, out| encode_row(&batch.columns, &places, row, out));
+        if let Some(rows) = kept {
+            let columns = batch.columns.iter().map(|column| pick_rows(column, &rows)).collect();
+            *batch = FactBatch { columns, ..batch.take(&rows) };
+        }
+    }
+    let facts = read.write.facts.into_iter().zip(read.column_ids);
+    (read.write.facts, read.column_ids) = facts.filter(|(batch, _)| !batch.periods.is_empty()).unzip();
+    for retraction in read.write.retractions.iter_mut().filter(|retraction| retraction.table == keys.table) {
+        let kept = rows_without(retraction.periods.len(), keys, &|row, out| key::encode(&retraction.keys, row, out));
+        if let Some(rows) = kept {
+            retraction.keys = retraction.keys.iter().map(|column| pick_rows(column, &rows)).collect();
+            retraction.periods = rows.iter().map(|row| retraction.periods[*row as usize]).collect();
+        }
+    }
+    read.write.retractions.retain(|retraction| !retraction.periods.is_empty());
+    for Superseded { table, facts } in &mut read.write.superseded {
+        facts.retain(|fact| !keys.has(*table, &fact.key));
+    }
+    read.write.superseded.retain(|superseded| !superseded.facts.is_empty());
+    if let Some(bulk) = &mut read.bulk {
+        // The files are segments like any others by now, perhaps under other names.
+        for file in bulk.files.iter_mut().filter(|file| file.table == keys.table) {
+            file.key_min.clear();
+            file.key_max.clear();
+        }
+    }
+    if let Some(lessened) = lessened {
+        read.secret = lessened.secret.clone();
+    }
+    let version = |table: TableId| lessened.and_then(|lessened| lessened.versions.get(&table)).copied().unwrap_or(0);
+    read.put(ReadWrite::begins(payload), &version, out);
+    Ok(())
+}
+
+/// The rows whose key is none of the keys; `None` when that is all.
+fn rows_without(len: usize, keys: &Keys, put_key: &dyn Fn(usize, &mut Vec<u8>)) -> Option<Vec<u32>> {
+    let mut key = Vec::new();
+    let mut rows = Vec::with_capacity(len);
+    for row in 0..len {
+        key.clear();
+        put_key(row, &mut key);
+        if !keys.keys.contains(&key) {
+            rows.push(row as u32);
+        }
+    }
+    (rows.len() < len).then_some(rows)
+}

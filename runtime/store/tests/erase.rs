@@ -1,0 +1,295 @@
+//! Is what was erased gone from everywhere, and everything else as it was?
+//!
+//! A workload writes several versions of some keys, deletes one, in small and in large commits, with flushes and compactions
+//! between. Two keys are erased. Then: no file has a byte of their keys and texts; every past state is the one without them; the
+//! ledger verifies, against a digest of before too; the keys can be written again; a reopen finds all that. Over what becomes of
+//! the log, packed segments, numbers of shards; and with the power failing at every sync, and any call.
+
+mod support;
+
+use spectradb_kernel::{Column, Period, Type, key::i64_bytes, schema::TableSchema, time::Commit};
+use spectradb_store::{
+    CommitError, CompressionPolicy, Config, Disk, LogArchive, MemDisk, ProofOf, RecordBody, SimDisk, Store, StoreError,
+    fact::{FactId, Retraction},
+    fs::Fault,
+};
+use std::collections::BTreeMap;
+use support::{names_as_of, new_table, open, small, upsert};
+
+/// Keys whose bytes stand nowhere by chance.
+const ERASED: [i64; 2] = [0x5ec7_e1a9_b3d2_4c01, 0x7ab3_11f9_0d5e_c8a2];
+
+fn keys() -> Vec<Vec<u8>> {
+    ERASED.iter().map(|key| i64_bytes(*key).to_vec()).collect()
+}
+
+fn key_of(id: i64) -> i64 {
+    match id {
+        3 => ERASED[0],
+        7 => ERASED[1],
+        id => id,
+    }
+}
+
+fn text(id: i64, version: i64) -> String {
+    match id {
+        3 | 7 => format!("unspeakable-{id}-{version}"),
+        id => format!("plain-{id}-{version}"),
+    }
+}
+
+/// What every commit leaves behind.
+type Model = Vec<BTreeMap<i64, String>>;
+
+fn write(store: &Store, table: &TableSchema, ids: &[i64], version: i64, model: &mut Model) -> Result<(), CommitError> {
+    let texts: Vec<String> = ids.iter().map(|id| text(*id, version)).collect();
+    let rows: Vec<(i64, &str)> = ids.iter().zip(&texts).map(|(id, text)| (key_of(*id), text.as_str())).collect();
+    store.commit(upsert(&store.snapshot(), table, &rows))?;
+    let mut state = model.last().cloned().unwrap_or_default();
+    state.extend(rows.iter().map(|(key, text)| (*key, (*text).to_owned())));
+    model.push(state);
+    Ok(())
+}
+
+fn delete(store: &Store, table: &TableSchema, key: i64, model: &mut Model) -> Result<(), CommitError> {
+    let mut write = upsert(&store.snapshot(), table, &[(key, "")]);
+    write.facts.clear();
+    write.retractions = vec![Retraction {
+        table: table.id,
+        keys: vec![Column::from_i64s(Type::Integer, vec![key])],
+        periods: vec![Period::ALWAYS],
+    }];
+    store.commit(write)?;
+    let mut state = model.last().cloned().unwrap_or_default();
+    state.remove(&key);
+    model.push(state);
+    Ok(())
+}
+
+/// The workload; the model has the state of each commit.
+fn fill(store: &Store) -> Result<Model, CommitError> {
+    let table = store.create_table(new_table("t"), 0)?;
+    let mut model = Model::new();
+    write(store, &table, &(0..40).collect::<Vec<_>>(), 0, &mut model)?;
+    write(store, &table, &[3, 4, 7], 1, &mut model)?;
+    store.flush()?;
+    write(store, &table, &[3], 2, &mut model)?;
+    write(store, &table, &[20, 7], 3, &mut model)?;
+    store.compact()?;
+    write(store, &table, &(0..10).collect::<Vec<_>>(), 4, &mut model)?;
+    delete(store, &table, ERASED[1], &mut model)?;
+    store.flush()?;
+    write(store, &table, &[5, 3], 5, &mut model)?;
+    Ok(model)
+}
+
+fn without(model: &Model) -> Model {
+    let mut model = model.clone();
+    model.iter_mut().for_each(|state| state.retain(|key, _| !ERASED.contains(key)));
+    model
+}
+
+fn states(store: &Store, commits: usize) -> Model {
+    let (snapshot, table) = (store.snapshot(), store.catalog().by_name("t").cloned().expect("the table"));
+    (1..=commits as Commit).map(|commit| names_as_of(&snapshot, &table, commit)).collect()
+}
+
+/// The files that have a byte of what was erased.
+fn traces(disk: &dyn Disk) -> Vec<String> {
+    let mut needles: Vec<Vec<u8>> = vec![b"unspeakable".to_vec()];
+    for key in ERASED {
+        needles.extend([key.to_le_bytes().to_vec(), i64_bytes(key).to_vec()]);
+        // Half of it is in the amounts.
+        needles.push((key as f64 / 2.0).to_le_bytes().to_vec());
+    }
+    let mut found = Vec::new();
+    for name in disk.list().expect("it lists") {
+        if name == "lock" {
+            continue;
+        }
+        let bytes = disk.map(&name).expect("it reads");
+        if needles.iter().any(|needle| bytes.windows(needle.len()).any(|window| window == needle)) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+fn check_sound(store: &Store, story: &str) {
+    let verified = store.verify(None).unwrap_or_else(|error| panic!("{story}: {error}"));
+    assert_eq!(verified.difference, None, "{story}");
+}
+
+fn settings() -> Vec<Config> {
+    let mut all = Vec::new();
+    for log_archive in [LogArchive::Keep, LogArchive::Compress, LogArchive::Drop] {
+        for shard_count in [1, 3] {
+            for bulk_bytes_min in [usize::MAX, 600, 0] {
+                for compression in [CompressionPolicy::NONE, CompressionPolicy::COLD] {
+                    all.push(Config {
+                        log_archive,
+                        shard_count: Some(shard_count),
+                        bulk_bytes_min,
+                        compression,
+                        log_segment_bytes: 4 << 10,
+                        ..small()
+                    });
+                }
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn nothing_is_left_of_what_was_erased_and_all_of_the_rest() {
+    for config in settings() {
+        let disk = MemDisk::new();
+        let store = open(&disk, &config).expect("a new database");
+        let model = fill(&store).expect("no conflict");
+        let story = format!("{config:?}");
+        assert_eq!(states(&store, model.len()), model, "{story}");
+        assert!(!traces(&disk).is_empty() || config.compression != CompressionPolicy::NONE, "{story}");
+        let before = store.digest().expect("it reads");
+        let mut replay = store.replay(1).ok();
+        replay.iter_mut().for_each(|replay| drop(replay.next()));
+        let table = store.catalog().by_name("t").cloned().expect("the table");
+        let erased = store.erase(table.id, &keys()).unwrap_or_else(|error| panic!("{story}: {error}"));
+        let erased = erased.expect("there was something");
+        assert_eq!((erased.record, erased.facts), (before.records + 1, 9), "{story}");
+        assert_eq!(traces(&disk), Vec::<String>::new(), "{story}");
+        let kept = without(&model);
+        assert_eq!(states(&store, model.len()), kept, "{story}");
+        let verified = store.verify(Some(&before)).expect("it reads");
+        assert_eq!(verified.difference, None, "{story}");
+        if config.log_archive != LogArchive::Drop {
+            assert_eq!(verified.erased, 9, "{story}");
+            // A replay that was under way goes on.
+            let records = replay.take().expect("it was begun").collect::<Result<Vec<_>, _>>();
+            let records = records.unwrap_or_else(|error| panic!("{story}: {error}"));
+            assert_eq!(records.len() as u64, before.records - 1, "{story}");
+            let receipts = store.replay(1).expect("it reads").map(|record| record.expect("it reads").body);
+            assert_eq!(receipts.filter(|body| matches!(body, RecordBody::Erasure(_))).count(), 1, "{story}");
+            let proof = |id: i64, commit: Commit| {
+                let fact = FactId { key: i64_bytes(id).to_vec(), valid_from: i64::MIN, commit };
+                store.prove_inclusion(ProofOf::Fact { table: table.id, fact: &fact }, None).expect("it reads")
+            };
+            assert!(proof(4, 1).expect("it stays").check(&store.digest().expect("it reads")).is_ok(), "{story}");
+            assert!(proof(ERASED[0], 1).is_none(), "{story}");
+        }
+        assert_eq!(store.erase(table.id, &keys()).expect("it reads"), None, "{story}: nothing is left");
+        // The key can be written again, and erased again.
+        let mut model = kept;
+        drop(store);
+        let mut store = open(&disk, &config).unwrap_or_else(|error| panic!("{story}: {error}"));
+        for step in 0..3 {
+            write(&store, &table, &[3, 9], 10 + step, &mut model).unwrap_or_else(|error| panic!("{story}: {error}"));
+            if step == 1 {
+                store.compact().expect("it compacts");
+            }
+            assert_eq!(states(&store, model.len()), model, "{story}");
+            check_sound(&store, &story);
+            drop(store);
+            store = open(&disk, &config).unwrap_or_else(|error| panic!("{story}: {error}"));
+        }
+        assert!(store.erase(table.id, &keys()).expect("it writes").is_some());
+        assert_eq!(traces(&disk), Vec::<String>::new(), "{story}");
+        assert_eq!(states(&store, model.len()), without(&model), "{story}");
+        assert_eq!(store.verify(Some(&before)).expect("it reads").difference, None, "{story}");
+        store.close().expect("it closes");
+        let store = open(&disk, &config).expect("it opens");
+        assert_eq!(states(&store, model.len()), without(&model), "{story}");
+        check_sound(&store, &story);
+    }
+}
+
+/// A disk with the workload on it, and how often an erasure syncs and calls.
+fn before_erasure(config: &Config) -> (SimDisk, Model, u64, u64) {
+    let disk = SimDisk::new(0);
+    let store = open(&disk, config).expect("a new database");
+    let model = fill(&store).expect("no conflict");
+    drop(store);
+    let trial = disk.copy();
+    let store = open(&trial, config).expect("it opens");
+    let (syncs, calls) = (trial.syncs(), trial.calls());
+    let table = store.catalog().by_name("t").cloned().expect("the table");
+    store.erase(table.id, &keys()).expect("nothing fails").expect("there was something");
+    (disk, model, trial.syncs() - syncs, trial.calls() - calls)
+}
+
+fn check_after(disk: &SimDisk, config: &Config, model: &Model, acknowledged: bool, story: &str) {
+    let store = open(disk, config).unwrap_or_else(|error| panic!("{story}: it opens: {error}"));
+    let found = states(&store, model.len());
+    let is_erased = found == without(model);
+    assert!(is_erased || found == *model, "{story}: everything or nothing");
+    assert!(is_erased || !acknowledged, "{story}: it was acknowledged");
+    if is_erased {
+        assert_eq!(traces(disk), Vec::<String>::new(), "{story}");
+    }
+    check_sound(&store, story);
+    let table = store.catalog().by_name("t").cloned().expect("the table");
+    let erased = store.erase(table.id, &keys()).unwrap_or_else(|error| panic!("{story}: {error}"));
+    assert_eq!(erased.is_none(), is_erased, "{story}");
+    assert_eq!(traces(disk), Vec::<String>::new(), "{story}");
+    write(&store, &table, &[3], 100, &mut without(model)).unwrap_or_else(|error| panic!("{story}: {error}"));
+    check_sound(&store, story);
+}
+
+fn crash_at_every_sync(config: &Config) {
+    let (disk, model, syncs, _) = before_erasure(config);
+    for sync in 1..=syncs {
+        for after in [false, true] {
+            let disk = disk.copy();
+            let store = open(&disk, config).expect("it opens");
+            let at = disk.syncs() + sync;
+            disk.inject(if after { Fault::PowerAfterSync(at) } else { Fault::PowerBeforeSync(at) });
+            let table = store.catalog().by_name("t").cloned().expect("the table");
+            let acknowledged = store.erase(table.id, &keys()).is_ok();
+            drop(store);
+            for seed in 0..2 {
+                let story = format!("sync {sync} of {syncs}, after: {after}, seed {seed}, {config:?}");
+                check_after(&disk.after_crash(seed), config, &model, acknowledged, &story);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_power_failure_at_every_sync_leaves_everything_or_nothing() {
+    let config = Config { log_segment_bytes: 4 << 10, ..small() };
+    crash_at_every_sync(&config);
+    crash_at_every_sync(&Config { log_archive: LogArchive::Compress, ..config.clone() });
+    crash_at_every_sync(&Config { log_archive: LogArchive::Drop, bulk_bytes_min: 600, ..config });
+}
+
+#[test]
+fn a_failing_call_leaves_everything_or_nothing_and_the_store_goes_on() {
+    let config = Config { log_segment_bytes: 4 << 10, log_archive: LogArchive::Compress, ..small() };
+    let (disk, model, _, calls) = before_erasure(&config);
+    for call in 1..=calls {
+        let disk = disk.copy();
+        let store = open(&disk, &config).expect("it opens");
+        disk.inject(Fault::Call(disk.calls() + call));
+        let table = store.catalog().by_name("t").cloned().expect("the table");
+        let erased = store.erase(table.id, &keys());
+        disk.heal();
+        let story = format!("call {call} of {calls}: {erased:?}");
+        let mut kept = without(&model);
+        match &erased {
+            Ok(_) => assert_eq!(states(&store, model.len()), kept, "{story}"),
+            Err(StoreError::OutcomeUnknown { .. }) => {}
+            Err(_) => {
+                assert_eq!(states(&store, model.len()), model, "{story}");
+                // Unless writes are refused now, it goes on as if nothing had been asked.
+                if store.erase(table.id, &keys()).is_ok() {
+                    assert_eq!(traces(&disk), Vec::<String>::new(), "{story}");
+                    write(&store, &table, &[3], 100, &mut kept).unwrap_or_else(|error| panic!("{story}: {error}"));
+                    check_sound(&store, &story);
+                    continue;
+                }
+            }
+        }
+        drop(store);
+        check_after(&disk, &config, &model, erased.is_ok(), &story);
+    }
+}
