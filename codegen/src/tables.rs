@@ -53,6 +53,7 @@ pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
         | StatementKind::ShowTables
         | StatementKind::Describe(_)
         | StatementKind::SetRetention { .. }
+        | StatementKind::Erase { .. }
         | StatementKind::Vacuum(_)
         | StatementKind::Copy(_) => return None,
     }

@@ -26,6 +26,7 @@ mod catalog;
 mod create;
 mod db;
 pub mod embed;
+mod erase;
 mod error;
 mod explain;
 #[doc(hidden)]

@@ -132,6 +132,10 @@ impl Session {
                 self.store().set_retention(table.id, *retention, snapshot.catalog().version)?;
                 Ok(done("ALTER TABLE", None))
             }
+            Statement::Erase { table, source } => {
+                self.no_transaction_for("ERASE")?;
+                self.erase(table, source, sql, &params, snapshot)
+            }
             Statement::Vacuum(table) => {
                 self.no_transaction_for("VACUUM")?;
                 match table {

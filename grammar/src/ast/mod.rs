@@ -110,6 +110,15 @@ pub enum StatementKind {
         /// An INTERVAL; nothing where `NONE` was said.
         retention: Option<Expr>,
     },
+    /// `ERASE FROM t WHERE ..`
+    Erase {
+        /// The table.
+        table: Name,
+        /// Its alias.
+        alias: Option<Name>,
+        /// `WHERE`
+        filter: Option<Expr>,
+    },
     /// `VACUUM`, `VACUUM t`
     Vacuum(Option<Name>),
     /// `SUMMARIZE t`, `SUMMARIZE query`: the table is the query `SELECT * FROM t`.

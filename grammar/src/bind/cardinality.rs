@@ -36,6 +36,7 @@ pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
         | Statement::ShowTables
         | Statement::Describe(_)
         | Statement::SetRetention { .. }
+        | Statement::Erase { .. }
         | Statement::Vacuum(_)
         | Statement::CopyFrom { .. }
         | Statement::CopyTo { .. } => Cardinality::Many,

@@ -148,6 +148,20 @@ impl Lower {
         Ok(Update { with: Vec::new(), table, alias, portion, assignments, from, filter, returning })
     }
 
+    pub(super) fn erase(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
+        let (mut table, mut alias, mut filter) = (None, None, None);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::name => table = Some(self.name(&part)),
+                Rule::target_alias => alias = self.target_alias(part),
+                Rule::filter => filter = self.exprs(part)?.pop(),
+                _ => {}
+            }
+        }
+        let table = table.expect("an ERASE names a table");
+        Ok(StatementKind::Erase { table, alias, filter })
+    }
+
     pub(super) fn delete(&mut self, pair: Pair<'_>) -> Result<Delete, Diag> {
         let (mut table, mut alias, mut portion, mut filter) = (None, None, Portion::Current, None);
         let (mut using, mut returning) = (Vec::new(), None);

@@ -27,6 +27,7 @@ impl Lower {
             Rule::insert => StatementKind::Insert(self.insert(pair)?),
             Rule::update => StatementKind::Update(self.update(pair)?),
             Rule::delete => StatementKind::Delete(self.delete(pair)?),
+            Rule::erase => self.erase(pair)?,
             Rule::merge => StatementKind::Merge(self.merge(pair)?),
             Rule::with_change => self.with_change(pair)?,
             Rule::truncate => StatementKind::Truncate(self.name_list(pair)),

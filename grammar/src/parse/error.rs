@@ -20,7 +20,7 @@ const SHOWN_CHARS_MAX: usize = 40;
 /// The words that begin statements.
 const STATEMENT_WORDS: &[&str] = &[
     "SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "BEGIN", "COMMIT", "ROLLBACK", "EXPLAIN",
-    "SHOW", "DESCRIBE", "COPY", "WITH", "VALUES", "VACUUM",
+    "SHOW", "DESCRIBE", "COPY", "WITH", "VALUES", "VACUUM", "ERASE",
 ];
 
 /// Shorter words are near to too much.

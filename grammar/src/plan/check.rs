@@ -93,6 +93,7 @@ impl Checker {
                 let extra = begins_with(&fields, fact_types(table), "DELETE's source")?;
                 self.returning(returning.as_ref(), table, extra)
             }
+            Statement::Erase { table, source } => types_are(&self.query(source)?, table.key_types(), "ERASE's keys"),
             Statement::Merge { table, source, portion, actions, returning } => {
                 self.portion(portion.as_ref())?;
                 let given: Vec<Type> = self.query(source)?.iter().map(|field| field.ty).collect();

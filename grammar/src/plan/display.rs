@@ -210,6 +210,10 @@ impl Printer<'_> {
                 let time = time.map_or_else(|| format!("{micros} microseconds"), |time| time.to_string());
                 self.line(depth, &format!("Keep the history of {} for {time}", table.name));
             }
+            Statement::Erase { table, source } => {
+                self.line(depth, &format!("Erase from {}", table.name));
+                self.query(source, depth + 1);
+            }
             Statement::Vacuum(None) => self.line(depth, "Vacuum"),
             Statement::Vacuum(Some(table)) => self.line(depth, &format!("Vacuum {}", table.name)),
             Statement::CopyFrom { table, columns: _, path, format: _ } => {

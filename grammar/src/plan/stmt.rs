@@ -163,6 +163,13 @@ pub enum Statement {
         /// Microseconds, not negative; for ever where none.
         retention: Option<i64>,
     },
+    /// Every version of some keys of a table goes for good.
+    Erase {
+        /// The table.
+        table: Arc<TableSchema>,
+        /// The keys, by their columns in the key's order; some may come many times.
+        source: QueryPlan,
+    },
     /// A table's files, or all files, are compacted.
     Vacuum(Option<Arc<TableSchema>>),
     /// Rows of a file become facts.

@@ -489,7 +489,7 @@ impl Statement {
     /// Calls `f` on each query of the statement.
     pub fn for_each_query<'n>(&'n self, f: &mut dyn FnMut(&'n QueryPlan)) {
         match self {
-            Statement::Query(source) | Statement::CopyTo { source, .. } => f(source),
+            Statement::Query(source) | Statement::CopyTo { source, .. } | Statement::Erase { source, .. } => f(source),
             Statement::Insert { source, conflict, returning, .. } => {
                 f(source);
                 if let Some(Conflict::Update(update)) = conflict {
@@ -536,7 +536,7 @@ impl Statement {
     /// Calls `f` on each query of the statement, which it may change.
     pub fn for_each_query_mut(&mut self, f: &mut dyn FnMut(&mut QueryPlan)) {
         match self {
-            Statement::Query(source) | Statement::CopyTo { source, .. } => f(source),
+            Statement::Query(source) | Statement::CopyTo { source, .. } | Statement::Erase { source, .. } => f(source),
             Statement::Insert { source, conflict, returning, .. } => {
                 f(source);
                 if let Some(Conflict::Update(update)) = conflict {

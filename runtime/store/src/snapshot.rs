@@ -38,6 +38,8 @@ struct Pinned {
     instant: Micros,
     catalog: Arc<Catalog>,
     catalogs: Arc<Catalogs>,
+    /// Does it answer about times before a table's horizon, with what is still there?
+    sees_all: bool,
 }
 
 impl Snapshot {
@@ -49,7 +51,18 @@ impl Snapshot {
         catalog: Arc<Catalog>,
         catalogs: Arc<Catalogs>,
     ) -> Snapshot {
-        Snapshot { pinned: Arc::new(Pinned { view, commit, instant, catalog, catalogs }) }
+        Snapshot { pinned: Arc::new(Pinned { view, commit, instant, catalog, catalogs, sees_all: false }) }
+    }
+
+    /// The same state, with what is still there of the times before a table's horizon: not for answers, but for what must
+    /// leave nothing out.
+    #[must_use]
+    pub fn with_all_that_is_left(&self) -> Snapshot {
+        let Pinned { view, commit, instant, catalog, catalogs, sees_all: _ } = &*self.pinned;
+        let (view, catalog, catalogs) = (view.clone(), catalog.clone(), catalogs.clone());
+        Snapshot {
+            pinned: Arc::new(Pinned { view, commit: *commit, instant: *instant, catalog, catalogs, sees_all: true }),
+        }
     }
 
     /// The newest commit it sees; 0 when there is none.
@@ -146,6 +159,9 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::BeforeHorizon`], or what reading segments gives.
     pub(crate) fn check_horizon(&self, table: &TableSchema, system: SystemScope) -> Result<()> {
+        if self.pinned.sees_all {
+            return Ok(());
+        }
         let asked = match system {
             SystemScope::AsOf(at) if at >= self.pinned.commit => return Ok(()),
             SystemScope::AsOf(at) => at,
