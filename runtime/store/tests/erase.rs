@@ -293,3 +293,95 @@ fn a_failing_call_leaves_everything_or_nothing_and_the_store_goes_on() {
         check_after(&disk, &config, &model, erased.is_ok(), &story);
     }
 }
+
+/// Records of many frames and leaves, blocks with dictionaries, several levels, and history that a retention let go.
+#[test]
+fn nothing_is_left_in_large_records_and_where_history_was_pruned() {
+    for (bulk_bytes_min, retention) in [(usize::MAX, None), (0, None), (usize::MAX, Some(2)), (0, Some(2))] {
+        let disk = MemDisk::new();
+        let config = Config {
+            bulk_bytes_min,
+            sstable_block_bytes: 4 << 10,
+            memtable_bytes_max: 64 << 10,
+            log_segment_bytes: 64 << 10,
+            compression: CompressionPolicy::COLD,
+            ..small()
+        };
+        let store = open(&disk, &config).expect("a new database");
+        let table = store.create_table(new_table("t"), 0).expect("the name is free");
+        for version in 0..4 {
+            let names: Vec<String> = (0..3_000).map(|id| format!("kind-{}-{version}", id % 5)).collect();
+            let rows: Vec<(i64, &str)> = (0..3_000).map(|id| (id, names[id as usize].as_str())).collect();
+            let mut rows = rows;
+            let secret = format!("unspeakable-{version}");
+            rows.insert(1_500, (ERASED[0], secret.as_str()));
+            store.commit(upsert(&store.snapshot(), &table, &rows)).expect("no conflict");
+            if version == 2 {
+                store.compact().expect("it compacts");
+            }
+        }
+        if retention.is_some() {
+            store.set_retention(table.id, retention, 1).expect("it fits");
+            store.compact().expect("it compacts");
+        }
+        let before = store.digest().expect("it reads");
+        let story = format!("bulk from {bulk_bytes_min}, retention {retention:?}");
+        check_sound(&store, &story);
+        let erased = store.erase(table.id, &keys()).unwrap_or_else(|error| panic!("{story}: {error}"));
+        assert!(erased.is_some(), "{story}");
+        assert_eq!(traces(&disk), Vec::<String>::new(), "{story}");
+        assert_eq!(support::names(&store, &table).len(), 3_000, "{story}");
+        let verified = store.verify(Some(&before)).expect("it reads");
+        assert_eq!(verified.difference, None, "{story}");
+        drop(store);
+        let store = open(&disk, &config).unwrap_or_else(|error| panic!("{story}: {error}"));
+        store.compact().expect("it compacts");
+        check_sound(&store, &story);
+        assert_eq!(traces(&disk), Vec::<String>::new(), "{story}");
+    }
+}
+
+/// Writers, readers of the log and compactions go on beside erasures.
+#[test]
+fn erasures_and_everything_else_go_on_beside_each_other() {
+    let disk = MemDisk::new();
+    let config = Config {
+        background: true,
+        memtable_bytes_max: 16 << 10,
+        log_segment_bytes: 16 << 10,
+        log_archive: LogArchive::Compress,
+        ..small()
+    };
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let (store, table) = (&store, &table);
+            scope.spawn(move || {
+                for step in 0..120 {
+                    let rows = [(writer * 1_000 + step % 50, "plain"), (ERASED[writer as usize], "unspeakable")];
+                    match store.commit(upsert(&store.snapshot(), table, &rows)) {
+                        Ok(_) | Err(CommitError::Conflict { .. }) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            for _ in 0..8 {
+                let records = store.replay(1).expect("it reads").collect::<Result<Vec<_>, _>>();
+                assert!(records.is_ok(), "{:?}", records.err());
+                check_sound(&store, "beside writers");
+                store.compact().expect("it compacts");
+            }
+        });
+        for _ in 0..12 {
+            store.erase(table.id, &keys()).expect("it writes");
+        }
+    });
+    store.erase(table.id, &keys()).expect("it writes");
+    assert_eq!(traces(&disk), Vec::<String>::new());
+    check_sound(&store, "at the end");
+    store.close().expect("it closes");
+    check_sound(&open(&disk, &config).expect("it opens"), "opened again");
+}
