@@ -258,7 +258,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
     let table = store.create_table(new_table("t"), 0).expect("the name is free");
     let mut model = Model::default();
     let mut digests = Vec::new();
-    let mut policies = 0;
+    let (mut policies, mut receipts) = (0, 0);
     for step in 0..steps {
         let story = format!("seed {seed}, {shard_count} shards, step {step}");
         let mut unknown = None;
@@ -308,6 +308,13 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
                 set.unwrap_or_else(|error| panic!("{story}: {error}"));
                 policies += 1;
             }
+            6 => {
+                let keys: Vec<i64> = (0..1 + dice.roll(2)).map(|_| dice.roll(12) as i64).collect();
+                let encoded: Vec<Vec<u8>> = keys.iter().map(|key| i64_bytes(*key).to_vec()).collect();
+                let erased = store.erase(table.id, &encoded).unwrap_or_else(|error| panic!("{story}: {error}"));
+                model.facts.retain(|fact| !keys.contains(&fact.key));
+                receipts += usize::from(erased.is_some());
+            }
             _ => {
                 let changes = dice.changes();
                 store.commit(model.write(&table, &changes)).unwrap_or_else(|error| panic!("{story}: {error}"));
@@ -327,7 +334,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
     // The ledger alone tells the same story.
     let records: Result<Vec<_>, _> = store.replay(1).expect("all is kept").collect();
     match records {
-        Ok(records) => assert_eq!(records.len(), model.commits as usize + 1 + policies),
+        Ok(records) => assert_eq!(records.len(), model.commits as usize + 1 + policies + receipts),
         Err(StoreError::FactsPruned { .. }) if policies > 0 && config.bulk_bytes_min < usize::MAX => {}
         Err(error) => panic!("seed {seed}: the chain verifies: {error}"),
     }
