@@ -201,3 +201,34 @@ fn what_a_dead_reader_registered_holds_nothing() {
     drop(beside);
     assert_eq!(registrations(&*disk), 0);
 }
+
+/// A reader follows an erasure, and its files go when it has gone on.
+#[test]
+fn a_reader_follows_an_erasure() {
+    for log_archive in [LogArchive::Keep, LogArchive::Compress, LogArchive::Drop] {
+        let disk = SimDisk::new(5);
+        let config = Config { log_archive, log_segment_bytes: 4 << 10, ..small() };
+        let writer = open(&disk, &config).expect("a new database");
+        let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+        for (step, name) in (0..).zip(["unspeakable", "a", "unspeakable too", "b"]) {
+            writer.commit(upsert(&writer.snapshot(), &table, &[(step % 2, name), (7, "x")])).expect("no conflict");
+        }
+        writer.flush().expect("nothing fails");
+        let beside = reader(&disk, &config);
+        assert_eq!(names(&beside, &table), names(&writer, &table));
+        let key = spectradb_kernel::key::i64_bytes(0).to_vec();
+        assert!(writer.erase(table.id, std::slice::from_ref(&key)).expect("nothing fails").is_some());
+        assert_eq!(names(&beside, &table).keys().copied().collect::<Vec<_>>(), [1, 7]);
+        assert!(matches!(beside.erase(table.id, &[key]), Err(StoreError::ReadOnly)));
+        assert_eq!(beside.verify(None).expect("it reads").difference, None);
+        writer.commit(upsert(&writer.snapshot(), &table, &[(0, "again")])).expect("no conflict");
+        writer.flush().expect("nothing fails");
+        assert_eq!(names(&beside, &table), names(&writer, &table));
+        let has_trace = |name: &String| {
+            let bytes = disk.content(name).unwrap_or_default();
+            bytes.windows(11).any(|window| window == b"unspeakable")
+        };
+        let traces: Vec<String> = disk.list().expect("it lists").into_iter().filter(has_trace).collect();
+        assert_eq!(traces, Vec::<String>::new(), "{log_archive:?}");
+    }
+}
