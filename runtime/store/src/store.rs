@@ -8,7 +8,6 @@
 //! Not here: each of the parts.
 
 use crate::{
-    bulk::fill_whole,
     catalog::{Catalog, CatalogChange, Catalogs, NewTable},
     clock::{Clock, SystemClock},
     commit::{Prepared, Publication, Sequencer, Visible},
@@ -16,7 +15,7 @@ use crate::{
     erase::Erasures,
     error::{CommitError, Result, StoreError},
     fact::{Committed, Write},
-    follow::{Follower, LogReader, Registration, Seen},
+    follow::{Follower, Registration, Seen},
     format::Identity,
     fs::{self, Disk, DiskLock, IoBackend, MemDisk},
     links::LedgerTree,
@@ -25,8 +24,9 @@ use crate::{
     manifest::{self, KnownEnd, Manifest, ManifestState},
     pressure::Pressure,
     readers::Readers,
+    records::Replay,
     recover::{Recovered, recover},
-    replay::{LogScan, Record},
+    replay::LogScan,
     snapshot::Snapshot,
     sst::CacheStats,
     tree::{Shards, Tree, TreeState},
@@ -569,14 +569,6 @@ impl Store {
 }
 
 impl Inner {
-    /// A scan of the log from a record on, up to a visible one.
-    fn scan_from(&self, from: u64, upto: u64) -> Result<LogScan> {
-        let first = self.manifest.state().log_first;
-        let last = held(&self.sequencer).log.end().generation;
-        let known = KnownEnd { record: upto, link: None, generation: last };
-        LogScan::starting_at(self.disk.clone(), self.identity, self.catalogs.clone(), from, first..=last, known)
-    }
-
     /// A reader of the newest visible commit, and the record up to which it sees.
     ///
     /// # Errors
@@ -753,50 +745,6 @@ impl Drop for Unwound<'_> {
         if std::thread::panicking() {
             self.0.health.refuse_writes(&"a thread panicked while it committed");
             self.0.publication.wake();
-        }
-    }
-}
-
-/// Records of the ledger, in order.
-#[derive(Debug)]
-pub struct Replay {
-    scan: Option<LogScan>,
-    upto: u64,
-    inner: Arc<Inner>,
-    /// How many there had been when the scan began.
-    erasures: u64,
-    /// Keeps segments that it may have open from being used again.
-    _reader: LogReader,
-}
-
-impl Iterator for Replay {
-    type Item = Result<Record>;
-
-    fn next(&mut self) -> Option<Result<Record>> {
-        let scan = self.scan.as_mut().filter(|scan| scan.end().record < self.upto)?;
-        let _no_erasure = self.inner.erasures.hold_back();
-        let read = |scan: &mut LogScan| {
-            let Some(mut found) = scan.next_record()? else { return Ok(None) };
-            fill_whole(&mut found, &self.inner.tree.view(), &self.inner.catalogs)?;
-            Ok(Some(found.record))
-        };
-        let erasures = self.inner.erasures.count();
-        let next = match erasures == self.erasures {
-            true => read(scan),
-            // The log's segments were written anew: records stand elsewhere.
-            false => self.inner.scan_from(scan.end().record + 1, self.upto).and_then(|anew| {
-                *scan = anew;
-                read(scan)
-            }),
-        };
-        self.erasures = erasures;
-        match next {
-            Ok(Some(record)) => Some(Ok(record)),
-            Ok(None) => None,
-            Err(error) => {
-                self.scan = None;
-                Some(Err(error))
-            }
         }
     }
 }
