@@ -8,6 +8,7 @@
 //! Not here: computing (`func`), the bytes of a file (`spectradb_store::format`).
 
 use crate::{
+    array::Array,
     bitmap::Bitmap,
     lane::Lane,
     ty::{LaneKind, Type},
@@ -402,6 +403,7 @@ impl Column {
         match &self.data {
             Data::Const(Value::Text(text) | Value::Json(text)) => ByteVals::One(text.as_bytes()),
             Data::Const(Value::Blob(blob)) => ByteVals::One(blob),
+            Data::Const(Value::Array(array)) => ByteVals::One(array.bytes()),
             Data::Const(Value::Null) => ByteVals::One(&[]),
             Data::Bytes(runs) => ByteVals::Plain(runs.offsets.as_slice(), &runs.bytes),
             Data::Dictionary { codes, values } => match values.byte_vals() {
@@ -431,6 +433,7 @@ impl Column {
                 match self.ty {
                     Type::Blob => Value::Blob(bytes.to_vec()),
                     Type::Json => Value::Json(text()),
+                    Type::Array(_) => Value::Array(Array::from_bytes(bytes.to_vec())),
                     _ => Value::Text(text()),
                 }
             }

@@ -18,6 +18,7 @@
 //! Not here: which columns make a key (`schema`).
 
 use crate::{
+    array,
     column::{Column, Data},
     func::{compare::lt_f64, json_order},
     interval,
@@ -128,7 +129,7 @@ fn encode_datum(column: &Column, row: usize, out: &mut Vec<u8>) {
         }
         Data::I128(lane) => out.extend_from_slice(&i128_bytes(lane.as_slice()[row])),
         Data::Bytes(_) => {
-            assert!(column.ty() != Type::Json, "JSON is no key");
+            assert!(!matches!(column.ty(), Type::Json | Type::Array(_)), "JSON and arrays are no keys");
             push_string(column.byte_vals().at(row), out);
         }
         Data::FrameOfReference { base, codes } => {
@@ -153,10 +154,20 @@ pub fn encode_values(values: &[Value], types: &[Type], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends bytes of any value but NULL, whose order is the total order.
+pub(crate) fn sort_value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Json(text) => json_order::sort_key(text, out),
+        Value::Array(array) => array::sort_key(array.bytes(), out),
+        other => encode_value(other, out),
+    }
+}
+
 fn encode_value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Null => panic!("a key is never NULL"),
         Value::Json(_) => panic!("JSON is no key"),
+        Value::Array(_) => panic!("an array is no key"),
         Value::Boolean(value) => out.push(u8::from(*value)),
         Value::Integer(value) => out.extend_from_slice(&i64_bytes(*value)),
         Value::Date(Date(days)) => out.extend_from_slice(&i64_bytes(i64::from(*days))),
@@ -235,6 +246,7 @@ fn decode_value(rest: &mut &[u8], ty: Type) -> Result<Value, KeyError> {
         Type::Uuid => Value::Uuid(Uuid::from_lane((u128::from_be_bytes(take(rest)?) ^ (1 << 127)) as i128)),
         Type::Json => return Err(KeyError { what: "JSON is no key" }),
         Type::Interval => return Err(KeyError { what: "an interval is no key" }),
+        Type::Array(_) => return Err(KeyError { what: "an array is no key" }),
         Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
             unreachable!("the type was made plain")
         }
@@ -274,6 +286,8 @@ pub fn sort_key(columns: &[Column], orders: &[SortOrder], row: usize, out: &mut 
         let start = out.len();
         if column.ty() == Type::Json {
             json_order::sort_key(column.byte_vals().text_at(row), out);
+        } else if let Type::Array(_) = column.ty() {
+            array::sort_key(column.byte_vals().at(row), out);
         } else {
             encode_datum(column, row, out);
         }
@@ -304,6 +318,7 @@ pub fn compare(a: &Value, b: &Value) -> Ordering {
         (Value::Uuid(a), Value::Uuid(b)) => a.cmp(b),
         (Value::Interval(a), Value::Interval(b)) => a.span().cmp(&b.span()),
         (Value::Json(a), Value::Json(b)) => json_order::compare(a, b),
+        (Value::Array(a), Value::Array(b)) => array::compare(a.bytes(), b.bytes()),
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Greater,
         (_, Value::Null) => Ordering::Less,

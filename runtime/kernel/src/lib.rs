@@ -10,6 +10,7 @@
 compile_error!("SpectraDB reads little-endian files in place; big-endian targets are not built");
 
 pub mod agg;
+pub mod array;
 pub mod batch;
 pub mod bitmap;
 pub mod column;

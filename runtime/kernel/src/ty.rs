@@ -62,6 +62,18 @@ pub enum Type {
     Interval,
     /// A number of 128 bits.
     Uuid,
+    /// Values of one type in one or more dimensions: see [`crate::array`].
+    Array(ElementType),
+}
+
+/// The type of an array's elements: any but an array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ElementType {
+    class: TypeClass,
+    /// 0 for a plain type, else which narrower one.
+    narrow: u8,
+    /// A length, or a precision and a scale.
+    size: u32,
 }
 
 /// The longest length that VARCHAR and CHAR can be declared with.
@@ -96,6 +108,8 @@ pub enum TypeClass {
     Interval,
     /// See [`Type::Uuid`].
     Uuid,
+    /// See [`Type::Array`]; the binder knows the elements.
+    Array,
 }
 
 /// How the values of a type lie in a plain column.
@@ -130,6 +144,7 @@ impl Type {
             Type::TimestampTz => TypeClass::TimestampTz,
             Type::Interval => TypeClass::Interval,
             Type::Uuid => TypeClass::Uuid,
+            Type::Array(_) => TypeClass::Array,
         }
     }
 
@@ -137,6 +152,7 @@ impl Type {
     pub const fn plain(self) -> Type {
         match self {
             Type::Numeric { .. } => self,
+            Type::Array(element) => Type::Array(element.plain()),
             other => other.class().plain_type(),
         }
     }
@@ -165,11 +181,11 @@ impl TypeClass {
             }
             TypeClass::Real => LaneKind::F64,
             TypeClass::Numeric | TypeClass::Interval | TypeClass::Uuid => LaneKind::I128,
-            TypeClass::Text | TypeClass::Blob | TypeClass::Json => LaneKind::Bytes,
+            TypeClass::Text | TypeClass::Blob | TypeClass::Json | TypeClass::Array => LaneKind::Bytes,
         }
     }
 
-    /// The plain type of the class: a NUMERIC of all digits and none after the point.
+    /// The plain type of the class: a NUMERIC of all digits and none after the point, an array of texts.
     pub const fn plain_type(self) -> Type {
         match self {
             TypeClass::Boolean => Type::Boolean,
@@ -185,7 +201,48 @@ impl TypeClass {
             TypeClass::TimestampTz => Type::TimestampTz,
             TypeClass::Interval => Type::Interval,
             TypeClass::Uuid => Type::Uuid,
+            TypeClass::Array => Type::Array(ElementType::TEXT),
         }
+    }
+
+    /// The number that stands for the class where bytes are written.
+    pub const fn code(self) -> u8 {
+        match self {
+            TypeClass::Boolean => 1,
+            TypeClass::Integer => 2,
+            TypeClass::Real => 3,
+            TypeClass::Numeric => 4,
+            TypeClass::Text => 5,
+            TypeClass::Blob => 6,
+            TypeClass::Date => 7,
+            TypeClass::Timestamp => 8,
+            TypeClass::Json => 9,
+            TypeClass::Time => 10,
+            TypeClass::TimestampTz => 11,
+            TypeClass::Interval => 12,
+            TypeClass::Uuid => 13,
+            TypeClass::Array => 14,
+        }
+    }
+
+    /// The class of an array's elements that a number stands for.
+    pub const fn of_element_code(code: u8) -> Option<TypeClass> {
+        Some(match code {
+            1 => TypeClass::Boolean,
+            2 => TypeClass::Integer,
+            3 => TypeClass::Real,
+            4 => TypeClass::Numeric,
+            5 => TypeClass::Text,
+            6 => TypeClass::Blob,
+            7 => TypeClass::Date,
+            8 => TypeClass::Timestamp,
+            9 => TypeClass::Json,
+            10 => TypeClass::Time,
+            11 => TypeClass::TimestampTz,
+            12 => TypeClass::Interval,
+            13 => TypeClass::Uuid,
+            _ => return None,
+        })
     }
 
     /// The SQL name, in lower case.
@@ -204,7 +261,65 @@ impl TypeClass {
             TypeClass::TimestampTz => "timestamptz",
             TypeClass::Interval => "interval",
             TypeClass::Uuid => "uuid",
+            TypeClass::Array => "array",
         }
+    }
+}
+
+impl ElementType {
+    /// TEXT.
+    pub const TEXT: ElementType = ElementType { class: TypeClass::Text, narrow: 0, size: 0 };
+
+    /// The elements of this type; `None` for an array, whose elements have no arrays.
+    pub const fn of(ty: Type) -> Option<ElementType> {
+        let (narrow, size) = match ty {
+            Type::Array(_) => return None,
+            Type::Numeric { precision, scale } => (0, (precision as u32) << 8 | scale as u32),
+            Type::SmallInt => (1, 0),
+            Type::Int4 => (2, 0),
+            Type::Float4 => (3, 0),
+            Type::Varchar { length } => (4, length),
+            Type::Char { length } => (5, length),
+            _ => (0, 0),
+        };
+        Some(ElementType { class: ty.class(), narrow, size })
+    }
+
+    /// The type.
+    pub const fn ty(self) -> Type {
+        match (self.narrow, self.class) {
+            (1, _) => Type::SmallInt,
+            (2, _) => Type::Int4,
+            (3, _) => Type::Float4,
+            (4, _) => Type::Varchar { length: self.size },
+            (5, _) => Type::Char { length: self.size },
+            (_, TypeClass::Numeric) => Type::Numeric { precision: (self.size >> 8) as u8, scale: self.size as u8 },
+            (_, class) => class.plain_type(),
+        }
+    }
+
+    /// The type without the promise of a narrower one.
+    pub const fn plain(self) -> ElementType {
+        match self.narrow {
+            0 => self,
+            _ => ElementType { class: self.class, narrow: 0, size: 0 },
+        }
+    }
+
+    /// The class.
+    pub const fn class(self) -> TypeClass {
+        self.class
+    }
+
+    /// A number that says all of it.
+    pub const fn code(self) -> i64 {
+        self.class.code() as i64 | (self.narrow as i64) << 8 | (self.size as i64) << 16
+    }
+
+    /// What [`ElementType::code`] says.
+    pub const fn from_code(code: i64) -> Option<ElementType> {
+        let Some(class) = TypeClass::of_element_code(code as u8) else { return None };
+        Some(ElementType { class, narrow: (code >> 8) as u8, size: (code >> 16) as u32 })
     }
 }
 
@@ -217,6 +332,7 @@ impl fmt::Display for Type {
             Type::Float4 => f.write_str("float4"),
             Type::Varchar { length } => write!(f, "varchar({length})"),
             Type::Char { length } => write!(f, "char({length})"),
+            Type::Array(element) => write!(f, "{}[]", element.ty()),
             other => f.write_str(other.class().name()),
         }
     }

@@ -5,6 +5,7 @@
 //! [`crate::func`], the total order of keys and sorting in [`crate::key`].
 
 use crate::{
+    array::Array,
     interval::Interval,
     time::{Date, Time, Timestamp, TimestampTz},
     ty::{Type, TypeClass},
@@ -52,6 +53,8 @@ pub enum Value {
     Interval(Interval),
     /// A UUID.
     Uuid(Uuid),
+    /// An array.
+    Array(Array),
 }
 
 impl Value {
@@ -72,6 +75,7 @@ impl Value {
             Value::TimestampTz(_) => TypeClass::TimestampTz,
             Value::Interval(_) => TypeClass::Interval,
             Value::Uuid(_) => TypeClass::Uuid,
+            Value::Array(_) => TypeClass::Array,
         })
     }
 
@@ -200,6 +204,7 @@ impl fmt::Display for Value {
             Value::TimestampTz(value) => write!(f, "{value}"),
             Value::Interval(value) => write!(f, "{value}"),
             Value::Uuid(value) => write!(f, "{value}"),
+            Value::Array(value) => write!(f, "{value}"),
         }
     }
 }
@@ -213,7 +218,7 @@ macro_rules! from_native {
         }
     )*};
 }
-from_native!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid);
+from_native!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid, Array => Array);
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(native: Option<T>) -> Value {

@@ -8,6 +8,7 @@ use super::{
     fold::{Fold, present},
 };
 use crate::{
+    array,
     column::{Column, ColumnBuilder, Data, Vals},
     func::{Fault, RowFault, compare::lt_f64, json_order},
     lane::Lane,
@@ -135,8 +136,11 @@ impl<const GREATEST: bool> ExtremeString<GREATEST> {
         let wins = match old.as_deref() {
             None => true,
             Some(old) => {
-                let order =
-                    if self.ty == Type::Json { json_order::compare(text(new), text(old)) } else { new.cmp(old) };
+                let order = match self.ty {
+                    Type::Json => json_order::compare(text(new), text(old)),
+                    Type::Array(_) => array::compare(new, old),
+                    _ => new.cmp(old),
+                };
                 if GREATEST { order.is_gt() } else { order.is_lt() }
             }
         };
@@ -188,6 +192,7 @@ impl<const GREATEST: bool> Accumulator for ExtremeString<GREATEST> {
                 Some(bytes) => column.push(&match self.ty {
                     Type::Blob => bytes.clone().into(),
                     Type::Json => crate::value::Value::Json(text(bytes).to_owned()),
+                    Type::Array(_) => array::Array::from_bytes(bytes.clone()).into(),
                     _ => text(bytes).into(),
                 }),
             }

@@ -11,6 +11,7 @@ use crate::{
 };
 use std::fmt;
 
+mod array;
 mod count;
 mod extreme;
 mod fold;
@@ -21,6 +22,7 @@ mod sketch;
 mod span;
 mod sum;
 
+use array::Gathered;
 use count::Count;
 use extreme::{Extreme, ExtremeString};
 use fold::{Fold, Folding};
@@ -277,7 +279,8 @@ static TABLES: &[&[Aggregate]] = &[
         Time,
         TimestampTz,
         Interval,
-        Uuid
+        Uuid,
+        Array
     ),
     &kept!(
         "any_value",
@@ -295,7 +298,8 @@ static TABLES: &[&[Aggregate]] = &[
         Time,
         TimestampTz,
         Interval,
-        Uuid
+        Uuid,
+        Array
     ),
     &kept!(
         "last",
@@ -313,9 +317,25 @@ static TABLES: &[&[Aggregate]] = &[
         Time,
         TimestampTz,
         Interval,
-        Uuid
+        Uuid,
+        Array
     ),
-    &mode!(Boolean, Integer, Real, Numeric, Text, Blob, Date, Timestamp, Json, Time, TimestampTz, Interval, Uuid),
+    &mode!(
+        Boolean,
+        Integer,
+        Real,
+        Numeric,
+        Text,
+        Blob,
+        Date,
+        Timestamp,
+        Json,
+        Time,
+        TimestampTz,
+        Interval,
+        Uuid,
+        Array
+    ),
     &percentile_disc!(
         Boolean,
         Integer,
@@ -329,7 +349,8 @@ static TABLES: &[&[Aggregate]] = &[
         Time,
         TimestampTz,
         Interval,
-        Uuid
+        Uuid,
+        Array
     ),
     &approx_count_distinct!(
         Boolean,
@@ -344,7 +365,8 @@ static TABLES: &[&[Aggregate]] = &[
         Time,
         TimestampTz,
         Interval,
-        Uuid
+        Uuid,
+        Array
     ),
     &[
         Aggregate {
@@ -457,6 +479,14 @@ static TABLE: &[Aggregate] = &[
     count!(Some(TypeClass::TimestampTz), "How many rows have a value."),
     count!(Some(TypeClass::Interval), "How many rows have a value."),
     count!(Some(TypeClass::Uuid), "How many rows have a value."),
+    count!(Some(TypeClass::Array), "How many rows have a value."),
+    row!(
+        "array_agg",
+        Some(TypeClass::Array),
+        |arg| arg,
+        |arg| Box::new(Gathered::new(arg)),
+        "An array of all values, NULLs too."
+    ),
     row!(
         "sum",
         Some(TypeClass::Integer),
@@ -520,6 +550,7 @@ static TABLE: &[Aggregate] = &[
     extreme!("min", false, TimestampTz, i64, "The smallest value."),
     extreme!("min", false, Interval, i128, "The smallest value."),
     extreme!("min", false, Uuid, i128, "The smallest value."),
+    extreme!("min", false, Array, "The smallest value."),
     extreme!("max", true, Boolean, u8, "The greatest value."),
     extreme!("max", true, Integer, i64, "The greatest value."),
     extreme!("max", true, Real, f64, "The greatest value."),
@@ -533,6 +564,7 @@ static TABLE: &[Aggregate] = &[
     extreme!("max", true, TimestampTz, i64, "The greatest value."),
     extreme!("max", true, Interval, i128, "The greatest value."),
     extreme!("max", true, Uuid, i128, "The greatest value."),
+    extreme!("max", true, Array, "The greatest value."),
     extreme!("bool_and", false, Boolean, u8, "Are all true?"),
     extreme!("every", false, Boolean, u8, "Are all true?"),
     extreme!("bool_or", true, Boolean, u8, "Is one true?"),

@@ -144,6 +144,7 @@ impl ColumnBuilder {
             (LaneBuilder::I128(lane), value) if let Some(number) = value.lane_i128() => lane.push(number),
             (LaneBuilder::Bytes(sink), Value::Text(text) | Value::Json(text)) => sink.push(text.as_bytes()),
             (LaneBuilder::Bytes(sink), Value::Blob(blob)) => sink.push(blob),
+            (LaneBuilder::Bytes(sink), Value::Array(array)) => sink.push(array.bytes()),
             (_, value) => panic!("a {} column takes no {value:?}", self.ty),
         }
         self.nulls.push(true);

@@ -303,4 +303,6 @@ functions! { "func::compare";
     "$is_distinct" (Interval, Interval) -> Boolean, NullAware, distinct_span, "IS DISTINCT FROM.";
     "$is_null" (Interval) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
     "$is_not_null" (Interval) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
+    "$is_null" (Array) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
+    "$is_not_null" (Array) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
 }

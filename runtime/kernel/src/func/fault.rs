@@ -41,6 +41,10 @@ impl RowFault {
                 (None, _) => format!("{ty} out of range"),
             },
             Fault::DivisionByZero => "division by zero".to_owned(),
+            Fault::InvalidText if self.ret == TypeClass::Array => {
+                let shown = self.args.first().map(Value::to_string).unwrap_or_default();
+                format!("malformed array literal: \"{shown}\"")
+            }
             Fault::InvalidText => {
                 let shown = self.args.first().map(Value::to_string).unwrap_or_default();
                 format!("invalid input syntax for type {ty}: \"{shown}\"")
@@ -68,6 +72,7 @@ impl RowFault {
                 format!("value too long for type {ty}({length})")
             }
             Fault::InvalidRegex => "invalid regular expression".to_owned(),
+            Fault::ArrayShape => self.array_shape().to_owned(),
             Fault::InvalidArgument => self.argument().1,
         }
     }
@@ -84,7 +89,21 @@ impl RowFault {
             Fault::TooLarge => "54000",
             Fault::TooLong => "22001",
             Fault::InvalidRegex => "2201B",
+            Fault::ArrayShape => "2202E",
             Fault::InvalidArgument => self.argument().0,
+        }
+    }
+
+    fn array_shape(&self) -> &'static str {
+        match self.function {
+            "trim_array" => "number of elements to trim is out of range",
+            "array_agg" => "cannot accumulate arrays of different dimensionality",
+            "array_append" | "array_prepend" => "argument must be empty or one-dimensional array",
+            "array_fill" => "wrong number of array subscripts",
+            "array_remove" | "array_position" | "array_positions" => {
+                "elements of multidimensional arrays are neither removed nor looked for"
+            }
+            _ => "cannot concatenate incompatible arrays",
         }
     }
 

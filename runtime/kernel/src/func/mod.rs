@@ -6,13 +6,16 @@
 //!
 //! Leaf conventions by class: BOOLEAN `bool`; INTEGER, DATE (days), TIME, TIMESTAMP and TIMESTAMPTZ (microseconds) `i64`;
 //! REAL `f64`; INTERVAL and UUID the lane's `i128`; NUMERIC `i128` units (the binder aligns scales and passes powers of ten as INTEGER arguments); TEXT, JSON `&str`;
-//! BLOB `&[u8]`. Results are the same, but text results are appended to a `&mut String` given last (BLOB: `&mut Vec<u8>`).
+//! BLOB and arrays `&[u8]`. Results are the same, but text results are appended to a `&mut String` given last (BLOB: `&mut Vec<u8>`).
 //! What a leaf returns depends on its [`Shape`].
 
 use crate::{column::Column, ty::TypeClass, value::Value};
 use std::fmt;
 
 pub mod arith;
+pub mod array;
+pub mod array_cast;
+pub mod array_set;
 pub mod cast;
 pub mod cast_time;
 pub mod compare;
@@ -63,6 +66,9 @@ static FAMILIES: &[&[Function]] = &[
     json_order::TABLE,
     json_tree::TABLE,
     json_path::TABLE,
+    array::TABLE,
+    array_cast::TABLE,
+    array_set::TABLE,
 ];
 
 /// All functions, family by family.
@@ -117,6 +123,8 @@ pub enum Fault {
     TooLong = 9,
     /// A regular expression is none (2201B).
     InvalidRegex = 10,
+    /// Arrays or subscripts do not fit together (2202E).
+    ArrayShape = 11,
 }
 
 /// The rust form of a leaf.
@@ -177,7 +185,7 @@ impl Function {
 
 impl PartialEq for Function {
     fn eq(&self, other: &Function) -> bool {
-        self.path == other.path && self.args == other.args && self.name == other.name
+        self.path == other.path && self.args == other.args && self.name == other.name && self.ret == other.ret
     }
 }
 

@@ -125,25 +125,39 @@ pub fn regexp_like(a: &str, pattern: &str, flags: &str) -> (bool, Fault) {
     is_match(a, pattern, flags)
 }
 
-/// The pieces of a text between matches, as an array of JSON.
-pub fn pieces(a: &str, pattern: &str, flags: &str, out: &mut String) -> Fault {
-    let Some(regex) = compiled(pattern, flags) else { return Fault::InvalidRegex };
-    out.push('[');
-    let (mut begin, mut is_first) = (0, true);
-    let mut push = |piece: &str, out: &mut String| {
-        out.push_str(if is_first { "" } else { ", " });
-        is_first = false;
-        push_quoted(piece, out);
-    };
+/// The pieces of a text between matches; nothing where the expression is none.
+pub(super) fn pieces_of<'t>(a: &'t str, pattern: &str, flags: &str) -> Option<Vec<&'t str>> {
+    let regex = compiled(pattern, flags)?;
+    let mut pieces = Vec::new();
+    let mut begin = 0;
     for found in regex.find_iter(a) {
         // A match of nothing parts characters, and none stands before the first or behind the last.
         if found.end() == found.start() && (found.start() == begin || found.start() == a.len()) {
             continue;
         }
-        push(&a[begin..found.start()], out);
+        pieces.push(&a[begin..found.start()]);
         begin = found.end();
     }
-    push(&a[begin..], out);
+    pieces.push(&a[begin..]);
+    Some(pieces)
+}
+
+/// What each group of the first match matched, or the whole match where there are no groups.
+pub(super) fn groups_of_first<'t>(a: &'t str, pattern: &str, flags: &str) -> Option<Vec<Option<&'t str>>> {
+    let regex = compiled(pattern, flags)?;
+    let found = regex.captures(a)?;
+    let first = usize::from(found.len() > 1);
+    Some((first..found.len()).map(|group| found.get(group).map(|group| group.as_str())).collect())
+}
+
+/// The pieces of a text between matches, as an array of JSON.
+pub fn pieces(a: &str, pattern: &str, flags: &str, out: &mut String) -> Fault {
+    let Some(pieces) = pieces_of(a, pattern, flags) else { return Fault::InvalidRegex };
+    out.push('[');
+    for (at, piece) in pieces.into_iter().enumerate() {
+        out.push_str(if at > 0 { ", " } else { "" });
+        push_quoted(piece, out);
+    }
     out.push(']');
     Fault::Ok
 }

@@ -277,10 +277,12 @@ fn store_texts(column: &Column) -> Texts<'_> {
     }
 }
 
-/// Marks [`TypeClass::Blob`]; reads TEXT and JSON too, as bytes, for leaves that compare them bytewise.
-pub struct Blob;
-impl Class for Blob {
-    const CLASS: TypeClass = TypeClass::Blob;
+macro_rules! bytes {
+    ($($name:ident, $doc:literal)*) => {$(
+#[doc = $doc]
+pub struct $name;
+impl Class for $name {
+    const CLASS: TypeClass = TypeClass::$name;
     type Arg<'a> = &'a [u8];
     type Store<'a> = ByteVals<'a>;
     type Many<'a> = ByteVals<'a>;
@@ -297,6 +299,12 @@ impl Class for Blob {
         *store
     }
 }
-impl Strings for Blob {
+impl Strings for $name {
     type Buffer = Vec<u8>;
+}
+    )*};
+}
+bytes! {
+    Blob, "Marks [`TypeClass::Blob`]; reads TEXT and JSON too, as bytes, for leaves that compare them bytewise."
+    Array, "Marks [`TypeClass::Array`]: a leaf reads and writes the bytes that [`crate::array`] tells of."
 }

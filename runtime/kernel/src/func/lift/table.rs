@@ -32,6 +32,9 @@ macro_rules! functions {
     (@batch $name:literal, [], $args:tt, Blob, $shape:ident, $leaf:ident) => {
         $crate::func::lift::functions!(@strings $name, $args, Blob, $shape, $leaf)
     };
+    (@batch $name:literal, [], $args:tt, Array, $shape:ident, $leaf:ident) => {
+        $crate::func::lift::functions!(@strings $name, $args, Array, $shape, $leaf)
+    };
     (@batch $name:literal, [], ($($arg:ident),*), $ret:ident, Total, $leaf:ident) => {
         |columns, len| $crate::func::lift::total::<($($crate::func::lift::class::$arg,)*), $crate::func::lift::class::$ret>(
             $crate::func::lift::Call { function: $name, columns, len },

@@ -1,0 +1,276 @@
+//! Which elements does an array have, and what does a text part into?
+//!
+//! Containment, overlap, looking for an element, taking elements out, `op ANY` and `op ALL`, and texts that are split or
+//! joined. An element beside an array comes as an array of one; where PostgreSQL looks for NULL as for a value, so do we.
+//!
+//! Not here: places and dimensions (`array`).
+
+use super::{
+    Fault,
+    array_cast::push_element,
+    lift::functions,
+    regex::{groups_of_first, pieces_of},
+};
+use crate::{
+    array::{Dimension, View, Writer, compare_elements},
+    ty::Type,
+};
+use std::cmp::Ordering;
+
+fn has(view: View<'_>, other: View<'_>, element: usize) -> bool {
+    (0..view.len()).any(|own| !view.is_null(own) && compare_elements((view, own), (other, element)).is_eq())
+}
+
+/// Does the first have each element of the second? NULL is never had.
+pub fn contains(a: &[u8], b: &[u8]) -> bool {
+    let (one, two) = (View::new(a), View::new(b));
+    (0..two.len()).all(|element| !two.is_null(element) && has(one, two, element))
+}
+
+/// Does the second have each element of the first?
+pub fn contained(a: &[u8], b: &[u8]) -> bool {
+    contains(b, a)
+}
+
+/// Have both an element in common?
+pub fn overlaps(a: &[u8], b: &[u8]) -> bool {
+    let (one, two) = (View::new(a), View::new(b));
+    (0..two.len()).any(|element| !two.is_null(element) && has(one, two, element))
+}
+
+/// The bit of a comparison's number that asks for all elements.
+pub const ALL: i64 = 8;
+
+/// The number of a comparison: what [`among`] is asked with.
+pub fn comparison(sign: &str) -> Option<i64> {
+    ["=", "<>", "<", "<=", ">", ">="].iter().position(|known| *known == sign).map(|place| place as i64)
+}
+
+/// Is the comparison true of an element (in an array of one) and one element of an array, or all? Unknown where NULLs leave
+/// it open.
+pub fn among(element: &[u8], a: &[u8], code: i64) -> Option<bool> {
+    let (needle, view) = (View::new(element), View::new(a));
+    let all = code & ALL != 0;
+    if view.is_empty() {
+        return Some(all);
+    }
+    if needle.is_null(0) {
+        return None;
+    }
+    let mut unknown = false;
+    for own in 0..view.len() {
+        if view.is_null(own) {
+            unknown = true;
+            continue;
+        }
+        let order = compare_elements((needle, 0), (view, own));
+        let holds = match code & !ALL {
+            0 => order.is_eq(),
+            1 => order.is_ne(),
+            2 => order.is_lt(),
+            3 => order.is_le(),
+            4 => order.is_gt(),
+            _ => order.is_ge(),
+        };
+        if holds != all {
+            return Some(holds);
+        }
+    }
+    if unknown { None } else { Some(all) }
+}
+
+fn lower_of(view: View<'_>) -> i64 {
+    view.dimensions().next().map_or(1, |dimension| i64::from(dimension.lower))
+}
+
+fn is_same(view: View<'_>, own: usize, needle: View<'_>) -> bool {
+    compare_elements((view, own), (needle, 0)) == Ordering::Equal
+}
+
+/// The subscript of the first element that is this one (in an array of one), from a subscript on.
+pub fn position(a: &[u8], element: &[u8], start: i64) -> Option<i64> {
+    let (view, needle) = (View::new(a), View::new(element));
+    let lower = lower_of(view);
+    let skipped = usize::try_from(start.saturating_sub(lower).max(0)).unwrap_or(usize::MAX);
+    (0..view.len()).skip(skipped).find(|own| is_same(view, *own, needle)).map(|own| lower + own as i64)
+}
+
+/// The subscripts of all elements that are this one (in an array of one).
+pub fn positions(a: &[u8], element: &[u8], out: &mut Vec<u8>) -> Fault {
+    let (view, needle) = (View::new(a), View::new(element));
+    if view.dimensions().len() > 1 {
+        return Fault::ArrayShape;
+    }
+    let lower = lower_of(view);
+    let mut writer = Writer::new(Type::Integer);
+    for own in (0..view.len()).filter(|own| is_same(view, *own, needle)) {
+        writer.push_raw(&(lower + own as i64).to_le_bytes());
+    }
+    out.extend_from_slice(&writer.finish_flat());
+    Fault::Ok
+}
+
+/// Without the elements that are this one (in an array of one).
+pub fn remove(a: &[u8], element: &[u8], out: &mut Vec<u8>) -> Fault {
+    let (view, needle) = (View::new(a), View::new(element));
+    let mut dimensions: Vec<Dimension> = view.dimensions().collect();
+    if dimensions.len() > 1 {
+        return Fault::ArrayShape;
+    }
+    let mut writer = Writer::new(view.element());
+    (0..view.len()).filter(|own| !is_same(view, *own, needle)).for_each(|own| writer.push_from(view, own));
+    if let Some(first) = dimensions.first_mut() {
+        first.len = writer.len() as u32;
+    }
+    writer.finish(&dimensions, out);
+    Fault::Ok
+}
+
+/// With another element for those that are this one (each in an array of one).
+pub fn replace(a: &[u8], element: &[u8], by: &[u8], out: &mut Vec<u8>) {
+    let (view, needle, by) = (View::new(a), View::new(element), View::new(by));
+    let dimensions: Vec<Dimension> = view.dimensions().collect();
+    let mut writer = Writer::new(view.element());
+    for own in 0..view.len() {
+        if is_same(view, own, needle) {
+            writer.push_from(by, 0);
+        } else {
+            writer.push_from(view, own);
+        }
+    }
+    writer.finish(&dimensions, out);
+}
+
+fn join(a: &[u8], separator: &str, null: Option<&str>, out: &mut String) {
+    let view = View::new(a);
+    let mut is_first = true;
+    for own in 0..view.len() {
+        if view.is_null(own) && null.is_none() {
+            continue;
+        }
+        out.push_str(if is_first { "" } else { separator });
+        is_first = false;
+        match (view.is_null(own), null) {
+            (true, Some(null)) => out.push_str(null),
+            _ => push_element(&view.value(own), out),
+        }
+    }
+}
+
+/// The elements as texts with a separator between, NULLs left out.
+pub fn to_text(a: &[u8], separator: &str, out: &mut String) {
+    join(a, separator, None, out);
+}
+
+/// The elements as texts with a separator between, and a text for NULL.
+pub fn to_text_null(a: &[u8], separator: &str, null: &str, out: &mut String) {
+    join(a, separator, Some(null), out);
+}
+
+fn push_pieces<'t>(pieces: impl Iterator<Item = &'t str>, null: Option<&str>, out: &mut Vec<u8>) {
+    let mut writer = Writer::new(Type::Text);
+    for piece in pieces {
+        if Some(piece) == null {
+            writer.push_null();
+        } else {
+            writer.push_raw(piece.as_bytes());
+        }
+    }
+    out.extend_from_slice(&writer.finish_flat());
+}
+
+fn split(a: &str, separator: &str, null: Option<&str>, out: &mut Vec<u8>) {
+    match (a.is_empty(), separator.is_empty()) {
+        (true, _) => push_pieces(std::iter::empty(), null, out),
+        (false, true) => push_pieces(std::iter::once(a), null, out),
+        (false, false) => push_pieces(a.split(separator), null, out),
+    }
+}
+
+/// The pieces of a text between separators.
+pub fn pieces(a: &str, separator: &str, out: &mut Vec<u8>) {
+    split(a, separator, None, out);
+}
+
+/// The pieces of a text between separators, NULL for those that are a text.
+pub fn pieces_null(a: &str, separator: &str, null: &str, out: &mut Vec<u8>) {
+    split(a, separator, Some(null), out);
+}
+
+/// The characters of a text.
+pub fn letters(a: &str, out: &mut Vec<u8>) {
+    push_pieces(a.char_indices().map(|(at, letter)| &a[at..at + letter.len_utf8()]), None, out);
+}
+
+/// The pieces of a text between matches.
+pub fn split_regex(a: &str, pattern: &str, flags: &str, out: &mut Vec<u8>) -> Fault {
+    match pieces_of(a, pattern, flags) {
+        Some(pieces) => push_pieces(pieces.into_iter(), None, out),
+        None => return Fault::InvalidRegex,
+    }
+    Fault::Ok
+}
+
+/// What the groups of the first match matched, or the whole match if there are no groups.
+pub fn match_regex(a: &str, pattern: &str, flags: &str, out: &mut Vec<u8>) -> bool {
+    let Some(groups) = groups_of_first(a, pattern, flags) else { return false };
+    let mut writer = Writer::new(Type::Text);
+    for group in groups {
+        match group {
+            Some(text) => writer.push_raw(text.as_bytes()),
+            None => writer.push_null(),
+        }
+    }
+    out.extend_from_slice(&writer.finish_flat());
+    true
+}
+
+functions! { "func::array_set";
+    "@>" (Array, Array) -> Boolean, Total, contains, "Does the first have each element of the second?";
+    "<@" (Array, Array) -> Boolean, Total, contained, "Does the second have each element of the first?";
+    "&&" (Array, Array) -> Boolean, Total, overlaps, "Have both an element in common?";
+    "$array_among" (Array, Array, Integer) -> Boolean, Partial, among, "Is a comparison true of an element and one, or all, of an array?";
+    "array_position" (Array, Array, Integer) -> Integer, Partial, position, "The subscript of the first such element, from a subscript on.";
+    "array_positions" (Array, Array) -> Array, Fallible, positions, "The subscripts of all such elements.";
+    "array_remove" (Array, Array) -> Array, Fallible, remove, "Without such elements.";
+    "array_replace" (Array, Array, Array) -> Array, Total, replace, "With another element for such ones.";
+    "array_to_string" (Array, Text) -> Text, Total, to_text, "The elements with a separator between, NULLs left out.";
+    "array_to_string" (Array, Text, Text) -> Text, Total, to_text_null, "The elements with a separator between, and a text for NULL.";
+    "string_to_array" (Text, Text) -> Array, Total, pieces, "The pieces of a text between separators; NULL parts letters.";
+    "string_to_array" (Text, Text, Text) -> Array, Total, pieces_null, "The pieces of a text between separators, NULL for those that are the third text.";
+    "$letters" (Text) -> Array, Total, letters, "The characters of a text.";
+    "regexp_split_to_array" (Text, Text, Text) -> Array, Fallible, split_regex, "The pieces of a text between matches, by flags.";
+    "regexp_match" (Text, Text, Text) -> Array, Partial, match_regex, "What the groups of the first match matched, by flags; NULL where nothing matches.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{array::Array, ty::ElementType, value::Value};
+
+    fn integers(values: &[Option<i64>]) -> Vec<u8> {
+        let values: Vec<Value> = values.iter().map(|value| Value::from(*value)).collect();
+        Array::of(ElementType::of(Type::Integer).expect("no array"), &values).bytes().to_vec()
+    }
+
+    #[test]
+    fn any_and_all_know_three_values() {
+        let (one, none) = (integers(&[Some(1)]), integers(&[None]));
+        let equal = comparison("=").expect("known");
+        assert_eq!(among(&one, &integers(&[Some(2), Some(1)]), equal), Some(true));
+        assert_eq!(among(&one, &integers(&[Some(2), None]), equal), None);
+        assert_eq!(among(&one, &integers(&[Some(2)]), equal), Some(false));
+        assert_eq!(among(&one, &integers(&[Some(1), None]), equal | ALL), None);
+        assert_eq!(among(&one, &integers(&[Some(2), None]), equal | ALL), Some(false));
+        assert_eq!(among(&none, &integers(&[]), equal), Some(false));
+        assert_eq!(among(&none, &one, equal | ALL), None);
+    }
+
+    #[test]
+    fn null_is_had_by_nobody() {
+        let (some, null) = (integers(&[Some(1), None]), integers(&[None]));
+        assert!(!contains(&some, &null) && !overlaps(&some, &null));
+        assert!(contains(&some, &integers(&[])) && contains(&some, &integers(&[Some(1), Some(1)])));
+        assert_eq!(position(&some, &null, 1), Some(2));
+    }
+}
