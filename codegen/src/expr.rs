@@ -73,6 +73,11 @@ pub struct Body<'p> {
     next: usize,
 }
 
+/// Is a value of the class a run of bytes in a loop, not a text?
+pub fn is_bytes(class: TypeClass) -> bool {
+    matches!(class, TypeClass::Blob | TypeClass::Array)
+}
+
 /// The Rust type of a value in a loop.
 pub fn lane_type(class: TypeClass) -> TokenStream {
     match class.lane() {
@@ -80,7 +85,7 @@ pub fn lane_type(class: TypeClass) -> TokenStream {
         LaneKind::I64 => quote!(i64),
         LaneKind::F64 => quote!(f64),
         LaneKind::I128 => quote!(i128),
-        LaneKind::Bytes if class == TypeClass::Blob => quote!(&[u8]),
+        LaneKind::Bytes if is_bytes(class) => quote!(&[u8]),
         LaneKind::Bytes => quote!(&str),
     }
 }
@@ -92,7 +97,7 @@ fn any_value(class: TypeClass) -> TokenStream {
         LaneKind::I64 => quote!(0i64),
         LaneKind::F64 => quote!(0f64),
         LaneKind::I128 => quote!(0i128),
-        LaneKind::Bytes if class == TypeClass::Blob => quote!((&[] as &[u8])),
+        LaneKind::Bytes if is_bytes(class) => quote!((&[] as &[u8])),
         LaneKind::Bytes => quote!(""),
     }
 }
@@ -196,7 +201,7 @@ impl<'p> Body<'p> {
                     SubplanAsk::Scalar => {
                         let name = format_ident!("ask{}", self.asks_before + self.asks.len());
                         let (ty, read) = match expr.ty.lane() {
-                            LaneKind::Bytes if expr.ty == Type::Blob => (quote!(::std::vec::Vec<u8>), quote!(blob)),
+                            LaneKind::Bytes if is_bytes(expr.ty.class()) => (quote!(::std::vec::Vec<u8>), quote!(blob)),
                             LaneKind::Bytes => (quote!(::std::string::String), quote!(text)),
                             LaneKind::Bool => (quote!(bool), quote!(boolean)),
                             LaneKind::I64 => (quote!(i64), quote!(integer)),
@@ -283,7 +288,7 @@ impl<'p> Body<'p> {
         if function.ret.lane() == LaneKind::Bytes {
             let buffer = format_ident!("b{}", self.buffers.len());
             let (ty, read) = match function.ret {
-                TypeClass::Blob => (quote!(::std::vec::Vec<u8>), quote!(as_slice)),
+                class if is_bytes(class) => (quote!(::std::vec::Vec<u8>), quote!(as_slice)),
                 _ => (quote!(::std::string::String), quote!(as_str)),
             };
             self.buffers.push((buffer.clone(), ty));
@@ -483,6 +488,7 @@ pub fn value_tokens(v1: &TokenStream, ty: Type, value: &TokenStream) -> TokenStr
         }
         Type::Text | Type::Json => quote!(#v1::Value::#class(::std::string::String::from(#value))),
         Type::Blob => quote!(#v1::Value::Blob(<[u8]>::to_vec(#value))),
+        Type::Array(_) => quote!(#v1::Value::Array(#v1::Array::from_bytes(<[u8]>::to_vec(#value)))),
         Type::Date => quote!(#v1::Value::Date(#v1::date_of(#value))),
         Type::Timestamp => quote!(#v1::Value::Timestamp(#v1::Timestamp(#value))),
         Type::Time | Type::TimestampTz => quote!(#v1::Value::#class(#v1::#class(#value))),
@@ -516,6 +522,10 @@ fn constant(value: &Value, ty: Type) -> Datum {
         Value::Text(text) | Value::Json(text) => quote!(#text),
         Value::Blob(bytes) => {
             let bytes = Literal::byte_string(bytes);
+            quote!((#bytes as &[u8]))
+        }
+        Value::Array(array) => {
+            let bytes = Literal::byte_string(array.bytes());
             quote!((#bytes as &[u8]))
         }
         Value::Date(date) => signed(i128::from(date.0), Literal::i64_suffixed),

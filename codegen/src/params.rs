@@ -168,6 +168,15 @@ impl Arguments {
             Type::TimestampTz => {
                 (quote!(#v1::TimestampTz), quote!(i64), quote!(given.0), quote!(#v1::Value::TimestampTz(given)))
             }
+            Type::Array(element) => {
+                let code = element.code();
+                (
+                    quote!(&[_]),
+                    quote!(::std::vec::Vec<u8>),
+                    quote!(#v1::array_param(given, #code, #shown)?.bytes().to_vec()),
+                    quote!(#v1::Value::Array(#v1::array_param(given, #code, #shown)?)),
+                )
+            }
             Type::Interval => {
                 (quote!(#v1::Interval), quote!(i128), quote!(given.lane()), quote!(#v1::Value::Interval(given)))
             }

@@ -9,7 +9,7 @@
 //! Not here: the value of an expression for a row (`expr`), operators (`nodes`).
 
 use crate::{
-    expr::{Ask, Body, Datum, ParamSlot},
+    expr::{Ask, Body, Datum, ParamSlot, is_bytes},
     schema::type_tokens,
 };
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -143,7 +143,7 @@ pub(crate) fn read_params(shared: Shared<'_>, read: &BTreeSet<usize>) -> TokenSt
         let slot = &shared.params[*idx];
         let (value, has) = (format_ident!("p{idx}"), format_ident!("hp{idx}"));
         tokens.extend(match slot.ty.lane() {
-            LaneKind::Bytes if slot.ty == Type::Blob => quote!(let #value = env.#value.as_slice();),
+            LaneKind::Bytes if is_bytes(slot.ty.class()) => quote!(let #value = env.#value.as_slice();),
             LaneKind::Bytes => quote!(let #value = env.#value.as_str();),
             LaneKind::Bool | LaneKind::I64 | LaneKind::F64 | LaneKind::I128 => quote!(let #value = env.#value;),
         });
@@ -342,7 +342,7 @@ pub(crate) fn loads(v1: &TokenStream, body: &Body<'_>, gathered: &BTreeSet<usize
                 quote!(let #store = #v1::i128s(&#column); let #slice = &#store[..len];)
             }
             TypeClass::Text | TypeClass::Json => quote!(let #slice = #v1::texts(&#column);),
-            TypeClass::Blob => quote!(let #slice = #column.byte_vals();),
+            TypeClass::Blob | TypeClass::Array => quote!(let #slice = #column.byte_vals();),
         });
         if fields[*idx].nullable {
             let (bits, present) = (format_ident!("w{idx}"), format_ident!("n{idx}"));
@@ -384,7 +384,7 @@ fn fill(shared: Shared<'_>, position: usize, ty: Type, datum: &Datum) -> Filled 
         LaneKind::F64 => (quote!(let mut #values = ::std::vec![0f64; count];), quote!(#values[place] = #value;)),
         LaneKind::I128 => (quote!(let mut #values = ::std::vec![0i128; count];), quote!(#values[place] = #value;)),
         LaneKind::Bytes => {
-            let bytes = if ty == Type::Blob { quote!(#value) } else { quote!(#value.as_bytes()) };
+            let bytes = if is_bytes(ty.class()) { quote!(#value) } else { quote!(#value.as_bytes()) };
             (quote!(let mut #values = #v1::ByteSink::with_capacity(count, 0);), quote!(#values.push(#bytes);))
         }
     };

@@ -14,7 +14,7 @@ use spectradb_kernel::{
     Type,
     schema::{ColumnId, ColumnSchema, TableId, TableKind, TableSchema},
     time::Commit,
-    ty::{NUMERIC_PRECISION_MAX, TypeClass},
+    ty::{ElementType, NUMERIC_PRECISION_MAX, TypeClass},
 };
 use std::sync::Arc;
 use syn::{
@@ -80,6 +80,10 @@ pub fn to_tokens(table: &TableSchema) -> TokenStream {
             Type::Float4 => ("float4", TokenStream::new()),
             Type::Varchar { length } => ("varchar", TokenTree::from(Literal::u32_unsuffixed(length)).into()),
             Type::Char { length } => ("character", TokenTree::from(Literal::u32_unsuffixed(length)).into()),
+            Type::Array(element) => {
+                let code = Literal::i64_unsuffixed(element.code());
+                ("array", quote!(#code))
+            }
             Type::Boolean
             | Type::Integer
             | Type::Real
@@ -151,6 +155,10 @@ fn parse_column(parts: ParseStream<'_>, idx: usize) -> syn::Result<ColumnSchema>
         "timestamptz" => Type::TimestampTz,
         "interval" => Type::Interval,
         "uuid" => Type::Uuid,
+        "array" => {
+            let code = parts.parse::<syn::LitInt>()?.base10_parse()?;
+            Type::Array(ElementType::from_code(code).expect("we wrote the number"))
+        }
         _ => return Err(syn::Error::new(class.span(), "unknown column type")),
     };
     let null: Ident = parts.parse()?;
@@ -198,6 +206,19 @@ pub fn field_type(ty: &syn::Type) -> syn::Result<(Type, bool)> {
         "Uuid" => Type::Uuid,
         "Vec" if matches!(arguments(last).as_slice(), [syn::GenericArgument::Type(item)] if is_named(item, "u8")) => {
             Type::Blob
+        }
+        "Vec" if let [syn::GenericArgument::Type(item)] = arguments(last).as_slice() => {
+            let (item, nullable) = match option_of(item) {
+                Some(inner) => (field_type(inner)?.0, true),
+                None => (field_type(item)?.0, false),
+            };
+            match ElementType::of(item) {
+                Some(element) if nullable => Type::Array(element),
+                Some(_) | None => {
+                    let what = "the elements of an array may be NULL: write Vec<Option<T>>";
+                    return Err(syn::Error::new(last.span(), what));
+                }
+            }
         }
         "Numeric" => match arguments(last).as_slice() {
             [precision, scale] => numeric(number(precision)?, number(scale)?, last.span())?,
@@ -266,6 +287,10 @@ pub fn rust_type(krate: &TokenStream, ty: Type, nullable: bool, span: Span) -> T
         Type::TimestampTz => quote_spanned!(span=> #typed::TimestampTz),
         Type::Interval => quote_spanned!(span=> #typed::Interval),
         Type::Uuid => quote_spanned!(span=> #typed::Uuid),
+        Type::Array(element) => {
+            let element = rust_type(krate, element.ty(), true, span);
+            quote_spanned!(span=> ::std::vec::Vec<#element>)
+        }
     };
     if nullable { quote_spanned!(span=> ::core::option::Option<#plain>) } else { plain }
 }
@@ -282,6 +307,10 @@ pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
         Type::Float4 => quote!(#kernel::Type::Float4),
         Type::Varchar { length } => quote!(#kernel::Type::Varchar { length: #length }),
         Type::Char { length } => quote!(#kernel::Type::Char { length: #length }),
+        Type::Array(element) => {
+            let code = element.code();
+            quote!(#krate::private::v1::array_type(#code))
+        }
         Type::Boolean
         | Type::Integer
         | Type::Real
@@ -316,6 +345,7 @@ pub fn class_ident(class: TypeClass) -> Ident {
         TypeClass::TimestampTz => "TimestampTz",
         TypeClass::Interval => "Interval",
         TypeClass::Uuid => "Uuid",
+        TypeClass::Array => "Array",
     };
     Ident::new(name, Span::call_site())
 }

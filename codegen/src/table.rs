@@ -102,6 +102,9 @@ fn describe(input: &syn::DeriveInput, options: &Options) -> syn::Result<(TableSc
         if is_key && ty == Type::Json {
             return Err(syn::Error::new(field.ty.span(), "a JSON column cannot be a key"));
         }
+        if is_key && matches!(ty, Type::Array(_)) {
+            return Err(syn::Error::new(field.ty.span(), "an array column cannot be a key"));
+        }
         if columns.iter().any(|column: &spectradb_kernel::schema::ColumnSchema| column.name == name) {
             return Err(syn::Error::new(ident.span(), format!("column \"{name}\" is there twice")));
         }
@@ -284,7 +287,8 @@ fn key_type(class: TypeClass, ty: &syn::Type) -> TokenStream {
         | TypeClass::Time
         | TypeClass::TimestampTz
         | TypeClass::Interval
-        | TypeClass::Uuid => ty.to_token_stream(),
+        | TypeClass::Uuid
+        | TypeClass::Array => ty.to_token_stream(),
     }
 }
 

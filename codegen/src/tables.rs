@@ -6,7 +6,8 @@
 use spectradb_grammar::ast::{
     Among, ConflictUpdate, Cte, Delete, Distinct, Expr, ExprKind, FrameBound, GroupBy, GroupItem, Insert,
     JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem, Over, Portion, Query, Returning, Rows, Scope,
-    ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, TableRef, Update, ValidPeriod, WindowSpec,
+    ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, Subscript, TableRef, Update, ValidPeriod,
+    WindowSpec,
 };
 
 /// The tables of a query or a change; `None` for other statements.
@@ -315,6 +316,16 @@ impl Finder {
                     match &more.over {
                         None | Some(Over::Name(_)) => {}
                         Some(Over::Spec(window)) => self.window(window),
+                    }
+                }
+            }
+            ExprKind::Array(items) => items.iter().for_each(|expr| self.expr(expr)),
+            ExprKind::Subscript { operand, subscripts } => {
+                self.expr(operand);
+                for subscript in subscripts {
+                    match subscript {
+                        Subscript::At(at) => self.expr(at),
+                        Subscript::Slice(from, to) => from.iter().chain(to).for_each(|expr| self.expr(expr)),
                     }
                 }
             }

@@ -134,7 +134,30 @@ fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
             imported(py, &UUID, "uuid", "UUID")?.call((), Some(&bits))?
         }
         Value::Json(text) => PyModule::import(py, "json")?.call_method1("loads", (text,))?,
+        Value::Array(array) => {
+            let lens: Vec<usize> = array.view().dimensions().map(|dimension| dimension.len as usize).collect();
+            let mut items = array.view().values();
+            nested_list(py, &lens, &mut items)?
+        }
     })
+}
+
+/// The elements of an array as lists within lists.
+fn nested_list<'py>(
+    py: Python<'py>,
+    lens: &[usize],
+    items: &mut dyn Iterator<Item = Value>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let list = PyList::empty(py);
+    if let Some((len, inner)) = lens.split_first() {
+        for _ in 0..*len {
+            list.append(match inner {
+                [] => to_python(py, &items.next().expect("dimensions hold the elements"))?,
+                inner => nested_list(py, inner, items)?,
+            })?;
+        }
+    }
+    Ok(list.into_any())
 }
 
 fn timedelta(py: Python<'_>, days: i64, micros: i64) -> PyResult<Bound<'_, PyAny>> {

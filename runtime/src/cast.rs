@@ -8,7 +8,7 @@
 use crate::error::{Error, code};
 use spectradb_kernel::{
     Column, Type, Value,
-    func::{self, RowFault, narrow},
+    func::{self, RowFault, array_cast, narrow},
     ty::TypeClass,
 };
 
@@ -56,6 +56,7 @@ pub(crate) fn value(value: &Value, to: Type) -> Result<Value, CastError> {
         Value::TimestampTz(_) => Type::TimestampTz,
         Value::Interval(_) => Type::Interval,
         Value::Uuid(_) => Type::Uuid,
+        Value::Array(array) => Type::Array(array.element()),
     };
     if from == to {
         return Ok(value.clone());
@@ -78,6 +79,16 @@ pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
     }
     if from.plain() == to.plain() {
         return Ok(given.clone().with_ty(to));
+    }
+    if let Type::Array(element) = to
+        && matches!(from.class(), TypeClass::Array | TypeClass::Text | TypeClass::Json)
+    {
+        let code = Column::constant(Type::Integer, Value::Integer(element.code()), given.len());
+        let from = if from.class() == TypeClass::Array { TypeClass::Array } else { TypeClass::Text };
+        let function = func::cast(from, TypeClass::Array).expect("arrays are read from texts and arrays");
+        let given = if given.ty() == Type::Json { json_array(given) } else { given.clone() };
+        let cast = (function.batch)(&[given.clone(), code], given.len()).map_err(CastError::Row)?;
+        return Ok(cast.with_ty(to));
     }
     let is_number = |class| matches!(class, TypeClass::Integer | TypeClass::Real | TypeClass::Numeric);
     let (from_class, to_class) = (from.class(), to.class());
@@ -107,6 +118,18 @@ pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
     }
     let cast = (function.batch)(&args, given.len()).map_err(CastError::Row)?;
     Ok(cast.with_ty(to))
+}
+
+/// The texts of arrays that arrays of JSON say; other JSON stays the text that it is, and is refused as such.
+fn json_array(given: &Column) -> Column {
+    let values: Vec<Value> = given
+        .values()
+        .map(|value| match value {
+            Value::Json(text) => Value::Text(array_cast::text_of_json(&text).unwrap_or(text)),
+            other => other,
+        })
+        .collect();
+    Column::from_values(Type::Text, &values)
 }
 
 /// Narrows or widens the values of a column.

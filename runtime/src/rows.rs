@@ -366,6 +366,18 @@ from_value! {
     Uuid, "uuid", Value::Uuid(value) => *value;
 }
 
+/// The elements of an array of one dimension; `Vec<Option<T>>` where they may be NULL.
+impl<T: FromValue> FromValue for Vec<T> {
+    fn from_value(value: &Value) -> std::result::Result<Vec<T>, &'static str> {
+        match value {
+            Value::Array(array) if array.view().dimensions().len() < 2 => {
+                array.view().values().map(|value| T::from_value(&value)).collect()
+            }
+            _ => Err("array of one dimension"),
+        }
+    }
+}
+
 impl FromValue for Value {
     fn from_value(value: &Value) -> std::result::Result<Value, &'static str> {
         Ok(value.clone())

@@ -97,5 +97,6 @@ fn print_value(value: &Value) -> String {
         Value::TimestampTz(value) => format!("{value:?}"),
         Value::Interval(value) => format!("{value:?}"),
         Value::Uuid(value) => format!("{value:?}"),
+        Value::Array(value) => format!("{value:?}"),
     }
 }

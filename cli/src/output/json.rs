@@ -36,6 +36,11 @@ pub(super) fn object(out: &mut impl Write, keys: &[String], values: &[Value]) ->
             Value::Real(real) if real.is_finite() => write!(out, "{value}")?,
             // In JSON a line break stands only between tokens, where a space does as well.
             Value::Json(json) => out.write_all(json.replace(['\n', '\r'], " ").as_bytes())?,
+            Value::Array(array) => {
+                let mut json = String::new();
+                array.write_json(&mut json);
+                out.write_all(json.as_bytes())?;
+            }
             Value::Real(_)
             | Value::Text(_)
             | Value::Blob(_)

@@ -183,10 +183,28 @@ pub enum ExprKind {
         /// What only aggregates and windows have; most calls have nothing.
         more: Option<Box<CallMore>>,
     },
+    /// `ARRAY[a, b]`, `ARRAY[[a, b], [c, d]]`
+    Array(Vec<Expr>),
+    /// `a[1]`, `a[1:2]`, `a[1][2]`
+    Subscript {
+        /// Of what.
+        operand: Box<Expr>,
+        /// One for each pair of brackets.
+        subscripts: Vec<Subscript>,
+    },
     /// `[NOT] EXISTS (query)` (the NOT is a unary operator)
     Exists(Box<Query>),
     /// `(query)` as a value
     Subquery(Box<Query>),
+}
+
+/// What stands in brackets behind an array.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subscript {
+    /// `[i]`
+    At(Expr),
+    /// `[a:b]`, either of which may be left out
+    Slice(Option<Expr>, Option<Expr>),
 }
 
 /// What an aggregate's or a window's call says besides its arguments.

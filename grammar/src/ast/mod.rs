@@ -13,7 +13,7 @@ pub use change::{
 };
 pub use expr::{
     Among, BinaryOp, CallMore, Expr, ExprKind, Frame, FrameBound, FrameExclude, FrameUnit, IsTest, Over, ParamName,
-    PeriodOp, UnaryOp, WindowSpec,
+    PeriodOp, Subscript, UnaryOp, WindowSpec,
 };
 pub use rows::{Literal, Literals, Rows};
 pub(crate) use rows::{Mark, MarkKind};
@@ -528,6 +528,8 @@ pub struct TypeName {
     pub name: String,
     /// Numbers in parentheses.
     pub args: Vec<u32>,
+    /// Is it an array of these? `integer[]`, `integer ARRAY`
+    pub array: bool,
     /// Where it stands.
     pub span: Span,
 }

@@ -166,7 +166,7 @@ impl Literals {
         };
         let typed = |name: &str| {
             let span = Span { start, end: start + name.len() as u32 };
-            let ty = TypeName { name: name.to_owned(), args: Vec::new(), span };
+            let ty = TypeName { name: name.to_owned(), args: Vec::new(), array: false, span };
             ExprKind::Typed { ty, text: unquote(self.text_of(inner, end)) }
         };
         let kind = match kind {

@@ -115,6 +115,11 @@ impl Binder<'_> {
         {
             return self.json_fold(call, said, filter.as_ref(), ctx);
         }
+        if name == "array_agg"
+            && let [arg] = call.args
+        {
+            return self.array_fold(arg, said, filter.as_ref(), call.span, ctx);
+        }
         if is_ordered_set(name) {
             return self.ordered_set(call, said, filter.as_ref(), ctx);
         }
@@ -174,6 +179,30 @@ impl Binder<'_> {
         let key = self.coerce(key, Type::Text, Degree::Assignment)?;
         let arg = Some(filtered(filter, key));
         Ok(Fold { aggregate: found(TypeClass::Text), arg, more: vec![value], order })
+    }
+
+    /// Values as arrays of one, of which an array is made.
+    fn array_fold(
+        &mut self,
+        arg: &ast::Expr,
+        said: &ast::CallMore,
+        filter: Option<&Expr>,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Fold, Diag> {
+        let value = self.expr(arg, ctx)?;
+        let value = self.settled(value)?;
+        let one = self.one(value.clone(), span)?;
+        let one = filtered(filter, one);
+        let mut order = self.keys(&said.order_by, ctx)?;
+        // Arrays of one are ordered as their elements.
+        for key in &mut order {
+            if key.expr.same(&value) {
+                key.expr = one.clone();
+            }
+        }
+        let aggregate = agg::find("array_agg", Some(TypeClass::Array)).expect("the kernel gathers arrays");
+        Ok(Fold { aggregate, arg: Some(one), more: Vec::new(), order })
     }
 
     fn keys(&mut self, items: &[ast::OrderItem], ctx: &mut Ctx<'_>) -> Result<Vec<SortKey>, Diag> {

@@ -56,6 +56,8 @@ impl Binder<'_> {
         let name = match call.name.text.as_str() {
             "substring" => "substr",
             "position" => "strpos",
+            // What `ARRAY(query)` was lowered to.
+            "array" => "coalesce",
             name => name,
         };
         if call.more.is_some_and(|more| more.over.is_some()) {
@@ -94,6 +96,9 @@ impl Binder<'_> {
             args.push(self.expr(arg, ctx)?);
         }
         if let Some(expr) = self.form(name, &mut args, call)? {
+            return Ok(Bound::known(expr));
+        }
+        if let Some(expr) = self.array_function(name, &mut args, call)? {
             return Ok(Bound::known(expr));
         }
         self.function(name, args, call).map(Bound::known)
@@ -217,7 +222,7 @@ impl Binder<'_> {
     }
 
     /// The greatest or least of values that are not NULL: the first that all others that are not NULL yield to.
-    fn extreme(&mut self, values: Vec<Expr>, op: &str, span: Span) -> Result<Expr, Diag> {
+    pub(super) fn extreme(&mut self, values: Vec<Expr>, op: &str, span: Span) -> Result<Expr, Diag> {
         for value in &values {
             self.count_copies(value, 3 * values.len())?;
         }

@@ -15,7 +15,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Type, Value,
-    func::{Fault, Function, cast, narrow},
+    func::{Fault, Function, array_cast, cast, narrow},
     ty::{NUMERIC_PRECISION_MAX, TypeClass},
     value::Decimal,
 };
@@ -140,7 +140,11 @@ impl Binder<'_> {
             Err(bound) => bound,
         };
         let class = bound.expr.ty.class();
-        if !allows(class, ty.class(), degree) {
+        let elements_fit = match (bound.expr.ty, ty) {
+            (Type::Array(from), Type::Array(to)) => allows(from.class(), to.class(), degree),
+            _ => true,
+        };
+        if !elements_fit || !allows(class, ty.class(), degree) {
             return Err(mismatch(&bound, ty, degree));
         }
         convert(bound.expr, ty, degree)
@@ -159,6 +163,7 @@ impl Binder<'_> {
             (TypeClass::Numeric, numeric @ Type::Numeric { .. }) => numeric,
             (TypeClass::Numeric, Type::Integer) => natural_numeric(&bound.expr),
             (TypeClass::Numeric, _) => NUMERIC_WIDE,
+            (TypeClass::Array, array @ Type::Array(_)) => array,
             (other, _) => other.plain_type(),
         };
         if !allows(bound.expr.ty.class(), class, degree) {
@@ -262,6 +267,7 @@ impl Binder<'_> {
         Ok(match class {
             None => Type::Text,
             Some(TypeClass::Numeric) => numeric_meet(bounds.iter().filter_map(|bound| natural(bound))),
+            Some(TypeClass::Array) => self.array_meet(&bounds, what)?,
             Some(class) => narrowest(&bounds).filter(|ty| ty.class() == class).unwrap_or(class.plain_type()),
         })
     }
@@ -373,6 +379,16 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
         let function = function::find(name, &[from.class()]).expect("the kernel widens what is narrower");
         let plain = called(function, vec![expr], from.plain(), degree, span)?;
         return convert(plain, ty, degree);
+    }
+    if let (Type::Array(_) | Type::Text | Type::Varchar { .. }, Type::Array(element)) = (from, ty) {
+        let within = matches!(from, Type::Array(from) if narrow::is_within(from.ty(), element.ty()));
+        if within {
+            return Ok(relabelled(expr, ty));
+        }
+        let cuts = if degree == Degree::Explicit { array_cast::CUTS } else { 0 };
+        let code = literal::integer(element.code() | cuts, span);
+        let function = function::cast(from.class(), TypeClass::Array).expect("arrays are read from texts and arrays");
+        return called(function, vec![expr, code], ty, degree, span);
     }
     if let Some((name, arg)) = narrow::to(ty, degree == Degree::Explicit) {
         let plain = convert(expr, ty.plain(), degree)?;

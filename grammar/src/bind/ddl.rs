@@ -134,7 +134,7 @@ impl Binder<'_> {
         column_name_fits(name, earlier)?;
         let ty = match types::written(&column.ty)? {
             Written::Full(ty) => ty,
-            Written::Numeric => {
+            Written::Numeric | Written::Numerics => {
                 let message = "a NUMERIC column without precision and scale is not supported";
                 return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, column.ty.span)
                     .help("write NUMERIC(p,s), for example NUMERIC(18,4)"));
@@ -286,7 +286,7 @@ fn key_of(create: &ast::CreateTable, columns: &[ColumnSchema]) -> Result<Vec<usi
 }
 
 fn may_be_key(column: &ColumnSchema, span: crate::span::Span) -> Result<(), Diag> {
-    if matches!(column.ty, Type::Json | Type::Interval) {
+    if matches!(column.ty, Type::Json | Type::Interval | Type::Array(_)) {
         let class = column.ty.class().name().to_uppercase();
         let message = format!("the {class} column \"{}\" cannot be part of a key", column.name);
         return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, span).help("keep the key in a column of its own"));

@@ -126,6 +126,13 @@ impl Binder<'_> {
             Ast::Case { operand, arms, otherwise } => {
                 self.case(operand.as_deref(), arms, otherwise.as_deref(), span, ctx)?
             }
+            Ast::Array(items) => Bound::known(self.array(items, span, ctx)?),
+            Ast::Subscript { operand, subscripts } => Bound::known(self.subscript(operand, subscripts, span, ctx)?),
+            Ast::Cast { operand, ty } if matches!(&operand.kind, Ast::Array(items) if items.is_empty()) => {
+                let none = Expr::constant(Value::Text("{}".to_owned()), Type::Text, operand.span);
+                let written = types::written(ty)?;
+                Bound::known(self.cast_to(Bound { expr: none, open: Some(Open::Text) }, written, span)?)
+            }
             Ast::Cast { operand, ty } => {
                 let written = types::written(ty)?;
                 let operand = self.expr(operand, ctx)?;
@@ -312,7 +319,14 @@ impl Binder<'_> {
     }
 
     /// `json -> key`, `json ->> key`
-    fn arrow(&mut self, op: BinaryOp, left: Bound, right: Bound, at: Span, whole: Span) -> Result<Expr, Diag> {
+    pub(super) fn arrow(
+        &mut self,
+        op: BinaryOp,
+        left: Bound,
+        right: Bound,
+        at: Span,
+        whole: Span,
+    ) -> Result<Expr, Diag> {
         let key_class = right.class().unwrap_or(TypeClass::Text);
         let left_fits = left.class().is_none_or(|class| class == TypeClass::Json);
         if !left_fits || !matches!(key_class, TypeClass::Text | TypeClass::Integer) {
@@ -359,6 +373,10 @@ impl Binder<'_> {
         let mut expr = match written {
             Written::Full(ty) => self.coerce(operand, ty, Degree::Explicit)?,
             Written::Numeric => self.coerce_class(operand, TypeClass::Numeric, Degree::Explicit)?,
+            Written::Numerics => {
+                let ty = numerics(&operand);
+                self.coerce(operand, ty, Degree::Explicit)?
+            }
         };
         // A column that needs no cast keeps its own place: messages about it point at the column.
         if !matches!(expr.kind, ExprKind::Column(_)) {
@@ -366,6 +384,27 @@ impl Binder<'_> {
         }
         Ok(expr)
     }
+}
+
+/// The array of decimals that a value becomes in a cast to NUMERIC[]: with the digits that its elements have.
+fn numerics(operand: &Bound) -> Type {
+    let texts = match (operand.open, literal::value(&operand.expr)) {
+        (Some(Open::Text), Some(Value::Text(text))) => Some(text.as_str()),
+        _ => None,
+    };
+    let element = match (texts, operand.expr.ty) {
+        (Some(text), _) => {
+            let words = text.split(['{', '}', ',', '"']).filter_map(literal::decimal).map(literal::type_of);
+            super::convert::numeric_meet(words.map(|ty| Type::Numeric { precision: 38, scale: ty.scale() }))
+        }
+        (None, Type::Array(element)) => match element.ty() {
+            numeric @ Type::Numeric { .. } => numeric,
+            Type::Integer | Type::Int4 | Type::SmallInt => Type::Numeric { precision: 19, scale: 0 },
+            _ => super::convert::NUMERIC_WIDE,
+        },
+        (None, _) => super::convert::NUMERIC_WIDE,
+    };
+    super::array::array_of(element)
 }
 
 /// What is cast to JSONB is printed as JSONB is: each key once, in PostgreSQL's order, one space behind commas and colons. A

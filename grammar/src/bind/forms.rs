@@ -237,6 +237,7 @@ impl Binder<'_> {
         let class = value.class();
         match class {
             Some(TypeClass::Json) => Ok(value.expr),
+            Some(TypeClass::Array) => Ok(function::call_named("$array_json", vec![value.expr], Type::Json, span)),
             Some(TypeClass::Boolean | TypeClass::Integer | TypeClass::Real | TypeClass::Numeric) => {
                 let ty = value.expr.ty.plain();
                 let plain = self.coerce(value, ty, Degree::Implicit)?;

@@ -130,6 +130,9 @@ pub(super) fn read(text: &str, ty: Type, span: Span) -> Result<Expr, Diag> {
     if let Type::Numeric { precision, scale } = ty {
         args.extend([precision, scale].map(|digits| integer(i64::from(digits), span)));
     }
+    if let Type::Array(element) = ty {
+        args.push(integer(element.code(), span));
+    }
     match constant::evaluate(function, &args, ty).expect("all arguments are constants") {
         Ok(value) => Ok(Expr::constant(value, ty, span)),
         Err(fault) => Err(Diag::new(fault.sqlstate(), fault.message(), span)),

@@ -10,6 +10,7 @@
 //! Not here: making the plan fast (`rewrite`).
 
 mod aggregate;
+mod array;
 mod call;
 pub(crate) mod cardinality;
 pub(crate) mod constant;

@@ -88,6 +88,11 @@ impl Binder<'_> {
 
     /// Both operands in a class; decimals with one scale.
     fn in_one_class(&mut self, left: Bound, right: Bound, class: TypeClass) -> Result<(Expr, Expr), Diag> {
+        if class == TypeClass::Array {
+            let ty = self.common_type([&left, &right], "array")?;
+            let left = self.coerce(left, ty, Degree::Implicit)?;
+            return Ok((left, self.coerce(right, ty, Degree::Implicit)?));
+        }
         if class != TypeClass::Numeric {
             let left = self.coerce_class(left, class, Degree::Implicit)?;
             return Ok((left, self.coerce_class(right, class, Degree::Implicit)?));
@@ -213,6 +218,13 @@ impl Binder<'_> {
         at: Span,
         whole: Span,
     ) -> Result<Expr, Diag> {
+        let is_array = |operand: &Bound| operand.class() == Some(TypeClass::Array);
+        if operands.iter().any(is_array) {
+            return match self.array_operator(name, operands.clone(), whole)? {
+                Some(expr) => Ok(expr),
+                None => Err(no_operator(name, &operands[0], operands.last().expect("it has operands"), at)),
+            };
+        }
         let candidates = function::overloads(name);
         // An operand without a type is first taken to be of the other one's.
         let same = match operands.as_slice() {
@@ -242,6 +254,10 @@ impl Binder<'_> {
 
     /// `||`
     pub(super) fn concat(&mut self, left: Bound, right: Bound, at: Span, whole: Span) -> Result<Expr, Diag> {
+        let is_array = |bound: &Bound| bound.class() == Some(TypeClass::Array);
+        if is_array(&left) || is_array(&right) {
+            return self.array_concat(left, right, whole);
+        }
         let is_blob = |bound: &Bound| bound.class() == Some(TypeClass::Blob);
         let blobs = is_blob(&left) || is_blob(&right);
         let open_or_blob = |bound: &Bound| bound.class().is_none_or(|class| class == TypeClass::Blob);

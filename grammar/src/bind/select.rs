@@ -412,6 +412,8 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
         Ast::Extract { .. } => strong("extract"),
         Ast::Exists(_) => strong("exists"),
         Ast::Row(_) => strong("row"),
+        Ast::Array(_) => strong("array"),
+        Ast::Subscript { operand, .. } => own_name(operand),
         Ast::Subquery(query) => match &query.body {
             ast::SetExpr::Select(select) => match select.items.first() {
                 Some(SelectItem::Expr { alias: Some(alias), .. }) => strong(&alias.text),

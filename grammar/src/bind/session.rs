@@ -49,7 +49,7 @@ impl Binder<'_> {
 fn param_type(name: &ast::TypeName) -> Result<Type, Diag> {
     match types::written(name)? {
         Written::Full(ty) => Ok(ty),
-        Written::Numeric => {
+        Written::Numeric | Written::Numerics => {
             let message = "a parameter of type numeric needs its digits";
             Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
                 .help("write numeric(38, 6), or leave the types out: the use of a parameter decides"))

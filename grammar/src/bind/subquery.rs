@@ -96,9 +96,14 @@ impl Binder<'_> {
                 Diag::new(code::UNDEFINED_FUNCTION, message, span).help("cast one of the sides")
             })?,
         };
-        let mut needle = self.coerce_class(needle, class, Degree::Implicit)?;
-        let column = node.column(0, place);
-        let mut values = self.coerce_class(Bound::known(column), class, Degree::Implicit)?;
+        let column = Bound::known(node.column(0, place));
+        let (mut needle, mut values) = if class == TypeClass::Array {
+            let ty = self.common_type([&needle, &column], "IN")?;
+            (self.coerce(needle, ty, Degree::Implicit)?, self.coerce(column, ty, Degree::Implicit)?)
+        } else {
+            let needle = self.coerce_class(needle, class, Degree::Implicit)?;
+            (needle, self.coerce_class(column, class, Degree::Implicit)?)
+        };
         if class == TypeClass::Numeric {
             let both = super::convert::numeric_meet([needle.ty, values.ty]);
             needle = super::convert::convert(needle, both, Degree::Implicit)?;
@@ -133,10 +138,9 @@ impl Binder<'_> {
             Among::Query(query) if op == BinaryOp::Eq => self.in_query(operand, query, span, ctx),
             Among::Query(query) => self.any(operand, (op, op_span), query, span, ctx),
             Among::Array(array) => {
+                let operand = self.expr(operand, ctx)?;
                 let array = self.expr(array, ctx)?;
-                let message =
-                    format!("op ANY/ALL (array) requires array on right side, not type {}", array.type_name());
-                Err(Diag::new(code::WRONG_OBJECT_TYPE, message, array.span()).help("write IN for a list"))
+                self.array_among(operand, op, all, array, span)
             }
         }
     }
@@ -179,6 +183,7 @@ impl Binder<'_> {
             let value = node.column(column, place);
             let needle = match needle.open {
                 Some(_) if value.ty == Type::Json => self.coerce(needle, Type::Text, Degree::Implicit)?,
+                Some(_) if value.ty.class() == TypeClass::Array => self.coerce(needle, value.ty, Degree::Implicit)?,
                 Some(_) => self.coerce_class(needle, value.ty.class(), Degree::Implicit)?,
                 None => needle.expr,
             };

@@ -44,7 +44,7 @@ fn columns(column: &str, ty: Type, name: &Name, span: Span) -> Vec<SelectItem> {
     let value = || expr(ExprKind::Path(vec![name.clone()]));
     let text = |text: &str| expr(ExprKind::Text(text.to_owned()));
     let cast = |operand: Expr, to: &str| {
-        let ty = TypeName { name: to.to_owned(), args: Vec::new(), span };
+        let ty = TypeName { name: to.to_owned(), args: Vec::new(), array: false, span };
         expr(ExprKind::Cast { operand: Box::new(operand), ty })
     };
     let call = |function: &str, args: Vec<Expr>, star: bool, distinct: bool| {

@@ -23,8 +23,9 @@ use crate::{
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The functions that give rows.
-pub(super) const FUNCTIONS: [&str; 14] = [
+pub(super) const FUNCTIONS: [&str; 15] = [
     "generate_series",
+    "unnest",
     "json_array_elements",
     "jsonb_array_elements",
     "json_array_elements_text",
@@ -58,6 +59,7 @@ impl Binder<'_> {
         }
         let node = match (name, args.len()) {
             ("generate_series", 2..=3) => self.series(args, call.span)?,
+            ("unnest", 1..) => self.unnest_arrays(args, call.span)?,
             ("json_array_elements" | "jsonb_array_elements", 1) => {
                 let array = self.coerce(one(args), Type::Json, Degree::Implicit)?;
                 elements(array, call.span).project_one("value", |element| element)
@@ -126,6 +128,32 @@ impl Binder<'_> {
             .collect();
         columns.push(("ordinality".to_owned(), numbered.column(width, call.span)));
         Ok(numbered.project(columns))
+    }
+
+    /// `unnest(array [, ..])`: the elements side by side, as many as the longest array has.
+    fn unnest_arrays(&mut self, args: Vec<Bound>, span: Span) -> Result<Node, Diag> {
+        let mut arrays = Vec::with_capacity(args.len());
+        let mut lens = Vec::with_capacity(args.len());
+        for arg in args {
+            if arg.class() != Some(TypeClass::Array) {
+                let message = format!("function unnest({}) does not exist", arg.type_name());
+                return Err(Diag::new(code::UNDEFINED_FUNCTION, message, arg.span()).help("unnest takes arrays"));
+            }
+            let len = made("cardinality", vec![arg.expr.clone()]);
+            lens.push(self.coalesce(vec![len, literal::integer(0, span)], span)?);
+            arrays.push(arg.expr);
+        }
+        let longest = self.extreme(lens, ">=", span)?;
+        let last = made_of("-", vec![longest, literal::integer(1, span)], Type::Integer);
+        let width = arrays.len();
+        let node = counted(arrays, last, span);
+        let columns = (0..width)
+            .map(|at| {
+                let element = super::array::element_at(node.column(at, span), node.column(width, span), span);
+                ("unnest".to_owned(), element)
+            })
+            .collect();
+        Ok(node.project(columns))
     }
 
     /// `generate_series(from, to [, step])`

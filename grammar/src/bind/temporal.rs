@@ -290,6 +290,13 @@ fn names_columns(expr: &ast::Expr) -> bool {
                 || arms.iter().any(|(condition, value)| names_columns(condition) || names_columns(value))
                 || otherwise.as_deref().is_some_and(names_columns)
         }
-        Ast::Call { args, .. } | Ast::Row(args) => any(args),
+        Ast::Call { args, .. } | Ast::Row(args) | Ast::Array(args) => any(args),
+        Ast::Subscript { operand, subscripts } => {
+            names_columns(operand)
+                || subscripts.iter().any(|subscript| match subscript {
+                    ast::Subscript::At(at) => names_columns(at),
+                    ast::Subscript::Slice(from, to) => from.iter().chain(to).any(names_columns),
+                })
+        }
     }
 }

@@ -19,6 +19,8 @@ pub(super) enum Written {
     Full(Type),
     /// NUMERIC without digits: as many as the value has.
     Numeric,
+    /// An array of such.
+    Numerics,
 }
 
 /// Names that are taken as they stand, without numbers in parentheses.
@@ -74,6 +76,17 @@ const REFUSED: &[(&str, &str)] = &[
 /// # Errors
 /// There is no such type (42704), it is not supported (0A000), or its numbers are out of range (22023).
 pub(super) fn written(name: &TypeName) -> Result<Written, Diag> {
+    let element = element(name)?;
+    if !name.array {
+        return Ok(element);
+    }
+    Ok(match element {
+        Written::Full(ty) => Written::Full(super::array::array_of(ty)),
+        Written::Numeric | Written::Numerics => Written::Numerics,
+    })
+}
+
+fn element(name: &TypeName) -> Result<Written, Diag> {
     let plain = PLAIN.iter().find(|(plain, _)| *plain == name.name).map(|(_, ty)| *ty);
     match (name.name.as_str(), plain, name.args.as_slice()) {
         ("numeric" | "decimal" | "dec", _, []) => Ok(Written::Numeric),

@@ -125,7 +125,7 @@ impl Lower {
                 Rule::retention_word => part.as_str().to_owned(),
                 _ => continue,
             };
-            let ty = TypeName { name: "interval".to_owned(), args: Vec::new(), span };
+            let ty = TypeName { name: "interval".to_owned(), args: Vec::new(), array: false, span };
             retention = Some(Expr { kind: ExprKind::Typed { ty, text }, span });
         }
         Ok(StatementKind::SetRetention { table: table.expect("ALTER TABLE names a table"), retention })

@@ -2,6 +2,7 @@
 //!
 //! Not here: which operator binds which operand ([`operators`](super::operators)).
 
+use super::array::subscripted;
 use super::operators::{Level, Op, Yard};
 use super::{Lower, Pair};
 use crate::ast::{Among, BinaryOp, CallMore, Expr, ExprKind, IsTest, Name, PeriodOp, Query, TypeName, UnaryOp};
@@ -73,6 +74,10 @@ impl Lower {
                 Rule::cast => {
                     let ty = self.type_name(part.into_inner().next().expect("a cast names a type"))?;
                     yard.postfix(Level::Cast, |operand| cast(operand, ty, span.end));
+                }
+                Rule::subscript => {
+                    let subscript = self.subscript(part)?;
+                    yard.postfix(Level::Cast, |operand| subscripted(operand, subscript, span.end));
                 }
                 Rule::at_zone => {
                     let zone = self.primary(part.into_inner().next_back().expect("AT TIME ZONE names one"))?;
@@ -193,6 +198,7 @@ impl Lower {
                     .help("write x = ANY (query)"));
             }
             Rule::case => self.case(pair)?,
+            Rule::array => self.array(pair, span)?,
             Rule::cast_call => {
                 let (mut operand, mut ty) = (None, None);
                 for part in pair.into_inner() {
@@ -215,7 +221,7 @@ impl Lower {
                 // A column is called as the word says.
                 let called = |name: &str| plain_call(name, span, Vec::new());
                 let time = |name: &str| {
-                    let ty = TypeName { name: "time".to_owned(), args: Vec::new(), span };
+                    let ty = TypeName { name: "time".to_owned(), args: Vec::new(), array: false, span };
                     ExprKind::Cast { operand: Box::new(Expr { kind: called(name), span }), ty }
                 };
                 match word {
@@ -255,7 +261,7 @@ impl Lower {
             // MINUTE TO SECOND: what would be hours and minutes are minutes and seconds.
             text = format!("00:{trimmed}");
         }
-        let ty = TypeName { name: "interval".to_owned(), args: Vec::new(), span };
+        let ty = TypeName { name: "interval".to_owned(), args: Vec::new(), array: false, span };
         let whole = ExprKind::Typed { ty, text };
         Ok(match fields.pop() {
             Some(finest) if finest != "second" => {
@@ -298,9 +304,11 @@ impl Lower {
     fn named(&mut self, pair: Pair<'_>) -> Result<ExprKind, Diag> {
         let mut parts = pair.into_inner();
         let name = self.name(&parts.next().expect("it begins with a name"));
-        let mut ty = TypeName { name: name.text.clone(), args: Vec::new(), span: name.span };
+        let mut ty = TypeName { name: name.text.clone(), args: Vec::new(), array: false, span: name.span };
         let mut second = parts.next();
-        while let Some(part) = second.take_if(|part| matches!(part.as_rule(), Rule::type_args | Rule::type_zone)) {
+        while let Some(part) =
+            second.take_if(|part| matches!(part.as_rule(), Rule::type_args | Rule::type_zone | Rule::type_array))
+        {
             self.type_part(part, &mut ty)?;
             second = parts.next();
         }
@@ -505,7 +513,7 @@ impl Lower {
 
     pub(super) fn type_name(&self, pair: Pair<'_>) -> Result<TypeName, Diag> {
         let span = self.span(&pair);
-        let mut ty = TypeName { name: String::new(), args: Vec::new(), span };
+        let mut ty = TypeName { name: String::new(), args: Vec::new(), array: false, span };
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => ty.name.push_str(&self.name(&part).text),
@@ -523,6 +531,7 @@ impl Lower {
     /// The numbers of a type, and the words about its time zone.
     fn type_part(&self, part: Pair<'_>, ty: &mut TypeName) -> Result<(), Diag> {
         match part.as_rule() {
+            Rule::type_array => ty.array = true,
             Rule::type_zone => {
                 let with = part.into_inner().next().is_some_and(|word| word.as_rule() == Rule::kw_with);
                 ty.name.push_str(if with { " with time zone" } else { " without time zone" });
@@ -629,6 +638,7 @@ fn levels(pair: &Pair<'_>) -> u32 {
             | Rule::at_zone
             | Rule::kw_not
             | Rule::cast
+            | Rule::subscript
             | Rule::collate
             | Rule::is_test
             | Rule::negatable => {

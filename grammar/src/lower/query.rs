@@ -499,7 +499,8 @@ impl Lower {
             None => self.expr(first),
             Some(param) => {
                 let operand = Expr { kind: self.param(&param)?, span: self.span(&param) };
-                let ty = TypeName { name: "timestamp".to_owned(), args: Vec::new(), span: self.span(&first) };
+                let ty =
+                    TypeName { name: "timestamp".to_owned(), args: Vec::new(), array: false, span: self.span(&first) };
                 Ok(Expr { kind: ExprKind::Cast { operand: Box::new(operand), ty }, span })
             }
         }

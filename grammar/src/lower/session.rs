@@ -234,6 +234,6 @@ fn modes_of(pair: Pair<'_>) -> TransactionModes {
 
 fn as_type(value: Expr, name: &str) -> Expr {
     let span = value.span;
-    let ty = TypeName { name: name.to_owned(), args: Vec::new(), span };
+    let ty = TypeName { name: name.to_owned(), args: Vec::new(), array: false, span };
     Expr { kind: ExprKind::Cast { operand: Box::new(value), ty }, span }
 }

@@ -161,8 +161,8 @@ impl Depth {
     /// Goes past a token; an error where it is one level too deep.
     pub(crate) fn token(&mut self, sql: &str, token: Token) -> Result<(), Diag> {
         match (token.kind, token.text(sql)) {
-            (TokenKind::Sign, "(") => self.parens += 1,
-            (TokenKind::Sign, ")") => self.parens = self.parens.saturating_sub(1),
+            (TokenKind::Sign, "(" | "[") => self.parens += 1,
+            (TokenKind::Sign, ")" | "]") => self.parens = self.parens.saturating_sub(1),
             (TokenKind::Word, word) if word.len() == 4 && word.eq_ignore_ascii_case("case") && !self.after_dot => {
                 self.cases += 1
             }

@@ -246,7 +246,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
                 found_idx + 1,
             );
         }
-        ("array", _) | ("[", _) => return is("an array", None, found_idx, found_idx),
         ("collate", _) if first == "create" => {
             return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx);
         }

@@ -52,7 +52,10 @@ pub fn check(plan: Plan) -> Result<CheckedPlan, Diag> {
 
 /// Do class and scale agree?
 pub fn agrees(a: Type, b: Type) -> bool {
-    a.class() == b.class() && a.scale() == b.scale()
+    match (a, b) {
+        (Type::Array(a), Type::Array(b)) => a.class() == b.class() && a.ty().scale() == b.ty().scale(),
+        (a, b) => a.class() == b.class() && a.scale() == b.scale(),
+    }
 }
 
 type Checked = Result<(), String>;

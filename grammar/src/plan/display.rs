@@ -773,6 +773,7 @@ fn constant(value: &Value, ty: Type) -> String {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("X'{hex}'")
         }
+        Value::Array(_) => format!("{}::{ty}", quoted(&value.to_string())),
         Value::Date(_)
         | Value::Timestamp(_)
         | Value::Time(_)

@@ -6,7 +6,6 @@
 
 use crate::plan::{CompareOp, Expr, ExprKind, KeyAccess, KeyBound, Node, NodeKind, Scan, ScanColumn, ScanPredicate};
 use crate::stack;
-use spectradb_kernel::Type;
 
 /// As many exact keys are looked up one by one at most; more of them are one scan with a filter.
 const KEYS_MAX: usize = 4_096;
@@ -27,7 +26,7 @@ pub(super) fn node(node: &mut Node) {
         conditions.iter().filter_map(|condition| comparison(condition, scan)).collect();
     scan.predicates = comparisons
         .iter()
-        .filter(|comparison| scan.table.columns[comparison.column_idx].ty != Type::Json)
+        .filter(|comparison| scan.table.columns[comparison.column_idx].ty.is_ordered_bytewise())
         .map(|comparison| ScanPredicate {
             column_idx: comparison.column_idx,
             op: comparison.op,
@@ -151,7 +150,7 @@ fn range(column_idx: usize, mut tuples: Vec<Vec<Expr>>, scan: &Scan, comparisons
             included: matches!(comparison.op, CompareOp::Ge | CompareOp::Le),
         })
     };
-    if tuples.len() != 1 || scan.table.columns[column_idx].ty == Type::Json {
+    if tuples.len() != 1 || !scan.table.columns[column_idx].ty.is_ordered_bytewise() {
         return KeyAccess::All;
     }
     let prefix = tuples.pop().expect("there is one");

@@ -75,6 +75,16 @@ impl Array {
         Array(bytes)
     }
 
+    /// The type of the elements.
+    pub fn element(&self) -> ElementType {
+        ElementType::of(self.view().element()).expect("an array is no element")
+    }
+
+    /// Appends it as JSON.
+    pub fn write_json(&self, out: &mut String) {
+        crate::func::array_cast::array_to_json(&self.0, out);
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.0
@@ -336,6 +346,19 @@ impl Writer {
 /// Are bytes from outside an array of this type, whole and in order?
 pub fn is_array(bytes: &[u8], element: ElementType) -> bool {
     read_checked(bytes, element).is_some()
+}
+
+/// Are bytes from outside an array of any type, whole and in order?
+pub fn is_some_array(bytes: &[u8]) -> bool {
+    let [code, scale, ..] = *bytes else { return false };
+    let Some(class) = TypeClass::of_element_code(code) else { return false };
+    let ty = match class {
+        TypeClass::Numeric => {
+            Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: scale.min(NUMERIC_PRECISION_MAX) }
+        }
+        class => class.plain_type(),
+    };
+    ElementType::of(ty).is_some_and(|element| is_array(bytes, element))
 }
 
 fn read_checked(bytes: &[u8], element: ElementType) -> Option<()> {

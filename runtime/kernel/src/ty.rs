@@ -162,6 +162,12 @@ impl Type {
         self.class().lane()
     }
 
+    /// Do bytes of the lane say which values are equal and which comes first? Not of JSON and of arrays, which are written in
+    /// several ways or hold numbers.
+    pub const fn is_ordered_bytewise(self) -> bool {
+        !matches!(self, Type::Json | Type::Array(_))
+    }
+
     /// The scale of a NUMERIC, 0 for every other type.
     pub const fn scale(self) -> u8 {
         match self {

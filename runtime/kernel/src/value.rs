@@ -8,7 +8,7 @@ use crate::{
     array::Array,
     interval::Interval,
     time::{Date, Time, Timestamp, TimestampTz},
-    ty::{Type, TypeClass},
+    ty::{ElementType, Type, TypeClass},
     uuid::Uuid,
 };
 use std::fmt;
@@ -219,6 +219,25 @@ macro_rules! from_native {
     )*};
 }
 from_native!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid, Array => Array);
+
+macro_rules! from_natives {
+    ($($native:ty => $ty:ident),* $(,)?) => {$(
+        impl From<Vec<$native>> for Value {
+            fn from(natives: Vec<$native>) -> Value {
+                natives.into_iter().map(Some).collect::<Vec<_>>().into()
+            }
+        }
+
+        impl From<Vec<Option<$native>>> for Value {
+            fn from(natives: Vec<Option<$native>>) -> Value {
+                let values: Vec<Value> = natives.into_iter().map(Value::from).collect();
+                let element = ElementType::of(Type::$ty).expect("not an array");
+                Value::Array(Array::of(element, &values))
+            }
+        }
+    )*};
+}
+from_natives!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, f64 => Real, String => Text, &str => Text, Vec<u8> => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid);
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(native: Option<T>) -> Value {

@@ -29,8 +29,8 @@ pub mod v1 {
                 i64s, i128_column, i128s, pipe, present, row_error, stage, texts,
             },
             stmt::{
-                Checked, Cx, Query, Start, View, aggregate, at_most_one, block_predicate, boxed, key_range, limit,
-                many, numeric_param, one, returned, row_count, union_all, working,
+                Checked, Cx, Query, Start, View, aggregate, array_param, array_type, at_most_one, block_predicate,
+                boxed, key_range, limit, many, numeric_param, one, returned, row_count, union_all, working,
             },
             table::{DatabaseWrites, Reads, SessionWrites},
         },
@@ -38,6 +38,7 @@ pub mod v1 {
     pub use spectradb_kernel as kernel;
     pub use spectradb_kernel::{
         Batch, Column, Type, Value,
+        array::Array,
         column::ByteSink,
         func::{Fault, lift::class::Access},
         interval::Interval,

@@ -6,7 +6,9 @@
 use crate::ops::{BoxSource, ExecError, Place};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
+    array::Array,
     key::{self, SortOrder},
+    ty::ElementType,
     value::Decimal,
 };
 use std::{cell::RefCell, collections::HashSet, sync::Arc};
@@ -108,6 +110,7 @@ impl<F: Fn() -> Result<BoxSource, ExecError>> Subplan<F> {
     pub fn blob(&self, place: Place) -> Result<Option<Vec<u8>>, ExecError> {
         Ok(match self.scalar(place)? {
             Value::Blob(blob) => Some(blob),
+            Value::Array(array) => Some(array.bytes().to_vec()),
             _ => None,
         })
     }
@@ -179,6 +182,8 @@ pub enum Needle<'n> {
     Interval(Option<i128>),
     /// The lane's number of a UUID.
     Uuid(Option<i128>),
+    /// The bytes of an array.
+    Array(Option<&'n [u8]>),
 }
 
 impl Needle<'_> {
@@ -200,6 +205,11 @@ impl Needle<'_> {
             }
             Needle::Interval(lane) => {
                 (Type::Interval, lane.map_or(Value::Null, |lane| Value::of_i128(Type::Interval, lane)))
+            }
+            Needle::Array(bytes) => {
+                let array = bytes.map(|bytes| Array::from_bytes(bytes.to_vec()));
+                let element = array.as_ref().map_or(ElementType::TEXT, Array::element);
+                (Type::Array(element), array.into())
             }
             Needle::Uuid(lane) => (Type::Uuid, lane.map_or(Value::Null, |lane| Value::of_i128(Type::Uuid, lane))),
         };

@@ -10,6 +10,7 @@
 use super::numeric::{Json, Numeric};
 use spectradb_kernel::{
     Column, Type, Value,
+    array::{Array, View as ArrayView},
     bitmap::Bitmap,
     column::{ByteSink, ByteVals, Data, Vals},
     func::{
@@ -18,7 +19,7 @@ use spectradb_kernel::{
     },
     interval::Interval,
     time::{Date, Time, Timestamp, TimestampTz},
-    ty::TypeClass,
+    ty::{ElementType, TypeClass},
     uuid::Uuid,
 };
 
@@ -26,6 +27,8 @@ use spectradb_kernel::{
 pub trait Field: Sized {
     /// The class of the column.
     const CLASS: TypeClass;
+    /// The plain type of an array's elements that are such.
+    const TYPE: Type = Self::CLASS.plain_type();
     /// A column as rows are read from it.
     type View<'c>;
     /// Values under construction.
@@ -179,6 +182,7 @@ pub fn date_of(days: i64) -> Date {
 
 impl<const P: u8, const S: u8> Field for Numeric<P, S> {
     const CLASS: TypeClass = TypeClass::Numeric;
+    const TYPE: Type = Type::Numeric { precision: P, scale: S };
     type View<'c> = Vals<'c, i128>;
     type Lane = Vec<i128>;
 
@@ -282,6 +286,44 @@ impl Field for Vec<u8> {
     fn data(lane: Strings) -> Data {
         Data::Bytes(lane.0.finish())
     }
+}
+
+impl<T: Field> Field for Vec<Option<T>> {
+    const CLASS: TypeClass = TypeClass::Array;
+    type View<'c> = ByteVals<'c>;
+    type Lane = Strings;
+
+    fn view(column: &Column) -> ByteVals<'_> {
+        column.byte_vals()
+    }
+    fn at(view: &ByteVals<'_>, row: usize) -> Self {
+        of_array(ArrayView::new(view.at(row)))
+    }
+    fn of_value(value: Value) -> Self {
+        match value {
+            Value::Array(array) => of_array(array.view()),
+            other => not_of_column(&other),
+        }
+    }
+    fn push(&self, lane: &mut Strings) -> bool {
+        let mut writer = ColumnWriter::<Option<T>>::new();
+        self.iter().for_each(|item| writer.push(item));
+        let values: Vec<Value> = writer.finish(T::TYPE).values().collect();
+        let element = ElementType::of(T::TYPE).expect("the derive refuses arrays of arrays");
+        lane.0.push(Array::of(element, &values).bytes());
+        true
+    }
+    fn push_null(lane: &mut Strings) {
+        lane.0.push(&[]);
+    }
+    fn data(lane: Strings) -> Data {
+        Data::Bytes(lane.0.finish())
+    }
+}
+
+/// The elements; those of several dimensions one after another.
+fn of_array<T: Field>(view: ArrayView<'_>) -> Vec<Option<T>> {
+    view.values().map(|value| if value.is_null() { None } else { Some(T::of_value(value)) }).collect()
 }
 
 /// A column with its NULLs.

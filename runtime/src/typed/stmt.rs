@@ -21,9 +21,10 @@ use crate::{
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     agg::{self, Aggregate},
+    array::Array,
     schema::TableId,
     time::Timestamp,
-    ty::TypeClass,
+    ty::{ElementType, TypeClass},
 };
 use spectradb_store::{
     Catalog,
@@ -373,6 +374,24 @@ pub fn key_range(
 /// An aggregate of the kernel.
 pub fn aggregate(name: &str, arg: Option<TypeClass>) -> &'static Aggregate {
     agg::find(name, arg).expect("the binder found the aggregate when the query was compiled")
+}
+
+/// The array of an argument; the number says the elements' type.
+///
+/// # Errors
+/// An element does not fit that type.
+pub fn array_param<T: Clone + Into<Value>>(given: &[T], code: i64, name: &str) -> Result<Array> {
+    let element = ElementType::from_code(code).expect("generated code says a type");
+    let mut values = Vec::with_capacity(given.len());
+    for item in given {
+        values.push(crate::cast::value(&item.clone().into(), element.ty()).map_err(|error| error.of_column(name))?);
+    }
+    Ok(Array::of(element, &values))
+}
+
+/// The type of an array; the number says the elements' type.
+pub fn array_type(code: i64) -> Type {
+    Type::Array(ElementType::from_code(code).expect("generated code says a type"))
 }
 
 /// The units of a decimal parameter at its column's scale.

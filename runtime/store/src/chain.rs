@@ -542,6 +542,7 @@ fn type_code(ty: Type) -> u8 {
         TypeClass::TimestampTz => 11,
         TypeClass::Interval => 12,
         TypeClass::Uuid => 13,
+        TypeClass::Array => 14,
     }
 }
 

@@ -342,7 +342,7 @@ fn by_equality(input: &Node, predicate: &Expr, args: &[Expr]) -> Option<Node> {
 fn equality(condition: &Expr) -> Option<(usize, Expr)> {
     let ExprKind::Call { function, args } = &condition.kind else { return None };
     let [one, other] = args.as_slice() else { return None };
-    if function.name != "=" || one.ty == Type::Json {
+    if function.name != "=" || !one.ty.is_ordered_bytewise() {
         return None;
     }
     let fits = |expr: &Expr| expr.has_columns() && !has_outer_expr(expr) && !expr.has_subplans();

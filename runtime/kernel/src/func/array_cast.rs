@@ -118,6 +118,28 @@ pub fn array_to_json(a: &[u8], out: &mut String) {
     });
 }
 
+/// The text of an array that an array of JSON says; `None` of other JSON.
+pub fn text_of_json(json: &str) -> Option<String> {
+    let mut out = String::new();
+    let json: serde_json::Value = serde_json::from_str(json).ok()?;
+    push_json(json.as_array()?, &mut out);
+    Some(out)
+}
+
+fn push_json(items: &[serde_json::Value], out: &mut String) {
+    out.push('{');
+    for (at, item) in items.iter().enumerate() {
+        out.push_str(if at > 0 { "," } else { "" });
+        match item {
+            serde_json::Value::Null => out.push_str("NULL"),
+            serde_json::Value::Array(inner) => push_json(inner, out),
+            serde_json::Value::String(text) => push_escaped(text, out),
+            other => push_escaped(&other.to_string(), out),
+        }
+    }
+    out.push('}');
+}
+
 /// The elements of a text, NULL as `None`.
 struct Read {
     dimensions: Vec<Dimension>,

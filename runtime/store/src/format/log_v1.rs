@@ -16,6 +16,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Column, Period, Type, Value,
+    array::{self, Array},
     bitmap::Bitmap,
     column::{ByteRuns, Data},
     lane::Lane,
@@ -401,6 +402,7 @@ fn put_value(value: &Value, out: &mut Vec<u8>) {
         Value::Real(value) => out.put_u64(value.to_bits()),
         Value::Text(text) | Value::Json(text) => out.put_bytes(text.as_bytes()),
         Value::Blob(blob) => out.put_bytes(blob),
+        Value::Array(array) => out.put_bytes(array.bytes()),
         Value::Integer(_) | Value::Date(_) | Value::Timestamp(_) | Value::Time(_) | Value::TimestampTz(_) => {
             out.put_i64(value.lane_i64().expect("it lies in that lane"));
         }
@@ -424,6 +426,11 @@ fn read_value(ty: Type, reader: &mut Reader<'_>) -> Read<Value> {
         LaneKind::Bytes => match ty {
             Type::Blob => Value::Blob(reader.bytes()?.to_vec()),
             Type::Json => Value::Json(reader.text()?),
+            Type::Array(element) => {
+                let bytes = reader.bytes()?;
+                reader.check(array::is_array(bytes, element), "an array is not whole")?;
+                Value::Array(Array::from_bytes(bytes.to_vec()))
+            }
             _ => Value::Text(reader.text()?),
         },
     })
@@ -467,7 +474,13 @@ fn read_runs(ty: Type, rows: usize, reader: &mut Reader<'_>) -> Read<ByteRuns> {
     }
     offsets.push(end);
     let bytes = reader.take(end as usize)?;
-    if ty != Type::Blob {
+    if let Type::Array(element) = ty {
+        let is_whole = |pair: &[u32]| {
+            // A row without a value has no bytes.
+            pair[0] == pair[1] || array::is_array(&bytes[pair[0] as usize..pair[1] as usize], element)
+        };
+        reader.check(offsets.windows(2).all(is_whole), "an array is not whole")?;
+    } else if ty != Type::Blob {
         let text = std::str::from_utf8(bytes).ok();
         let cuts_well = |text: &str| offsets.iter().all(|offset| text.is_char_boundary(*offset as usize));
         reader.check(text.is_some_and(cuts_well), "a text is not UTF-8")?;

@@ -14,7 +14,10 @@
 //! Not here: what makes a block's content sensible (`sst::block`).
 
 use rkyv::{Archive, Serialize};
-use spectradb_kernel::Type;
+use spectradb_kernel::{
+    Type,
+    ty::{ElementType, TypeClass},
+};
 use zerocopy::{
     FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
     little_endian::{U32, U64},
@@ -285,6 +288,11 @@ const _: () = {
 /// How many bytes of a string a [`SpanV1`] keeps.
 pub(crate) const SPAN_BYTES_MAX: usize = 32;
 
+/// The number of an array, which has the number of its elements' class in the place of a precision.
+const ARRAY: u8 = 14;
+/// The number of an array of decimals, which has their precision and scale.
+const ARRAY_NUMERIC: u8 = 15;
+
 /// The number, precision and scale that stand for a type; a narrower type is written as its plain one.
 pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
     match ty.plain() {
@@ -301,6 +309,10 @@ pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
         Type::TimestampTz => (11, 0, 0),
         Type::Interval => (12, 0, 0),
         Type::Uuid => (13, 0, 0),
+        Type::Array(element) => match element.ty() {
+            Type::Numeric { precision, scale } => (ARRAY_NUMERIC, precision, scale),
+            other => (ARRAY, other.class().code(), 0),
+        },
         Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
             unreachable!("the type was made plain")
         }
@@ -323,6 +335,14 @@ pub(crate) fn type_from_v1(ty: u8, precision: u8, scale: u8) -> Option<Type> {
         11 => Type::TimestampTz,
         12 => Type::Interval,
         13 => Type::Uuid,
+        ARRAY => {
+            let class =
+                TypeClass::of_element_code(precision).filter(|class| *class != TypeClass::Numeric && scale == 0)?;
+            Type::Array(ElementType::of(class.plain_type())?)
+        }
+        ARRAY_NUMERIC if scale <= precision && precision <= 38 => {
+            Type::Array(ElementType::of(Type::Numeric { precision, scale })?)
+        }
         _ => return None,
     })
 }

@@ -135,6 +135,7 @@ fn value_bytes(value: &Value) -> usize {
         + match value {
             Value::Text(text) | Value::Json(text) => text.len(),
             Value::Blob(blob) => blob.len(),
+            Value::Array(array) => array.bytes().len(),
             Value::Null
             | Value::Boolean(_)
             | Value::Integer(_)

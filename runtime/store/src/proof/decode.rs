@@ -11,7 +11,9 @@ use crate::format::{
     catalog_v1::decode_change,
 };
 use spectradb_kernel::{
-    Type, Value, key,
+    Type, Value,
+    array::{self, Array},
+    key,
     schema::{ColumnId, TableId, TableSchema},
     time::{Commit, Micros},
     value::Decimal,
@@ -126,6 +128,11 @@ fn read_columns(message: &[u8]) -> Read<Vec<(ColumnId, Value)>> {
             11 => Value::of_i64(Type::TimestampTz, reader.i64()?),
             12 => Value::of_i128(Type::Interval, read_i128(&mut reader)?),
             13 => Value::of_i128(Type::Uuid, read_i128(&mut reader)?),
+            14 => {
+                let bytes = reader.bytes()?;
+                reader.check(array::is_some_array(bytes), "an array is not whole")?;
+                Value::Array(Array::from_bytes(bytes.to_vec()))
+            }
             _ => return reader.malformed("there is no such type"),
         };
         columns.push((id, value));

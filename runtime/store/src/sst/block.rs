@@ -18,6 +18,7 @@ use hashbrown::HashMap;
 use rkyv::rancor;
 use spectradb_kernel::{
     Column, Type, Value,
+    array::{self, Array},
     bitmap::Bitmap,
     column::{ByteRuns, ByteVals, Codes, Data, Vals},
     lane::{Element, Lane},
@@ -97,6 +98,7 @@ fn constant(value: &Value) -> LaneV1 {
         }
         Value::Text(text) | Value::Json(text) => LaneV1::ConstBytes(text.as_bytes().to_vec()),
         Value::Blob(blob) => LaneV1::ConstBytes(blob.clone()),
+        Value::Array(array) => LaneV1::ConstBytes(array.bytes().to_vec()),
     }
 }
 
@@ -263,6 +265,12 @@ fn check_strings(ty: Type, offsets: &[u32], bytes: &[u8], count: usize) -> Resul
     if offsets.last().is_some_and(|last| *last as usize > bytes.len()) {
         return Err("a string ends beyond the block");
     }
+    if let Type::Array(element) = ty {
+        // A row without a value has no bytes.
+        let is_whole =
+            |pair: &[u32]| pair[0] == pair[1] || array::is_array(&bytes[pair[0] as usize..pair[1] as usize], element);
+        return if offsets.windows(2).all(is_whole) { Ok(()) } else { Err("an array is not whole") };
+    }
     if ty != Type::Blob {
         let text = std::str::from_utf8(bytes).map_err(|_| "a text is not UTF-8")?;
         if offsets.iter().any(|offset| !text.is_char_boundary(*offset as usize)) {
@@ -350,6 +358,10 @@ fn decode_lane(
             constant(match ty {
                 Type::Blob => Value::Blob(bytes.to_vec()),
                 Type::Json => Value::Json(text()?),
+                Type::Array(element) if array::is_array(bytes, element) => {
+                    Value::Array(Array::from_bytes(bytes.to_vec()))
+                }
+                Type::Array(_) => return Err("an array is not whole"),
                 _ => Value::Text(text()?),
             })
         }

@@ -64,7 +64,7 @@ impl Zone {
                 spread.map(|(min, max)| Span::F64 { min, max })
             }
             LaneKind::I128 => spread(column, &column.i128s()).map(|(min, max)| Span::I128 { min, max }),
-            LaneKind::Bytes if column.ty() != Type::Json => {
+            LaneKind::Bytes if !matches!(column.ty(), Type::Json | Type::Array(_)) => {
                 let values = column.byte_vals();
                 let nulls = column.has_nulls();
                 let rows = (0..column.len()).filter(|row| !nulls || !column.is_null(*row)).map(|row| values.at(row));
