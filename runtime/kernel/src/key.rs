@@ -344,6 +344,7 @@ fn compare_decimals(a: Decimal, b: Decimal) -> Ordering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ty::ElementType;
     use proptest::prelude::*;
 
     const TYPES: [Type; 11] = [
@@ -380,6 +381,13 @@ mod tests {
             Type::Timestamp => any::<i64>().prop_map(|micros| Value::Timestamp(Timestamp(micros))).boxed(),
             Type::Json => prop::sample::select(vec!["null", "\"a\"", "1", "1.0", "-2e5", "true", "[]", "[1,2]", "{}"])
                 .prop_map(|text| Value::Json(text.to_owned()))
+                .boxed(),
+            Type::Array(element) => prop::collection::vec(-1..2i64, 0..3)
+                .prop_map(move |items| {
+                    let items: Vec<Value> =
+                        items.into_iter().map(|item| if item < 0 { Value::Null } else { item.into() }).collect();
+                    Value::Array(array::Array::of(element, &items))
+                })
                 .boxed(),
             Type::Time => (0..86_400_000_000i64).prop_map(|micros| Value::Time(Time(micros))).boxed(),
             Type::TimestampTz => any::<i64>().prop_map(|micros| Value::TimestampTz(TimestampTz(micros))).boxed(),
@@ -436,7 +444,7 @@ mod tests {
 
         #[test]
         fn sort_keys_keep_order(
-            (a, b) in prop::sample::select(vec![Type::Integer, Type::Real, Type::Text, Type::Json, Type::Interval]).prop_flat_map(|ty| {
+            (a, b) in prop::sample::select(vec![Type::Integer, Type::Real, Type::Text, Type::Json, Type::Interval, Type::Array(ElementType::of(Type::Integer).expect("no array"))]).prop_flat_map(|ty| {
                 let value = || prop::option::of(value_of(ty)).prop_map(move |value| (ty, value.unwrap_or(Value::Null)));
                 (value(), value())
             }),

@@ -99,6 +99,10 @@ fn value_of(class: TypeClass, wild: bool) -> BoxedStrategy<Value> {
                 |(months, days, micros)| Value::Interval(Interval::new(months, days, micros).expect("within"));
             prop::sample::select(parts).prop_map(interval).boxed()
         }
+        TypeClass::Array => {
+            let items = vec![vec![Some(1)], vec![Some(1), Some(2), None], vec![Some(3), Some(-1), Some(2)], vec![None]];
+            prop::sample::select(items).prop_map(|items: Vec<Option<i64>>| Value::from(items)).boxed()
+        }
         TypeClass::Uuid => {
             prop::sample::select(vec![0, 1, 1 << 127, u128::MAX]).prop_map(|bits| Value::Uuid(Uuid(bits))).boxed()
         }

@@ -39,7 +39,7 @@ wraps! {
 
 /// An array of one decimal.
 pub fn of_numeric(a: i128, scale: i64, out: &mut Vec<u8>) {
-    let mut writer = Writer::new(Type::Numeric { precision: 38, scale: scale as u8 });
+    let mut writer = Writer::new(Type::Numeric { precision: 38, scale: scale.clamp(0, 38) as u8 });
     writer.push_raw(&a.to_le_bytes());
     writer.finish(&[Dimension::of(1)], out);
 }
@@ -116,7 +116,10 @@ fn push_raw(view: View<'_>, element: Option<usize>, out: &mut Vec<u8>) -> bool {
 fn push_text(view: View<'_>, element: Option<usize>, out: &mut String) -> bool {
     match element.filter(|element| *element < view.len() && !view.is_null(*element)) {
         Some(element) => {
-            out.push_str(view.text(element));
+            match std::str::from_utf8(view.raw(element)) {
+                Ok(text) => out.push_str(text),
+                Err(_) => return false,
+            }
             true
         }
         None => false,
@@ -159,7 +162,7 @@ fn within(dimensions: &[Dimension], ranges: &[(usize, usize)]) -> Vec<usize> {
 /// is NULL, empty where nothing is between them.
 pub fn slice(a: &[u8], lowers: &[u8], uppers: &[u8], out: &mut Vec<u8>) -> bool {
     let (view, lowers, uppers) = (View::new(a), View::new(lowers), View::new(uppers));
-    if lowers.has_nulls() || uppers.has_nulls() {
+    if lowers.has_nulls() || uppers.has_nulls() || lowers.len() != uppers.len() {
         return false;
     }
     let dimensions: Vec<Dimension> = view.dimensions().collect();

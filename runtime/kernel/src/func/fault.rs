@@ -30,6 +30,7 @@ impl RowFault {
             Fault::Ok => "no fault".to_owned(),
             Fault::OutOfRange => match (text, self.ret) {
                 (_, TypeClass::Numeric) => "numeric field overflow".to_owned(),
+                (_, TypeClass::Array) => "an element of the array is out of range".to_owned(),
                 (Some(text), TypeClass::Real) => format!("\"{text}\" is out of range for type real"),
                 (Some(text), _) => format!("value \"{text}\" is out of range for type {ty}"),
                 (None, TypeClass::Integer) if self.function == "$fit_integer" => {
