@@ -98,9 +98,9 @@ macro_rules! gets {
 }
 gets! {
     get_bool, at_bool: bool, |raw| raw[0] != 0;
-    get_i64, at_i64: i64, |raw| i64::from_le_bytes(raw.try_into().expect("eight bytes"));
-    get_f64, at_f64: f64, |raw| f64::from_le_bytes(raw.try_into().expect("eight bytes"));
-    get_i128, at_i128: i128, |raw| i128::from_le_bytes(raw.try_into().expect("sixteen bytes"));
+    get_i64, at_i64: i64, |raw| i64::from_le_bytes(raw.try_into().ok()?);
+    get_f64, at_f64: f64, |raw| f64::from_le_bytes(raw.try_into().ok()?);
+    get_i128, at_i128: i128, |raw| i128::from_le_bytes(raw.try_into().ok()?);
 }
 
 fn push_raw(view: View<'_>, element: Option<usize>, out: &mut Vec<u8>) -> bool {
