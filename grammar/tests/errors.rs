@@ -117,7 +117,6 @@ fn recognised_but_not_offered() {
             "SELECT * FROM public.t",
             "SELECT * FROM t TABLESAMPLE SYSTEM (1)",
             "SELECT * FROM t FOR UPDATE",
-            "SELECT a[1] FROM t",
             "SELECT a == 1 FROM t",
             "SELECT a <-> b FROM t",
         ],
