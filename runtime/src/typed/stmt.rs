@@ -390,7 +390,7 @@ pub fn array_param<T: Clone + Into<Value>>(given: &[T], code: i64, name: &str) -
 }
 
 /// The type of an array; the number says the elements' type.
-pub fn array_type(code: i64) -> Type {
+pub const fn array_type(code: i64) -> Type {
     Type::Array(ElementType::from_code(code).expect("generated code says a type"))
 }
 
