@@ -4,6 +4,7 @@
 //! registries and schema files; rows have exactly the types that the binder proves; both times; changes; errors at run
 //! time. What must not compile is shown by `tests/compile_fail`.
 
+mod arrays;
 mod forms;
 mod tables;
 mod types;
