@@ -131,6 +131,7 @@ pub fn proof_from_json(text: &str) -> Result<Proof> {
 fn record_json(record: &RecordProof) -> Json {
     json!({
         "kind": record.header.kind,
+        "timeline": record.header.timeline,
         "record": record.header.record,
         "commit": record.header.commit,
         "instant": record.header.instant,
@@ -146,6 +147,7 @@ fn record_json(record: &RecordProof) -> Json {
 fn read_record(mut fields: Fields) -> Result<RecordProof> {
     let header = RecordHeader {
         kind: fields.number("kind")?,
+        timeline: fields.number("timeline")?,
         record: fields.number("record")?,
         commit: fields.number("commit")?,
         instant: fields.number("instant")?,

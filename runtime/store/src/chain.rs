@@ -83,17 +83,17 @@ impl BatchShape {
 }
 
 /// A record's link.
-pub(crate) fn link(database: [u8; 16], timeline: u32, head: &RecordHead, root: &Hash) -> Hash {
-    link_of(database, timeline, &RecordHeader::from(head), root)
+pub(crate) fn link(database: [u8; 16], head: &RecordHead, root: &Hash) -> Hash {
+    link_of(database, &RecordHeader::from(head), root)
 }
 
 /// The link of a record that may be of a kind that this program does not know.
-pub(crate) fn link_of(database: [u8; 16], timeline: u32, head: &RecordHeader, root: &Hash) -> Hash {
+pub(crate) fn link_of(database: [u8; 16], head: &RecordHeader, root: &Hash) -> Hash {
     let mut bytes = Vec::with_capacity(160);
     bytes.put_u8(HASH_SUITE_BLAKE3);
     bytes.put_u8(head.kind);
     bytes.put(&database);
-    bytes.put_u32(timeline);
+    bytes.put_u32(head.timeline);
     bytes.put_u64(head.epoch);
     bytes.put_u64(head.term);
     bytes.put_u64(head.record);

@@ -474,6 +474,7 @@ impl Log {
         self.health.check()?;
         let head = RecordHead {
             kind: record.kind,
+            timeline: self.identity.timeline,
             record: self.end.record + 1,
             commit: record.commit,
             instant: record.instant,
@@ -482,7 +483,7 @@ impl Log {
             term: 0,
             previous: self.end.link,
         };
-        let link = link(self.identity.database, self.identity.timeline, &head, &record.root);
+        let link = link(self.identity.database, &head, &record.root);
         let before = self.segment.clone();
         if self.pending.capacity() > 4 * WRITE_BYTES {
             // One very long row must not hold its memory for ever.
@@ -550,6 +551,7 @@ impl Log {
         self.health.check()?;
         let head = RecordHead {
             kind: record.kind,
+            timeline: self.identity.timeline,
             record: self.end.record + 1,
             commit: record.commit,
             instant: record.instant,
@@ -558,7 +560,7 @@ impl Log {
             term: 0,
             previous: self.end.link,
         };
-        let link = link(self.identity.database, self.identity.timeline, &head, &record.root);
+        let link = link(self.identity.database, &head, &record.root);
         let place = FramePlace {
             generation: segment.generation,
             offset: 0,

@@ -20,6 +20,7 @@ use crate::{
     readers::Readers,
     tree::TreeState,
 };
+use spectradb_kernel::time::Commit;
 use std::sync::{Arc, Mutex};
 
 /// The manifest's name.
@@ -66,6 +67,19 @@ pub(crate) struct ManifestState {
     pub(crate) slots: Vec<u16>,
     /// One more with each manifest that takes another's place.
     pub(crate) sequence: u64,
+    /// Where the database left earlier timelines, oldest first.
+    pub(crate) forks: Vec<Fork>,
+}
+
+/// Where a database left a timeline: it goes on from a past state of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fork {
+    /// The timeline that was left.
+    pub(crate) timeline: u32,
+    /// Its last record that belongs to this database, with its commit and link.
+    pub(crate) record: u64,
+    pub(crate) commit: Commit,
+    pub(crate) link: [u8; 32],
 }
 
 /// The manifest of an open database.
@@ -87,6 +101,11 @@ impl KnownEnd {
 }
 
 impl ManifestState {
+    /// The timeline that a record was written on, given the present one.
+    pub(crate) fn timeline_at(&self, record: u64, present: u32) -> u32 {
+        self.forks.iter().find(|fork| record <= fork.record).map_or(present, |fork| fork.timeline)
+    }
+
     /// The manifest of a database without a record. There are at most as many shards as slots.
     pub(crate) fn empty(shard_count: u32) -> ManifestState {
         let shard = |slot: usize| u16::try_from(slot as u32 % shard_count).expect("fewer shards than slots");
@@ -111,6 +130,7 @@ impl ManifestState {
             shard_count,
             slots: (0..SLOT_COUNT).map(shard).collect(),
             sequence: 0,
+            forks: Vec::new(),
         }
     }
 }
@@ -123,7 +143,10 @@ pub(crate) fn read(disk: &dyn Disk) -> Result<Option<(Identity, ManifestState)>>
     };
     let (header, body) = open(MANIFEST_NAME, &bytes, MANIFEST_MAGIC, MANIFEST_VERSION)?;
     match decode(body) {
-        Some(state) => Ok(Some((header.identity(), state))),
+        Some(state) => {
+            let forked_at = state.forks.last().map_or(0, |fork| fork.record);
+            Ok(Some((Identity { forked_at, ..header.identity() }, state)))
+        }
         None => Err(StoreError::Corrupt {
             file: MANIFEST_NAME.to_owned(),
             offset: FILE_HEADER_BYTES as u64,

@@ -92,7 +92,7 @@ impl Store {
         };
         let proof = InclusionProof {
             database: inner.identity.database,
-            timeline: inner.identity.timeline,
+            timeline: inner.timeline_at(records),
             records,
             record: record_proof(&found, &leaves),
             leaf,
@@ -116,7 +116,7 @@ impl Store {
         }
         let leaves = inner.record_leaves(new_records)?;
         let path = consistency_path::<OverRecords>(&leaves, old_records as usize);
-        let (database, timeline) = (inner.identity.database, inner.identity.timeline);
+        let (database, timeline) = (inner.identity.database, inner.timeline_at(new_records));
         Ok(path.map(|path| ConsistencyProof { database, timeline, old_records, new_records, path }))
     }
 }

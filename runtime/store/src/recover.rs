@@ -75,7 +75,7 @@ pub(crate) fn recover(
         }
         None => {
             check_nothing_is_there(&**disk, &names)?;
-            let identity = Identity { database: new_database()?, timeline: 1, epoch: 1 };
+            let identity = Identity { database: new_database()?, timeline: 1, forked_at: 0, epoch: 1 };
             (identity, ManifestState::empty(new_shard_count(config)?))
         }
     };

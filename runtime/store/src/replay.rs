@@ -279,7 +279,7 @@ impl LogScan {
                 let what = "the record's table is not in the catalogue".to_owned();
                 return Err(StoreError::Corrupt { file, offset: payload_at, what });
             };
-            if link(self.identity.database, self.identity.timeline, &begun, &root) != recorded {
+            if link(self.identity.database, &begun, &root) != recorded {
                 let what = "the record's content does not hash to its link";
                 return self.end_or_damage(self.end.generation, self.end.offset, expected, what);
             }

@@ -162,7 +162,7 @@ impl Store {
         inner.log.sync_through(visible.record)?;
         let empty = Digest {
             database: inner.identity.database,
-            timeline: inner.identity.timeline,
+            timeline: inner.timeline_at(visible.record),
             records: visible.record,
             root: [0; 32],
             link: [0; 32],
@@ -200,6 +200,11 @@ impl Store {
 }
 
 impl Inner {
+    /// The timeline that a record was written on, or will be.
+    pub(crate) fn timeline_at(&self, record: u64) -> u32 {
+        self.manifest.state().timeline_at(record, self.identity.timeline)
+    }
+
     fn digest_of(&self, visible: &crate::commit::Visible) -> Result<Digest> {
         self.log.sync_through(visible.record)?;
         let mut ledger = held(&self.ledger);
@@ -218,7 +223,7 @@ impl Inner {
                 Ok((root, link)) => {
                     return Ok(Digest {
                         database: self.identity.database,
-                        timeline: self.identity.timeline,
+                        timeline: self.timeline_at(visible.record),
                         records: visible.record,
                         root,
                         link,
@@ -288,8 +293,11 @@ impl Verifier<'_> {
     /// Is the tree so far the one that the earlier digest names?
     fn check_earlier(&self, frontier: &Frontier) -> Walk {
         let Some(earlier) = self.earlier else { return Ok(()) };
-        if (earlier.database, earlier.timeline) != (self.inner.identity.database, self.inner.identity.timeline) {
+        if earlier.database != self.inner.identity.database {
             return record_differs(frontier.count(), "the digest is of another database");
+        }
+        if earlier.timeline != self.inner.timeline_at(earlier.records) {
+            return record_differs(frontier.count(), "the digest is of another timeline of the database");
         }
         let records = self.found.digest.records;
         if earlier.records > records {

@@ -366,6 +366,7 @@ fn changes(proof: &InclusionProof) -> Vec<InclusionProof> {
     change(&|proof| proof.record.header.record += 1);
     change(&|proof| proof.record.header.instant += 1);
     change(&|proof| proof.record.header.catalog_version += 1);
+    change(&|proof| proof.record.header.timeline += 1);
     change(&|proof| proof.record.header.epoch += 1);
     change(&|proof| proof.record.header.term += 1);
     change(&|proof| proof.record.header.previous[9] ^= 1);

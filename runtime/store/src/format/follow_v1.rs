@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn what_is_not_whole_says_nothing_and_needs_everything() {
-        let identity = Identity { database: [7; 16], timeline: 1, epoch: 3 };
+        let identity = Identity { database: [7; 16], timeline: 1, forked_at: 0, epoch: 3 };
         let (told, needs) = (Published { record: 5, sequence: 9 }, Needs { sequence: 4, generation: 2 });
         let (published, reader) = (told.encode(&identity), needs.encode());
         assert_eq!(Published::decode(&published, &identity), Some(told));

@@ -97,6 +97,8 @@ pub(crate) enum RecordKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecordHead {
     pub(crate) kind: RecordKind,
+    /// The timeline that it was written on.
+    pub(crate) timeline: u32,
     pub(crate) record: u64,
     /// The commit's number; for other kinds the last commit before it.
     pub(crate) commit: Commit,
@@ -155,7 +157,7 @@ impl FrameHeader {
         header.format_version = LOG_VERSION.into();
         header.header_bytes = (FRAME_HEADER_BYTES as u16).into();
         header.database = identity.database;
-        header.timeline = identity.timeline.into();
+        header.timeline = head.timeline.into();
         header.kind = head.kind.code();
         header.part = if place.frame_idx == 0 { PART_FIRST } else { 0 };
         header.part |= if place.link.is_some() { PART_LAST } else { 0 };
@@ -189,8 +191,7 @@ impl FrameHeader {
 
     /// Was it written by this database for this place?
     pub(crate) fn belongs(&self, identity: &Identity, generation: u64, offset: u64) -> bool {
-        self.database == identity.database
-            && self.timeline.get() == identity.timeline
+        !self.is_foreign(identity)
             && self.generation.get() == generation
             && self.offset.get() == offset
     }
@@ -213,6 +214,7 @@ impl FrameHeader {
     pub(crate) fn head(&self) -> RecordHead {
         RecordHead {
             kind: RecordKind::from_code(self.kind).expect("the version was checked"),
+            timeline: self.timeline.get(),
             record: self.record.get(),
             commit: self.commit.get(),
             instant: self.instant.get(),
@@ -223,9 +225,9 @@ impl FrameHeader {
         }
     }
 
-    /// Was it written by another database?
+    /// Was it written by another database, or on a timeline that is not this one's past?
     pub(crate) fn is_foreign(&self, identity: &Identity) -> bool {
-        self.database != identity.database || self.timeline.get() != identity.timeline
+        self.database != identity.database || !identity.holds(self.record.get(), self.timeline.get())
     }
 
     pub(crate) fn record(&self) -> u64 {

@@ -18,7 +18,7 @@ use crate::{
     chain::{BatchShape, commit_root, link},
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     log::LogEnd,
-    manifest::{KnownEnd, ManifestState},
+    manifest::{Fork, KnownEnd, ManifestState},
     salts::{ErasedLeaf, Secret},
     tree::{Checkpoint, NotesMeta, SegmentKind, SegmentMeta},
 };
@@ -31,7 +31,7 @@ use spectradb_kernel::{
 use std::{fmt::Write as _, sync::Arc};
 use zerocopy::IntoBytes;
 
-const IDENTITY: Identity = Identity { database: *b"0123456789abcdef", timeline: 1, epoch: 3 };
+const IDENTITY: Identity = Identity { database: *b"0123456789abcdef", timeline: 1, forked_at: 0, epoch: 3 };
 
 /// Bytes as lines of 32, in hexadecimal.
 fn dump(bytes: &[u8]) -> String {
@@ -105,6 +105,7 @@ fn a_commit_in_the_log() {
     let mut payload = Vec::new();
     assert!(Sections::new(&write, &column_ids, &seed, None).next_payload(&mut payload), "one frame holds it");
     let head = RecordHead {
+        timeline: 1,
         kind: RecordKind::Commit,
         record: 5,
         commit: 4,
@@ -114,7 +115,7 @@ fn a_commit_in_the_log() {
         term: 0,
         previous: [1; 32],
     };
-    let link = link(IDENTITY.database, IDENTITY.timeline, &head, &commit_root(&write, &shapes, &seed));
+    let link = link(IDENTITY.database, &head, &commit_root(&write, &shapes, &seed));
     let place = FramePlace { generation: 1, offset: 640, frame_idx: 0, durable_through: 4, link: Some(link) };
     let header = FrameHeader::new(IDENTITY, &head, &place, &payload);
     let mut frame = header.as_bytes().to_vec();
@@ -229,6 +230,7 @@ fn a_manifest() {
     state.known = KnownEnd { record: 7, link: Some([7; 32]), generation: 2 };
     state.log_last = 2;
     state.closed_clean = true;
+    state.forks.push(Fork { timeline: 1, record: 3, commit: 2, link: [8; 32] });
     state.catalog_file = 1;
     // Most of the bytes are the slots, which follow from the number of shards: their hash is kept.
     let body = encode(&state);

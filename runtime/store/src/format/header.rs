@@ -139,7 +139,7 @@ impl FileHeader {
 
     /// Who wrote the file.
     pub(crate) fn identity(&self) -> Identity {
-        Identity { database: self.database, timeline: self.timeline.get(), epoch: self.epoch.get() }
+        Identity { database: self.database, timeline: self.timeline.get(), forked_at: 0, epoch: self.epoch.get() }
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
     /// Every flipped bit of a small file is found, and never panics.
     #[test]
     fn each_flipped_bit_is_found() {
-        let identity = Identity { database: [7; 16], timeline: 1, epoch: 3 };
+        let identity = Identity { database: [7; 16], timeline: 1, forked_at: 0, epoch: 3 };
         let whole = seal(*b"TESTFILE", 1, identity, b"a body");
         let (header, body) = open("f", &whole, *b"TESTFILE", 1).expect("it is whole");
         assert_eq!((header.identity(), body), (identity, b"a body".as_slice()));

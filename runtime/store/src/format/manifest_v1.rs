@@ -8,7 +8,7 @@
 
 use crate::{
     log::LogEnd,
-    manifest::{KnownEnd, ManifestState, SLOT_COUNT},
+    manifest::{Fork, KnownEnd, ManifestState, SLOT_COUNT},
     tree::{Checkpoint, NotesMeta, SegmentKind, SegmentMeta, TreeState},
 };
 use rkyv::{Archive, Deserialize, Serialize};
@@ -45,6 +45,16 @@ pub(crate) struct ManifestV1 {
     sequence: u64,
     /// Log segments whose rewritten form takes their place.
     erasing: Vec<u64>,
+    /// Where the database left earlier timelines, oldest first.
+    forks: Vec<ForkV1>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+struct ForkV1 {
+    timeline: u32,
+    record: u64,
+    commit: u64,
+    link: [u8; 32],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
@@ -95,7 +105,7 @@ struct NotesV1 {
 }
 
 // The archive's fixed parts: a change of these numbers is a change of the format.
-const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 232);
+const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 240);
 const _: () = assert!(size_of::<rkyv::Archived<SegmentV1>>() == 120);
 const _: () = assert!(size_of::<rkyv::Archived<NotesV1>>() == 64);
 
@@ -138,6 +148,7 @@ impl From<&ManifestState> for ManifestV1 {
                 .map(|(table, commit)| PrunedV1 { table: table.0, commit: *commit })
                 .collect(),
             sequence: state.sequence,
+            forks: state.forks.iter().map(ForkV1::from).collect(),
         }
     }
 }
@@ -148,7 +159,8 @@ impl ManifestV1 {
         let slots_fit = self.slots.len() == SLOT_COUNT
             && self.slots.iter().all(|shard| u32::from(*shard) < self.shard_count)
             && self.segments.iter().all(|segment| u32::from(segment.shard) < self.shard_count)
-            && self.log_first <= self.log_last;
+            && self.log_first <= self.log_last
+            && self.forks.is_sorted_by(|a, b| a.record <= b.record && a.timeline < b.timeline);
         let segments = self.segments.into_iter().map(SegmentV1::into_meta).collect::<Option<Vec<_>>>()?;
         let tree = TreeState {
             segments,
@@ -173,7 +185,22 @@ impl ManifestV1 {
             shard_count: self.shard_count,
             slots: self.slots,
             sequence: self.sequence,
+            forks: self.forks.into_iter().map(Fork::from).collect(),
         })
+    }
+}
+
+impl From<&Fork> for ForkV1 {
+    fn from(fork: &Fork) -> ForkV1 {
+        let Fork { timeline, record, commit, link } = *fork;
+        ForkV1 { timeline, record, commit, link }
+    }
+}
+
+impl From<ForkV1> for Fork {
+    fn from(fork: ForkV1) -> Fork {
+        let ForkV1 { timeline, record, commit, link } = fork;
+        Fork { timeline, record, commit, link }
     }
 }
 

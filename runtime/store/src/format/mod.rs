@@ -28,6 +28,18 @@ pub(crate) struct Identity {
     pub(crate) database: [u8; 16],
     /// 1; one more when a database goes on from a copy or a past state of itself.
     pub(crate) timeline: u32,
+    /// The last record of the timeline before: what follows it is this timeline's. 0 where there is none before.
+    pub(crate) forked_at: u64,
     /// One more at each open for writing.
     pub(crate) epoch: u64,
+}
+
+impl Identity {
+    /// Can a record of this number be of a timeline? Those behind the last fork are of this timeline, and no others.
+    pub(crate) fn holds(&self, record: u64, timeline: u32) -> bool {
+        match record > self.forked_at {
+            true => timeline == self.timeline,
+            false => timeline < self.timeline,
+        }
+    }
 }

@@ -89,7 +89,7 @@ pub(crate) fn read(file: &str, bytes: &Bytes, identity: Identity, root: &[u8; 32
 mod tests {
     use super::*;
 
-    const IDENTITY: Identity = Identity { database: [9; 16], timeline: 1, epoch: 2 };
+    const IDENTITY: Identity = Identity { database: [9; 16], timeline: 1, forked_at: 0, epoch: 2 };
 
     fn aligned(bytes: &[u8]) -> Bytes {
         let mut aligned = rkyv::util::AlignedVec::<64>::new();

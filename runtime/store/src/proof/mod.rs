@@ -55,7 +55,7 @@ pub fn empty_root() -> Hash {
 pub struct Digest {
     /// The database.
     pub database: [u8; 16],
-    /// Its timeline.
+    /// The timeline of the last record.
     pub timeline: u32,
     /// How many records the ledger has.
     pub records: u64,
@@ -74,6 +74,8 @@ pub struct Digest {
 pub struct RecordHeader {
     /// 1 commit, 2 change of the catalogue.
     pub kind: u8,
+    /// The timeline of the database that it was written on.
+    pub timeline: u32,
     /// Its number.
     pub record: u64,
     /// Its commit; for other kinds the last one before it.
@@ -94,6 +96,7 @@ impl From<&RecordHead> for RecordHeader {
     fn from(head: &RecordHead) -> RecordHeader {
         RecordHeader {
             kind: head.kind.code(),
+            timeline: head.timeline,
             record: head.record,
             commit: head.commit,
             instant: head.instant,
@@ -231,7 +234,7 @@ pub enum ProofError {
 
 impl RecordProof {
     fn leads_to(&self, digest: &Digest) -> bool {
-        let link = link_of(digest.database, digest.timeline, &self.header, &self.root);
+        let link = link_of(digest.database, &self.header, &self.root);
         let Some(place) = self.header.record.checked_sub(1) else { return false };
         root_of_path::<OverRecords>(&record_leaf(&link), place, digest.records, &self.path) == Some(digest.root)
     }
@@ -322,8 +325,11 @@ impl ConsistencyProof {
     /// # Errors
     /// Why it proves nothing.
     pub fn check(&self, old: &Digest, new: &Digest) -> Result<(), ProofError> {
-        check_same((self.database, self.timeline), old)?;
         check_same((self.database, self.timeline), new)?;
+        // The older one may be of a timeline that this one left.
+        if self.database != old.database || old.timeline > self.timeline {
+            return Err(ProofError::OtherDatabase);
+        }
         for (proof, digest) in [(self.old_records, old.records), (self.new_records, new.records)] {
             if proof != digest {
                 return Err(ProofError::OtherSize { proof, digest });

@@ -25,7 +25,7 @@ use spectradb_kernel::{
 };
 use std::{ops::ControlFlow, sync::Arc};
 
-const IDENTITY: Identity = Identity { database: [5; 16], timeline: 1, epoch: 4 };
+const IDENTITY: Identity = Identity { database: [5; 16], timeline: 1, forked_at: 0, epoch: 4 };
 
 const TYPES: [Type; 12] = [
     Type::Integer,

@@ -421,7 +421,7 @@ fn readers(disk: &Arc<dyn Disk>) -> Arc<crate::readers::Readers> {
 }
 
 fn identity() -> Identity {
-    Identity { database: [3; 16], timeline: 1, epoch: 1 }
+    Identity { database: [3; 16], timeline: 1, forked_at: 0, epoch: 1 }
 }
 
 fn random_key(types: &[Type], dice: &mut Dice) -> Vec<Value> {
