@@ -128,9 +128,8 @@ fn is_cheap(expr: &Expr) -> bool {
         ExprKind::Outer(_) => unreachable!("the plan was checked: what was around is a column"),
         ExprKind::Subplan { ask, .. } => match ask {
             SubplanAsk::Any(_) => unreachable!("the plan was checked: ANY is a join"),
-            SubplanAsk::Scalar => expr.ty.lane() != LaneKind::Bytes,
-            SubplanAsk::Exists => true,
-            SubplanAsk::In(_) => false,
+            // Its data may have no answer, which is a fault of the rows that ask.
+            SubplanAsk::Scalar | SubplanAsk::Exists | SubplanAsk::In(_) => false,
         },
     }
 }
@@ -208,42 +207,46 @@ impl<'p> Body<'p> {
                             LaneKind::F64 => (quote!(f64), quote!(real)),
                             LaneKind::I128 => (quote!(i128), quote!(numeric)),
                         };
-                        self.asks.push(Ask {
-                            name: name.clone(),
-                            ty: quote!(::core::option::Option<#ty>),
-                            init: quote!(#answers.#read(#at)?),
-                        });
+                        self.ask(&name, quote!(::core::option::Option<#ty>), quote!(#answers.#read(#at)?), out);
                         let (value, has) = (self.name("v"), self.name("h"));
-                        if expr.ty.lane() == LaneKind::Bytes {
-                            out.extend(quote! {
-                                let #value = #name.as_deref().unwrap_or_default();
-                                let #has = #name.is_some();
-                            });
-                        } else {
-                            out.extend(quote!(let #value = #name.unwrap_or_default(); let #has = #name.is_some();));
-                        }
+                        let read = if expr.ty.lane() == LaneKind::Bytes { quote!(as_deref) } else { quote!(as_ref) };
+                        let copied = if expr.ty.lane() == LaneKind::Bytes { quote!() } else { quote!(.copied()) };
+                        let option = format_ident!("option_{value}");
+                        out.extend(quote! {
+                            let #option = #name.value().and_then(|value| value.#read())#copied;
+                            let #value = #option.unwrap_or_default();
+                            let #has = #option.is_some();
+                        });
                         Datum { value: quote!(#value), has: Some(quote!(#has)) }
                     }
                     SubplanAsk::Exists => {
                         let name = format_ident!("ask{}", self.asks_before + self.asks.len());
-                        let init = quote!(#answers.exists()?);
-                        self.asks.push(Ask { name: name.clone(), ty: quote!(bool), init });
-                        Datum { value: quote!((*#name)), has: None }
+                        self.ask(&name, quote!(bool), quote!(#answers.exists()?), out);
+                        Datum { value: quote!((#name.value() == ::core::option::Option::Some(&true))), has: None }
                     }
                     SubplanAsk::In(needle) => {
                         let name = format_ident!("ask{}", self.asks_before + self.asks.len());
-                        let init = quote!(#answers.set()?);
-                        self.asks.push(Ask { name: name.clone(), ty: quote!(#v1::AnswerSet), init });
+                        self.ask(&name, quote!(#v1::AnswerSet), quote!(#answers.set()?), out);
                         let needle_datum = self.expr(needle, out);
                         let option = option_of(&needle_datum);
                         let class = class_ident(needle.ty.class());
                         let found = self.name("v");
-                        out.extend(quote!(let #found = #name.has(#v1::Needle::#class(#option));));
+                        out.extend(quote! {
+                            let #found = #name.value().and_then(|set| set.has(#v1::Needle::#class(#option)));
+                        });
                         Datum { value: quote!(#found.unwrap_or_default()), has: Some(quote!(#found.is_some())) }
                     }
                 }
             }
         }
+    }
+
+    /// A question that is answered before the loop; that it has no answer is a fault of the rows that come here.
+    fn ask(&mut self, name: &Ident, answer: TokenStream, init: TokenStream, out: &mut TokenStream) {
+        let v1 = self.v1;
+        self.fallible = true;
+        self.asks.push(Ask { name: name.clone(), ty: quote!(#v1::Asked<#answer>), init });
+        out.extend(quote!(#v1::Faults::unanswered(faults, #name.failed());));
     }
 
     fn column(&mut self, idx: usize, expr: &Expr, out: &mut TokenStream) -> Datum {

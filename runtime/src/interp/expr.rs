@@ -10,10 +10,10 @@
 //! expression that fails does so only if somebody asks.
 //! Not here: which expressions stand where (`build`).
 
-use crate::ops::{Eval, ExecError, InSet, Place};
+use crate::ops::{Eval, ExecError, InSet, NoAnswer, Place};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
-    func::{Function, RowFault, logic},
+    func::{Function, logic},
     ty::LaneKind,
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,36 +43,14 @@ pub(super) enum Kind {
     /// The first arm that is true.
     Case { arms: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
     /// A subplan that has no answer: the error of whoever asks.
-    Failed(Failed),
+    Failed(NoAnswer),
     /// Is the needle among a subplan's values? Several expressions may ask one set.
     In { needle: Box<Expr>, set: Arc<Mutex<InSet>> },
 }
 
-/// Why a subplan has no answer.
-pub(super) enum Failed {
-    /// A row of it has none.
-    Row { fault: Box<RowFault>, place: Place },
-    /// It gives more rows than one.
-    ManyRows { place: Place },
-}
-
-impl Failed {
-    fn error(&self) -> ExecError {
-        match self {
-            Failed::Row { fault, place } => ExecError::Row { fault: fault.clone(), place: *place },
-            Failed::ManyRows { place } => ExecError::ManyRows { place: *place },
-        }
-    }
-}
-
-/// A subplan's answer as an expression. Where its data has none, that is an error of the rows that ask, and there may be
-/// none; what else stops a statement stops it now.
+/// A subplan's answer as an expression.
 pub(super) fn asked(answer: Result<Kind, ExecError>) -> Result<Kind, ExecError> {
-    match answer {
-        Err(ExecError::Row { fault, place }) => Ok(Kind::Failed(Failed::Row { fault, place })),
-        Err(ExecError::ManyRows { place }) => Ok(Kind::Failed(Failed::ManyRows { place })),
-        answer => answer,
-    }
+    Ok(crate::ops::asked(answer)?.unwrap_or_else(Kind::Failed))
 }
 
 /// One thing a stage does to a batch.

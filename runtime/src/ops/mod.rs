@@ -16,6 +16,7 @@
 //! Not here: expressions (`crate::interp`, generated code), reading files (`spectradb_store`), writing.
 
 mod aggregate;
+mod asked;
 mod budget;
 mod distinct;
 mod error;
@@ -41,6 +42,7 @@ mod window;
 mod window_frame;
 
 pub use aggregate::{AggregateCallSpec, AggregateSpec, HashAggregate};
+pub use asked::{NoAnswer, asked};
 pub use budget::{Budget, Cancellation, Held, Interrupt};
 pub use distinct::Distinct;
 pub use error::{ExecError, Place, WindowNumber};

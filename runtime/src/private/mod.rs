@@ -18,7 +18,7 @@ pub mod v1 {
         },
         rows::Done,
         typed::{
-            answers::{AnswerSet, Needle, Subplan},
+            answers::{AnswerSet, Asked, Needle, Subplan},
             cursor::TypedRows,
             fold::{Count, Fold, MeanReal, SumInteger, SumReal, folded},
             numeric::{Json, Numeric},

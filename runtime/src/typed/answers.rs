@@ -1,9 +1,10 @@
 //! What does a subplan answer to the expressions that ask it?
 //!
-//! A subplan runs when the first expression asks, once for each kind of question, as in the interpreter. Answers to
-//! `IN` are a set of the values' sort keys, in which each row's needle is looked up.
+//! A subplan runs when the first expression asks, once for each kind of question, as in the interpreter. Where its data has no
+//! answer, that is an error of the rows that ask ([`NoAnswer`]), and there may be none. Answers to `IN` are a set of the
+//! values' sort keys, in which each row's needle is looked up.
 
-use crate::ops::{BoxSource, ExecError, Place};
+use crate::ops::{BoxSource, ExecError, NoAnswer, Place, asked};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     array::Array,
@@ -14,6 +15,24 @@ use spectradb_kernel::{
 use std::{cell::RefCell, collections::HashSet, sync::Arc};
 
 use super::row::date_of;
+
+/// An answer, or why there is none.
+#[derive(Clone, Debug)]
+pub struct Asked<T>(Result<T, NoAnswer>);
+
+impl<T> Asked<T> {
+    /// The answer.
+    #[inline(always)]
+    pub fn value(&self) -> Option<&T> {
+        self.0.as_ref().ok()
+    }
+
+    /// Why there is none.
+    #[inline(always)]
+    pub fn failed(&self) -> Option<&NoAnswer> {
+        self.0.as_ref().err()
+    }
+}
 
 /// A subplan with what it has answered so far.
 pub struct Subplan<F> {
@@ -29,7 +48,12 @@ impl<F: Fn() -> Result<BoxSource, ExecError>> Subplan<F> {
         Subplan { open, scalar: RefCell::default(), exists: RefCell::default(), set: RefCell::default() }
     }
 
-    fn scalar(&self, place: Place) -> Result<Value, ExecError> {
+    /// Its one value.
+    fn scalar<T>(&self, place: Place, of: impl FnOnce(Value) -> Option<T>) -> Result<Asked<Option<T>>, ExecError> {
+        asked(self.value(place).map(of)).map(Asked)
+    }
+
+    fn value(&self, place: Place) -> Result<Value, ExecError> {
         if let Some(value) = &*self.scalar.borrow() {
             return Ok(value.clone());
         }
@@ -49,55 +73,47 @@ impl<F: Fn() -> Result<BoxSource, ExecError>> Subplan<F> {
     /// Its one BOOLEAN.
     ///
     /// # Errors
-    /// More than one row; what it meets.
-    pub fn boolean(&self, place: Place) -> Result<Option<bool>, ExecError> {
-        Ok(match self.scalar(place)? {
+    /// What stops the statement, whoever asks.
+    pub fn boolean(&self, place: Place) -> Result<Asked<Option<bool>>, ExecError> {
+        self.scalar(place, |value| match value {
             Value::Boolean(value) => Some(value),
             _ => None,
         })
     }
 
-    /// Its one INTEGER, DATE or TIMESTAMP.
+    /// The lane's number of its one INTEGER, or of a point of time.
     ///
     /// # Errors
     /// As [`Subplan::boolean`].
-    pub fn integer(&self, place: Place) -> Result<Option<i64>, ExecError> {
-        Ok(match self.scalar(place)? {
-            Value::Integer(value) => Some(value),
-            Value::Date(date) => Some(i64::from(date.0)),
-            Value::Timestamp(at) => Some(at.0),
-            _ => None,
-        })
+    pub fn integer(&self, place: Place) -> Result<Asked<Option<i64>>, ExecError> {
+        self.scalar(place, |value| value.lane_i64())
     }
 
     /// Its one REAL.
     ///
     /// # Errors
     /// As [`Subplan::boolean`].
-    pub fn real(&self, place: Place) -> Result<Option<f64>, ExecError> {
-        Ok(match self.scalar(place)? {
+    pub fn real(&self, place: Place) -> Result<Asked<Option<f64>>, ExecError> {
+        self.scalar(place, |value| match value {
             Value::Real(value) => Some(value),
             _ => None,
         })
     }
 
-    /// The units of its one NUMERIC.
+    /// The lane's number of its one NUMERIC, INTERVAL or UUID.
     ///
     /// # Errors
     /// As [`Subplan::boolean`].
-    pub fn numeric(&self, place: Place) -> Result<Option<i128>, ExecError> {
-        Ok(match self.scalar(place)? {
-            Value::Numeric(value) => Some(value.units),
-            _ => None,
-        })
+    pub fn numeric(&self, place: Place) -> Result<Asked<Option<i128>>, ExecError> {
+        self.scalar(place, |value| value.lane_i128())
     }
 
     /// Its one TEXT or JSON text.
     ///
     /// # Errors
     /// As [`Subplan::boolean`].
-    pub fn text(&self, place: Place) -> Result<Option<String>, ExecError> {
-        Ok(match self.scalar(place)? {
+    pub fn text(&self, place: Place) -> Result<Asked<Option<String>>, ExecError> {
+        self.scalar(place, |value| match value {
             Value::Text(text) | Value::Json(text) => Some(text),
             _ => None,
         })
@@ -107,8 +123,8 @@ impl<F: Fn() -> Result<BoxSource, ExecError>> Subplan<F> {
     ///
     /// # Errors
     /// As [`Subplan::boolean`].
-    pub fn blob(&self, place: Place) -> Result<Option<Vec<u8>>, ExecError> {
-        Ok(match self.scalar(place)? {
+    pub fn blob(&self, place: Place) -> Result<Asked<Option<Vec<u8>>>, ExecError> {
+        self.scalar(place, |value| match value {
             Value::Blob(blob) => Some(blob),
             Value::Array(array) => Some(array.bytes().to_vec()),
             _ => None,
@@ -118,27 +134,27 @@ impl<F: Fn() -> Result<BoxSource, ExecError>> Subplan<F> {
     /// Does it have a row?
     ///
     /// # Errors
-    /// What it meets.
-    pub fn exists(&self) -> Result<bool, ExecError> {
+    /// As [`Subplan::boolean`].
+    pub fn exists(&self) -> Result<Asked<bool>, ExecError> {
         if let Some(exists) = *self.exists.borrow() {
-            return Ok(exists);
+            return Ok(Asked(Ok(exists)));
         }
-        let exists = (self.open)()?.next()?.is_some();
-        *self.exists.borrow_mut() = Some(exists);
-        Ok(exists)
+        let exists = asked((self.open)().and_then(|mut source| source.next()).map(|batch| batch.is_some()))?;
+        *self.exists.borrow_mut() = exists.as_ref().ok().copied();
+        Ok(Asked(exists))
     }
 
     /// The values of its one column.
     ///
     /// # Errors
-    /// What it meets.
-    pub fn set(&self) -> Result<AnswerSet, ExecError> {
+    /// As [`Subplan::boolean`].
+    pub fn set(&self) -> Result<Asked<AnswerSet>, ExecError> {
         if let Some(set) = &*self.set.borrow() {
-            return Ok(set.clone());
+            return Ok(Asked(Ok(set.clone())));
         }
-        let set = AnswerSet::read((self.open)()?)?;
-        *self.set.borrow_mut() = Some(set.clone());
-        Ok(set)
+        let set = asked((self.open)().and_then(AnswerSet::read))?;
+        *self.set.borrow_mut() = set.as_ref().ok().cloned();
+        Ok(Asked(set))
     }
 }
 
@@ -274,10 +290,16 @@ mod tests {
         Subplan::new(move || Ok(Box::new(Values::new(vec![batch.clone()])) as BoxSource))
     }
 
+    /// What the rows that ask are told; an error by its SQLSTATE.
+    fn told<T: Clone>(asked: Result<Asked<T>, ExecError>) -> Result<T, &'static str> {
+        asked.expect("nothing stops it").0.map_err(|why| why.error().code())
+    }
+
     #[test]
     fn unknown_stays_unknown() {
-        let has =
-            |values: &[Option<i64>], needle| subplan(values).set().expect("no fault").has(Needle::Integer(needle));
+        let has = |values: &[Option<i64>], needle| {
+            told(subplan(values).set()).expect("no fault").has(Needle::Integer(needle))
+        };
         assert_eq!([Some(1), None].map(|needle| has(&[], needle)), [Some(false); 2]);
         assert_eq!(
             [Some(1), Some(9), None].map(|needle| has(&[Some(2), Some(1)], needle)),
@@ -289,10 +311,16 @@ mod tests {
     #[test]
     fn a_scalar_is_one_row_or_null() {
         let place = Place::default();
-        assert_eq!(subplan(&[]).integer(place).ok(), Some(None));
-        assert_eq!(subplan(&[Some(4)]).integer(place).ok(), Some(Some(4)));
-        assert_eq!(subplan(&[Some(4), None]).integer(place).map_err(|error| error.code()), Err("21000"));
-        assert_eq!(subplan(&[None]).exists().ok(), Some(true));
-        assert_eq!(subplan(&[]).exists().ok(), Some(false));
+        assert_eq!(told(subplan(&[]).integer(place)), Ok(None));
+        assert_eq!(told(subplan(&[Some(4)]).integer(place)), Ok(Some(4)));
+        assert_eq!(told(subplan(&[Some(4), None]).integer(place)), Err("21000"));
+        assert_eq!(told(subplan(&[None]).exists()), Ok(true));
+        assert_eq!(told(subplan(&[]).exists()), Ok(false));
+    }
+
+    #[test]
+    fn what_stops_a_statement_stops_it_whoever_asks() {
+        let stopped = Subplan::new(|| Err(ExecError::Cancelled));
+        assert_eq!(stopped.exists().map_err(|error| error.code()).map(drop), Err("57014"));
     }
 }

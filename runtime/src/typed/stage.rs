@@ -6,7 +6,7 @@
 //!
 //! Not here: folds (`fold`), opening scans (`stmt`).
 
-use crate::ops::{BoxEval, BoxSource, Eval, ExecError, Pipe, Place};
+use crate::ops::{BoxEval, BoxSource, Eval, ExecError, NoAnswer, Pipe, Place};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     bitmap::Bitmap,
@@ -23,6 +23,9 @@ use std::borrow::Cow;
 pub trait Faults {
     /// Takes a call's fault; it counts only where all arguments have values.
     fn raise(&mut self, fault: Fault, counts: bool, report: impl FnOnce() -> RowError);
+
+    /// Takes what a row asked of a subplan and was not told.
+    fn unanswered(&mut self, why: Option<&NoAnswer>);
 }
 
 /// An error without the fault's kind, which the call gives.
@@ -55,6 +58,11 @@ impl Faults for Gather {
     fn raise(&mut self, fault: Fault, counts: bool, _report: impl FnOnce() -> RowError) {
         self.0 |= fault as u8 * u8::from(counts);
     }
+
+    #[inline(always)]
+    fn unanswered(&mut self, why: Option<&NoAnswer>) {
+        self.0 |= u8::from(why.is_some());
+    }
 }
 
 /// Keeps the first fault with all that is told of it.
@@ -79,6 +87,12 @@ impl Faults for First {
         if fault != Fault::Ok && counts && self.0.is_none() {
             let RowError { function, ret, args, place } = report();
             self.0 = Some(ExecError::row(RowFault { fault, function, ret, row: 0, args }, place));
+        }
+    }
+
+    fn unanswered(&mut self, why: Option<&NoAnswer>) {
+        if self.0.is_none() {
+            self.0 = why.map(NoAnswer::error);
         }
     }
 }

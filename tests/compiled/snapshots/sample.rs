@@ -346,6 +346,14 @@ mod slt_subqueries_all {
         check.query(r####"SELECT n FROM t WHERE id < 3 UNION ALL SELECT n FROM t WHERE id < 2 ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT n FROM t WHERE id < 3 UNION ALL SELECT n FROM t WHERE id < 2 ORDER BY 1"####)));
         check.query(r####"SELECT n FROM t WHERE id < 3 UNION SELECT n FROM t WHERE id < 2 ORDER BY n"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT n FROM t WHERE id < 3 UNION SELECT n FROM t WHERE id < 2 ORDER BY n"####)));
         check.statement(r####"SELECT id, n FROM t UNION SELECT id FROM t"####);
+        check.query(r####"SELECT id, CASE WHEN n > 99 THEN (SELECT 1 / 0) END FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, CASE WHEN n > 99 THEN (SELECT 1 / 0) END FROM t ORDER BY id"####)));
+        check.query(r####"SELECT id FROM t WHERE id > 99 AND id = (SELECT id FROM t) OR n < 15 AND id <> 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id FROM t WHERE id > 99 AND id = (SELECT id FROM t) OR n < 15 AND id <> 1"####)));
+        check.query(r####"SELECT count(*) FROM t WHERE id > 99 AND (n IN (SELECT 1 / (id - id) FROM t) OR EXISTS (SELECT 1 / (id - id) AS x FROM t ORDER BY x))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM t WHERE id > 99 AND (n IN (SELECT 1 / (id - id) FROM t) OR EXISTS (SELECT 1 / (id - id) AS x FROM t ORDER BY x))"####)));
+        check.query(r####"SELECT sum(CASE WHEN n > 99 THEN (SELECT 1 / 0) ELSE id END) FROM t"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT sum(CASE WHEN n > 99 THEN (SELECT 1 / 0) ELSE id END) FROM t"####)));
+        check.statement(r####"SELECT id, CASE WHEN n > 25 THEN (SELECT 1 / 0) END FROM t"####);
+        check.statement(r####"SELECT id FROM t WHERE n > 25 AND id = (SELECT id FROM t)"####);
+        check.statement(r####"SELECT sum(CASE WHEN n > 25 THEN (SELECT 1 / 0) ELSE id END) FROM t"####);
+        check.query(r####"SELECT (SELECT TIME '12:30:00'), (SELECT TIMESTAMPTZ '2024-01-01 12:00+00'), (SELECT INTERVAL '1 day'), (SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT (SELECT TIME '12:30:00'), (SELECT TIMESTAMPTZ '2024-01-01 12:00+00'), (SELECT INTERVAL '1 day'), (SELECT 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::UUID)"####)));
         check.finish();
     }
 }
