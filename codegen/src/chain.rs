@@ -236,7 +236,7 @@ fn print(state: &State, statement: &Statement, tables: NamedTables) -> TokenStre
         Err(Fault::Argument(error)) => return error.into_compile_error(),
     };
     match (&plan.statement, &statement.kind) {
-        (plan::Statement::Query(query), _) => print_query(state, &v1, query, plan.cardinality, &arguments),
+        (plan::Statement::Query(query), _) => print_query(state, &v1, query, &plan, &arguments),
         (
             _,
             StatementKind::Insert(Insert { returning, .. })
@@ -272,11 +272,11 @@ fn print_query(
     state: &State,
     v1: &TokenStream,
     query: &QueryPlan,
-    cardinality: Cardinality,
+    plan: &CheckedPlan,
     arguments: &Arguments,
 ) -> TokenStream {
     let State { krate, input, .. } = state;
-    let Arguments { slots, bind, fields, inits, .. } = arguments;
+    let Arguments { slots, bind, fields, inits, values, .. } = arguments;
     let slots: &[ParamSlot] = slots;
     let printed = nodes::query(Shared { krate, v1, params: slots }, query);
     let row = rows::row(krate, &query.root.fields, input.row.as_ref());
@@ -286,12 +286,15 @@ fn print_query(
         let key = &table.key;
         quote!(#v1::TableShape { name: #name, fingerprint: #print, columns: #columns, key: &[#(#key),*] })
     });
-    let run = match cardinality {
+    let run = match plan.cardinality {
         Cardinality::One => quote!(one),
         Cardinality::AtMostOne => quote!(at_most_one),
         Cardinality::Many => quote!(many),
     };
     let (session, sql) = (&input.session, &input.sql);
+    let zoned = plan.zoned;
+    // Only what may be interpreted needs values.
+    let values = if zoned { quote!(|| ::std::vec![#(#values),*]) } else { quote!(::std::vec::Vec::new) };
     let (items, open) = (printed.items, printed.open);
     let (row_items, row_path, read) = (row.items, row.path, row.read);
     quote! {{
@@ -316,6 +319,7 @@ fn print_query(
                 type Env = SpectraEnv;
                 const SQL: &'static str = #sql;
                 const TABLES: &'static [#v1::TableShape] = &[#(#shapes),*];
+                const ZONED: bool = #zoned;
                 fn checked() -> &'static #v1::Checked {
                     static CHECKED: #v1::Checked = #v1::Checked::new();
                     &CHECKED
@@ -330,13 +334,14 @@ fn print_query(
                     #read
                 }
             }
-            #v1::#run::<SpectraQuery>(spectra_view, |start: #v1::Start| {
+            let spectra_env = |start: #v1::Start| {
                 ::core::result::Result::Ok(SpectraEnv {
                     now: start.now,
                     current_commit: start.current_commit,
                     #inits
                 })
-            })
+            };
+            #v1::#run::<SpectraQuery>(spectra_view, spectra_env, #values)
         }
     }}
 }

@@ -39,6 +39,14 @@ impl CastError {
     }
 }
 
+/// One value as a type; a text becomes an instant as a session in the zone reads it.
+pub(crate) fn value_in_zone(value: &Value, to: Type, zone: Option<&str>) -> Result<Value, CastError> {
+    let (Some(zone), Value::Text(text), Type::TimestampTz) = (zone, value, to) else { return self::value(value, to) };
+    let columns = [zone, text].map(|text| Column::constant(Type::Text, Value::Text(text.to_owned()), 1));
+    let function = func::find("$instant_in_zone", &[TypeClass::Text; 2]).expect("the kernel reads it");
+    Ok((function.batch)(&columns, 1).map_err(CastError::Row)?.value(0))
+}
+
 /// One value as a type.
 pub(crate) fn value(value: &Value, to: Type) -> Result<Value, CastError> {
     let from = match value {

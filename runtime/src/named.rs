@@ -6,7 +6,6 @@
 //! Not here: which settings there are (`settings`), figures about the database (`stats`).
 
 use crate::{
-    catalog::bind_statement,
     error::{Error, Result, code},
     params::Params,
     rows::Outcome,
@@ -123,11 +122,7 @@ impl Session {
     }
 
     fn run_prepared(&mut self, prepared: &mut Prepared, values: &[Value], snapshot: &Snapshot) -> Result<Outcome> {
-        if prepared.plan.catalog_version != snapshot.catalog().version {
-            let Prepared { sql, statement, types, .. } = &*prepared;
-            prepared.plan =
-                bind_statement(statement, sql, snapshot, self.execution(), self.settings.time_zone.as_deref(), types)?;
-        }
+        self.renew(prepared, snapshot)?;
         let (plan, sql) = (prepared.plan.clone(), prepared.sql.clone());
         // Placed in the prepared text: that of EXECUTE says nothing about it.
         self.run_plan(&plan, &sql, Params::Positional(values), snapshot).map_err(|error| error.at(None, &sql))

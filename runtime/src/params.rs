@@ -56,12 +56,12 @@ impl<'p, const N: usize> From<&'p [(&'p str, Value); N]> for Params<'p> {
 }
 
 impl Params<'_> {
-    /// One value of the right type for each parameter.
+    /// One value of the right type for each parameter, as a session in the zone reads it.
     ///
     /// # Errors
     /// 42P02 for a parameter without a value or a value without a parameter; 42804 or the cast's own for a value that
     /// cannot become the parameter's type.
-    pub(crate) fn resolve(self, wanted: &[Param]) -> Result<Vec<Value>> {
+    pub(crate) fn resolve(self, wanted: &[Param], zone: Option<&str>) -> Result<Vec<Value>> {
         match self {
             Params::None => check_count(0, wanted)?,
             Params::Positional(given) => check_count(given.len(), wanted)?,
@@ -75,10 +75,10 @@ impl Params<'_> {
                 }
             }
         }
-        wanted.iter().enumerate().map(|(param_idx, param)| self.value_of(param_idx, param)).collect()
+        wanted.iter().enumerate().map(|(param_idx, param)| self.value_of(param_idx, param, zone)).collect()
     }
 
-    fn value_of(self, param_idx: usize, param: &Param) -> Result<Value> {
+    fn value_of(self, param_idx: usize, param: &Param, zone: Option<&str>) -> Result<Value> {
         let value = match self {
             Params::None => None,
             Params::Positional(given) => given.get(param_idx),
@@ -91,7 +91,7 @@ impl Params<'_> {
             let message = format!("no value is given for parameter {}", shown(&param.name));
             return Err(Error::new(code::UNDEFINED_PARAMETER, message));
         };
-        crate::cast::value(value, param.ty).map_err(|error| match error {
+        crate::cast::value_in_zone(value, param.ty, zone).map_err(|error| match error {
             crate::cast::CastError::Type { from, to } => {
                 let message =
                     format!("parameter {} is of type {to}, but the value given is {from}", shown(&param.name));

@@ -84,6 +84,8 @@ pub struct Prepared {
     /// Of the first parameters, where they were said.
     pub(crate) types: Vec<Type>,
     pub(crate) plan: Arc<CheckedPlan>,
+    /// The time zone that it was bound in.
+    zone: Option<String>,
 }
 
 /// Cancels what a session runs, from any thread. Clones do the same.
@@ -200,15 +202,31 @@ impl Session {
         let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
         let snapshot = self.read_snapshot();
         let cached = || self.shared.cached_plan(sql, snapshot.catalog().version);
-        let zone = self.settings.time_zone.as_deref();
-        let plan = match cached().filter(|_| types.is_empty() && self.shares_plans()) {
+        let zone = self.settings.time_zone.clone();
+        let plan = match cached().filter(|plan| types.is_empty() && self.shares(plan)) {
             Some(plan) => plan,
-            None => stack::for_text(sql, || bind_statement(&statement, sql, &snapshot, self.execution, zone, types))?,
+            None => {
+                let bind = || bind_statement(&statement, sql, &snapshot, self.execution, zone.as_deref(), types);
+                stack::for_text(sql, bind)?
+            }
         };
-        Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan })
+        Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan, zone })
     }
 
-    /// Runs a prepared statement. When tables have changed since, it is bound anew first.
+    /// Binds a prepared statement anew where tables have changed since, or the time zone has and it matters.
+    pub(crate) fn renew(&self, prepared: &mut Prepared, snapshot: &Snapshot) -> Result<()> {
+        let zone = &self.settings.time_zone;
+        if prepared.plan.catalog_version != snapshot.catalog().version
+            || (prepared.plan.zoned && prepared.zone != *zone)
+        {
+            let Prepared { sql, statement, types, .. } = &*prepared;
+            prepared.plan = bind_statement(statement, sql, snapshot, self.execution, zone.as_deref(), types)?;
+            prepared.zone.clone_from(zone);
+        }
+        Ok(())
+    }
+
+    /// Runs a prepared statement. When tables have changed since, or the session's time zone, it is bound anew first.
     ///
     /// # Errors
     /// As [`Session::execute`].
@@ -216,11 +234,7 @@ impl Session {
         let params = params.into();
         let sql = prepared.sql.clone();
         let result = self.attempt(&sql, |session, snapshot| {
-            if prepared.plan.catalog_version != snapshot.catalog().version {
-                let Prepared { sql, statement, types, .. } = &*prepared;
-                let zone = session.settings.time_zone.as_deref();
-                prepared.plan = bind_statement(statement, sql, snapshot, session.execution, zone, types)?;
-            }
+            session.renew(prepared, snapshot)?;
             let plan = prepared.plan.clone();
             session.run_plan(&plan, &sql, params, snapshot)
         });
@@ -373,10 +387,6 @@ impl Session {
         self.shared.plan_counts()
     }
 
-    pub(crate) fn execution(&self) -> Execution {
-        self.execution
-    }
-
     /// What the statement under way works with.
     pub(crate) fn tuning(&self) -> Tuning {
         Tuning { batch_rows: self.execution.batch_rows, budget: self.budget.clone() }
@@ -450,14 +460,14 @@ impl Session {
     fn execute_text(&mut self, sql: &Arc<str>, params: Params<'_>) -> Result<Outcome> {
         self.attempt(sql, |session, snapshot| {
             let cached = session.shared.cached_plan(sql, snapshot.catalog().version);
-            let plan = match cached.filter(|_| session.shares_plans()) {
+            let plan = match cached.filter(|plan| session.shares(plan)) {
                 Some(plan) => plan,
                 None => {
                     // The tree goes as soon as there is a plan: of a long statement both need memory.
                     let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
                     let zone = session.settings.time_zone.as_deref();
                     let plan = bind_statement(&statement, sql, snapshot, session.execution, zone, &[])?;
-                    if session.shares_plans() {
+                    if session.shares(&plan) {
                         session.shared.keep_plan(sql, &plan);
                     }
                     plan
@@ -467,9 +477,9 @@ impl Session {
         })
     }
 
-    /// Does it read the plans that all sessions share, and add to them? A plan is bound in one zone, and those are in UTC.
-    fn shares_plans(&self) -> bool {
-        self.execution.rewrites && self.settings.time_zone.is_none()
+    /// Does the session share the plan with all others? What depends on the zone is shared in UTC.
+    fn shares(&self, plan: &CheckedPlan) -> bool {
+        self.execution.rewrites && (self.settings.time_zone.is_none() || !plan.zoned)
     }
 
     /// The zone that the session reads and shows instants in; `None` is UTC.

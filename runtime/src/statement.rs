@@ -42,7 +42,7 @@ impl Session {
         if self.has_failed() && !ends {
             return Err(in_failed_transaction());
         }
-        let params = params.resolve(&plan.params)?;
+        let params = params.resolve(&plan.params, self.time_zone())?;
         let tuning = self.tuning();
         match &plan.statement {
             Statement::Query(query) => {
@@ -180,6 +180,21 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// A query in a session's zone, bound here because it was compiled in UTC.
+pub(crate) fn open_in_zone(
+    view: &TxnView,
+    tuning: Tuning,
+    sql: &str,
+    zone: &str,
+    values: &[Value],
+) -> Result<BoxSource> {
+    let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
+    let plan = bind_statement(&statement, sql, view.snapshot(), Execution::default(), Some(zone), &[])?;
+    let Statement::Query(query) = &plan.statement else { unreachable!("only queries are compiled") };
+    let params = Params::Positional(values).resolve(&plan.params, Some(zone))?;
+    Run { params: &params, view, sql, tuning, given: &[] }.open(query)
 }
 
 /// Does a query ask for the state at an instant of system time?

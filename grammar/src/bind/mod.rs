@@ -111,13 +111,14 @@ pub fn statement(
         block_count: 0,
         copied_count: 0,
     };
-    let mut bound = zone::within(options.zone.as_deref(), || binder.statement(statement))?;
+    let (bound, zoned) = zone::within(options.zone.as_deref(), || binder.statement(statement));
+    let mut bound = bound?;
     let params = binder.params.finish()?;
     if options.rewrites {
         rewrite::statement(&mut bound);
     }
     let cardinality = cardinality::of_statement(&bound);
-    plan::check::check(Plan { statement: bound, params, catalog_version: catalog.version(), cardinality })
+    plan::check::check(Plan { statement: bound, params, catalog_version: catalog.version(), cardinality, zoned })
 }
 
 /// What a `WITH` name stands for.

@@ -2,7 +2,7 @@
 //!
 //! The session says so; without a word it is UTC, and nothing here does anything. In another zone a TIMESTAMPTZ is read from a
 //! text without a zone, written as a text, cut to a day and asked for its fields as that zone's clock has it. The zone becomes a
-//! constant of the plan, so a plan is of one zone. Conversions stand in functions without a binder, so the zone is kept for the
+//! constant of the plan, so a plan for which anybody asked for the zone is of one zone ([`Plan::zoned`](crate::plan::Plan::zoned)). Conversions stand in functions without a binder, so the zone is kept for the
 //! thread while it binds.
 //!
 //! A TIMESTAMP without a zone is UTC whatever the session says, for valid time is: casts between the two do not shift.
@@ -10,10 +10,15 @@
 use super::{constant, convert, function};
 use crate::{diag::Diag, plan::Expr, span::Span};
 use spectradb_kernel::{Type, Value, ty::TypeClass};
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 thread_local! {
     static ZONE: RefCell<Option<Rc<str>>> = const { RefCell::new(None) };
+    /// Has anybody asked, whatever the zone is?
+    static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The zone before, put back at the end.
@@ -25,14 +30,17 @@ impl Drop for Before {
     }
 }
 
-/// Binds in a zone.
-pub(super) fn within<T>(zone: Option<&str>, bind: impl FnOnce() -> T) -> T {
+/// Binds in a zone, and says whether that made a difference, or would in another zone.
+pub(super) fn within<T>(zone: Option<&str>, bind: impl FnOnce() -> T) -> (T, bool) {
     let _before = Before(ZONE.replace(zone.map(Rc::from)));
-    bind()
+    let asked_before = ASKED.replace(false);
+    let bound = bind();
+    (bound, ASKED.replace(asked_before))
 }
 
 /// The session's zone, where it is not UTC.
 fn zone(span: Span) -> Option<Expr> {
+    ASKED.set(true);
     let zone = ZONE.with_borrow(Clone::clone)?;
     Some(Expr::constant(Value::Text(zone.to_string()), Type::Text, span))
 }
@@ -82,7 +90,10 @@ pub(super) fn read(text: &str, span: Span) -> Option<Result<Expr, Diag>> {
 
 /// An instant as the local time of the session's zone, for what is asked of its fields; unchanged in UTC.
 pub(super) fn local(instant: Expr) -> Expr {
-    match zone(instant.span).filter(|_| instant.ty == Type::TimestampTz) {
+    if instant.ty != Type::TimestampTz {
+        return instant;
+    }
+    match zone(instant.span) {
         Some(zone) => {
             let span = instant.span;
             constant::fold(function::call_named("timezone", vec![zone, instant], Type::Timestamp, span))

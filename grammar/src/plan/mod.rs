@@ -619,6 +619,8 @@ pub struct Plan {
     pub catalog_version: u64,
     /// The largest number of rows a query can give, where that is known: 1 for a whole key at one valid instant.
     pub cardinality: Cardinality,
+    /// Does it depend on the session's time zone? A plan that does is of the zone that it was bound in.
+    pub zoned: bool,
 }
 
 /// How many rows a query gives.

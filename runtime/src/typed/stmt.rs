@@ -5,6 +5,9 @@
 //! and the query is opened on the session's view. A [`Cx`] says what scopes and scans mean with the same functions as the
 //! interpreter.
 //!
+//! A query that depends on the session's time zone was compiled in UTC: in another zone the session binds its text and
+//! interprets it.
+//!
 //! Holds: a compiled query runs only over tables whose fingerprints are those it was compiled with.
 //! Not here: loops (`stage`), rows (`cursor`), tables as structs (`table`).
 
@@ -16,6 +19,7 @@ use crate::{
         RecursionSpec, Scope, ScopeReader, Series, SeriesSpec, SetOpSpec, Sort, SortSpec, Source, TableReader, Tuning,
         Values, Window, WindowSpec, Working,
     },
+    statement::open_in_zone,
     txn::TxnView,
 };
 use spectradb_kernel::{
@@ -42,6 +46,8 @@ pub trait Query {
     const SQL: &'static str;
     /// The tables that it reads, by number.
     const TABLES: &'static [TableShape];
+    /// Does it depend on the session's time zone? It was compiled in UTC.
+    const ZONED: bool;
 
     /// Where it is noted that the tables were compared.
     fn checked() -> &'static Checked;
@@ -94,36 +100,57 @@ impl Default for Checked {
     }
 }
 
-fn open<Q: Query>(View { txn: view, tuning }: &View, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<BoxSource> {
+fn open<Q: Query>(
+    View { txn: view, tuning, zone }: &View,
+    env: impl FnOnce(Start) -> Result<Q::Env>,
+    values: impl FnOnce() -> Vec<Value>,
+) -> Result<BoxSource> {
     let tables = Q::checked().tables(Q::TABLES, view.snapshot().catalog())?;
+    if Q::ZONED
+        && let Some(zone) = zone
+    {
+        return open_in_zone(view, tuning.clone(), Q::SQL, zone, &values());
+    }
     let current_commit = i64::try_from(view.current_commit()).expect("commits fit 63 bits");
     let env = Arc::new(env(Start { now: view.now(), current_commit })?);
     let cx = Cx { reader: view, now: Timestamp(view.now()), tables: &tables, tuning: tuning.clone() };
     Q::open(&cx, &env).map_err(|error| Error::from_exec(error, Q::SQL))
 }
 
-/// Runs a query of any number of rows.
+/// Runs a query of any number of rows. The parameters' values are asked for where it is not the compiled code that runs.
 ///
 /// # Errors
 /// A schema that differs, a constant that fails, what the store meets.
-pub fn many<Q: Query>(view: Result<View>, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<TypedRows<Q::Row>> {
-    Ok(TypedRows::new(open::<Q>(&view?, env)?, Q::read, Q::SQL))
+pub fn many<Q: Query>(
+    view: Result<View>,
+    env: impl FnOnce(Start) -> Result<Q::Env>,
+    values: impl FnOnce() -> Vec<Value>,
+) -> Result<TypedRows<Q::Row>> {
+    Ok(TypedRows::new(open::<Q>(&view?, env, values)?, Q::read, Q::SQL))
 }
 
 /// Runs a query of one row at most.
 ///
 /// # Errors
 /// As [`many`], and what reading meets.
-pub fn at_most_one<Q: Query>(view: Result<View>, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<Option<Q::Row>> {
-    many::<Q>(view, env)?.next().transpose()
+pub fn at_most_one<Q: Query>(
+    view: Result<View>,
+    env: impl FnOnce(Start) -> Result<Q::Env>,
+    values: impl FnOnce() -> Vec<Value>,
+) -> Result<Option<Q::Row>> {
+    many::<Q>(view, env, values)?.next().transpose()
 }
 
 /// Runs a query of exactly one row.
 ///
 /// # Errors
 /// As [`at_most_one`].
-pub fn one<Q: Query>(view: Result<View>, env: impl FnOnce(Start) -> Result<Q::Env>) -> Result<Q::Row> {
-    let row = at_most_one::<Q>(view, env)?;
+pub fn one<Q: Query>(
+    view: Result<View>,
+    env: impl FnOnce(Start) -> Result<Q::Env>,
+    values: impl FnOnce() -> Vec<Value>,
+) -> Result<Q::Row> {
+    let row = at_most_one::<Q>(view, env, values)?;
     row.ok_or_else(|| Error::new(code::NO_DATA, "the query gave no row"))
 }
 
@@ -144,6 +171,8 @@ pub fn returned<R>(
 pub struct View {
     pub(super) txn: TxnView,
     pub(super) tuning: Tuning,
+    /// The session's time zone; `None` is UTC.
+    pub(super) zone: Option<String>,
 }
 
 /// What operators are opened over.

@@ -367,7 +367,8 @@ fn view_of(session: &Session) -> Result<View> {
     if session.has_failed() {
         return Err(in_failed_transaction());
     }
-    Ok(View { txn: session.view(), tuning: session.tuning_of_next() })
+    let zone = session.time_zone().map(str::to_owned);
+    Ok(View { txn: session.view(), tuning: session.tuning_of_next(), zone })
 }
 
 /// What compiled queries run on.

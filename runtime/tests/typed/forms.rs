@@ -247,3 +247,22 @@ fn compiled_queries_keep_to_their_sessions_limits() -> Result<()> {
     assert_eq!(spectra_sql!(session, "SELECT DISTINCT name FROM accounts")?.count(), 3);
     Ok(())
 }
+
+#[test]
+fn a_compiled_query_follows_the_time_zone_of_its_session() -> Result<()> {
+    let db = bank()?;
+    let mut session = db.session();
+    let day = |session: &spectradb::Session, at: &str| {
+        spectra_sql!(
+            session,
+            "SELECT CAST(TIMESTAMPTZ '2024-07-01 23:30+00' AS DATE)::TEXT AS day, CAST(CAST($1 AS TEXT) AS TIMESTAMPTZ) AS at",
+            at
+        )
+    };
+    let row = day(&session, "2024-07-01 12:00")?;
+    assert_eq!((row.day, row.at.to_string()), ("2024-07-01".into(), "2024-07-01 12:00:00+00".into()));
+    session.execute("SET time_zone TO 'Europe/Berlin'", ())?;
+    let row = day(&session, "2024-07-01 12:00")?;
+    assert_eq!((row.day, row.at.to_string()), ("2024-07-02".into(), "2024-07-01 10:00:00+00".into()));
+    Ok(())
+}
