@@ -550,7 +550,7 @@ impl Lower {
     }
 }
 
-fn plain_call(function: &str, span: Span, args: Vec<Expr>) -> ExprKind {
+pub(super) fn plain_call(function: &str, span: Span, args: Vec<Expr>) -> ExprKind {
     let name = Name { text: function.to_owned(), span };
     ExprKind::Call { name, args, star: false, distinct: false, more: None }
 }

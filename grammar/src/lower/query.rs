@@ -4,7 +4,7 @@
 //! twice for one block is an error.
 //! Not here: what a scope's point means (`bind`).
 
-use super::{Lower, Pair, unsupported};
+use super::{Lower, Pair, expr::plain_call, unsupported};
 use crate::ast::{
     Cte, Distinct, Expr, ExprKind, GroupBy, GroupItem, GroupSets, JoinCondition, JoinKind, Name, OrderItem, Query,
     Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, SetOp, StarChanges, TableAlias, TableRef, TypeName,
@@ -472,11 +472,19 @@ impl Lower {
             match rule {
                 Rule::kw_system_time => system = true,
                 Rule::as_of | Rule::from_to | Rule::between_and => {
-                    let mut points = Vec::new();
-                    for point in part.into_inner().filter(|part| part.as_rule() == Rule::point) {
-                        points.push(Box::new(self.point(point)?));
+                    let (mut points, mut symmetric) = (Vec::new(), false);
+                    for point in part.into_inner() {
+                        match point.as_rule() {
+                            Rule::point => points.push(self.point(point)?),
+                            Rule::kw_symmetric => symmetric = true,
+                            _ => {}
+                        }
                     }
-                    let mut points = points.into_iter();
+                    if symmetric {
+                        let ends = ["least", "greatest"];
+                        points = ends.map(|end| Expr { kind: plain_call(end, span, points.clone()), span }).into();
+                    }
+                    let mut points = points.into_iter().map(Box::new);
                     let mut next = || points.next().expect("the rule has its points");
                     kind = match rule {
                         Rule::as_of => ScopeKind::AsOf(next()),
