@@ -53,7 +53,7 @@ impl Session {
             ("memory", "frozen_memtables", Some(stats.frozen_count as f64), "memtables"),
             ("memory", "block_cache", Some(cache.bytes as f64), "bytes"),
             ("memory", "block_cache_max", Some(cache.bytes_max as f64), "bytes"),
-            ("memory", "indexes", Some(stats.index_bytes as f64), "bytes"),
+            ("memory", "indexes", Some(stats.block_cache.index_bytes as f64), "bytes"),
             ("memory", "plan_cache", Some(plans as f64), "plans"),
             ("memory", "plan_cache_max", Some(plans_max as f64), "plans"),
         ];

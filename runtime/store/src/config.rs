@@ -107,7 +107,8 @@ pub struct Config {
     pub sstable_block_bytes: usize,
     /// Bits of bloom filter for each key.
     pub bloom_bits_per_key: u32,
-    /// Checked blocks of segments are kept in about so many bytes of memory; the bytes of mapped files are not counted.
+    /// The indexes of segments and their checked blocks are kept in about so many bytes of memory, and the blocks give way;
+    /// the bytes of mapped files are not counted.
     pub block_cache_bytes_max: usize,
     /// Which segments are packed, and how; it applies to segments written from now on.
     pub compression: CompressionPolicy,

@@ -137,9 +137,7 @@ pub struct StoreStats {
     pub segment_bytes: u64,
     /// Files of supersession notes.
     pub notes_count: usize,
-    /// Bytes of memory that the indexes of segments take.
-    pub index_bytes: usize,
-    /// The checked blocks that are kept in memory.
+    /// The checked blocks and the indexes that are kept in memory.
     pub block_cache: CacheStats,
     /// Memtables that wait to be flushed.
     pub frozen_count: usize,
@@ -556,7 +554,6 @@ impl Store {
             segment_count: manifest.tree.segments.len(),
             segment_bytes: manifest.tree.segments.iter().map(|segment| segment.bytes).sum(),
             notes_count: manifest.tree.notes.len(),
-            index_bytes: self.handle.inner.tree.index_bytes(),
             block_cache: self.handle.inner.tree.cache.stats(),
             frozen_count: self.handle.inner.tree.frozen_count(),
             memtable_bytes: self.handle.inner.tree.memtable_bytes(),

@@ -162,7 +162,7 @@ fn a_database_keeps_the_number_of_shards_it_was_made_with() {
 /// What is read again is not checked again, and what is kept stays within the budget.
 #[test]
 fn checked_blocks_are_kept_within_the_budget() {
-    let budget = 8_000;
+    let budget = 48_000;
     let config = Config { sstable_block_bytes: 512, block_cache_bytes_max: budget, ..small() };
     let store = open(&MemDisk::new(), &config).expect("a new database");
     let table = store.create_table(new_table("t"), 0).expect("the name is free");
@@ -174,7 +174,8 @@ fn checked_blocks_are_kept_within_the_budget() {
     assert_eq!(names(&store, &table).len(), 2_000);
     let first = store.stats();
     assert!(first.block_cache.misses > 20 && first.block_cache.evictions > 0, "{first:?}");
-    assert!(first.block_cache.bytes <= budget && first.block_cache.blocks > 0 && first.index_bytes > 0, "{first:?}");
+    let cache = first.block_cache;
+    assert!(cache.bytes + cache.index_bytes <= budget && cache.blocks > 0 && cache.index_bytes > 0, "{cache:?}");
     for _ in 0..10 {
         store.snapshot().overlapping(table.id, &[i64_bytes(7).to_vec()], &[Period::ALWAYS]).expect("it reads");
     }

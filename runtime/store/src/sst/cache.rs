@@ -5,9 +5,12 @@
 //! filled, but one that was read since the last look is passed over once (second chance). Readers never wait for it: who
 //! holds a block keeps it, and who finds a slot empty checks the block again.
 //!
-//! Holds: after a slot was filled the slots keep no more than the budget, but for blocks that were read while it looked.
-//! Not here: indexes, which also carry the ends of facts and stay as long as their segment; the mapped bytes themselves,
-//! which the system takes back as it likes.
+//! What a segment keeps for itself, its index and what else of it was copied into memory, is part of the same budget: it
+//! stays as long as the segment, because it also carries the ends of facts, and blocks give way to it.
+//!
+//! Holds: after a slot was filled or a segment kept something, slots and segments together keep no more than the budget,
+//! but for blocks that were read while it looked, and unless the segments alone need more; then no block stays.
+//! Not here: the mapped bytes themselves, which the system takes back as it likes.
 
 use crate::run::Run;
 use arc_swap::{ArcSwapOption, Guard};
@@ -39,7 +42,9 @@ pub struct CacheStats {
     pub blocks: usize,
     /// About how many bytes they take.
     pub bytes: usize,
-    /// The budget.
+    /// About how many bytes indexes, and filters that are not mapped, take.
+    pub index_bytes: usize,
+    /// The budget of both.
     pub bytes_max: usize,
 }
 
@@ -48,6 +53,7 @@ pub struct CacheStats {
 pub(crate) struct BlockCache {
     bytes_max: usize,
     bytes: AtomicUsize,
+    index_bytes: AtomicUsize,
     blocks: AtomicUsize,
     evictions: AtomicU64,
     counts: [Stripe; STRIPES],
@@ -106,6 +112,7 @@ impl BlockCache {
         Arc::new(BlockCache {
             bytes_max,
             bytes: AtomicUsize::new(0),
+            index_bytes: AtomicUsize::new(0),
             blocks: AtomicUsize::new(0),
             evictions: AtomicU64::new(0),
             counts: Default::default(),
@@ -127,6 +134,7 @@ impl BlockCache {
             evictions: self.evictions.load(Relaxed),
             blocks: self.blocks.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
+            index_bytes: self.index_bytes.load(Relaxed),
             bytes_max: self.bytes_max,
         }
     }
@@ -140,8 +148,23 @@ impl BlockCache {
         if ring.len() > self.blocks.load(Relaxed) * 2 + DEAD_MAX {
             ring.retain(|slot| slot.strong_count() > 0);
         }
+        self.make_room(&mut ring);
+    }
+
+    /// Counts what a segment keeps beside its blocks from now on, and empties slots until the budget holds.
+    pub(super) fn segment_keeps(&self, bytes: usize) {
+        self.index_bytes.fetch_add(bytes, Relaxed);
+        self.make_room(&mut self.ring.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A segment is gone with what it kept.
+    pub(super) fn segment_kept(&self, bytes: usize) {
+        self.index_bytes.fetch_sub(bytes, Relaxed);
+    }
+
+    fn make_room(&self, ring: &mut VecDeque<Weak<Slot>>) {
         let mut chances = ring.len();
-        while self.bytes.load(Relaxed) > self.bytes_max
+        while self.bytes.load(Relaxed) + self.index_bytes.load(Relaxed) > self.bytes_max
             && let Some(oldest) = ring.pop_front()
         {
             // Gone with its segment, and its bytes with it.
@@ -227,6 +250,28 @@ mod tests {
         assert_eq!((stats.hits, stats.misses, stats.evictions, stats.blocks), (40, 40, 36, 4));
         drop(slots);
         assert_eq!((cache.stats().bytes, cache.stats().blocks), (0, 0));
+    }
+
+    #[test]
+    fn blocks_give_way_to_what_segments_keep() {
+        let cost = run(0).map(|run| run.kept_bytes()).unwrap_or(0);
+        let cache = BlockCache::new(cost * 4);
+        let slots: Vec<_> = (0..4).map(|_| cache.slot()).collect();
+        let read_all = || {
+            for (number, slot) in (0..).zip(&slots) {
+                let Ok(kept) = slot.get(|| run(number));
+                assert_eq!(kept.bounds.commit_min, number);
+            }
+            cache.stats().blocks
+        };
+        assert_eq!(read_all(), 4);
+        cache.segment_keeps(cost + 1);
+        assert_eq!((cache.stats().blocks, cache.stats().index_bytes), (2, cost + 1));
+        assert_eq!(read_all(), 2);
+        cache.segment_keeps(cost * 9);
+        assert_eq!(read_all(), 0);
+        cache.segment_kept(cost * 10 + 1);
+        assert_eq!((read_all(), cache.stats().index_bytes), (4, 0));
     }
 
     #[test]

@@ -45,7 +45,7 @@ use std::{
     ops::{ControlFlow, Range},
     sync::{
         Arc, Mutex, OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 use zerocopy::{FromBytes, IntoBytes};
@@ -64,6 +64,8 @@ pub(crate) struct Segment {
     filter: OnceLock<Filter>,
     directory: OnceLock<Lane<u32>>,
     noted: AtomicU64,
+    /// How many bytes of memory it keeps beside its blocks: counted in the cache.
+    kept: AtomicUsize,
     /// Who gives its file up when the last reader here lets go of it.
     doomed: Mutex<Option<Arc<Readers>>>,
 }
@@ -122,6 +124,12 @@ pub(crate) struct BlockRow<'a> {
 }
 
 impl Block {
+    /// About how many bytes of memory it takes while its facts are not there.
+    fn bytes_beside_the_facts(&self) -> usize {
+        let zones = self.zones.len() * size_of::<Zone>();
+        size_of::<Block>() + size_of::<Slot>() + self.key_min.len() + self.key_max.len() + zones
+    }
+
     /// Where in the file it begins.
     pub(super) fn offset(&self) -> u64 {
         self.place.offset.get()
@@ -230,6 +238,7 @@ impl Segment {
             filter: OnceLock::new(),
             directory: OnceLock::new(),
             noted: AtomicU64::new(0),
+            kept: AtomicUsize::new(0),
             doomed: Mutex::default(),
         })
     }
@@ -248,6 +257,7 @@ impl Segment {
             filter: OnceLock::new(),
             directory: OnceLock::new(),
             noted: AtomicU64::new(0),
+            kept: AtomicUsize::new(0),
             doomed: Mutex::default(),
         }
     }
@@ -328,9 +338,19 @@ impl Segment {
             Some(index) => Ok(index),
             None => {
                 let index = self.read_index()?;
-                Ok(self.index.get_or_init(|| index))
+                let bytes = index.blocks.iter().map(Block::bytes_beside_the_facts).sum();
+                Ok(self.keep_in(&self.index, index, bytes))
             }
         }
+    }
+
+    /// Keeps something for as long as the segment lives, and counts the memory that it takes.
+    fn keep_in<'s, T>(&'s self, place: &'s OnceLock<T>, made: T, bytes: usize) -> &'s T {
+        if place.set(made).is_ok() {
+            self.kept.fetch_add(bytes, Relaxed);
+            self.cache.segment_keeps(bytes);
+        }
+        place.get().expect("it was set, here or by another thread")
     }
 
     fn read_index(&self) -> Result<Index> {
@@ -440,11 +460,11 @@ impl Segment {
         match self.filter.get() {
             Some(filter) => Ok(filter),
             None => {
-                let (payload, _) = self.part(&self.footer.filter, part::FILTER, None)?;
+                let (payload, own) = self.part(&self.footer.filter, part::FILTER, None)?;
                 let filter = Lane::from_bytes(payload).ok().and_then(Filter::over);
                 let bad = || self.corrupt(self.footer.filter.offset.get(), "the filter is not whole");
                 let filter = filter.ok_or_else(bad)?;
-                Ok(self.filter.get_or_init(|| filter))
+                Ok(self.keep_in(&self.filter, filter, own))
             }
         }
     }
@@ -453,14 +473,14 @@ impl Segment {
         match self.directory.get() {
             Some(rows) => Ok(rows),
             None => {
-                let (payload, _) = self.part(&self.footer.directory, part::DIRECTORY, None)?;
+                let (payload, own) = self.part(&self.footer.directory, part::DIRECTORY, None)?;
                 let bad = || self.corrupt(self.footer.directory.offset.get(), "the directory does not name every row");
                 let rows: Lane<u32> = Lane::from_bytes(payload).map_err(|_| bad())?;
                 let in_file = |row: &u32| u64::from(*row) < self.meta.rows;
                 if rows.len() as u64 != self.meta.rows || !rows.as_slice().iter().all(in_file) {
                     return Err(bad());
                 }
-                Ok(self.directory.get_or_init(|| rows))
+                Ok(self.keep_in(&self.directory, rows, own))
             }
         }
     }
@@ -615,15 +635,6 @@ impl Segment {
         index.blocks.iter().flat_map(noted).collect()
     }
 
-    /// About how many bytes of memory the index takes; 0 while nobody needed it.
-    pub(crate) fn index_bytes(&self) -> usize {
-        let of = |block: &Block| {
-            let zones = block.zones.len() * size_of::<Zone>();
-            size_of::<Block>() + size_of::<Slot>() + block.key_min.len() + block.key_max.len() + zones
-        };
-        self.index.get().map_or(0, |index| index.blocks.iter().map(of).sum())
-    }
-
     /// Gives the file up when the last reader here lets go of it.
     pub(crate) fn doom(&self, readers: &Arc<Readers>) {
         *held(&self.doomed) = Some(readers.clone());
@@ -637,6 +648,7 @@ impl Segment {
 
 impl Drop for Segment {
     fn drop(&mut self) {
+        self.cache.segment_kept(self.kept.load(Relaxed));
         if let Some(readers) = held(&self.doomed).take() {
             readers.give_up(std::mem::take(&mut self.name));
         }

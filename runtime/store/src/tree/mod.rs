@@ -514,12 +514,6 @@ impl Tree {
         self.install(Version { active: Arc::default(), frozen, ..Version::clone(&old) });
     }
 
-    /// About how many bytes of memory the indexes of segments take.
-    pub(crate) fn index_bytes(&self) -> usize {
-        let version = self.version.load();
-        version.tables.values().flat_map(|files| files.segments()).map(|segment| segment.index_bytes()).sum()
-    }
-
     /// How many bytes do the memtables take?
     pub(crate) fn memtable_bytes(&self) -> usize {
         self.version.load().memtables().map(|memtable| memtable.bytes()).sum()
