@@ -1,12 +1,14 @@
-//! `spectradb verify`, `digest` and `proof`: how does the ledger prove itself from the command line?
+//! `spectradb verify`, `digest`, `proof` and `restore`: how does the ledger prove itself from the command line, and how is a past
+//! state of it made a database again?
 //!
 //! What is asked for goes to stdout: a digest or a proof is one line of JSON, to be redirected into a file. `proof check`
 //! needs no database. The exit code is 1 when something differs, when a proof does not hold, and after any error.
 
 use clap::{Parser, Subcommand};
 use spectradb::embed::{
-    Config, Database, Error, Timestamp,
+    Config, Database, Error, RestorePoint, Timestamp,
     ledger::{Digest, FactName, Proof, ProofOf, Proven, digest_from_json, digest_json, proof_from_json, proof_json},
+    restore, restore_point,
 };
 use std::{
     fmt::Write as _,
@@ -43,6 +45,18 @@ enum Command {
     /// Make or check a proof.
     #[command(subcommand)]
     Proof(ProofCommand),
+    /// Make a new database that holds what another one held at a commit or an instant.
+    Restore {
+        /// The folder of the database; others may be using it.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+        /// The folder of the new database; it is not there yet.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
+        /// A commit's number, or an instant in UTC such as '2026-01-31 12:00'. [default: the newest commit]
+        #[arg(long, value_name = "COMMIT | TIMESTAMP")]
+        at: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -117,7 +131,7 @@ impl From<Error> for Fault {
 /// Runs the command, if the command line names one of these.
 pub(crate) fn command() -> Option<ExitCode> {
     let first = std::env::args_os().nth(1)?;
-    if !["verify", "digest", "proof"].iter().any(|name| first == *name) {
+    if !["verify", "digest", "proof", "restore"].iter().any(|name| first == *name) {
         return None;
     }
     let code = match run(Raw::parse().command) {
@@ -190,6 +204,20 @@ fn run(command: Command) -> Result<String, Fault> {
         }
         Command::Proof(ProofCommand::Check { file, digest, old_digest }) => {
             check(&file, &digest, old_digest.as_deref())
+        }
+        Command::Restore { from, to, at } => {
+            let at = at.as_deref().map_or(Ok(RestorePoint::Newest), restore_point)?;
+            let restored = restore(&from, &to, at, &Config::default())?;
+            let (digest, verified) = (&restored.digest, &restored.verified);
+            let source = if restored.from_log { "the log" } else { "the tables" };
+            Ok(format!(
+                "restored commit {} from {source}: {} records, {} facts, timeline {}\nroot {}\n",
+                digest.commit,
+                digest.records,
+                verified.facts,
+                restored.timeline,
+                hex(&digest.root)
+            ))
         }
     }
 }

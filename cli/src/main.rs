@@ -2,7 +2,7 @@
 //!
 //! Rooms: `args` (what the command line says), `shell` (runs statements and dot commands, keeps count of failures), `input`
 //! (texts that come in pieces), `interactive` (the terminal), `complete` (TAB and colour), `output` (how rows are
-//! printed), `bench` (measures instead of being a shell), `ledger` (the commands that verify and prove).
+//! printed), `bench` (measures instead of being a shell), `ledger` (the commands that verify, prove and restore).
 //!
 //! Holds: rows go to stdout and nothing else does without a terminal; errors go to stderr; the exit code is 1 if any
 //! statement failed that no person saw. A closed pipe ends the shell without a word.

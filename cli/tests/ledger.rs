@@ -116,6 +116,41 @@ fn a_fact_is_proved_to_someone_without_the_database() {
 }
 
 #[test]
+fn a_past_state_becomes_a_database_of_its_own() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (db, new, old_digest, proof, digest) =
+        (path("db"), path("new"), path("old.json"), path("proof.json"), path("new.json"));
+    let keep = |file: &str, content: &str| std::fs::write(file, content).expect("it can be written");
+    said(&[&db, "-c", "CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)", "-c", "INSERT INTO t VALUES (1, 'right')"]);
+    keep(&old_digest, &said(&["digest", "--path", &db]));
+    said(&[&db, "-c", "UPDATE t SET x = 'wrong'"]);
+    let told = said(&["restore", "--from", &db, "--to", &new, "--at", "1"]);
+    assert!(told.starts_with("restored commit 1 from the log: 2 records, 1 facts, timeline 2\nroot "), "{told}");
+    assert_eq!(said(&["digest", "--path", &new]), std::fs::read_to_string(&old_digest).expect("it was written"));
+    assert_eq!(said(&[&new, "--mode", "csv", "--no-header", "-c", "SELECT x FROM t"]), "right\n");
+    said(&[&new, "-c", "UPDATE t SET x = 'better'"]);
+    keep(&digest, &said(&["digest", "--path", &new]));
+    keep(&proof, &said(&["proof", "consistency", "--path", &new, "--old-digest", &old_digest]));
+    let told = said(&["proof", "check", &proof, "--digest", &digest, "--old-digest", &old_digest]);
+    assert_eq!(told, "proven: the ledger of 3 records goes on from that of 2 records\n");
+    assert!(said(&["verify", "--path", &new, "--digest", &old_digest]).starts_with("verified 3 records"));
+    let instant = said(&["restore", "--from", &db, "--to", &path("first"), "--at", "2000-01-01"]);
+    assert!(instant.starts_with("restored commit 0"), "{instant}");
+    for (to, at, complaint) in [
+        (&new, "1", "is there already"),
+        (&path("x"), "9", "commit 9 is in the future; the newest is 2"),
+        (&path("x"), "2999-01-01", "the instant 2999-01-01 00:00:00 is in the future"),
+        (&path("x"), "soon", "neither a commit nor an instant"),
+    ] {
+        let told = refused(&["restore", "--from", &db, "--to", to, "--at", at]);
+        assert!(told.contains(complaint), "{told}");
+    }
+    assert!(refused(&["restore", "--from", &path("none"), "--to", &path("x")]).contains("there is no database"));
+    assert!(!folder.path().join("x").exists());
+}
+
+#[test]
 fn damage_ends_with_1_and_names_the_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let db = folder.path().join("db");

@@ -15,7 +15,7 @@ use pyo3::{
     prelude::*,
     types::{PyDict, PyList, PyTuple},
 };
-use spectradb::embed::{self, Canceller, Config, Done, Durability, Outcome, Rows};
+use spectradb::embed::{self, Canceller, Config, Done, Durability, Outcome, RestorePoint, Rows};
 use std::{
     path::PathBuf,
     sync::{
@@ -379,6 +379,19 @@ fn open(
     Py::new(py, PyClassInitializer::from(session).add_subclass(Database { database }))
 }
 
+/// Makes a database in the new folder `target` that holds what the one in `source` held: at a commit's number, at an instant (a
+/// datetime, or a text in UTC), or now. Answers the commit that it holds.
+#[pyfunction]
+#[pyo3(signature = (source, target, at = None))]
+fn restore(py: Python<'_>, source: PathBuf, target: PathBuf, at: Option<&Bound<'_, PyAny>>) -> PyResult<u64> {
+    let at = match at {
+        None => RestorePoint::Newest,
+        Some(at) => embed::restore_point(&at.str()?.to_string()).map_err(|error| raise(py, &error))?,
+    };
+    let restored = py.detach(|| embed::restore(source, target, at, &Config::default()));
+    restored.map(|restored| restored.digest.commit).map_err(|error| raise(py, &error))
+}
+
 fn durability_from(given: &Bound<'_, PyAny>) -> PyResult<Durability> {
     if let Ok(records) = given.extract::<u32>() {
         return Ok(Durability::EveryRecords(records.max(1)));
@@ -398,5 +411,6 @@ fn _spectradb(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Result>()?;
     module.add_class::<Transaction>()?;
     module.add_function(wrap_pyfunction!(open, module)?)?;
+    module.add_function(wrap_pyfunction!(restore, module)?)?;
     errors::register(module)
 }

@@ -171,3 +171,20 @@ def test_another_thread_cancels_the_statement(db):
     thread.join()
     assert raised.value.sqlstate == "57014"
     assert session.execute("SELECT count(*) FROM n").fetchone() == (100,)
+
+
+def test_a_past_state_is_restored(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    with spectradb.open(old) as db:
+        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)")
+        db.execute("INSERT INTO t VALUES (1, 'right')")
+        db.execute("UPDATE t SET x = 'wrong'")
+        assert spectradb.restore(old, new, 1) == 1
+        now = datetime.datetime.now(datetime.timezone.utc)
+        assert spectradb.restore(old, tmp_path / "now", now) == 2
+        assert spectradb.restore(old, tmp_path / "newest") == 2
+    with spectradb.open(new) as db:
+        assert db.execute("SELECT x FROM t").fetchall() == [("right",)]
+    with pytest.raises(spectradb.Error) as raised:
+        spectradb.restore(old, new, 1)
+    assert raised.value.sqlstate == "58P02"

@@ -5,6 +5,7 @@ pub use crate::{
     error::{Error, Result},
     ledger,
     params::Params,
+    restore::{RestorePoint, Restored, restore, restore_point},
     rows::{Done, Outcome, OutputColumn, Row, Rows},
     session::{Canceller, Prepared, Session},
 };

@@ -65,6 +65,8 @@ pub mod code {
     pub const IO_ERROR: &str = "58030";
     /// undefined_file
     pub const UNDEFINED_FILE: &str = "58P01";
+    /// A folder or file is there already.
+    pub const DUPLICATE_FILE: &str = "58P02";
     /// disk_full
     pub const DISK_FULL: &str = "53100";
     /// data_corrupted
@@ -313,6 +315,15 @@ impl From<StoreError> for Error {
             StoreError::Pruned { .. } => Error::new(code::CLOSED, message)
                 .with_help("facts of dropped log segments are in the tables, but nothing more can be proved of them"),
             StoreError::Closed => Error::new(code::CLOSED, message),
+            StoreError::FutureInstant { .. } => Error::new(code::INVALID_PARAMETER, message),
+            StoreError::NotEmpty { .. } => {
+                Error::new(code::DUPLICATE_FILE, message).with_help("name a folder that is not there yet")
+            }
+            StoreError::NotRestorable { first, .. } => Error::new(code::HISTORY_NOT_KEPT, message)
+                .with_help(format!("commit {first} and later can be restored")),
+            StoreError::ErasedMeanwhile => Error::new(code::SERIALIZATION_FAILURE, message).with_help(
+                "try again when that is done; where it was interrupted, open the database for writing first",
+            ),
             _ => Error::new(code::IO_ERROR, message),
         }
     }

@@ -38,6 +38,7 @@ pub mod ops;
 mod params;
 #[doc(hidden)]
 pub mod private;
+mod restore;
 mod rows;
 mod session;
 mod settings;
@@ -56,6 +57,7 @@ pub use embed::{
 };
 pub use error::{Error, Result, code};
 pub use params::Params;
+pub use restore::{RestorePoint, Restored, restore, restore_point};
 pub use rows::{ColumnIndex, Done, FromValue, Outcome, OutputColumn, Row, Rows};
 pub use session::{Canceller, Prepared, Session};
 pub use spectradb_kernel as kernel;

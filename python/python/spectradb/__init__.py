@@ -20,6 +20,7 @@ from ._spectradb import (
     TransactionError,
     __version__,
     open,
+    restore,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "TransactionError",
     "__version__",
     "open",
+    "restore",
 ]

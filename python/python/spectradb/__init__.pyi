@@ -82,3 +82,11 @@ def open(
     bloom_bits_per_key: int | None = None,
     shard_count: int | None = None,
 ) -> Database: ...
+
+def restore(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    at: int | str | datetime.datetime | None = None,
+) -> int:
+    """Makes a database in the new folder `target` that holds what the one in `source` held at a commit's number, at an instant, or
+    now. Answers the commit that it holds."""

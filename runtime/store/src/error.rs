@@ -163,6 +163,31 @@ pub enum StoreError {
     /// The database is closed.
     #[error("the database is closed")]
     Closed,
+    /// A state was asked for that has not come yet.
+    #[error("the instant {} is in the future", spectradb_kernel::time::Timestamp(*asked))]
+    FutureInstant {
+        /// The instant.
+        asked: Micros,
+    },
+    /// A new database was to be made where something is.
+    #[error("\"{folder}\" is there already")]
+    NotEmpty {
+        /// The place.
+        folder: String,
+    },
+    /// A past state cannot be made again: what was current then is kept neither in the log nor in the tables.
+    #[error("commit {asked} cannot be restored: the history of table \"{table}\" before commit {first} is not kept")]
+    NotRestorable {
+        /// The table whose history goes back least.
+        table: String,
+        /// The commit that was asked for.
+        asked: Commit,
+        /// The first one that can be restored.
+        first: Commit,
+    },
+    /// Facts are being erased, or were, while the database was read for a restore.
+    #[error("facts are being erased from the database")]
+    ErasedMeanwhile,
 }
 
 /// A write did not become a commit.

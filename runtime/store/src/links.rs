@@ -127,6 +127,11 @@ impl Links {
         Ok(None)
     }
 
+    /// Where the last record gone past ends: in a segment, or before the first byte of the one behind those that were dropped.
+    pub(crate) fn place(&self) -> (u64, u64) {
+        (self.generation, self.offset)
+    }
+
     /// The header of the next frame of this segment.
     fn header(&mut self) -> Result<Option<FrameHeader>> {
         let window = match self.window.take() {
@@ -195,17 +200,42 @@ impl Links {
             }
         }
         for (generation, links) in (first..).zip(kept) {
-            let mut body = Vec::with_capacity(16 + links.len() * 32);
-            body.put_u64(before + 1);
-            body.put_u64(links.len() as u64);
-            body.put(links.as_flattened());
+            write_links(&**disk, identity, generation, before + 1, &links)?;
             before += links.len() as u64;
-            let file = disk.create(&links_name(generation))?;
-            file.write_at(&header::seal(LINKS_MAGIC, LINKS_VERSION, identity, &body), 0)?;
-            file.sync()?;
         }
         disk.sync_dir()
     }
+}
+
+/// Writes the links of the records that ended in a segment, from record `first` on, and syncs them.
+fn write_links(disk: &dyn Disk, identity: Identity, generation: u64, first: u64, links: &[Hash]) -> Result<()> {
+    let mut body = Vec::with_capacity(16 + links.len() * 32);
+    body.put_u64(first);
+    body.put_u64(links.len() as u64);
+    body.put(links.as_flattened());
+    let file = disk.create(&links_name(generation))?;
+    file.write_at(&header::seal(LINKS_MAGIC, LINKS_VERSION, identity, &body), 0)?;
+    file.sync()
+}
+
+/// Copies the links of a dropped segment to another disk, as far as they are of records up to `upto`.
+///
+/// # Errors
+/// [`StoreError::Missing`] and [`StoreError::Corrupt`]; what the disks say.
+pub(crate) fn copy_links(from: &dyn Disk, to: &dyn Disk, identity: Identity, generation: u64, upto: u64) -> Result<()> {
+    let name = links_name(generation);
+    let bytes = from.map(&name)?;
+    let (_, body) = header::open(&name, &bytes, LINKS_MAGIC, LINKS_VERSION)?;
+    let read = || -> Result<_, Malformed> {
+        let mut reader = Reader::new(body);
+        let (first, count) = (reader.u64()?, reader.u64()?);
+        let (links, rest) = reader.take(body.len() - 16)?.as_chunks::<32>();
+        reader.check(links.len() as u64 == count && rest.is_empty(), "the links are not as many as they should be")?;
+        Ok((first, links))
+    };
+    let (first, links) = read().map_err(|malformed| malformed.in_file(&name, FILE_HEADER_BYTES as u64))?;
+    let kept = (upto + 1).saturating_sub(first).min(links.len() as u64) as usize;
+    write_links(to, identity, generation, first, &links[..kept])
 }
 
 /// The tree over records as far as somebody asked for it, and where to go on.

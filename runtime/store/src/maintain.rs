@@ -12,14 +12,10 @@ use crate::{
     archive::{archive, archive_generation},
     config::LogArchive,
     error::{Result, StoreError},
-    format::{
-        catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, encode_versions},
-        header::seal,
-    },
     links::Links,
     log::{held, segment_generation, segment_name},
     manifest::KnownEnd,
-    recover::catalog_name,
+    recover::{catalog_name, write_catalog},
     store::Inner,
     tree::Edit,
 };
@@ -235,13 +231,7 @@ impl Inner {
     }
 
     pub(crate) fn write_catalog(&self, version: u64) -> Result<()> {
-        let versions = self.catalogs.all();
-        let upto = versions.iter().take_while(|kept| kept.catalog.version <= version);
-        let bytes = seal(CATALOG_MAGIC, CATALOG_VERSION, self.identity, &encode_versions(upto));
-        let file = self.disk.create(&catalog_name(version))?;
-        file.write_at(&bytes, 0)?;
-        file.sync()?;
-        self.disk.sync_dir()
+        write_catalog(&*self.disk, self.identity, &self.catalogs, version)
     }
 
     /// Which log segments do readers in other processes need?

@@ -17,9 +17,9 @@ use crate::{
     error::{Result, StoreError},
     format::{
         Identity,
-        catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, PlacedChange, decode_versions},
+        catalog_v1::{CATALOG_MAGIC, CATALOG_VERSION, PlacedChange, decode_versions, encode_versions},
         frame::{FRAME_ALIGN, FRAME_HEADER_BYTES, FrameHeader},
-        header::{self, FILE_HEADER_BYTES},
+        header::{self, FILE_HEADER_BYTES, seal},
     },
     fs::Disk,
     log::{
@@ -174,6 +174,17 @@ fn check_nothing_is_there(disk: &dyn Disk, names: &[String]) -> Result<()> {
         true => Err(StoreError::Missing { file: MANIFEST_NAME.to_owned() }),
         false => Ok(()),
     }
+}
+
+/// Writes the catalogue's file that ends with a version, durably.
+pub(crate) fn write_catalog(disk: &dyn Disk, identity: Identity, catalogs: &Catalogs, version: u64) -> Result<()> {
+    let versions = catalogs.all();
+    let upto = versions.iter().take_while(|kept| kept.catalog.version <= version);
+    let bytes = seal(CATALOG_MAGIC, CATALOG_VERSION, identity, &encode_versions(upto));
+    let file = disk.create(&catalog_name(version))?;
+    file.write_at(&bytes, 0)?;
+    file.sync()?;
+    disk.sync_dir()
 }
 
 pub(crate) fn read_catalogs(disk: &dyn Disk, identity: &Identity, state: &ManifestState) -> Result<Catalogs> {

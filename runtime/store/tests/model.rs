@@ -13,12 +13,15 @@ use spectradb_kernel::{
     time::{Commit, Micros, Timestamp},
 };
 use spectradb_store::{
-    CommitError, Compression, CompressionPolicy, Config, LogArchive, SimDisk, Store, StoreError,
+    CommitError, Compression, CompressionPolicy, Config, Disk, LogArchive, ManualClock, MemDisk, SimDisk, Store,
+    StoreError,
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     fs::Fault,
     proof::Digest,
+    restore::{At, restore},
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
 };
+use std::sync::Arc;
 use support::{new_table, open, small};
 
 /// A fact as the model keeps it.
@@ -130,6 +133,13 @@ impl Model {
         }
     }
 
+    /// What the model was after a commit.
+    fn past(&self, at: Commit) -> Model {
+        let mut facts: Vec<Fact> = self.facts.iter().filter(|fact| fact.commit <= at).cloned().collect();
+        facts.iter_mut().filter(|fact| fact.end > at).for_each(|fact| fact.end = Commit::MAX);
+        Model { commits: at, facts }
+    }
+
     /// The facts current after a commit.
     fn as_of(&self, at: Commit) -> Vec<Fact> {
         let mut facts: Vec<Fact> =
@@ -236,6 +246,58 @@ fn verify(store: &Store, digests: &mut Vec<Digest>, dice: &mut Dice, story: &str
     digests.push(found.digest);
 }
 
+/// Restores a random past state beside the open database: it is that state, the ledger goes on from it, and it goes on by itself.
+/// Answers the first commit that can be restored, where this one could not.
+fn restore_one(
+    from: Arc<dyn Disk>,
+    (store, config): (&Store, &Config),
+    model: &Model,
+    (at, dice): (Commit, &mut Dice),
+    story: &str,
+) -> Option<Commit> {
+    let disk = MemDisk::new();
+    let to: Arc<dyn Disk> = Arc::new(disk.clone());
+    let clock = Arc::new(ManualClock::new(1_000));
+    let restored = match restore(from, &to, clock.clone(), At::Commit(at), config) {
+        Ok(restored) => restored,
+        Err(StoreError::NotRestorable { first, .. }) => return Some(first),
+        Err(error) => panic!("{story}: commit {at}: {error}"),
+    };
+    assert_eq!((restored.digest.commit, restored.verified.difference), (at, None), "{story}");
+    let proof = store.prove_consistency(restored.digest.records, None).expect("the links are there");
+    let now = store.digest().expect("the links are there");
+    assert_eq!(proof.expect("it has as many").check(&restored.digest, &now), Ok(()), "{story}: commit {at}");
+    let config = Config { shard_count: None, ..config.clone() };
+    let mut copy = open(&disk, &config).unwrap_or_else(|error| panic!("{story}: commit {at}: {error}"));
+    assert_eq!(copy.digest().expect("the links are there"), restored.digest, "{story}");
+    let mut past = model.past(at);
+    let Some(table) = copy.catalog().by_name("t").cloned() else {
+        assert_eq!(at, 0, "{story}: the table was made before the first commit");
+        return None;
+    };
+    check(&copy, &table, &past, dice, &format!("{story}, restored at {at}"));
+    for step in 0..4 {
+        let changes = dice.changes();
+        copy.commit(past.write(&table, &changes)).unwrap_or_else(|error| panic!("{story}: {error}"));
+        past.apply(&changes);
+        match step {
+            0 => copy.flush().unwrap_or_else(|error| panic!("{story}: {error}")),
+            1 => copy.compact().unwrap_or_else(|error| panic!("{story}: {error}")),
+            2 => {
+                copy.close().unwrap_or_else(|error| panic!("{story}: {error}"));
+                copy = open(&disk, &config).unwrap_or_else(|error| panic!("{story}: {error}"));
+            }
+            _ => {}
+        }
+        check(&copy, &table, &past, dice, &format!("{story}, restored at {at}, gone on"));
+    }
+    let found = copy.verify(Some(&restored.digest)).unwrap_or_else(|error| panic!("{story}: {error}"));
+    assert_eq!((found.difference, found.digest.timeline), (None, restored.timeline), "{story}");
+    let proof = copy.prove_consistency(restored.digest.records, None).expect("the links are there");
+    assert_eq!(proof.expect("it has as many").check(&restored.digest, &found.digest), Ok(()), "{story}");
+    None
+}
+
 fn live(seed: u64, shard_count: u32, steps: usize) {
     let log_archive = [LogArchive::Keep, LogArchive::Drop, LogArchive::Compress, LogArchive::Drop][seed as usize % 4];
     let config = Config {
@@ -262,7 +324,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
     for step in 0..steps {
         let story = format!("seed {seed}, {shard_count} shards, step {step}");
         let mut unknown = None;
-        match dice.roll(60) {
+        match dice.roll(64) {
             0 => {
                 store.flush().unwrap_or_else(|error| panic!("{story}: {error}"));
             }
@@ -314,6 +376,16 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
                 let erased = store.erase(table.id, &encoded).unwrap_or_else(|error| panic!("{story}: {error}"));
                 model.facts.retain(|fact| !keys.contains(&fact.key));
                 receipts += usize::from(erased.is_some());
+            }
+            7 => {
+                let at = dice.roll(model.commits + 1);
+                let from: Arc<dyn Disk> = Arc::new(disk.clone());
+                let first = restore_one(from.clone(), (&store, &config), &model, (at, &mut dice), &story);
+                if let Some(first) = first {
+                    assert!(policies > 0 && at < first && first <= model.commits, "{story}: {at} but {first}");
+                    let first = restore_one(from, (&store, &config), &model, (first, &mut dice), &story);
+                    assert_eq!(first, None, "{story}");
+                }
             }
             _ => {
                 let changes = dice.changes();

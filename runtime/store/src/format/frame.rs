@@ -191,9 +191,7 @@ impl FrameHeader {
 
     /// Was it written by this database for this place?
     pub(crate) fn belongs(&self, identity: &Identity, generation: u64, offset: u64) -> bool {
-        !self.is_foreign(identity)
-            && self.generation.get() == generation
-            && self.offset.get() == offset
+        !self.is_foreign(identity) && self.generation.get() == generation && self.offset.get() == offset
     }
 
     /// Can this program read the frame?

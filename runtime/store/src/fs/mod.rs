@@ -57,6 +57,24 @@ pub fn open_folder(folder: &Path, io_uring: bool, read_only: bool) -> Result<Arc
     Ok(if io_uring { through_uring(disk) } else { Arc::new(disk) })
 }
 
+/// Fills a new folder, which gets its name when everything in it is there and synced. What stands under the name that it has
+/// before that, `.restoring` behind the folder's, is what an earlier call came to.
+///
+/// # Errors
+/// [`StoreError::NotEmpty`] when the name is taken; what `fill` gives; [`StoreError::Io`].
+pub(crate) fn make_folder<T>(
+    folder: &Path,
+    io_uring: bool,
+    fill: impl FnOnce(&Arc<dyn Disk>) -> Result<T>,
+) -> Result<T> {
+    let aside = os::begin_folder(folder)?;
+    let disk = open_folder(&aside, io_uring, false)?;
+    let filled = fill(&disk)?;
+    drop(disk);
+    os::name_folder(&aside, folder)?;
+    Ok(filled)
+}
+
 #[cfg(all(feature = "io-uring", target_os = "linux"))]
 fn through_uring(disk: OsDisk) -> Arc<dyn Disk> {
     UringDisk::over(disk)

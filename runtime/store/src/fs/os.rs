@@ -98,6 +98,29 @@ impl OsDisk {
     }
 }
 
+/// The name under which a folder is filled that will have another; nothing has that one yet.
+pub(super) fn begin_folder(folder: &Path) -> Result<PathBuf> {
+    let taken = || StoreError::NotEmpty { folder: folder.display().to_string() };
+    if folder.symlink_metadata().is_ok() {
+        return Err(taken());
+    }
+    let mut name = folder.file_name().ok_or_else(taken)?.to_owned();
+    name.push(".restoring");
+    Ok(folder.with_file_name(name))
+}
+
+/// Gives a filled folder its name, durably.
+#[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
+pub(super) fn name_folder(aside: &Path, folder: &Path) -> Result<()> {
+    let name = folder.display().to_string();
+    if folder.symlink_metadata().is_ok() {
+        return Err(StoreError::NotEmpty { folder: name });
+    }
+    fs::rename(aside, folder).map_err(|source| refused("rename", &name, source))?;
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sync_folder(parent).map_err(|source| refused("sync", &name, source))
+}
+
 #[cfg(unix)]
 #[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
 fn sync_folder(folder: &Path) -> io::Result<()> {
