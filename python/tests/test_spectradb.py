@@ -180,7 +180,7 @@ def test_a_past_state_is_restored(tmp_path):
         db.execute("INSERT INTO t VALUES (1, 'right')")
         db.execute("UPDATE t SET x = 'wrong'")
         assert spectradb.restore(old, new, 1) == 1
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = dt.datetime.now(dt.timezone.utc)
         assert spectradb.restore(old, tmp_path / "now", now) == 2
         assert spectradb.restore(old, tmp_path / "newest") == 2
     with spectradb.open(new) as db:

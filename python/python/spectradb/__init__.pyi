@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from os import PathLike
 from types import TracebackType
 from typing import Any
@@ -82,11 +83,6 @@ def open(
     bloom_bits_per_key: int | None = None,
     shard_count: int | None = None,
 ) -> Database: ...
-
-def restore(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    at: int | str | datetime.datetime | None = None,
-) -> int:
-    """Makes a database in the new folder `target` that holds what the one in `source` held at a commit's number, at an instant, or
-    now. Answers the commit that it holds."""
+def restore(source: str | PathLike[str], target: str | PathLike[str], at: int | str | datetime | None = None) -> int:
+    """Makes a database in the new folder `target` that holds what the one in `source` held at a commit's number, at an
+    instant, or now. Answers the commit that it holds."""
