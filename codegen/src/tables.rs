@@ -4,7 +4,7 @@
 //! declares are no tables where they are in view.
 
 use spectradb_grammar::ast::{
-    Among, ConflictUpdate, Cte, Delete, Distinct, Expr, ExprKind, FrameBound, GroupBy, GroupItem, Insert,
+    Among, ConflictUpdate, Cte, CteBody, Delete, Distinct, Expr, ExprKind, FrameBound, GroupBy, GroupItem, Insert,
     JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem, Over, Portion, Query, Returning, Rows, Scope,
     ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, Subscript, TableRef, Update, ValidPeriod,
     WindowSpec,
@@ -13,51 +13,7 @@ use spectradb_grammar::ast::{
 /// The tables of a query or a change; `None` for other statements.
 pub fn tables(statement: &StatementKind) -> Option<Vec<Name>> {
     let mut finder = Finder { found: Vec::new(), ctes: Vec::new() };
-    match statement {
-        StatementKind::Query(query) => finder.query(query),
-        StatementKind::Summarize(query) => finder.query(query),
-        StatementKind::Insert(insert) => finder.insert(insert),
-        StatementKind::Update(Update { with, table, alias: _, portion, assignments, from, filter, returning }) => {
-            finder.name(table);
-            finder.with(with);
-            finder.portion(portion);
-            finder.assignments(assignments);
-            from.iter().for_each(|table| finder.table_ref(table));
-            filter.iter().for_each(|expr| finder.expr(expr));
-            finder.returning(returning.as_ref());
-        }
-        StatementKind::Delete(Delete { with, table, alias: _, portion, using, filter, returning }) => {
-            finder.name(table);
-            finder.with(with);
-            finder.portion(portion);
-            using.iter().for_each(|table| finder.table_ref(table));
-            filter.iter().for_each(|expr| finder.expr(expr));
-            finder.returning(returning.as_ref());
-        }
-        StatementKind::Merge(merge) => finder.merge(merge),
-        StatementKind::Truncate(names) => names.iter().for_each(|name| finder.name(name)),
-        StatementKind::CreateTable(_)
-        | StatementKind::CreateTableAs(_)
-        | StatementKind::DropTable { .. }
-        | StatementKind::Begin(_)
-        | StatementKind::SetTransaction(_)
-        | StatementKind::Savepoint(_)
-        | StatementKind::RollbackTo(_)
-        | StatementKind::Release(_)
-        | StatementKind::VerifyLedger
-        | StatementKind::Digest
-        | StatementKind::Commit
-        | StatementKind::Rollback
-        | StatementKind::Explain { .. }
-        | StatementKind::Session(_)
-        | StatementKind::Execute { .. }
-        | StatementKind::ShowTables
-        | StatementKind::Describe(_)
-        | StatementKind::SetRetention { .. }
-        | StatementKind::Erase { .. }
-        | StatementKind::Vacuum(_)
-        | StatementKind::Copy(_) => return None,
-    }
+    finder.statement(statement)?;
     Some(finder.found)
 }
 
@@ -67,6 +23,55 @@ struct Finder {
 }
 
 impl Finder {
+    fn statement(&mut self, statement: &StatementKind) -> Option<()> {
+        match statement {
+            StatementKind::Query(query) => self.query(query),
+            StatementKind::Summarize(query) => self.query(query),
+            StatementKind::Insert(insert) => self.insert(insert),
+            StatementKind::Update(Update { with, table, alias: _, portion, assignments, from, filter, returning }) => {
+                self.name(table);
+                self.with(with);
+                self.portion(portion);
+                self.assignments(assignments);
+                from.iter().for_each(|table| self.table_ref(table));
+                filter.iter().for_each(|expr| self.expr(expr));
+                self.returning(returning.as_ref());
+            }
+            StatementKind::Delete(Delete { with, table, alias: _, portion, using, filter, returning }) => {
+                self.name(table);
+                self.with(with);
+                self.portion(portion);
+                using.iter().for_each(|table| self.table_ref(table));
+                filter.iter().for_each(|expr| self.expr(expr));
+                self.returning(returning.as_ref());
+            }
+            StatementKind::Merge(merge) => self.merge(merge),
+            StatementKind::Truncate(names) => names.iter().for_each(|name| self.name(name)),
+            StatementKind::CreateTable(_)
+            | StatementKind::CreateTableAs(_)
+            | StatementKind::DropTable { .. }
+            | StatementKind::Begin(_)
+            | StatementKind::SetTransaction(_)
+            | StatementKind::Savepoint(_)
+            | StatementKind::RollbackTo(_)
+            | StatementKind::Release(_)
+            | StatementKind::VerifyLedger
+            | StatementKind::Digest
+            | StatementKind::Commit
+            | StatementKind::Rollback
+            | StatementKind::Explain { .. }
+            | StatementKind::Session(_)
+            | StatementKind::Execute { .. }
+            | StatementKind::ShowTables
+            | StatementKind::Describe(_)
+            | StatementKind::SetRetention { .. }
+            | StatementKind::Erase { .. }
+            | StatementKind::Vacuum(_)
+            | StatementKind::Copy(_) => return None,
+        }
+        Some(())
+    }
+
     fn name(&mut self, name: &Name) {
         if !self.ctes.contains(&name.text) && !self.found.iter().any(|found| found.text == name.text) {
             self.found.push(name.clone());
@@ -75,13 +80,16 @@ impl Finder {
 
     /// Names that WITH declares, from here on.
     fn with(&mut self, with: &[Cte]) {
-        for Cte { name, columns: _, query, recursive } in with {
+        for Cte { name, columns: _, body, recursive } in with {
             let visible = self.ctes.len();
             // A recursive query names itself.
             if *recursive {
                 self.ctes.push(name.text.clone());
             }
-            self.query(query);
+            match body {
+                CteBody::Query(query) => self.query(query),
+                CteBody::Change(kind) => self.statement(kind).expect("a change names tables"),
+            }
             self.ctes.truncate(visible);
             self.ctes.push(name.text.clone());
         }

@@ -113,7 +113,7 @@ fn recognised_but_not_offered() {
             "COPY t FROM STDIN",
             "INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT k DO NOTHING",
             "UPDATE t SET doc.a = 1",
-            "WITH r AS (INSERT INTO t VALUES (1)) SELECT 1",
+            "INSERT INTO t OVERRIDING SYSTEM VALUE VALUES (1)",
             "SELECT * FROM public.t",
             "SELECT * FROM t TABLESAMPLE SYSTEM (1)",
             "SELECT * FROM t FOR UPDATE",

@@ -299,3 +299,14 @@ fn deep_and_long_statements_bind() {
         }
     }
 }
+
+#[test]
+fn changes_within_with() {
+    plans(
+        "plan_changes_within_with",
+        &[
+            "WITH gone AS (DELETE FROM accounts WHERE balance < 0 RETURNING id, name) SELECT count(*) FROM gone WHERE id > 3",
+            "WITH n (id) AS (INSERT INTO accounts VALUES (1, 'a', 0) RETURNING id), m AS (SELECT id FROM n) UPDATE accounts SET balance = 1 FROM m WHERE accounts.id = m.id + 1",
+        ],
+    );
+}

@@ -29,7 +29,8 @@ impl Session {
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
         let view = self.view_on(&snapshot.with_all_that_is_left());
-        let batches = Run { params, view: &view, sql, tuning: self.tuning(), given: &[] }.collect(source)?;
+        let batches =
+            Run { params, view: &view, sql, tuning: self.tuning(), given: &[], written: &[] }.collect(source)?;
         let mut keys = BTreeSet::new();
         for batch in &batches {
             let columns: Vec<_> = (0..table.key.len()).map(|place| batch.column(place)).collect();

@@ -39,7 +39,7 @@ impl Session {
             && let Statement::Query(query) = &**statement
         {
             let view = self.view_on(snapshot);
-            let run = Run { params, view: &view, sql, tuning: self.tuning(), given: &[] };
+            let run = Run { params, view: &view, sql, tuning: self.tuning(), given: &[], written: &[] };
             let drained = interp::build_measured(query, &run.context(), &profile).and_then(|mut source| {
                 while source.next()?.is_some() {}
                 Ok(())

@@ -109,7 +109,8 @@ impl Session {
             None => Vec::new(),
             Some(args) => {
                 let view = self.view_on(snapshot);
-                let batches = Run { params, view: &view, sql, tuning: self.tuning(), given: &[] }.collect(args)?;
+                let batches =
+                    Run { params, view: &view, sql, tuning: self.tuning(), given: &[], written: &[] }.collect(args)?;
                 let row = batches.into_iter().next().expect("arguments are one row");
                 row.into_columns().iter().map(|column| column.value(0)).collect()
             }

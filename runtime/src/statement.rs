@@ -48,13 +48,14 @@ impl Session {
             Statement::Query(query) => {
                 let settled = self.settled_for(query, snapshot)?;
                 let view = self.view_on(settled.as_ref().unwrap_or(snapshot));
-                let source = Run { params: &params, view: &view, sql, tuning, given: &[] }.open(query)?;
+                let source = Run { params: &params, view: &view, sql, tuning, given: &[], written: &[] }.open(query)?;
                 Rows::open(output_columns(query), source, sql.clone(), self.failed_flag()).map(Outcome::Rows)
             }
             Statement::Insert { .. }
             | Statement::Update { .. }
             | Statement::Delete { .. }
             | Statement::Merge { .. }
+            | Statement::With { .. }
             | Statement::Truncate { .. } => self.write(&plan.statement, sql, &params, snapshot),
             Statement::CreateTableAs { table, exists, source } => {
                 self.no_transaction_for("CREATE TABLE AS")?;
@@ -83,7 +84,8 @@ impl Session {
                 let mut values = Vec::new();
                 if let Some(query) = &begin.values {
                     let view = self.view_on(snapshot);
-                    let batches = Run { params: &params, view: &view, sql, tuning, given: &[] }.collect(query)?;
+                    let batches =
+                        Run { params: &params, view: &view, sql, tuning, given: &[], written: &[] }.collect(query)?;
                     if let Some(row) = batches.first() {
                         values = (0..begin.options.len()).map(|place| row.column(place).value(0)).collect();
                     }
@@ -152,7 +154,8 @@ impl Session {
             }
             Statement::CopyTo { source, path, format } => {
                 let view = self.view_on(snapshot);
-                let opened = Run { params: &params, view: &view, sql, tuning, given: &[] }.open(source)?;
+                let opened =
+                    Run { params: &params, view: &view, sql, tuning, given: &[], written: &[] }.open(source)?;
                 let rows = Rows::open(output_columns(source), opened, sql.clone(), self.failed_flag())?;
                 let rows = transfer::copy_to(rows, path, format)?;
                 Ok(done("COPY", Some((Changed { rows, ..Changed::default() }, None))))
@@ -194,7 +197,7 @@ pub(crate) fn open_in_zone(
     let plan = bind_statement(&statement, sql, view.snapshot(), Execution::default(), Some(zone), &[])?;
     let Statement::Query(query) = &plan.statement else { unreachable!("only queries are compiled") };
     let params = Params::Positional(values).resolve(&plan.params, Some(zone))?;
-    Run { params: &params, view, sql, tuning, given: &[] }.open(query)
+    Run { params: &params, view, sql, tuning, given: &[], written: &[] }.open(query)
 }
 
 /// Does a query ask for the state at an instant of system time?
@@ -234,6 +237,8 @@ pub(crate) struct Run<'a> {
     pub(crate) tuning: Tuning,
     /// Rows that the statement hands to the query.
     pub(crate) given: &'a [Batch],
+    /// Rows that changes before it returned.
+    pub(crate) written: &'a [Vec<Batch>],
 }
 
 impl Run<'_> {
@@ -244,6 +249,7 @@ impl Run<'_> {
             now: Timestamp(self.view.now()),
             tuning: self.tuning.clone(),
             given: self.given,
+            written: self.written,
         }
     }
 
@@ -313,7 +319,7 @@ pub(crate) fn evaluate(sql: &str, view: &TxnView) -> Result<Value> {
     let Statement::Query(query) = &plan.statement else {
         return Err(Error::new(code::NO_DATA, "only a query has a value"));
     };
-    let run = Run { params: &[], view, sql, tuning: Tuning::default(), given: &[] };
+    let run = Run { params: &[], view, sql, tuning: Tuning::default(), given: &[], written: &[] };
     let batches = run.collect(query)?;
     Ok(batches.first().map_or(Value::Null, |batch| batch.column(0).value(0)))
 }

@@ -11,7 +11,7 @@ use crate::{
     rows::{Done, Outcome, Rows},
     session::Session,
     statement::{Run, done, new_table, output_columns, periods},
-    txn::{Changed, Clash, Edit, Twice, Txn},
+    txn::{Changed, Clash, Edit, Twice, Txn, TxnView},
 };
 use spectradb_grammar::plan::{Conflict, Expr, MergeAction, QueryPlan, Statement};
 use spectradb_kernel::{Batch, Column, Value, schema::TableSchema};
@@ -23,13 +23,17 @@ struct Writer<'a> {
     params: &'a [Value],
     sql: &'a str,
     tuning: Tuning,
+    /// The rows that the statement's changes so far returned.
+    written: Vec<Vec<Batch>>,
+    /// Have changes of the statement been carried out already?
+    goes_on: bool,
 }
 
 /// What a statement changed, and the rows of its RETURNING.
 type Written = (Changed, Vec<Batch>);
 
 impl Session {
-    /// Carries out INSERT, UPDATE, DELETE, MERGE or TRUNCATE.
+    /// Carries out INSERT, UPDATE, DELETE, MERGE or TRUNCATE, with the changes of their WITH.
     pub(crate) fn write(
         &mut self,
         statement: &Statement,
@@ -37,18 +41,24 @@ impl Session {
         params: &[Value],
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
-        let writer = Writer { params, sql, tuning: self.tuning() };
+        let tuning = self.tuning();
         let mut returned = Vec::new();
         let (changed, commit) = self.change_on(snapshot, |txn| {
-            let (changed, rows) = writer.change(statement, txn)?;
+            let writer = Writer { params, sql, tuning: tuning.clone(), written: Vec::new(), goes_on: false };
+            let (changed, rows) = writer.whole(statement, txn)?;
             returned = rows;
             Ok(changed)
         })?;
-        let (verb, returning) = match statement {
-            Statement::Insert { returning, .. } => ("INSERT", returning.as_ref()),
-            Statement::Update { returning, .. } => ("UPDATE", returning.as_ref()),
-            Statement::Delete { returning, .. } => ("DELETE", returning.as_ref()),
-            Statement::Merge { returning, .. } => ("MERGE", returning.as_ref()),
+        let said = match statement {
+            Statement::With { body, .. } => body,
+            statement => statement,
+        };
+        let (verb, returning) = match said {
+            Statement::Query(query) => ("SELECT", Some(query)),
+            Statement::Insert { .. } => ("INSERT", said.returning()),
+            Statement::Update { .. } => ("UPDATE", said.returning()),
+            Statement::Delete { .. } => ("DELETE", said.returning()),
+            Statement::Merge { .. } => ("MERGE", said.returning()),
             _ => ("TRUNCATE TABLE", None),
         };
         let Some(returning) = returning else { return Ok(done(verb, Some((changed, commit)))) };
@@ -66,7 +76,7 @@ impl Session {
         params: &[Value],
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
-        let writer = Writer { params, sql, tuning: self.tuning() };
+        let writer = Writer { params, sql, tuning: self.tuning(), written: Vec::new(), goes_on: false };
         let view = self.view_on(snapshot);
         let batches = match source {
             Some(source) => writer.run(&view, &[]).collect(source)?,
@@ -98,30 +108,48 @@ impl Session {
 }
 
 impl Writer<'_> {
-    fn run<'r>(&'r self, view: &'r crate::txn::TxnView, given: &'r [Batch]) -> Run<'r> {
-        Run { params: self.params, view, sql: self.sql, tuning: self.tuning.clone(), given }
+    fn run<'r>(&'r self, view: &'r TxnView, given: &'r [Batch]) -> Run<'r> {
+        Run { params: self.params, view, sql: self.sql, tuning: self.tuning.clone(), given, written: &self.written }
     }
 
-    fn change(&self, statement: &Statement, txn: &mut Txn) -> Result<Written> {
+    /// A statement with the changes of its WITH: all read the state before it, and are carried out in their order.
+    fn whole(mut self, statement: &Statement, txn: &mut Txn) -> Result<Written> {
+        let view = txn.view();
+        let Statement::With { changes, body } = statement else { return self.change(statement, view, txn) };
+        let mut all = Changed::default();
+        for change in changes {
+            let (changed, rows) = self.change(change, view.clone(), txn)?;
+            all += changed;
+            self.written.push(rows);
+            self.goes_on = true;
+        }
+        match &**body {
+            Statement::Query(query) => Ok((all, self.run(&view, &[]).collect(query)?)),
+            // What is told is what the statement itself did.
+            body => self.change(body, view, txn),
+        }
+    }
+
+    fn change(&self, statement: &Statement, view: TxnView, txn: &mut Txn) -> Result<Written> {
         match statement {
             Statement::Insert { table, source, conflict, returning } => {
-                self.insert(txn, table, source, conflict.as_ref(), returning.as_ref())
+                self.insert((view, txn), table, source, conflict.as_ref(), returning.as_ref())
             }
             Statement::Update { table, source, portion, joined, returning } => {
-                self.edit(txn, (table, source), portion.as_ref(), *joined, returning.as_ref(), |edit, batch| {
+                self.edit((view, txn), (table, source), portion.as_ref(), *joined, returning.as_ref(), |edit, batch| {
                     edit.update(batch, None)
                 })
             }
             Statement::Delete { table, source, portion, joined, returning } => {
-                self.edit(txn, (table, source), portion.as_ref(), *joined, returning.as_ref(), Edit::delete)
+                self.edit((view, txn), (table, source), portion.as_ref(), *joined, returning.as_ref(), Edit::delete)
             }
             Statement::Merge { table, source, portion, actions, returning } => {
-                self.merge(txn, (table, source), portion.as_ref(), actions, returning.as_ref())
+                self.merge((view, txn), (table, source), portion.as_ref(), actions, returning.as_ref())
             }
             Statement::Truncate { tables } => {
                 let mut changed = Changed::default();
                 for (table, source) in tables {
-                    changed += self.edit(txn, (table, source), None, false, None, Edit::delete)?.0;
+                    changed += self.edit((view.clone(), txn), (table, source), None, false, None, Edit::delete)?.0;
                 }
                 Ok((changed, Vec::new()))
             }
@@ -132,14 +160,13 @@ impl Writer<'_> {
     /// An UPDATE or a DELETE.
     fn edit(
         &self,
-        txn: &mut Txn,
+        (view, txn): (TxnView, &mut Txn),
         (table, source): (&Arc<TableSchema>, &QueryPlan),
         portion: Option<&(Expr, Expr)>,
         joined: bool,
         returning: Option<&QueryPlan>,
         add: impl Fn(&mut Edit, Batch) -> Result<()>,
     ) -> Result<Written> {
-        let view = txn.view();
         let run = self.run(&view, &[]);
         let mut edit = Edit::new(table, run.portion(portion, &source.subplans)?);
         if joined {
@@ -155,13 +182,10 @@ impl Writer<'_> {
     }
 
     /// Carries an edit out and computes RETURNING, which sees the state before it.
-    fn finish(
-        &self,
-        txn: &mut Txn,
-        view: crate::txn::TxnView,
-        mut edit: Edit,
-        returning: Option<&QueryPlan>,
-    ) -> Result<Written> {
+    fn finish(&self, txn: &mut Txn, view: TxnView, mut edit: Edit, returning: Option<&QueryPlan>) -> Result<Written> {
+        if self.goes_on {
+            txn.refuse_changed(&view, &edit)?;
+        }
         let rows = match returning {
             Some(returning) => self.run(&view, &edit.take_returned()).collect(returning)?,
             None => Vec::new(),
@@ -173,13 +197,12 @@ impl Writer<'_> {
 
     fn insert(
         &self,
-        txn: &mut Txn,
+        (view, txn): (TxnView, &mut Txn),
         table: &Arc<TableSchema>,
         source: &QueryPlan,
         conflict: Option<&Conflict>,
         returning: Option<&QueryPlan>,
     ) -> Result<Written> {
-        let view = txn.view();
         let mut edit = Edit::new(table, None);
         if returning.is_some() {
             edit.keep_returned();
@@ -228,13 +251,12 @@ impl Writer<'_> {
 
     fn merge(
         &self,
-        txn: &mut Txn,
+        (view, txn): (TxnView, &mut Txn),
         (table, source): (&Arc<TableSchema>, &QueryPlan),
         portion: Option<&(Expr, Expr)>,
         actions: &[MergeAction],
         returning: Option<&QueryPlan>,
     ) -> Result<Written> {
-        let view = txn.view();
         let run = self.run(&view, &[]);
         let mut edit = Edit::new(table, run.portion(portion, &source.subplans)?);
         edit.watch(Twice::Refused);

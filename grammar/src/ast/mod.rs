@@ -225,7 +225,7 @@ impl Select {
     }
 }
 
-/// `name [(columns)] AS (query)`
+/// `name [(columns)] AS (query)`, `name AS (change)`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cte {
     /// Its name.
@@ -233,9 +233,18 @@ pub struct Cte {
     /// Names for its columns, or none.
     pub columns: Vec<Name>,
     /// What it stands for.
-    pub query: Query,
+    pub body: CteBody,
     /// May it name itself: is it of `WITH RECURSIVE`?
     pub recursive: bool,
+}
+
+/// What a name of `WITH` stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CteBody {
+    /// A query's rows.
+    Query(Query),
+    /// The rows of RETURNING of an INSERT, UPDATE, DELETE or MERGE, which is carried out once whoever reads them.
+    Change(Box<StatementKind>),
 }
 
 /// What a query's body is made of.

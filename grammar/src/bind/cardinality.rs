@@ -14,6 +14,7 @@ use spectradb_kernel::Value;
 pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
     match statement {
         Statement::Query(query) => of_node(&query.root),
+        Statement::With { changes: _, body } => of_statement(body),
         Statement::VerifyLedger | Statement::Digest => Cardinality::One,
         Statement::Insert { .. }
         | Statement::Update { .. }

@@ -631,7 +631,7 @@ pub(super) fn named_field(name: &str, expr: &Expr) -> Field {
 
 /// Rows that are handed in, with all these columns.
 pub(super) fn given(fields: Vec<Field>) -> Node {
-    Node { kind: NodeKind::Given { columns: (0..fields.len()).collect() }, fields }
+    Node { kind: NodeKind::Given { change: None, columns: (0..fields.len()).collect() }, fields }
 }
 
 /// The names and types of the columns of new facts.

@@ -7,7 +7,7 @@
 //! periods and joined where the period holds the point.
 
 use super::{
-    Binder, Cte,
+    Binder, Cte, Means,
     expr::Ctx,
     function, rows_in_list,
     scope::{Merged, PSEUDO_COLUMNS, Scope, ScopeColumn, ScopeTable},
@@ -287,7 +287,9 @@ impl Binder<'_> {
         left: Option<&Scope>,
     ) -> Result<Source, Diag> {
         if let Some(cte) = self.visible_cte(&name.text) {
-            if cte.working.is_some() && self.outer.len() > cte.depth {
+            if matches!(&cte.means, Means::Rows(node) if matches!(node.kind, NodeKind::Working { .. }))
+                && self.outer.len() > cte.depth
+            {
                 let message =
                     format!("recursive reference to query \"{}\" must not appear within a subquery", name.text);
                 return Err(Diag::new(code::INVALID_RECURSION, message, name.span)
@@ -378,10 +380,17 @@ impl Binder<'_> {
         alias: Option<&TableAlias>,
     ) -> Result<Source, Diag> {
         cte.used.set(true);
-        if let Some((recursion, fields)) = &cte.working {
-            let node = Node { kind: NodeKind::Working { recursion: *recursion }, fields: fields.clone() };
-            let alias = alias.map_or((name, [].as_slice()), |alias| (&alias.name, alias.columns.as_slice()));
-            return derived(node, Some(alias));
+        if matches!(cte.means, Means::Nothing) {
+            let message = format!("WITH query \"{}\" does not have a RETURNING clause", cte.name);
+            return Err(
+                Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span).help("a change gives the rows of RETURNING")
+            );
+        }
+        if matches!(&cte.means, Means::Rows(node) if matches!(node.kind, NodeKind::Given { .. }))
+            && *scopes != ast::Scopes::default()
+        {
+            let message = format!("the rows that \"{}\" returns have no times", cte.name);
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span).help("read the table"));
         }
         let times = self.block_times(scopes)?;
         let node = self.cte_node(cte, times)?;
@@ -390,13 +399,18 @@ impl Binder<'_> {
     }
 
     pub(super) fn cte_node(&mut self, cte: &Rc<Cte>, times: super::Times) -> Result<Node, Diag> {
-        let times = std::mem::replace(&mut self.times, times);
-        let hidden = self.ctes.split_off(cte.visible);
-        let node = self.hiding(cte.depth, |binder| binder.recursive(cte));
-        self.ctes.truncate(cte.visible);
-        self.ctes.extend(hidden);
-        self.times = times;
-        let mut node = node?;
+        let mut node = match &cte.means {
+            Means::Rows(node) => node.clone(),
+            Means::Query(_) | Means::Nothing => {
+                let times = std::mem::replace(&mut self.times, times);
+                let hidden = self.ctes.split_off(cte.visible);
+                let node = self.hiding(cte.depth, |binder| binder.recursive(cte));
+                self.ctes.truncate(cte.visible);
+                self.ctes.extend(hidden);
+                self.times = times;
+                node?
+            }
+        };
         if cte.columns.len() > node.fields.len() {
             return Err(too_many_names(&cte.name, node.fields.len(), &cte.columns));
         }

@@ -48,6 +48,7 @@ mod transaction;
 mod types;
 mod unnest;
 mod window;
+mod with;
 mod zone;
 
 use crate::{
@@ -125,17 +126,25 @@ pub fn statement(
 struct Cte {
     name: String,
     columns: Vec<ast::Name>,
-    query: ast::Query,
+    means: Means,
     /// So many of the names before it are visible in it.
     visible: usize,
     /// So many subqueries stand around it.
     depth: usize,
     /// May it name itself?
     recursive: bool,
-    /// It is the name of a recursion's last rows: which recursion, and what they are.
-    working: Option<(usize, Vec<plan::Field>)>,
     /// Has a FROM named it?
     used: std::cell::Cell<bool>,
+}
+
+/// What the name stands for.
+enum Means {
+    /// A query, bound at each use.
+    Query(ast::Query),
+    /// Rows that are there already: a recursion's last ones, or those that a change returns.
+    Rows(Node),
+    /// A change that returns nothing.
+    Nothing,
 }
 
 /// The state of one statement's binding.
@@ -160,6 +169,7 @@ struct Binder<'a> {
 impl Binder<'_> {
     fn statement(&mut self, statement: &ast::Statement) -> Result<plan::Statement, Diag> {
         Ok(match &statement.kind {
+            kind if with::changes(kind) => self.with_changes(kind)?,
             ast::StatementKind::Query(query) => {
                 let root = self.query(query, None)?;
                 plan::Statement::Query(self.query_plan(root)?)
@@ -168,10 +178,10 @@ impl Binder<'_> {
                 let root = self.summarize(query, statement.span)?;
                 plan::Statement::Query(self.query_plan(root)?)
             }
-            ast::StatementKind::Insert(insert) => self.with_names(&insert.with, |binder| binder.insert(insert))?,
-            ast::StatementKind::Update(update) => self.with_names(&update.with, |binder| binder.update(update))?,
-            ast::StatementKind::Delete(delete) => self.with_names(&delete.with, |binder| binder.delete(delete))?,
-            ast::StatementKind::Merge(merge) => self.with_names(&merge.with, |binder| binder.merge(merge))?,
+            kind @ (ast::StatementKind::Insert(_)
+            | ast::StatementKind::Update(_)
+            | ast::StatementKind::Delete(_)
+            | ast::StatementKind::Merge(_)) => self.change(kind)?,
             ast::StatementKind::Truncate(names) => self.truncate(names)?,
             ast::StatementKind::CreateTableAs(create) => self.create_table_as(create)?,
             ast::StatementKind::CreateTable(create) => self.create_table(create)?,
@@ -202,18 +212,6 @@ impl Binder<'_> {
             }
             ast::StatementKind::Copy(copy) => self.copy(copy)?,
         })
-    }
-
-    /// A statement that writes, with the names of its WITH in view.
-    fn with_names(
-        &mut self,
-        with: &[ast::Cte],
-        bind: impl FnOnce(&mut Self) -> Result<plan::Statement, Diag>,
-    ) -> Result<plan::Statement, Diag> {
-        self.declare(with)?;
-        let statement = bind(self)?;
-        self.check_unused(0)?;
-        Ok(statement)
     }
 
     /// A query's root with the subplans that were bound with it; those that name columns around them are joins now.

@@ -4,14 +4,14 @@
 //! distinct rows of UNION ALL.
 
 use super::{
-    Binder, Cte,
+    Binder, Cte, Means,
     convert::{Bound, Degree, Open},
     expr::Ctx,
     function, order,
     scope::Scope,
 };
 use crate::{
-    ast::{self, SetExpr, SetOp},
+    ast::{self, CteBody, SetExpr, SetOp},
     diag::{Diag, code, nearest},
     plan::{Expr, ExprKind, Field, Frame, Node, NodeKind, SortKey, WindowCall, WindowFunction},
     span::Span,
@@ -65,27 +65,41 @@ impl Binder<'_> {
     pub(super) fn declare(&mut self, with: &[ast::Cte]) -> Result<(), Diag> {
         let first_cte = self.ctes.len();
         for cte in with {
-            if self.ctes[first_cte..].iter().any(|earlier| earlier.name == cte.name.text) {
-                let message = format!("WITH query name \"{}\" specified more than once", cte.name.text);
-                return Err(Diag::new(code::DUPLICATE_ALIAS, message, cte.name.span));
-            }
-            self.ctes.push(Rc::new(Cte {
-                name: cte.name.text.clone(),
-                columns: cte.columns.clone(),
-                query: cte.query.clone(),
-                visible: self.ctes.len(),
-                depth: self.outer.len(),
-                recursive: cte.recursive,
-                working: None,
-                used: Cell::new(false),
-            }));
+            self.refuse_second(cte, first_cte)?;
+            let CteBody::Query(query) = &cte.body else {
+                let message = "WITH clause containing a data-modifying statement must be at the top level";
+                return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, cte.name.span));
+            };
+            self.name_cte(cte, Means::Query(query.clone()));
         }
         Ok(())
     }
 
+    /// A name that the same WITH has already.
+    pub(super) fn refuse_second(&self, cte: &ast::Cte, first_cte: usize) -> Result<(), Diag> {
+        if self.ctes[first_cte..].iter().any(|earlier| earlier.name == cte.name.text) {
+            let message = format!("WITH query name \"{}\" specified more than once", cte.name.text);
+            return Err(Diag::new(code::DUPLICATE_ALIAS, message, cte.name.span));
+        }
+        Ok(())
+    }
+
+    pub(super) fn name_cte(&mut self, cte: &ast::Cte, means: Means) {
+        self.ctes.push(Rc::new(Cte {
+            name: cte.name.text.clone(),
+            columns: cte.columns.clone(),
+            means,
+            visible: self.ctes.len(),
+            depth: self.outer.len(),
+            recursive: cte.recursive,
+            used: Cell::new(false),
+        }));
+    }
+
     /// What nobody uses must still be right; its subplans are not run.
     pub(super) fn check_unused(&mut self, first_cte: usize) -> Result<(), Diag> {
-        let unused: Vec<Rc<Cte>> = self.ctes[first_cte..].iter().filter(|cte| !cte.used.get()).cloned().collect();
+        let is_unused = |cte: &&Rc<Cte>| !cte.used.get() && matches!(cte.means, Means::Query(_));
+        let unused: Vec<Rc<Cte>> = self.ctes[first_cte..].iter().filter(is_unused).cloned().collect();
         for cte in unused {
             let subplan_count = self.subplans.len();
             self.cte_node(&cte, self.times.clone())?;

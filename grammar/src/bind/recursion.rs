@@ -5,7 +5,7 @@
 //!
 //! Not here: how rounds are run (`ops::recursion`).
 
-use super::{Binder, Cte};
+use super::{Binder, Cte, Means};
 use crate::{
     ast::{self, SetExpr, SetOp},
     diag::{Diag, code},
@@ -18,7 +18,8 @@ use std::{cell::Cell, rc::Rc};
 impl Binder<'_> {
     /// A WITH name's rows. The names that it sees are in view.
     pub(super) fn recursive(&mut self, cte: &Rc<Cte>) -> Result<Node, Diag> {
-        let (query, name) = (&cte.query, cte.name.as_str());
+        let name = cte.name.as_str();
+        let Means::Query(query) = &cte.means else { unreachable!("rows that are there are no recursion") };
         if cte.recursive && query.with.is_empty() {
             refuse_forms(&query.body, name, query.span)?;
         }
@@ -77,11 +78,10 @@ impl Binder<'_> {
             let working = Rc::new(Cte {
                 name: cte.name.clone(),
                 columns: Vec::new(),
-                query: cte.query.clone(),
+                means: Means::Rows(Node { kind: NodeKind::Working { recursion: id }, fields: fields.clone() }),
                 visible: self.ctes.len(),
                 depth: self.outer.len(),
                 recursive: false,
-                working: Some((id, fields.clone())),
                 used: Cell::new(false),
             });
             self.ctes.push(working.clone());

@@ -85,6 +85,21 @@ impl Lower {
         Ok(Returning { items: items.map(|part| self.select_item(part)).collect::<Result<_, _>>()?, span })
     }
 
+    /// A part of WITH that writes.
+    pub(super) fn paren_change(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
+        let is_change = |part: &Pair<'_>| {
+            matches!(part.as_rule(), Rule::with_change | Rule::insert | Rule::update | Rule::delete | Rule::merge)
+        };
+        let change = pair.into_inner().find(is_change).expect("the parentheses hold a change");
+        Ok(match change.as_rule() {
+            Rule::with_change => self.with_change(change)?,
+            Rule::insert => StatementKind::Insert(self.insert(change)?),
+            Rule::update => StatementKind::Update(self.update(change)?),
+            Rule::delete => StatementKind::Delete(self.delete(change)?),
+            _ => StatementKind::Merge(self.merge(change)?),
+        })
+    }
+
     /// A statement that writes, behind its WITH.
     pub(super) fn with_change(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
         let mut parts = pair.into_inner();

@@ -6,8 +6,8 @@
 
 use super::{Lower, Pair, expr::plain_call, unsupported};
 use crate::ast::{
-    Cte, Distinct, Expr, ExprKind, GroupBy, GroupItem, GroupSets, JoinCondition, JoinKind, Name, OrderItem, Query,
-    Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, SetOp, StarChanges, TableAlias, TableRef, TypeName,
+    Cte, CteBody, Distinct, Expr, ExprKind, GroupBy, GroupItem, GroupSets, JoinCondition, JoinKind, Name, OrderItem,
+    Query, Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, SetOp, StarChanges, TableAlias, TableRef, TypeName,
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
@@ -120,17 +120,18 @@ impl Lower {
                 Rule::cte => {}
                 _ => continue,
             }
-            let (mut name, mut columns, mut query) = (None, Vec::new(), None);
+            let (mut name, mut columns, mut body) = (None, Vec::new(), None);
             for part in cte.into_inner() {
                 match part.as_rule() {
                     Rule::name => name = Some(self.name(&part)),
                     Rule::name_list => columns = self.name_list(part),
-                    Rule::paren_query => query = Some(self.paren_query(part)?),
+                    Rule::paren_query => body = Some(CteBody::Query(self.paren_query(part)?)),
+                    Rule::paren_change => body = Some(CteBody::Change(Box::new(self.paren_change(part)?))),
                     _ => {}
                 }
             }
             let name = name.expect("a WITH part has a name");
-            ctes.push(Cte { name, columns, query: query.expect("a WITH part has a query"), recursive });
+            ctes.push(Cte { name, columns, body: body.expect("a WITH part is a query or a change"), recursive });
         }
         Ok(ctes)
     }

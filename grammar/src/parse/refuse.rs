@@ -222,9 +222,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
             let help = Some("leave the words out: nothing depends on a table, and no key is given by the database");
             return is(&upper(found_idx, all.len() - 1), help, found_idx, all.len() - 1);
         }
-        "with" if matches!(found.as_str(), "insert" | "update" | "delete") => {
-            return is(&format!("{} within WITH", found.to_uppercase()), None, found_idx, found_idx);
-        }
         _ => {}
     }
     match (found.as_str(), next.as_str()) {

@@ -114,6 +114,17 @@ impl Checker {
                 }
                 Ok(())
             }
+            Statement::With { changes, body } => {
+                let mut given: Vec<Vec<Type>> = Vec::with_capacity(changes.len());
+                for change in changes {
+                    self.statement(change)?;
+                    self.given_by_changes(change, &given)?;
+                    let rows = change.returning().map(|rows| &rows.root.fields);
+                    given.push(rows.into_iter().flatten().map(|field| field.ty).collect());
+                }
+                self.statement(body)?;
+                self.given_by_changes(body, &given)
+            }
             Statement::Truncate { tables } => tables.iter().try_for_each(|(table, source)| {
                 types_are(&self.query(source)?, fact_types(table), "TRUNCATE's source")
             }),
@@ -187,7 +198,7 @@ impl Checker {
     fn given(&self, query: &QueryPlan, types: &[Type]) -> Checked {
         let mut holds = true;
         let mut look = |node: &Node| {
-            if let NodeKind::Given { columns } = &node.kind {
+            if let NodeKind::Given { change: None, columns } = &node.kind {
                 holds &= columns.len() == node.fields.len()
                     && columns
                         .iter()
@@ -198,6 +209,25 @@ impl Checker {
         query.root.walk(&mut look);
         query.subplans.iter().for_each(|subplan| subplan.walk(&mut look));
         ensure(holds, || "what is handed in has the types that are read".to_owned())
+    }
+
+    /// What is read of changes before has the types that they return.
+    fn given_by_changes(&self, statement: &Statement, changes: &[Vec<Type>]) -> Checked {
+        let mut holds = true;
+        let mut look = |node: &Node| {
+            if let NodeKind::Given { change: Some(change), columns } = &node.kind {
+                holds &= columns.len() == node.fields.len()
+                    && columns.iter().zip(&node.fields).all(|(column, field)| {
+                        let types = changes.get(*change);
+                        types.and_then(|types| types.get(*column)).is_some_and(|ty| agrees(*ty, field.ty))
+                    });
+            }
+        };
+        statement.for_each_query(&mut |query| {
+            query.root.walk(&mut look);
+            query.subplans.iter().for_each(|subplan| subplan.walk(&mut look));
+        });
+        ensure(holds, || "what is read of a change is what it returns".to_owned())
     }
 
     fn node(&self, node: &Node) -> Checked {
@@ -232,7 +262,7 @@ impl Checker {
                 ensure(holds, || "columns of constants are as long and as nullable as they say".to_owned())
             }
             // Where they are handed in, `given` has looked.
-            NodeKind::Given { columns: _ } => Ok(()),
+            NodeKind::Given { .. } => Ok(()),
             NodeKind::Filter { input, predicate } => {
                 self.boolean(predicate, &input.fields)?;
                 same_fields(&node.fields, &input.fields)

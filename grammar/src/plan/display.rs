@@ -141,6 +141,14 @@ impl Printer<'_> {
                 self.returning(returning.as_ref(), depth);
                 self.query(source, depth + 1);
             }
+            Statement::With { changes, body } => {
+                self.line(depth, "With");
+                for (number, change) in changes.iter().enumerate() {
+                    self.line(depth + 1, &format!("Change {number}"));
+                    self.statement(change, depth + 2);
+                }
+                self.statement(body, depth + 1);
+            }
             Statement::Truncate { tables } => {
                 for (table, source) in tables {
                     self.line(depth, &format!("Truncate {}", table.name));
@@ -267,7 +275,8 @@ impl Printer<'_> {
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
                 format!("Values {}{more}", shown.join(", "))
             }
-            NodeKind::Given { columns: _ } => "Given rows".to_owned(),
+            NodeKind::Given { change: None, columns: _ } => "Given rows".to_owned(),
+            NodeKind::Given { change: Some(change), columns: _ } => format!("Rows of change {change}"),
             NodeKind::Filter { input, predicate } => format!("Filter {}", self.expr(predicate, &names(input))),
             NodeKind::Project { input, exprs } => {
                 let names = names(input);

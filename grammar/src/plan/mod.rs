@@ -143,6 +143,8 @@ pub enum NodeKind {
     },
     /// Rows that the statement around hands in: the facts it is about to change, or has changed.
     Given {
+        /// The rows that RETURNING gave of that change of [`Statement::With`], where it is not the statement's own facts.
+        change: Option<usize>,
         /// Which of their columns, one for each field.
         columns: Vec<usize>,
     },

@@ -90,6 +90,14 @@ pub enum Statement {
         /// What is given of each row.
         returning: Option<QueryPlan>,
     },
+    /// Changes of one state of the database, and what becomes of the rows that they return.
+    With {
+        /// INSERT, UPDATE, DELETE or MERGE, in the order of the text. What one reads of an earlier one is
+        /// [`NodeKind::Given`].
+        changes: Vec<Statement>,
+        /// A query or a change, which reads the state before them all.
+        body: Box<Statement>,
+    },
     /// All current facts of tables end.
     Truncate {
         /// The tables, each with the facts as [`Statement::Delete`] has them.
@@ -278,4 +286,41 @@ pub struct CopyFormat {
     pub delimiter: u8,
     /// The unquoted text that stands for NULL.
     pub null: String,
+}
+
+impl Statement {
+    /// The query of RETURNING.
+    pub fn returning(&self) -> Option<&QueryPlan> {
+        match self {
+            Statement::Insert { returning, .. }
+            | Statement::Update { returning, .. }
+            | Statement::Delete { returning, .. }
+            | Statement::Merge { returning, .. } => returning.as_ref(),
+            Statement::With { body, .. } => body.returning(),
+            Statement::Query(_)
+            | Statement::Truncate { .. }
+            | Statement::Erase { .. }
+            | Statement::CreateTableAs { .. }
+            | Statement::CreateTable { .. }
+            | Statement::DropTable { .. }
+            | Statement::Begin(_)
+            | Statement::SetTransaction(_)
+            | Statement::Savepoint(_)
+            | Statement::RollbackTo(_)
+            | Statement::Release(_)
+            | Statement::VerifyLedger
+            | Statement::Digest
+            | Statement::Commit
+            | Statement::Rollback
+            | Statement::Explain { .. }
+            | Statement::Session(_)
+            | Statement::Execute { .. }
+            | Statement::ShowTables
+            | Statement::Describe(_)
+            | Statement::SetRetention { .. }
+            | Statement::Vacuum(_)
+            | Statement::CopyFrom { .. }
+            | Statement::CopyTo { .. } => None,
+        }
+    }
 }

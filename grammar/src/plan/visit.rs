@@ -427,7 +427,7 @@ impl Node {
                 f(step);
             }
             NodeKind::Constants { columns: _, row_count: _ }
-            | NodeKind::Given { columns: _ }
+            | NodeKind::Given { .. }
             | NodeKind::Distinct { input: _ }
             | NodeKind::UnionAll { inputs: _ }
             | NodeKind::SetOp { .. }
@@ -474,7 +474,7 @@ impl Node {
                 f(step);
             }
             NodeKind::Constants { columns: _, row_count: _ }
-            | NodeKind::Given { columns: _ }
+            | NodeKind::Given { .. }
             | NodeKind::Distinct { input: _ }
             | NodeKind::UnionAll { inputs: _ }
             | NodeKind::SetOp { .. }
@@ -513,6 +513,10 @@ impl Statement {
             Statement::CreateTableAs { source, .. } => source.iter().for_each(f),
             Statement::Begin(begin) => begin.values.iter().for_each(f),
             Statement::Explain { statement, .. } => statement.for_each_query(f),
+            Statement::With { changes, body } => {
+                changes.iter().for_each(|change| change.for_each_query(f));
+                body.for_each_query(f);
+            }
             Statement::Execute { name: _, args } => args.iter().for_each(f),
             Statement::CreateTable { .. }
             | Statement::DropTable { .. }
@@ -560,6 +564,10 @@ impl Statement {
             Statement::CreateTableAs { source, .. } => source.iter_mut().for_each(f),
             Statement::Begin(begin) => begin.values.iter_mut().for_each(f),
             Statement::Explain { statement, .. } => statement.for_each_query_mut(f),
+            Statement::With { changes, body } => {
+                changes.iter_mut().for_each(|change| change.for_each_query_mut(f));
+                body.for_each_query_mut(f);
+            }
             Statement::Execute { name: _, args } => args.iter_mut().for_each(f),
             Statement::CreateTable { .. }
             | Statement::DropTable { .. }

@@ -72,7 +72,7 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             keep(&mut node.fields, wanted);
             places(wanted)
         }
-        NodeKind::Given { columns } => {
+        NodeKind::Given { change: _, columns } => {
             keep(columns, wanted);
             keep(&mut node.fields, wanted);
             places(wanted)

@@ -38,6 +38,8 @@ pub struct ExecContext<'a> {
     pub tuning: Tuning,
     /// Rows that a statement hands to its own queries.
     pub given: &'a [Batch],
+    /// Rows that the statement's changes before it returned.
+    pub written: &'a [Vec<Batch>],
 }
 
 /// The rows of a query. Scans are opened and subplans run here; the rest happens as batches are asked for.
@@ -165,12 +167,13 @@ impl<'a> Builder<'a> {
                 let batches = (0..*row_count).step_by(batch_rows).map(slice).collect();
                 Ok(Lowered::new(Box::new(Values::new(batches)), node))
             }
-            NodeKind::Given { columns } => {
+            NodeKind::Given { change, columns } => {
                 let pick = |batch: &Batch| {
                     let picked = columns.iter().map(|column| batch.column(*column)).collect();
                     Batch::new(picked, batch.len())
                 };
-                let batches = self.context.given.iter().map(pick).collect();
+                let given = change.map_or(self.context.given, |change| &self.context.written[change]);
+                let batches = given.iter().map(pick).collect();
                 Ok(Lowered::new(Box::new(Values::new(batches)), node))
             }
             NodeKind::Filter { input, predicate } => {

@@ -115,6 +115,7 @@ fn run_with(root: Node, subplans: Vec<Node>, batch_rows: usize) -> Result<Vec<Ve
         now: Timestamp(0),
         tuning: Tuning::of_rows(batch_rows),
         given: &[],
+        written: &[],
     };
     let mut source = build(&QueryPlan { root, subplans }, &context)?;
     let mut rows = Vec::new();
@@ -397,8 +398,14 @@ fn scan(system: plan::SystemScope, valid: plan::ValidScope, keys: KeyAccess, pre
 fn asked(node: Node) -> Result<(ScanSpec, Reads), &'static str> {
     let reader = OneTable { batch: Some(Batch::new(vec![], 0)), asked: Mutex::default() };
     let params = [Value::Integer(5), Value::Null];
-    let context =
-        ExecContext { reader: &reader, params: &params, now: Timestamp(100), tuning: Tuning::of_rows(9), given: &[] };
+    let context = ExecContext {
+        reader: &reader,
+        params: &params,
+        now: Timestamp(100),
+        tuning: Tuning::of_rows(9),
+        given: &[],
+        written: &[],
+    };
     build(&QueryPlan { root: node, subplans: vec![] }, &context).map(drop).map_err(|error| error.code())?;
     let mut asked = reader.asked.into_inner().expect("no test panicked");
     Ok(asked.swap_remove(0))

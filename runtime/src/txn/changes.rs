@@ -115,6 +115,21 @@ impl TableChanges {
         self.ended.get(key).is_some_and(|ended| ended.iter().any(|fact| fact.period == period))
     }
 
+    /// How many pieces of new facts there are.
+    pub(super) fn piece_count(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Is a fact as it was when there were so many pieces: a committed one, or an own one of the commit 0?
+    pub(super) fn is_current(&mut self, key: &[u8], period: Period, commit: Commit, piece_count: usize) -> bool {
+        if commit != UNCOMMITTED {
+            return !self.is_ended(key, period);
+        }
+        self.index_all();
+        let mut own = self.own.get(key).into_iter().flatten();
+        own.any(|fact| fact.period == period && fact.piece_idx < piece_count)
+    }
+
     /// Adds new facts.
     pub(super) fn push(&mut self, piece: Piece) {
         if let Some(last) = piece.keys.iter().max()

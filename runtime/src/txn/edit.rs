@@ -6,7 +6,7 @@
 //!
 //! Holds: a fact ends once, however many of its parts change. What stays as it is is left alone, but RETURNING gives it.
 
-use super::{Changed, Piece, Txn, UNCOMMITTED, check_not_null, encode_keys};
+use super::{Changed, Piece, Txn, TxnView, UNCOMMITTED, changes::TableChanges, check_not_null, encode_keys};
 use crate::error::{Error, Result};
 use hashbrown::{HashMap, HashSet};
 use spectradb_grammar::diag::code::CARDINALITY;
@@ -213,6 +213,20 @@ fn with_periods(mut columns: Vec<Column>, periods: &[Period], extra: Vec<Column>
 }
 
 impl Txn {
+    /// Refuses an edit of facts that the statement has changed since the view: each fact is changed once.
+    pub(crate) fn refuse_changed(&mut self, view: &TxnView, edit: &Edit) -> Result<()> {
+        let before = view.changes.get(&edit.table.id).map_or(0, TableChanges::piece_count);
+        let changes = self.changes_of(&edit.table);
+        for (old, _) in &edit.ended {
+            for (row, key) in old.keys.iter().enumerate() {
+                if !changes.is_current(key, old.periods[row], old.commits[row], before) {
+                    return Err(changed_twice("the parts of WITH change a row more than once"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Carries out what a statement wants.
     ///
     /// # Errors
