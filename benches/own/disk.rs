@@ -58,6 +58,7 @@ fn insert(store: &Store, table: &TableSchema, ids: std::ops::Range<i64>) {
     let snapshot = store.snapshot();
     let write = Write {
         snapshot: snapshot.commit(),
+        record: snapshot.record(),
         catalog_version: snapshot.catalog().version,
         facts: vec![facts],
         ..Write::default()

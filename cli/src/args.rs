@@ -129,6 +129,9 @@ struct Knobs {
     /// Write the memtable out when it passes so many bytes.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     memtable_max_bytes: Option<u64>,
+    /// Write a commit with so many bytes of one table to SSTables at once, instead of to the log.
+    #[arg(long, value_name = "BYTES")]
+    bulk_min_bytes: Option<u64>,
     /// How many bytes a block of an SSTable aims at.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     sstable_block_bytes: Option<u64>,
@@ -226,6 +229,9 @@ fn config(raw: &Knobs) -> Config {
     if let Some(flag) = raw.memtable_max_bytes {
         config.memtable_bytes_max = bytes(flag);
     }
+    if let Some(flag) = raw.bulk_min_bytes {
+        config.bulk_bytes_min = bytes(flag);
+    }
     if let Some(flag) = raw.sstable_block_bytes {
         config.sstable_block_bytes = bytes(flag);
     }
@@ -264,6 +270,7 @@ mod tests {
             "--wal-fsync-every-n-records",
             "8",
             "--memtable-max-bytes=1048576",
+            "--bulk-min-bytes=65536",
             "--sstable-block-bytes=4096",
             "--block-cache-max-bytes=1000",
             "--bloom-bits-per-key=12",
@@ -276,7 +283,7 @@ mod tests {
         let config = config(&raw.unwrap_or_else(|error| panic!("{error}")).knobs);
         assert_eq!(config.durability, Durability::EveryRecords(8));
         assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
-        assert_eq!(config.block_cache_bytes_max, 1000);
+        assert_eq!((config.block_cache_bytes_max, config.bulk_bytes_min), (1000, 65536));
         assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, Some(4)));
         assert_eq!((config.compression, config.mapped, config.io_uring), (CompressionPolicy::COLD, false, true));
         assert_eq!(config.log_archive, LogArchive::Compress);

@@ -87,6 +87,9 @@ enum ProofCommand {
         /// A record.
         #[arg(long, value_name = "NUMBER", conflicts_with = "table", required_unless_present_any = ["table", "commit"])]
         record: Option<u64>,
+        /// Prove that this leaf of the record, counted from 0, is there and its content was erased.
+        #[arg(long, value_name = "PLACE", requires = "record")]
+        erased: Option<u64>,
         /// Prove it against this digest's state of the ledger. [default: the newest]
         #[arg(long, value_name = "FILE")]
         digest: Option<PathBuf>,
@@ -159,12 +162,13 @@ fn run(command: Command) -> Result<String, Fault> {
             match found.difference {
                 Some(difference) => Err(Fault::Told(format!("the database is not what its ledger says: {difference}"))),
                 None => Ok(format!(
-                    "verified {} records, {} facts: {} proven, {} pruned, {} erased\nroot {}\n",
+                    "verified {} records, {} facts: {} proven, {} pruned, {} erased ({} receipts)\nroot {}\n",
                     found.digest.records,
                     found.facts,
                     found.proven,
                     found.pruned,
                     found.erased,
+                    found.receipts,
                     hex(&found.digest.root)
                 )),
             }
@@ -179,6 +183,7 @@ fn run(command: Command) -> Result<String, Fault> {
             hide_columns,
             commit,
             record,
+            erased,
             digest,
         }) => {
             let records = digest.as_deref().map(read_digest).transpose()?.map(|digest| digest.records);
@@ -189,7 +194,11 @@ fn run(command: Command) -> Result<String, Fault> {
                     db.prove_fact(&fact, records)?
                 }
                 (None, Some(commit), _) => db.prove(ProofOf::Metadata(commit), records)?,
-                (None, None, record) => db.prove(ProofOf::Record(record.unwrap_or(0)), records)?,
+                (None, None, record) => {
+                    let record = record.unwrap_or(0);
+                    let of = erased.map_or(ProofOf::Record(record), |place| ProofOf::Erased { record, place });
+                    db.prove(of, records)?
+                }
             };
             if let Some(leaf) = proof.leaf.as_mut().filter(|_| hide_columns) {
                 leaf.close_columns();
@@ -249,7 +258,13 @@ fn told(proven: &Proven) -> String {
     line(format_args!("proven: record {}, {}", header.record, Timestamp(header.instant)));
     match header.kind {
         1 => line(format_args!("commit: {}", header.commit)),
+        3 => line(format_args!("the receipt of an erasure, after commit {}", header.commit)),
         _ => line(format_args!("catalogue version: {}", header.catalog_version)),
+    }
+    if let Some(erased) = &proven.erased {
+        let (place, count) = (erased.leaf_idx, erased.leaf_count);
+        line(format_args!("erased: leaf {place} of {count} is in the record, and what it said was erased"));
+        line(format_args!("leaf: {}", hex(&erased.leaf)));
     }
     let Some(leaf) = &proven.leaf else { return out };
     if let Some(metadata) = &leaf.metadata {

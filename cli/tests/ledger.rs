@@ -58,7 +58,10 @@ fn a_fact_is_proved_to_someone_without_the_database() {
     ]);
     keep(new, &said(&["digest", "--path", db]));
     let told = said(&["verify", "--path", db, "--digest", old]);
-    assert!(told.starts_with("verified 4 records, 3 facts: 3 proven, 0 pruned, 0 erased\nroot "), "{told}");
+    assert!(
+        told.starts_with("verified 4 records, 3 facts: 3 proven, 0 pruned, 0 erased (0 receipts)\nroot "),
+        "{told}"
+    );
 
     let fact = ["--table", "prices", "--key", "tea", "--key", "eu", "--valid-at", "2026-03-01", "--as-of", "1"];
     keep(proof, &said(&[&["proof", "inclusion", "--path", db], &fact[..]].concat()));
@@ -113,6 +116,36 @@ fn a_fact_is_proved_to_someone_without_the_database() {
         let told = refused(args);
         assert!(told.contains(complaint), "{args:?}: {told}");
     }
+}
+
+/// What was erased is in its place, without its content; an older proof of it tells the same leaf.
+#[test]
+fn what_was_erased_is_told_and_proved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (db, old, new) = (folder.path().join("db"), folder.path().join("old.json"), folder.path().join("new.json"));
+    let proof_file = folder.path().join("proof.json");
+    let (db, old, new, proof) = (text(&db), text(&old), text(&new), text(&proof_file));
+    let keep = |file: &str, content: &str| std::fs::write(file, content).expect("it can be written");
+    let insert = "INSERT INTO people VALUES (1, 'Ann'), (2, 'Bob'), (3, 'Cid')";
+    said(&[db, "-c", "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT)", "-c", insert]);
+    keep(old, &said(&["digest", "--path", db]));
+    let fact = ["proof", "inclusion", "--path", db, "--table", "people", "--key", "2"];
+    keep(proof, &said(&fact));
+    said(&[db, "-c", "ERASE FROM people WHERE name = 'Bob'"]);
+    let told = said(&["verify", "--path", db, "--digest", old]);
+    assert!(told.starts_with("verified 3 records, 2 facts: 2 proven, 0 pruned, 1 erased (1 receipts)\n"), "{told}");
+    // What somebody kept before still holds, and the ledger cannot make it again.
+    assert!(said(&["proof", "check", proof, "--digest", old]).contains("name: Bob"));
+    let told = refused(&fact);
+    assert!(told.contains("no such fact") && told.contains("1 facts were erased from this database"), "{told}");
+    let told = refused(&["proof", "inclusion", "--path", db, "--record", "2", "--erased", "0"]);
+    assert!(told.contains("erased were the leaves at 1"), "{told}");
+    keep(new, &said(&["digest", "--path", db]));
+    keep(proof, &said(&["proof", "inclusion", "--path", db, "--record", "2", "--erased", "1"]));
+    let told = said(&["proof", "check", proof, "--digest", new]);
+    assert!(told.contains("commit: 1\nerased: leaf 1 of 3 is in the record") && !told.contains("Bob"), "{told}");
+    keep(proof, &said(&["proof", "inclusion", "--path", db, "--record", "3"]));
+    assert!(said(&["proof", "check", proof, "--digest", new]).contains("the receipt of an erasure, after commit 1"));
 }
 
 #[test]

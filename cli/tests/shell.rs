@@ -218,6 +218,7 @@ fn version_and_help() {
         "--version",
         "--wal-fsync-every-n-records",
         "--memtable-max-bytes",
+        "--bulk-min-bytes",
         "--sstable-block-bytes",
         "--block-cache-max-bytes",
         "--bloom-bits-per-key",

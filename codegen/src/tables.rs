@@ -341,3 +341,25 @@ impl Finder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spectradb_grammar::parse;
+
+    fn tables_of(sql: &str) -> Option<Vec<String>> {
+        let statement = parse::statement(sql).expect("it parses");
+        Some(tables(&statement.kind)?.into_iter().map(|name| name.text).collect())
+    }
+
+    #[test]
+    fn a_change_names_its_tables_and_what_is_neither_query_nor_change_is_refused() {
+        assert_eq!(
+            tables_of("DELETE FROM t WHERE id IN (SELECT id FROM u)"),
+            Some(vec!["t".to_owned(), "u".to_owned()])
+        );
+        for sql in ["ERASE FROM t WHERE id = 1", "VACUUM", "DROP TABLE t", "VERIFY LEDGER", "SHOW STATS"] {
+            assert_eq!(tables_of(sql), None, "{sql}");
+        }
+    }
+}

@@ -221,6 +221,8 @@ fn writes_with_more() {
             "MERGE INTO prices p USING (SELECT id, amount FROM invoices) i ON p.shop = i.id WHEN MATCHED AND i.amount = 0 THEN DELETE WHEN MATCHED THEN UPDATE SET price = i.amount WHEN NOT MATCHED THEN INSERT (shop, item, price) VALUES (i.id, 'new', i.amount) RETURNING p.price, i.id",
             "MERGE INTO accounts USING rates ON name = currency WHEN NOT MATCHED BY SOURCE THEN DO NOTHING",
             "TRUNCATE accounts, notes",
+            "ERASE FROM accounts AS a WHERE a.balance > 10 OR id IN (SELECT id FROM invoices)",
+            "ERASE FROM prices",
             "CREATE TABLE made (a) AS SELECT id, name FROM accounts",
             "SELECT id, _valid_from INTO made FROM accounts",
             "CREATE TABLE IF NOT EXISTS accounts AS SELECT 1 AS x WITH NO DATA",

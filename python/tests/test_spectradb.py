@@ -114,6 +114,25 @@ def test_a_folder_keeps_what_was_written(tmp_path):
             spectradb.open(path)
 
 
+def test_a_reader_sees_the_writers_commits_and_changes_nothing(tmp_path):
+    path = tmp_path / "db"
+    with pytest.raises(spectradb.Error):
+        spectradb.open(path, read_only=True)
+    with spectradb.open(path) as writer:
+        writer.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
+        writer.execute("INSERT INTO t VALUES (1, 'a')")
+        with spectradb.open(path, read_only=True) as reader:
+            assert reader.execute("SELECT name FROM t").fetchall() == [("a",)]
+            writer.execute("UPDATE t SET name = 'b'")
+            assert reader.execute("SELECT name FROM t").fetchall() == [("b",)]
+            assert reader.execute("SELECT name FROM t AS OF 1").fetchall() == [("a",)]
+            writer.execute("ERASE FROM t WHERE id = 1")
+            assert reader.execute("SELECT name FROM t FOR SYSTEM_TIME ALL").fetchall() == []
+            with pytest.raises(spectradb.TransactionError) as raised:
+                reader.execute("INSERT INTO t VALUES (2, 'c')")
+            assert raised.value.sqlstate == "25006"
+
+
 def test_each_thread_has_its_session(db):
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
 

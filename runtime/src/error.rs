@@ -338,6 +338,11 @@ impl From<CommitError> for Error {
                 format!("could not commit: another transaction changed the same key over {period}"),
             )
             .with_help("run the transaction again"),
+            CommitError::Erased { .. } => Error::new(
+                code::SERIALIZATION_FAILURE,
+                "could not commit: a key of the transaction was erased meanwhile",
+            )
+            .with_help("run the transaction again"),
             CommitError::SchemaChanged { .. } => Error::new(
                 code::SERIALIZATION_FAILURE,
                 "could not commit: a table of the transaction was changed meanwhile",

@@ -21,10 +21,16 @@ impl Session {
         let backend = store.io_backend();
         let through_uring = f64::from(u8::from(backend == IoBackend::Uring));
         let backend = backend.to_string();
+        let erased = store.erasure_figures();
+        let (waiting, waiting_bytes) = store.waiting_figures();
+        let readers = store.reader_figures()?;
+        let names: Vec<String> = readers.iter().map(|reader| format!("reader {}", reader.pid)).collect();
         let share = |part: u64, whole: u64| if whole == 0 { None } else { Some(part as f64 / whole as f64) };
-        let figures: &[(&str, &str, Option<f64>, &str)] = &[
+        let mut figures: Vec<(&str, &str, Option<f64>, &str)> = vec![
             ("ledger", "commit", Some(stats.commit as f64), "number"),
             ("ledger", "record", Some(stats.record as f64), "number"),
+            ("ledger", "receipts", Some(erased.receipts as f64), "erasures"),
+            ("ledger", "erased", Some(erased.facts as f64), "facts"),
             ("ledger", "shards", Some(f64::from(stats.shard_count)), "shards"),
             ("log", "segments", Some(log.segments as f64), "files"),
             ("log", "size", Some(log.bytes as f64), "bytes"),
@@ -56,7 +62,17 @@ impl Session {
             ("memory", "indexes", Some(stats.block_cache.index_bytes as f64), "bytes"),
             ("memory", "plan_cache", Some(plans as f64), "plans"),
             ("memory", "plan_cache_max", Some(plans_max as f64), "plans"),
+            ("readers", "processes", Some(readers.len() as f64), "processes"),
+            ("readers", "held_files", Some(waiting as f64), "files"),
+            ("readers", "held_size", Some(waiting_bytes as f64), "bytes"),
         ];
+        for (reader, name) in readers.iter().zip(&names) {
+            figures.extend([
+                (name.as_str(), "behind", Some(reader.manifests_behind as f64), "manifests"),
+                (name.as_str(), "log_from", Some(reader.log_from as f64), "segment"),
+                (name.as_str(), "held_files", Some(reader.held_files as f64), "files"),
+            ]);
+        }
         let row = |(part, figure, value, unit): &(&str, &str, Option<f64>, &str)| {
             vec![Value::from(*part), Value::from(*figure), value.map_or(Value::Null, Value::Real), Value::from(*unit)]
         };
@@ -134,6 +150,8 @@ impl Session {
         rows.push(of_database("notes", notes, notes_bytes));
         rows.push(of_database("log", log.segments, log.bytes));
         rows.push(of_database("archive", log.archives, log.archive_bytes));
+        let (waiting, waiting_bytes) = store.waiting_figures();
+        rows.push(of_database("waiting", waiting, waiting_bytes));
         let columns = [
             ("table", Type::Text),
             ("level", Type::Integer),

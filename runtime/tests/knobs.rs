@@ -94,6 +94,24 @@ fn a_memtable_is_written_out_when_it_passes_so_many_bytes() {
 }
 
 #[test]
+fn a_commit_of_so_many_bytes_goes_to_segments_at_once() {
+    let written = |bulk_bytes_min: usize| {
+        let (db, _) = database(Config { bulk_bytes_min, ..Config::default() });
+        let before = db.store().written_figures();
+        fill(&db, 0..2_000);
+        let (written, stats) = (db.store().written_figures(), db.store().stats());
+        assert_eq!(db.query("SELECT text FROM t", ()).expect("rows").count(), 2_000);
+        // What stands in files is counted before the manifest names it.
+        assert_eq!(stats.segment_bytes, written.bulk_bytes, "{stats:?}");
+        (written.log_bytes - before.log_bytes, written.bulk_bytes, stats.segment_count)
+    };
+    let (log, bulk, files) = written(10 << 20);
+    assert!(log > 80_000 && (bulk, files) == (0, 0), "{log} bytes of log, {bulk} in segments");
+    let (log, bulk, files) = written(10 << 10);
+    assert!(log < 5_000 && bulk > 40_000 && files == 1, "{log} bytes of log, {bulk} in segments");
+}
+
+#[test]
 fn a_block_aims_at_so_many_bytes() {
     let blocks = |sstable_block_bytes: usize| {
         let (db, _) = database(Config { sstable_block_bytes, ..Config::default() });

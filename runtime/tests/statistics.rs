@@ -90,8 +90,8 @@ fn files_are_told_by_table_level_and_kind() {
         })
         .collect();
     assert_eq!(of_t, [(0, "present".to_owned(), 1, 1000), (0, "history".to_owned(), 1, 100)]);
-    let last: Vec<String> = files.iter().rev().take(3).map(|row| row.get("kind").expect("text")).collect();
-    assert_eq!(last, ["archive", "log", "notes"]);
+    let last: Vec<String> = files.iter().rev().take(4).map(|row| row.get("kind").expect("text")).collect();
+    assert_eq!(last, ["waiting", "archive", "log", "notes"]);
     db.sql("DROP TABLE t").expect("no table");
     let names = rows(&db, "SHOW STORAGE");
     let is_dropped = |row: &Row| row.get::<Option<String>>("table").expect("text").as_deref() == Some("t (dropped)");

@@ -10,7 +10,7 @@ use crate::error::{Error, Result, code};
 use serde_json::{Map, Value as Json, json};
 use spectradb_kernel::schema::TableId;
 use spectradb_store::proof::{
-    ConsistencyProof, Digest, InclusionProof, LeafProof, Opening, RecordHeader, RecordProof, SchemaProof,
+    ConsistencyProof, Digest, ErasedProof, InclusionProof, LeafProof, Opening, RecordHeader, RecordProof, SchemaProof,
 };
 
 const DIGEST: &str = "spectradb digest 1";
@@ -84,6 +84,14 @@ pub fn proof_json(proof: &Proof) -> String {
             if let Some(schema) = &proof.schema {
                 fields["schema"] = json!({ "record": record_json(&schema.record), "change": hex(&schema.change) });
             }
+            if let Some(erased) = &proof.erased {
+                fields["erased"] = json!({
+                    "leaf": hex(&erased.leaf),
+                    "place": erased.leaf_idx,
+                    "count": erased.leaf_count,
+                    "path": hexes(&erased.path),
+                });
+            }
             fields.to_string()
         }
         Proof::Consistency(proof) => json!({
@@ -114,6 +122,7 @@ pub fn proof_from_json(text: &str) -> Result<Proof> {
             record: read_record(fields.object("record")?)?,
             leaf: fields.optional("leaf").map(read_leaf).transpose()?,
             schema: fields.optional("schema").map(read_schema).transpose()?,
+            erased: fields.optional("erased").map(read_erased).transpose()?,
         }),
         "consistency" => Proof::Consistency(ConsistencyProof {
             database: fields.bytes("database")?,
@@ -204,6 +213,18 @@ fn read_leaf(leaf: Json) -> Result<LeafProof> {
     };
     fields.end()?;
     Ok(leaf)
+}
+
+fn read_erased(erased: Json) -> Result<ErasedProof> {
+    let mut fields = Fields::of("erased", erased)?;
+    let erased = ErasedProof {
+        leaf: fields.bytes("leaf")?,
+        leaf_idx: fields.number("place")?,
+        leaf_count: fields.number("count")?,
+        path: fields.path("path")?,
+    };
+    fields.end()?;
+    Ok(erased)
 }
 
 fn read_schema(schema: Json) -> Result<SchemaProof> {

@@ -11,7 +11,7 @@ mod json;
 pub use json::{Proof, digest_from_json, digest_json, proof_from_json, proof_json};
 pub use spectradb_store::{
     ProofOf,
-    proof::{ConsistencyProof, Digest, InclusionProof, ProofError, Proven},
+    proof::{ConsistencyProof, Digest, ErasedProof, InclusionProof, ProofError, Proven},
     verify::{Difference, Verification},
 };
 
@@ -26,7 +26,7 @@ use spectradb_kernel::{
     Column, Type, Value, key,
     time::{Commit, Timestamp},
 };
-use spectradb_store::fact::FactId;
+use spectradb_store::{ErasureFigures, fact::FactId};
 use std::sync::Arc;
 
 /// A fact to prove, as SQL would name it.
@@ -66,7 +66,38 @@ impl Database {
     /// P0002 when it is not in it, 55000 when its record is no longer in the log, XX001, 58030.
     pub fn prove(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<InclusionProof> {
         let proof = self.store().prove_inclusion(of, records)?;
-        proof.ok_or_else(|| Error::new(code::NO_DATA, "the ledger has nothing of the kind"))
+        let told = || match of {
+            ProofOf::Erased { record, .. } => self.told_places(record),
+            ProofOf::Fact { .. } => self.told_erasures(Error::new(code::NO_DATA, "the ledger has no such fact")),
+            ProofOf::Record(_) | ProofOf::Metadata(_) => {
+                Error::new(code::NO_DATA, "the ledger has nothing of the kind")
+            }
+        };
+        proof.ok_or_else(told)
+    }
+
+    /// What is said where a leaf was not erased.
+    fn told_places(&self, record: u64) -> Error {
+        let places = match self.store().erased_places(record) {
+            Ok(places) => places,
+            Err(error) => return error.into(),
+        };
+        let told = Error::new(code::NO_DATA, format!("record {record} has no erased leaf at that place"));
+        if places.is_empty() {
+            return told.with_help("nothing of this record was erased");
+        }
+        let places: Vec<String> = places.iter().take(20).map(u64::to_string).collect();
+        told.with_help(format!("erased were the leaves at {}", places.join(", ")))
+    }
+
+    /// A fact that is not there may have been erased: what it was is nowhere, so nobody can tell.
+    fn told_erasures(&self, error: Error) -> Error {
+        match self.store().erasure_figures() {
+            ErasureFigures { receipts: 0, .. } => error,
+            ErasureFigures { facts, .. } => error.with_help(format!(
+                "{facts} facts were erased from this database, perhaps this one; where it stood can be proved by record and place"
+            )),
+        }
     }
 
     /// A proof that a fact is in the ledger; see [`Database::prove`].
@@ -103,9 +134,11 @@ impl Database {
             terms.join(" AND ")
         );
         let row = self.session().query(&sql, ())?.next().transpose()?;
-        let row = row.ok_or_else(|| {
-            Error::new(code::NO_DATA, format!("table \"{}\" has no such fact at that point of both times", fact.table))
-        })?;
+        let none = || {
+            let message = format!("table \"{}\" has no such fact at that point of both times", fact.table);
+            self.told_erasures(Error::new(code::NO_DATA, message))
+        };
+        let row = row.ok_or_else(none)?;
         let keys: Vec<Column> = columns
             .iter()
             .zip(&row.values()[2..])
@@ -147,6 +180,7 @@ impl Session {
             ("proven", Type::Integer),
             ("pruned", Type::Integer),
             ("erased", Type::Integer),
+            ("receipts", Type::Integer),
             ("root", Type::Text),
         ];
         let row = vec![
@@ -155,6 +189,7 @@ impl Session {
             number(found.proven),
             number(found.pruned),
             number(found.erased),
+            number(found.receipts),
             Value::Text(json::hex(&found.digest.root)),
         ];
         result(&columns, vec![row], sql)

@@ -311,6 +311,7 @@ impl Txn {
     pub(crate) fn into_write(self) -> Option<Write> {
         let mut write = Write {
             snapshot: self.view.snapshot.commit(),
+            record: self.view.snapshot.record(),
             catalog_version: self.view.snapshot.catalog().version,
             metadata: self.metadata,
             system_time: self.options.system_time.map(|Timestamp(told)| told),

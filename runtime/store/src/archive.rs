@@ -10,6 +10,7 @@
 
 use crate::{
     config::Compression,
+    erase::named_copy,
     error::{Result, StoreError},
     format::{
         Identity,
@@ -41,11 +42,24 @@ pub(crate) fn archive_generation(name: &str) -> Option<u64> {
     name.strip_prefix("log-")?.strip_suffix(".arc")?.parse().ok()
 }
 
-/// A log segment for reading, archived or not.
+/// The name of an archive that is being written.
+fn aside_name(generation: u64) -> String {
+    format!("{}.new", archive_name(generation))
+}
+
+/// Is this the name of an archive that was not finished?
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.ends_with(".arc.new")
+}
+
+/// A log segment for reading, archived or not; where an erasure has not put its copies in their places, the copy.
 ///
 /// # Errors
 /// [`StoreError::Missing`] when it is neither; [`StoreError::Corrupt`] for a damaged archive.
 pub(crate) fn open_log(disk: &dyn Disk, generation: u64) -> Result<Arc<dyn File>> {
+    if let Some(copy) = named_copy(disk, generation)? {
+        return Ok(copy);
+    }
     match disk.open(&segment_name(generation)) {
         Err(StoreError::Missing { file }) => match Archived::open(disk, generation) {
             // The name by which the segment is known.
@@ -63,7 +77,7 @@ pub(crate) fn open_log(disk: &dyn Disk, generation: u64) -> Result<Arc<dyn File>
 pub(crate) fn archive(disk: &dyn Disk, identity: Identity, generation: u64) -> Result<()> {
     let segment = disk.open(&segment_name(generation))?;
     let raw_bytes = used_bytes(&*segment)?;
-    let aside = format!("{}.new", archive_name(generation));
+    let aside = aside_name(generation);
     let file = disk.create(&aside)?;
     let mut crc = crc32fast::Hasher::new();
     let mut end = FILE_HEADER_BYTES as u64;

@@ -181,6 +181,15 @@ pub(crate) enum WantedLeaf<'a> {
     Fact { table: TableId, key: &'a [u8], valid_from: Micros },
 }
 
+/// The leaves of a commit, the erased ones in their places.
+pub(crate) fn leaves_of(write: &Write, shapes: &[BatchShape], secret: &Secret) -> Vec<Hash> {
+    let mut entries = Entries::default();
+    entries.gather(write, shapes);
+    let mut leaves = Vec::with_capacity(entries.sorted.len() + secret.erased().len());
+    hash_entries(write, shapes, &entries, secret, &mut |some| leaves.extend_from_slice(some));
+    leaves
+}
+
 /// Opens a leaf of a commit; `None` when it has no such leaf.
 pub(crate) fn open_leaf(
     write: &Write,

@@ -15,8 +15,9 @@ use crate::{
     chain::{BatchShape, Hash, catalog_root, commit_root},
     clock::Clock,
     config::Durability,
+    erase::ErasedKeys,
     error::{CommitError, Result, StoreError},
-    fact::Write,
+    fact::{Read, Write},
     format::{catalog_v1::encode_change, frame::RecordKind, log_v1::Sections},
     log::{Log, LogEnd, NewRecord, held},
     salts::Secret,
@@ -133,13 +134,16 @@ pub(crate) struct Sequencer {
     /// The last commit that touched each table since the store was opened, and the commit it was opened at.
     touched: HashMap<TableId, Commit>,
     opened_at: Commit,
+    /// What was erased since the store was opened.
+    pub(crate) erased: ErasedKeys,
     pub(crate) closed: bool,
 }
 
 impl Sequencer {
     pub(crate) fn new(log: Log, catalog: Arc<Catalog>) -> Sequencer {
         let opened_at = log.end().commit;
-        Sequencer { log, catalog, touched: HashMap::new(), opened_at, closed: false }
+        let (touched, erased) = (HashMap::new(), ErasedKeys::default());
+        Sequencer { log, catalog, touched, opened_at, erased, closed: false }
     }
 
     /// The next record's instant.
@@ -181,6 +185,9 @@ impl Sequencer {
         };
         if let Some(reads) = &write.reads {
             let changed = watches.changed(reads, write.snapshot);
+            // What was erased is not kept by key, so that of each read of the table something may be gone.
+            let is_erased = |read: &&Read| self.erased.after(read.table, write.record).is_some();
+            let changed = changed.or_else(|| reads.iter().find(is_erased).map(|read| read.table));
             // What a table is like was read as well.
             let table = changed.or_else(|| reads.first().map(|read| read.table));
             if let Some(table) = table.filter(|_| changed.is_some() || write.catalog_version != self.catalog.version) {
@@ -266,6 +273,7 @@ impl Sequencer {
             // An identity that is not current, or named twice, would be refused by the tree when it is too late to refuse
             // the commit; and then by every open that replays it.
             for fact in &superseded.facts {
+                self.check_erased(superseded.table, &fact.key, write.record)?;
                 if !named.insert((superseded.table, fact)) || !tree.is_current(superseded.table, fact)? {
                     let period = Period::new(fact.valid_from, Micros::MAX).unwrap_or(Period::ALWAYS);
                     return Err(CommitError::Conflict { table: superseded.table, key: fact.key.clone(), period });
@@ -274,35 +282,43 @@ impl Sequencer {
         }
         for (batch, key_idxs) in write.facts.iter().zip(&prepared.keys) {
             let keys: Vec<Column> = key_idxs.iter().map(|position| batch.columns[*position].clone()).collect();
-            self.check_overlaps(batch.table, &keys, &batch.periods, write.snapshot, tree)?;
+            self.check_keys(batch.table, &keys, &batch.periods, write, tree)?;
         }
         for retraction in &write.retractions {
-            self.check_overlaps(retraction.table, &retraction.keys, &retraction.periods, write.snapshot, tree)?;
+            self.check_keys(retraction.table, &retraction.keys, &retraction.periods, write, tree)?;
         }
         Ok(())
     }
 
-    fn check_overlaps(
+    fn check_keys(
         &self,
         table: TableId,
         keys: &[Column],
         periods: &[Period],
-        snapshot: Commit,
+        write: &Write,
         tree: &Tree,
     ) -> Result<(), CommitError> {
-        let touched = self.touched.get(&table).copied().unwrap_or(self.opened_at);
-        if touched <= snapshot {
+        let is_touched = self.touched.get(&table).copied().unwrap_or(self.opened_at) > write.snapshot;
+        if !is_touched && self.erased.after(table, write.record).is_none() {
             return Ok(());
         }
         let mut encoded = Vec::new();
         for (row, period) in periods.iter().enumerate() {
             encoded.clear();
             key::encode(keys, row, &mut encoded);
-            if let Some(period) = tree.current_overlaps(table, &encoded, *period, snapshot)? {
+            self.check_erased(table, &encoded, write.record)?;
+            if is_touched && let Some(period) = tree.current_overlaps(table, &encoded, *period, write.snapshot)? {
                 return Err(CommitError::Conflict { table, key: encoded, period });
             }
         }
         Ok(())
+    }
+
+    fn check_erased(&self, table: TableId, key: &[u8], record: u64) -> Result<(), CommitError> {
+        match self.erased.after(table, record) {
+            Some(erased) if erased.may_have(key, record) => Err(CommitError::Erased { table }),
+            Some(_) | None => Ok(()),
+        }
     }
 }
 

@@ -15,11 +15,15 @@
 //! Not here: which keys a condition matches.
 
 mod log;
+mod since;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use log::is_copy;
+pub(crate) use log::{is_copy, named_copy};
+pub(crate) use since::ErasedKeys;
 
 use crate::{
-    archive::archive_name,
+    archive::{archive_generation, archive_name, is_unfinished},
     chain::catalog_root,
     commit::Visible,
     commits::COMMITS,
@@ -29,7 +33,7 @@ use crate::{
     format::{frame::RecordKind, receipt_v1::encode_receipt},
     fs::Disk,
     links::LedgerTree,
-    log::{LogEnd, NewRecord, Segment, held, segment_name, zero_from},
+    log::{LogEnd, NewRecord, Segment, held, is_spare, segment_generation, segment_name, zero_from},
     manifest::{KnownEnd, ManifestState},
     recover::catalog_name,
     replay::Receipt,
@@ -38,10 +42,7 @@ use crate::{
 };
 use log::copy_name;
 use spectradb_kernel::schema::TableId;
-use std::sync::{
-    PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// What an erasure did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,6 @@ pub struct Erased {
 #[derive(Debug, Default)]
 pub(crate) struct Erasures {
     lock: RwLock<()>,
-    count: AtomicU64,
 }
 
 impl Erasures {
@@ -67,11 +67,6 @@ impl Erasures {
 
     fn begin(&self) -> RwLockWriteGuard<'_, ()> {
         self.lock.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many there were: places in the log mean nothing after the next one.
-    pub(crate) fn count(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
     }
 }
 
@@ -172,7 +167,8 @@ impl Inner {
         };
         let old_catalog = self.manifest.state().catalog_file;
         let upto = Checkpoint { commit: end.commit, record: end.record };
-        let replaced = self.tree.replace_rewritten(&rewritten, upto, &|edit| self.decide(edit, &end, &generations));
+        let replaced =
+            self.tree.replace_rewritten(&rewritten, upto, &|edit| self.decide(edit, &end, &generations, &receipt));
         let change = match replaced {
             Ok(change) => change,
             Err(error) => {
@@ -184,16 +180,21 @@ impl Inner {
             }
         };
         drop(rewritten);
-        self.erasures.count.fetch_add(1, Ordering::AcqRel);
         self.follow(&mut sequencer, segment, end);
+        sequencer.erased.note(keys, end.record);
         self.tree.give_up_replaced(&change);
         if old_catalog < self.manifest.state().catalog_file && old_catalog > 0 {
             self.readers.give_up(catalog_name(old_catalog));
         }
-        match self.complete().and_then(|()| self.disk.sync_dir()) {
+        let completed = self.complete().and_then(|()| self.remove_strays(end.generation));
+        match completed.and_then(|()| self.disk.sync_dir()) {
             Ok(()) => {
                 // This only gives room back.
-                self.retire_segments().ok();
+                self.retire_segments().and_then(|()| self.give_up_dropped_log()).ok();
+                if let Some(threads) = self.threads.get() {
+                    // Which looks after what waits for readers from now on.
+                    threads.wake_flush();
+                }
                 Ok(Some(Erased { record: end.record, facts: receipt.facts }))
             }
             Err(error) => Err(StoreError::OutcomeUnknown { cause: error.to_string() }),
@@ -218,7 +219,7 @@ impl Inner {
     }
 
     /// Makes the erasure durable: the step before which nothing and after which everything is erased.
-    fn decide(&self, edit: &Edit, end: &LogEnd, generations: &[u64]) -> Result<()> {
+    fn decide(&self, edit: &Edit, end: &LogEnd, generations: &[u64], receipt: &Receipt) -> Result<()> {
         let mut catalog_file = self.manifest.state().catalog_file;
         if end.catalog_version > catalog_file {
             self.write_catalog(end.catalog_version)?;
@@ -232,6 +233,8 @@ impl Inner {
             state.log_last = end.generation;
             state.catalog_file = catalog_file;
             state.erasing = generations.to_vec();
+            state.receipts += 1;
+            state.erased_facts += receipt.facts;
         })
     }
 
@@ -256,6 +259,34 @@ impl Inner {
         }
         finish(&*self.disk, &state)?;
         self.manifest.replace(|state| state.erasing.clear())
+    }
+
+    /// Takes away what failures left of the log: what a record that was refused had written to later segments, spare files that
+    /// could not be filled with zeroes, archives that were not finished.
+    fn remove_strays(&self, newest: u64) -> Result<()> {
+        let spare = self.segments.spare_name();
+        for name in self.disk.list()? {
+            let is_stray = segment_generation(&name).is_some_and(|generation| generation > newest)
+                || (is_spare(&name) && Some(&name) != spare.as_ref())
+                || is_unfinished(&name)
+                || is_copy(&name);
+            if is_stray {
+                remove(&*self.disk, &name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Log segments that were dropped but for readers in other processes go with the last reader, without another flush.
+    fn give_up_dropped_log(&self) -> Result<()> {
+        let first = self.manifest.state().log_first;
+        let generation = |name: &str| segment_generation(name).or_else(|| archive_generation(name));
+        for name in self.disk.list()? {
+            if generation(&name).is_some_and(|generation| generation < first) {
+                self.readers.give_up(name);
+            }
+        }
+        Ok(())
     }
 
     /// Takes away what was prepared and is not named. What stays is a leftover to the next open.

@@ -205,6 +205,12 @@ pub enum CommitError {
         /// The period that both touched.
         period: Period,
     },
+    /// A key that the write speaks of was erased after its snapshot. Nothing was written; try again from a new snapshot.
+    #[error("a key of the transaction was erased meanwhile")]
+    Erased {
+        /// The table.
+        table: TableId,
+    },
     /// A table of the write was changed or dropped after its snapshot.
     #[error("the table was changed by another session")]
     SchemaChanged {

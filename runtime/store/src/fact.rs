@@ -19,6 +19,9 @@ use spectradb_kernel::{
 pub struct Write {
     /// The commit that the transaction read; conflicts are looked for among later commits.
     pub snapshot: Commit,
+    /// The record up to which the transaction saw the ledger ([`crate::Snapshot::record`]): a write of a key that was erased
+    /// by a later record is refused.
+    pub record: u64,
     /// The catalogue version that the transaction was bound under.
     pub catalog_version: u64,
     /// New facts, leftovers included. Within one key their periods are disjoint.

@@ -9,7 +9,9 @@
 use crate::{
     archive::archive_generation,
     error::{Result, StoreError},
+    format::follow_v1::Needs,
     log::{held, segment_generation},
+    readers::reader_pid,
     run::lane_of_commit,
     store::Store,
     tree::SegmentKind,
@@ -67,6 +69,28 @@ pub struct LogFigures {
     pub durable_record: u64,
     /// What an open would have to read again now.
     pub replay_bytes: u64,
+}
+
+/// A reader in another process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReaderFigures {
+    /// Its process.
+    pub pid: u32,
+    /// How many manifests there were since the one it reads; 0 where it reads the newest.
+    pub manifests_behind: u64,
+    /// The oldest log segment that it may still read; 0 where it needs all that there are.
+    pub log_from: u64,
+    /// Files that were given up and stay for it (and perhaps for others).
+    pub held_files: u64,
+}
+
+/// What became of facts that were erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ErasureFigures {
+    /// Erasures, each with a receipt in the ledger.
+    pub receipts: u64,
+    /// Facts that went with them.
+    pub facts: u64,
 }
 
 /// Bytes written since the store was opened.
@@ -184,6 +208,43 @@ impl Store {
             durable_record: inner.log.durable(),
             replay_bytes: inner.replay_bytes(&end),
         })
+    }
+
+    /// Readers in other processes, by process. Only their writer knows which files stay for them.
+    ///
+    /// # Errors
+    /// What the disk says about registrations.
+    pub fn reader_figures(&self) -> Result<Vec<ReaderFigures>> {
+        let inner = self.inner();
+        let newest = inner.manifest.state().sequence;
+        let waiting = inner.readers.waiting();
+        let figures = |(name, needs): (String, Needs)| {
+            let held = waiting.iter().filter(|(sequence, _)| *sequence > needs.sequence).count();
+            ReaderFigures {
+                pid: reader_pid(&name),
+                manifests_behind: newest.saturating_sub(needs.sequence),
+                log_from: needs.generation,
+                held_files: held as u64,
+            }
+        };
+        let mut readers: Vec<_> = inner.readers.registered()?.into_iter().map(figures).collect();
+        readers.sort_by_key(|reader| reader.pid);
+        Ok(readers)
+    }
+
+    /// How many files were given up and wait for readers in other processes, and their bytes. What can go goes now.
+    pub fn waiting_figures(&self) -> (u64, u64) {
+        let inner = self.inner();
+        inner.readers.sweep();
+        let waiting = inner.readers.waiting();
+        let bytes = |name: &str| inner.disk.open(name).and_then(|file| file.len()).unwrap_or_default();
+        (waiting.len() as u64, waiting.iter().map(|(_, name)| bytes(name)).sum())
+    }
+
+    /// How much was erased.
+    pub fn erasure_figures(&self) -> ErasureFigures {
+        let state = self.inner().manifest.state();
+        ErasureFigures { receipts: state.receipts, facts: state.erased_facts }
     }
 
     /// Bytes written since the store was opened.

@@ -19,6 +19,7 @@ use crate::{
         follow_v1::{FOLLOW_BYTES, Needs, Published},
     },
     fs::{Disk, DiskLock, File},
+    links::LedgerTree,
     log::{LogEnd, held, segment_name},
     manifest::{self, KnownEnd, MANIFEST_NAME, ManifestState},
     readers::{PUBLISHED_NAME, READER_PREFIX},
@@ -176,6 +177,13 @@ impl Follower {
     pub(crate) fn begin(&self, inner: &Inner) -> Result<()> {
         let is_alone = self.disk.lock_holder(LOCK_NAME)?.is_none();
         self.advance(inner, &mut held(&self.state), is_alone)
+    }
+
+    /// Reads manifest and log again, whatever the writer told.
+    fn look_again(&self, inner: &Inner) -> Result<()> {
+        let mut state = held(&self.state);
+        state.anew = true;
+        self.advance(inner, &mut state, false)
     }
 
     fn advance(&self, inner: &Inner, state: &mut State, to_end: bool) -> Result<()> {
@@ -343,6 +351,36 @@ impl Drop for LogReader {
 }
 
 impl Inner {
+    /// Did the process that writes erase something after there were so many receipts? Then its files are taken over.
+    ///
+    /// # Errors
+    /// As [`Follower::refresh`].
+    pub(crate) fn meets_erasure(&self, receipts: u64) -> Result<bool> {
+        let Some(follower) = &self.follower else { return Ok(false) };
+        let newest = manifest::read(&*self.disk)?.map(|(_, found)| found.receipts);
+        if newest.is_none_or(|newest| newest == receipts) {
+            return Ok(false);
+        }
+        follower.look_again(self)?;
+        // Places in the log that were known mean nothing any more.
+        *held(&self.ledger) = LedgerTree::new(self.disk.clone(), self.identity);
+        Ok(true)
+    }
+
+    /// Looks at log and tables, and again where another process erased something meanwhile: then the two may not have fitted.
+    ///
+    /// # Errors
+    /// Those of the last look.
+    pub(crate) fn despite_erasures<T>(&self, mut look: impl FnMut() -> Result<T>) -> Result<T> {
+        loop {
+            let receipts = self.manifest.receipts();
+            match look() {
+                Err(StoreError::Corrupt { .. } | StoreError::Missing { .. }) if self.meets_erasure(receipts)? => {}
+                looked => return looked,
+            }
+        }
+    }
+
     /// Has log segments, and where another process writes all files, stay for a while.
     ///
     /// # Errors

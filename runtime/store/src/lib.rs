@@ -55,7 +55,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Compression, CompressionPolicy, Config, Durability, LogArchive};
 pub use erase::Erased;
 pub use error::{CommitError, Result, StoreError};
-pub use figures::{LevelFigures, LogFigures, TableFigures, WrittenFigures};
+pub use figures::{ErasureFigures, LevelFigures, LogFigures, ReaderFigures, TableFigures, WrittenFigures};
 #[cfg(all(feature = "io-uring", target_os = "linux"))]
 pub use fs::UringDisk;
 pub use fs::{Disk, IoBackend, MemDisk, OsDisk, SimDisk};

@@ -308,6 +308,11 @@ impl Segments {
         Ok(Some(Segment { generation, capacity: segment.capacity.max(capacity), ..segment }))
     }
 
+    /// The name of the spare file, if there is one.
+    pub(crate) fn spare_name(&self) -> Option<String> {
+        held(&self.spare).as_ref().map(|(name, _)| name.clone())
+    }
+
     /// A segment that no manifest names, in the place of one that may have been made ahead.
     ///
     /// # Errors
@@ -512,29 +517,28 @@ impl Log {
             }
             Err(error) => {
                 self.pending.clear();
-                if self.segment.generation != before.generation {
-                    let later = std::mem::replace(&mut self.segment, before);
-                    // One of its frames, if any was written, begins there.
-                    let error = self.take_back(error, &later, 0);
-                    // A record that went over several segments leaves the later ones on the disk; the first of them is
-                    // taken again, the others are made anew.
-                    if later.generation == self.segment.generation + 1 {
-                        self.segments.give_back(later);
-                    }
-                    return Err(error);
+                let later = (self.segment.generation != before.generation).then(|| self.segment.clone());
+                self.segment = before;
+                let error = self.take_back(error, &self.segment, self.end.offset);
+                let Some(later) = later else { return Err(error) };
+                let error = self.take_back(error, &later, 0);
+                // A record that went over several segments leaves the later ones on the disk; the first of them is
+                // taken again, the others are made anew.
+                if later.generation == self.segment.generation + 1 && self.health.cause().is_none() {
+                    self.segments.give_back(later);
                 }
-                Err(self.take_back(error, &self.segment, self.end.offset))
+                Err(error)
             }
         }
     }
 
     /// A write that failed may have brought all but the padding of a record to the disk, and the next open would find it: what
-    /// its writer is told was refused must not be there. Without one of its frames it is not.
+    /// its writer is told was refused must not be there, and no byte of it stays for an erasure to miss.
     fn take_back(&self, error: StoreError, segment: &Segment, offset: u64) -> StoreError {
-        if self.health.cause().is_some() || offset + FRAME_ALIGN > segment.capacity {
+        if self.health.cause().is_some() {
             return error;
         }
-        match segment.file.write_at(&[0; FRAME_ALIGN as usize], offset).and_then(|()| segment.file.sync()) {
+        match zero_from(&*segment.file, offset).and_then(|()| segment.file.sync()) {
             Ok(()) => error,
             Err(_) => {
                 self.health.refuse_writes(&error);

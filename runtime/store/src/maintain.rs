@@ -19,13 +19,16 @@ use crate::{
     store::Inner,
     tree::Edit,
 };
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, bounded};
 use spectradb_kernel::{schema::TableId, time::Commit};
 use std::{
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
+
+/// So long a file may stay after the last reader in another process who needed it.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// The store's threads.
 #[derive(Debug)]
@@ -41,6 +44,19 @@ enum Signal {
     Stop,
 }
 
+/// Waits for a signal. Files that wait for readers in other processes are looked after meanwhile, for nobody tells when a
+/// reader goes on.
+fn next_signal(store: &Inner, signals: &Receiver<Signal>) -> Result<Signal, RecvError> {
+    while store.readers.has_waiting() {
+        match signals.recv_timeout(SWEEP_EVERY) {
+            Ok(signal) => return Ok(signal),
+            Err(RecvTimeoutError::Timeout) => store.readers.sweep(),
+            Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
+        }
+    }
+    signals.recv()
+}
+
 impl Threads {
     /// The threads of a store; `None` when the system gives none, and the committing thread does the work.
     pub(crate) fn start(store: &Arc<Inner>) -> Option<Threads> {
@@ -51,7 +67,7 @@ impl Threads {
         let spawn = |name: &str, signals: Receiver<Signal>, work: fn(&Inner)| {
             let store = store.clone();
             thread::Builder::new().name(name.to_owned()).spawn(move || {
-                while let Ok(Signal::Look) = signals.recv() {
+                while let Ok(Signal::Look) = next_signal(&store, &signals) {
                     work(&store);
                 }
             })
@@ -73,7 +89,7 @@ impl Threads {
         Some(Threads { flush, compact, handles: Mutex::new(handles) })
     }
 
-    fn wake_flush(&self) {
+    pub(crate) fn wake_flush(&self) {
         // A full channel means that a signal waits already.
         self.flush.try_send(Signal::Look).ok();
     }

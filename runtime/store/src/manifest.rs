@@ -61,6 +61,10 @@ pub(crate) struct ManifestState {
     /// Log segments whose rewritten form, under a name of its own, takes their place: the next open does it if this one did
     /// not.
     pub(crate) erasing: Vec<u64>,
+    /// How many erasures there were.
+    pub(crate) receipts: u64,
+    /// How many facts went with them.
+    pub(crate) erased_facts: u64,
     /// How many shards there are.
     pub(crate) shard_count: u32,
     /// The shard of each slot.
@@ -127,6 +131,8 @@ impl ManifestState {
             closed_clean: false,
             catalog_file: 0,
             erasing: Vec::new(),
+            receipts: 0,
+            erased_facts: 0,
             shard_count,
             slots: (0..SLOT_COUNT).map(shard).collect(),
             sequence: 0,
@@ -197,6 +203,11 @@ impl Manifest {
     /// What it says now.
     pub(crate) fn state(&self) -> ManifestState {
         held(&self.state).clone()
+    }
+
+    /// How many erasures it says there were: places in the log mean nothing after the next one.
+    pub(crate) fn receipts(&self) -> u64 {
+        held(&self.state).receipts
     }
 
     /// Changes it, durably.

@@ -8,20 +8,22 @@
 
 use crate::{
     bulk::fill_whole,
-    chain::{BatchShape, OpenLeaf, WantedLeaf, WithinRecord, open_leaf},
+    chain::{BatchShape, OpenLeaf, WantedLeaf, WithinRecord, leaves_of, open_leaf},
     commits::COMMITS_RECORD,
     error::{Result, StoreError},
-    fact::FactId,
+    fact::{FactBatch, FactId, Write},
     format::catalog_v1::encode_change,
     links::Links,
     log::held,
     manifest::KnownEnd,
     proof::{
-        ConsistencyProof, InclusionProof, LeafProof, Opening, OverRecords, RecordHeader, RecordProof, SchemaProof,
+        ConsistencyProof, ErasedProof, InclusionProof, LeafProof, Opening, OverRecords, RecordHeader, RecordProof,
+        SchemaProof,
         merkle::{Hash, consistency_path, inclusion_path},
         record_leaf,
     },
     replay::{Found, LogScan, RecordBody},
+    shape::Shape,
     store::{Inner, Store},
 };
 use spectradb_kernel::{Value, schema::TableId, time::Commit};
@@ -34,6 +36,13 @@ pub enum ProofOf<'a> {
     Record(u64),
     /// The metadata of a commit.
     Metadata(Commit),
+    /// That a leaf of a record is there, and its content was erased.
+    Erased {
+        /// The record.
+        record: u64,
+        /// The leaf's place among the record's: one of [`Store::erased_places`].
+        place: u64,
+    },
     /// A fact.
     Fact {
         /// Its table.
@@ -51,8 +60,12 @@ impl Store {
     /// [`StoreError::Pruned`] when the record is no longer in the log, [`StoreError::FactsPruned`] when its table's retention
     /// let some of its facts go; what the disk says.
     pub fn prove_inclusion(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<Option<InclusionProof>> {
+        let _no_erasure = self.inner().erasures.hold_back();
+        self.inner().despite_erasures(|| self.try_prove(of, records))
+    }
+
+    fn try_prove(&self, of: ProofOf<'_>, records: Option<u64>) -> Result<Option<InclusionProof>> {
         let inner = self.inner();
-        let _no_erasure = inner.erasures.hold_back();
         let (snapshot, visible) = self.snapshot_with_record()?;
         let records = records.unwrap_or(visible.record);
         let record_of = |commit: Commit| -> Result<Option<u64>> {
@@ -65,7 +78,7 @@ impl Store {
             }
         };
         let record = match of {
-            ProofOf::Record(record) => Some(record),
+            ProofOf::Record(record) | ProofOf::Erased { record, .. } => Some(record),
             ProofOf::Metadata(commit) => record_of(commit)?,
             ProofOf::Fact { fact, .. } => record_of(fact.commit)?,
         };
@@ -73,11 +86,17 @@ impl Store {
             return Ok(None);
         };
         let leaves = inner.record_leaves(records)?;
-        let found = inner.record(record, matches!(of, ProofOf::Metadata(_) | ProofOf::Fact { .. }))?;
+        let found = inner.record(record, !matches!(of, ProofOf::Record(_)))?;
+        let mut erased = None;
         let (leaf, schema) = match (of, &found.record.body) {
             (ProofOf::Record(_), _) => (None, None),
-            (ProofOf::Metadata(_) | ProofOf::Fact { .. }, RecordBody::Catalog { .. } | RecordBody::Erasure(_)) => {
-                return Ok(None);
+            (_, RecordBody::Catalog { .. } | RecordBody::Erasure(_)) => return Ok(None),
+            (ProofOf::Erased { place, .. }, RecordBody::Commit { .. }) => {
+                match inner.erased_leaf(&found, place)? {
+                    Some(leaf) => erased = Some(leaf),
+                    None => return Ok(None),
+                }
+                (None, None)
             }
             (ProofOf::Metadata(_), RecordBody::Commit { .. }) => match inner.leaf(&found, WantedLeaf::Metadata)? {
                 Some(leaf) => (Some(leaf), None),
@@ -97,8 +116,23 @@ impl Store {
             record: record_proof(&found, &leaves),
             leaf,
             schema,
+            erased,
         };
         Ok(Some(proof))
+    }
+
+    /// The places of the leaves of a record that were erased.
+    ///
+    /// # Errors
+    /// [`StoreError::Pruned`] when the record is no longer in the log, or not yet; what the disk says.
+    pub fn erased_places(&self, record: u64) -> Result<Vec<u64>> {
+        let inner = self.inner();
+        let _no_erasure = inner.erasures.hold_back();
+        if record == 0 || record > self.snapshot_with_record()?.1.record {
+            return Err(StoreError::Pruned { record });
+        }
+        let found = inner.despite_erasures(|| inner.record(record, false))?;
+        Ok(found.secret.erased().iter().map(|leaf| leaf.place).collect())
     }
 
     /// A proof that the ledger, as it is now or as it was when it had `new_records` records, goes on from its first
@@ -109,6 +143,11 @@ impl Store {
     pub fn prove_consistency(&self, old_records: u64, new_records: Option<u64>) -> Result<Option<ConsistencyProof>> {
         let inner = self.inner();
         let _no_erasure = inner.erasures.hold_back();
+        inner.despite_erasures(|| self.try_prove_consistency(old_records, new_records))
+    }
+
+    fn try_prove_consistency(&self, old_records: u64, new_records: Option<u64>) -> Result<Option<ConsistencyProof>> {
+        let inner = self.inner();
         let newest = self.snapshot_with_record()?.1.record;
         let new_records = new_records.unwrap_or(newest);
         if old_records > new_records || new_records > newest {
@@ -170,15 +209,26 @@ impl Inner {
         }
     }
 
-    fn leaf(&self, found: &Found, wanted: WantedLeaf<'_>) -> Result<Option<LeafProof>> {
-        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
-        let mut shapes = Vec::with_capacity(write.facts.len());
-        for batch in &write.facts {
+    fn shapes(&self, write: &Write) -> Result<Vec<BatchShape>> {
+        let shape = |batch: &FactBatch| {
             let schema = self.catalogs.schema_at(batch.table, batch.schema_version);
             let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
-            let ids = schema.columns.iter().map(|column| column.id).collect();
-            shapes.push(BatchShape { key: schema.key.clone(), ids });
-        }
+            Ok(BatchShape::of(&Shape::of(&schema)))
+        };
+        write.facts.iter().map(shape).collect()
+    }
+
+    fn erased_leaf(&self, found: &Found, place: u64) -> Result<Option<ErasedProof>> {
+        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
+        let Some(erased) = found.secret.erased().iter().find(|leaf| leaf.place == place) else { return Ok(None) };
+        let leaves = leaves_of(write, &self.shapes(write)?, &found.secret);
+        let path = inclusion_path::<WithinRecord>(&leaves, place as usize).expect("the leaf is among them");
+        Ok(Some(ErasedProof { leaf: erased.leaf, leaf_idx: place, leaf_count: leaves.len() as u64, path }))
+    }
+
+    fn leaf(&self, found: &Found, wanted: WantedLeaf<'_>) -> Result<Option<LeafProof>> {
+        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
+        let shapes = self.shapes(write)?;
         let Some(open) = open_leaf(write, &shapes, &found.secret, wanted) else { return Ok(None) };
         let OpenLeaf { table, schema_version, op, key_and_period, columns, leaf_idx, leaves } = open;
         let path = inclusion_path::<WithinRecord>(&leaves, leaf_idx).expect("the leaf is among them");

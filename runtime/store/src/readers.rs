@@ -11,7 +11,7 @@
 //! Not here: the reader's side (`follow`).
 
 use crate::{
-    error::Result,
+    error::{Result, StoreError},
     format::{
         Identity,
         follow_v1::{FOLLOW_BYTES, Needs, Published},
@@ -29,6 +29,12 @@ pub(crate) const PUBLISHED_NAME: &str = "published";
 
 /// How the name of a registration begins.
 pub(crate) const READER_PREFIX: &str = "reader-";
+
+/// The process in the name of a registration; 0 where it names none.
+pub(crate) fn reader_pid(name: &str) -> u32 {
+    let rest = name.strip_prefix(READER_PREFIX).and_then(|rest| rest.split('-').next());
+    rest.and_then(|pid| pid.parse().ok()).unwrap_or_default()
+}
 
 /// What the writer knows of readers in other processes.
 #[derive(Debug)]
@@ -57,7 +63,7 @@ impl Readers {
     pub(crate) fn begin(&self, record: u64, sequence: u64) -> Result<()> {
         // Readers have the file open: it is written over and never replaced.
         let file = match self.disk.open(PUBLISHED_NAME) {
-            Err(crate::StoreError::Missing { .. }) => self.disk.create(PUBLISHED_NAME)?,
+            Err(StoreError::Missing { .. }) => self.disk.create(PUBLISHED_NAME)?,
             found => found?,
         };
         self.file.get_or_init(|| file);
@@ -86,28 +92,46 @@ impl Readers {
         }
     }
 
-    /// What the reader needs that needs most; `None` when there is no reader. Registrations of dead readers are removed.
+    /// The readers there are, by the names of their registrations, and what each needs. Registrations of dead readers are
+    /// removed.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn registered(&self) -> Result<Vec<(String, Needs)>> {
+        let mut registered = Vec::new();
+        for name in self.disk.list()?.into_iter().filter(|name| name.starts_with(READER_PREFIX)) {
+            if !self.disk.is_held(&name)? {
+                // Its reader may have removed it meanwhile.
+                self.disk.remove(&name).ok();
+                continue;
+            }
+            let mut bytes = [0; FOLLOW_BYTES];
+            let read = self.disk.open(&name).and_then(|file| file.read_at(&mut bytes, 0));
+            registered.push((name, read.map_or(Needs::default(), |()| Needs::decode(&bytes))));
+        }
+        Ok(registered)
+    }
+
+    /// What the reader needs that needs most; `None` when there is no reader.
     ///
     /// # Errors
     /// What the disk says.
     pub(crate) fn needs(&self) -> Result<Option<Needs>> {
-        let mut most: Option<Needs> = None;
-        for name in self.disk.list()?.iter().filter(|name| name.starts_with(READER_PREFIX)) {
-            if !self.disk.is_held(name)? {
-                // Its reader may have removed it meanwhile.
-                self.disk.remove(name).ok();
-                continue;
-            }
-            let mut bytes = [0; FOLLOW_BYTES];
-            let read = self.disk.open(name).and_then(|file| file.read_at(&mut bytes, 0));
-            let needs = read.map_or(Needs::default(), |()| Needs::decode(&bytes));
-            let known = most.get_or_insert(needs);
-            *known = Needs {
-                sequence: known.sequence.min(needs.sequence),
-                generation: known.generation.min(needs.generation),
-            };
-        }
-        Ok(most)
+        let registered = self.registered()?.into_iter().map(|(_, needs)| needs);
+        Ok(registered.reduce(|one, other| Needs {
+            sequence: one.sequence.min(other.sequence),
+            generation: one.generation.min(other.generation),
+        }))
+    }
+
+    /// Does any file wait for readers?
+    pub(crate) fn has_waiting(&self) -> bool {
+        !held(&self.waiting).is_empty()
+    }
+
+    /// The files that wait for readers, each with the number of a manifest that no longer names it.
+    pub(crate) fn waiting(&self) -> Vec<(u64, String)> {
+        held(&self.waiting).clone()
     }
 
     /// Gives up a file that the newest manifest does not name: it goes now, or when no reader follows an older manifest.
@@ -118,15 +142,19 @@ impl Readers {
 
     /// Removes what was given up and is needed no longer.
     pub(crate) fn sweep(&self) {
-        if held(&self.waiting).is_empty() {
+        if !self.has_waiting() {
             return;
         }
         // Where registrations cannot be read, everything stays; the next open does what is left here.
         let Ok(needs) = self.needs() else { return };
         let upto = needs.map_or(u64::MAX, |needs| needs.sequence);
         let gone: Vec<_> = held(&self.waiting).extract_if(.., |(sequence, _)| *sequence <= upto).collect();
-        for (_, name) in gone {
-            self.disk.remove(&name).ok();
+        for (sequence, name) in gone {
+            match self.disk.remove(&name) {
+                Ok(()) | Err(StoreError::Missing { .. }) => {}
+                // The next sweep tries again.
+                Err(_) => held(&self.waiting).push((sequence, name)),
+            }
         }
     }
 }

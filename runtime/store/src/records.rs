@@ -6,7 +6,7 @@
 
 use crate::{
     bulk::fill_whole,
-    error::Result,
+    error::{Result, StoreError},
     follow::LogReader,
     log::held,
     manifest::KnownEnd,
@@ -31,8 +31,8 @@ pub struct Replay {
     pub(crate) scan: Option<LogScan>,
     pub(crate) upto: u64,
     pub(crate) inner: Arc<Inner>,
-    /// How many there had been when the scan began.
-    pub(crate) erasures: u64,
+    /// How many erasures there had been when the scan began.
+    pub(crate) receipts: u64,
     /// Keeps segments that it may have open from being used again.
     pub(crate) _reader: LogReader,
 }
@@ -48,16 +48,30 @@ impl Iterator for Replay {
             fill_whole(&mut found, &self.inner.tree.view(), &self.inner.catalogs)?;
             Ok(Some(found.record))
         };
-        let erasures = self.inner.erasures.count();
-        let next = match erasures == self.erasures {
-            true => read(scan),
-            // The log's segments were written anew: records stand elsewhere.
-            false => self.inner.scan_from(scan.end().record + 1, self.upto).and_then(|anew| {
-                *scan = anew;
-                read(scan)
-            }),
+        // A look that failed may have gone over the record.
+        let wanted = scan.end().record + 1;
+        // The log's segments were written anew: records stand elsewhere.
+        let read_anew = |scan: &mut LogScan| {
+            *scan = self.inner.scan_from(wanted, self.upto)?;
+            read(scan)
         };
-        self.erasures = erasures;
+        let receipts = self.inner.manifest.receipts();
+        let mut next = if receipts == self.receipts { read(scan) } else { read_anew(scan) };
+        self.receipts = receipts;
+        while matches!(next, Err(StoreError::Corrupt { .. } | StoreError::Missing { .. })) {
+            // In another process nothing holds erasures back.
+            match self.inner.meets_erasure(self.receipts) {
+                Ok(false) => break,
+                Ok(true) => {
+                    self.receipts = self.inner.manifest.receipts();
+                    next = read_anew(scan);
+                }
+                Err(error) => {
+                    next = Err(error);
+                    break;
+                }
+            }
+        }
         match next {
             Ok(Some(record)) => Some(Ok(record)),
             Ok(None) => None,

@@ -9,7 +9,7 @@
 //! Not here: which damage is an error and which is a torn end (`replay`).
 
 use crate::{
-    archive::{archive_generation, archive_name, open_log},
+    archive::{archive_generation, archive_name, is_unfinished, open_log},
     catalog::{CatalogVersion, Catalogs},
     commit::Visible,
     config::{Config, SHARD_COUNT_DEFAULT},
@@ -333,7 +333,7 @@ fn remove_leftovers(
     let is_leftover = |name: &&String| {
         segment_generation(name).is_some_and(|generation| generation > end.generation || is_archived(generation))
             || is_spare(name)
-            || name.ends_with(".arc.new")
+            || is_unfinished(name)
             || is_copy(name)
     };
     for name in names.iter().filter(|name| name.ends_with(".cat") && **name != kept_catalog) {

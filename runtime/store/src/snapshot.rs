@@ -8,6 +8,7 @@
 
 use crate::{
     catalog::{Catalog, Catalogs},
+    commit::Visible,
     commits::{COMMITS, COMMITS_CATALOG, COMMITS_INSTANT, commits_schema},
     error::{Result, StoreError},
     fact::Overlap,
@@ -34,6 +35,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Pinned {
     view: TreeView,
+    record: u64,
     commit: Commit,
     instant: Micros,
     catalog: Arc<Catalog>,
@@ -43,26 +45,25 @@ struct Pinned {
 }
 
 impl Snapshot {
-    /// A reader of the state after a commit. The commit was visible before the view was taken.
-    pub(crate) fn new(
-        view: TreeView,
-        commit: Commit,
-        instant: Micros,
-        catalog: Arc<Catalog>,
-        catalogs: Arc<Catalogs>,
-    ) -> Snapshot {
-        Snapshot { pinned: Arc::new(Pinned { view, commit, instant, catalog, catalogs, sees_all: false }) }
+    /// A reader of a state that was visible before the view was taken.
+    pub(crate) fn new(view: TreeView, visible: &Visible, catalogs: Arc<Catalogs>) -> Snapshot {
+        let Visible { record, commit, instant, catalog } = visible.clone();
+        Snapshot { pinned: Arc::new(Pinned { view, record, commit, instant, catalog, catalogs, sees_all: false }) }
     }
 
     /// The same state, with what is still there of the times before a table's horizon: not for answers, but for what must
     /// leave nothing out.
     #[must_use]
     pub fn with_all_that_is_left(&self) -> Snapshot {
-        let Pinned { view, commit, instant, catalog, catalogs, sees_all: _ } = &*self.pinned;
+        let Pinned { view, record, commit, instant, catalog, catalogs, sees_all: _ } = &*self.pinned;
         let (view, catalog, catalogs) = (view.clone(), catalog.clone(), catalogs.clone());
-        Snapshot {
-            pinned: Arc::new(Pinned { view, commit: *commit, instant: *instant, catalog, catalogs, sees_all: true }),
-        }
+        let (record, commit, instant) = (*record, *commit, *instant);
+        Snapshot { pinned: Arc::new(Pinned { view, record, commit, instant, catalog, catalogs, sees_all: true }) }
+    }
+
+    /// The newest record of the ledger that it sees; 0 when there is none.
+    pub fn record(&self) -> u64 {
+        self.pinned.record
     }
 
     /// The newest commit it sees; 0 when there is none.

@@ -497,12 +497,13 @@ impl Store {
         let upto = self.handle.inner.publication.visible().record;
         let from = from_record.max(1);
         if from > upto {
-            return Ok(Replay { inner: self.handle.inner.clone(), scan: None, upto, erasures: 0, _reader: reader });
+            return Ok(Replay { inner: self.handle.inner.clone(), scan: None, upto, receipts: 0, _reader: reader });
         }
         let inner = self.handle.inner.clone();
         let _no_erasure = inner.erasures.hold_back();
-        let (scan, erasures) = (inner.scan_from(from, upto)?, inner.erasures.count());
-        Ok(Replay { inner: self.handle.inner.clone(), scan: Some(scan), upto, erasures, _reader: reader })
+        let look = || Ok((inner.manifest.receipts(), inner.scan_from(from, upto)?));
+        let (receipts, scan) = inner.despite_erasures(look)?;
+        Ok(Replay { inner: inner.clone(), scan: Some(scan), upto, receipts, _reader: reader })
     }
 
     /// Brings everything committed so far into segments, and waits for it.
@@ -544,6 +545,11 @@ impl Store {
         let visible = self.handle.inner.publication.visible();
         let manifest = self.handle.inner.manifest.state();
         let (write_slowdowns, write_stalls) = self.handle.inner.pressure.counts();
+        // The view's files rather than the manifest's: those of large commits are read before the manifest has them.
+        let view = self.handle.inner.tree.view();
+        let segments = view.version.tables.values().flat_map(|files| files.segments());
+        let (segment_count, segment_bytes) =
+            segments.fold((0, 0), |(count, bytes), segment| (count + 1, bytes + segment.meta.bytes));
         StoreStats {
             commit: visible.commit,
             instant: visible.instant,
@@ -551,8 +557,8 @@ impl Store {
             durable_record: self.handle.inner.log.durable(),
             log_segment_count: manifest.log_last - manifest.log_first + 1,
             shard_count: manifest.shard_count,
-            segment_count: manifest.tree.segments.len(),
-            segment_bytes: manifest.tree.segments.iter().map(|segment| segment.bytes).sum(),
+            segment_count,
+            segment_bytes,
             notes_count: manifest.tree.notes.len(),
             block_cache: self.handle.inner.tree.cache.stats(),
             frozen_count: self.handle.inner.tree.frozen_count(),
@@ -582,15 +588,13 @@ impl Inner {
         if let Some(follower) = &self.follower {
             // One pair, whatever is read beside.
             let seen = follower.seen();
-            let Visible { commit, instant, catalog, .. } = &*seen.visible;
-            let (view, catalogs) = (seen.view.clone(), self.catalogs.clone());
-            return (Snapshot::new(view, *commit, *instant, catalog.clone(), catalogs), seen.visible.clone());
+            let snapshot = Snapshot::new(seen.view.clone(), &seen.visible, self.catalogs.clone());
+            return (snapshot, seen.visible.clone());
         }
         // The commit first: what it says is then in the view.
         let visible = self.publication.visible();
         let view = self.tree.view();
-        let Visible { commit, instant, catalog, .. } = &*visible;
-        let snapshot = Snapshot::new(view, *commit, *instant, catalog.clone(), self.catalogs.clone());
+        let snapshot = Snapshot::new(view, &visible, self.catalogs.clone());
         (snapshot, visible)
     }
 

@@ -12,6 +12,7 @@ use spectradb_store::{
     CommitError, CompressionPolicy, Config, Disk, LogArchive, MemDisk, ProofOf, RecordBody, SimDisk, Store, StoreError,
     fact::{FactId, Retraction},
     fs::Fault,
+    proof::{InclusionProof, ProofError},
 };
 use std::collections::BTreeMap;
 use support::{names_as_of, new_table, open, small, upsert};
@@ -151,9 +152,11 @@ fn nothing_is_left_of_what_was_erased_and_all_of_the_rest() {
         assert_eq!(states(&store, model.len()), model, "{story}");
         assert!(!traces(&disk).is_empty() || config.compression != CompressionPolicy::NONE, "{story}");
         let before = store.digest().expect("it reads");
+        let table = store.catalog().by_name("t").cloned().expect("the table");
+        let fact = FactId { key: keys()[0].clone(), valid_from: i64::MIN, commit: 1 };
+        let known = store.prove_inclusion(ProofOf::Fact { table: table.id, fact: &fact }, None).ok().flatten();
         let mut replay = store.replay(1).ok();
         replay.iter_mut().for_each(|replay| drop(replay.next()));
-        let table = store.catalog().by_name("t").cloned().expect("the table");
         let erased = store.erase(table.id, &keys()).unwrap_or_else(|error| panic!("{story}: {error}"));
         let erased = erased.expect("there was something");
         assert_eq!((erased.record, erased.facts), (before.records + 1, 9), "{story}");
@@ -176,6 +179,7 @@ fn nothing_is_left_of_what_was_erased_and_all_of_the_rest() {
             };
             assert!(proof(4, 1).expect("it stays").check(&store.digest().expect("it reads")).is_ok(), "{story}");
             assert!(proof(ERASED[0], 1).is_none(), "{story}");
+            assert_proves_what_was_erased(&store, known.as_ref().expect("it was proved before"), &story);
         }
         assert_eq!(store.erase(table.id, &keys()).expect("it reads"), None, "{story}: nothing is left");
         // The key can be written again, and erased again.
@@ -200,6 +204,26 @@ fn nothing_is_left_of_what_was_erased_and_all_of_the_rest() {
         let store = open(&disk, &config).expect("it opens");
         assert_eq!(states(&store, model.len()), without(&model), "{story}");
         check_sound(&store, &story);
+    }
+}
+
+/// Whoever kept a proof of the fact finds its leaf in its place, and a proof that it is there without its content.
+fn assert_proves_what_was_erased(store: &Store, known: &InclusionProof, story: &str) {
+    let known = known.leaf.as_ref().expect("a fact is a leaf");
+    let record = 2;
+    let places = store.erased_places(record).expect("it reads");
+    assert!(places.contains(&known.leaf_idx) && places.len() == 2, "{story}: {places:?}");
+    let digest = store.digest().expect("it reads");
+    for place in 0..known.leaf_count {
+        let proof = store.prove_inclusion(ProofOf::Erased { record, place }, None).expect("it reads");
+        assert_eq!(proof.is_some(), places.contains(&place), "{story}");
+        let Some(mut proof) = proof else { continue };
+        let proven = proof.check(&digest).unwrap_or_else(|error| panic!("{story}: {error}"));
+        let erased = proven.erased.expect("that is what it is about");
+        assert_eq!((proven.leaf, erased.leaf_count), (None, known.leaf_count), "{story}");
+        assert_eq!(erased.leaf == known.leaf(), place == known.leaf_idx, "{story}");
+        proof.erased.as_mut().expect("it is there").leaf[0] ^= 1;
+        assert_eq!(proof.check(&digest), Err(ProofError::Leaf), "{story}");
     }
 }
 
@@ -384,4 +408,68 @@ fn erasures_and_everything_else_go_on_beside_each_other() {
     check_sound(&store, "at the end");
     store.close().expect("it closes");
     check_sound(&open(&disk, &config).expect("it opens"), "opened again");
+}
+
+/// A commit that was refused because the disk failed in the middle of it leaves nothing for an erasure to miss.
+#[test]
+fn what_a_failed_write_left_behind_is_gone_at_once() {
+    let config = Config { log_segment_bytes: 4 << 10, ..small() };
+    let disk = SimDisk::new(5);
+    let store = open(&disk, &config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    let secrets: Vec<(i64, String)> = (0..400).map(|id| (id, format!("unspeakable-{id}"))).collect();
+    let rows: Vec<(i64, &str)> = secrets.iter().map(|(id, text)| (*id, text.as_str())).collect();
+    let calls = disk.calls();
+    {
+        let trial = disk.copy();
+        let store = open(&trial, &config).expect("it opens");
+        let began = trial.calls();
+        store.commit(upsert(&store.snapshot(), &table, &rows)).expect("nothing fails");
+        assert!(trial.calls() > began + 6, "it goes over several segments");
+    }
+    drop(store);
+    let mut refused = 0;
+    for call in 1..=40 {
+        let disk = disk.copy();
+        let store = open(&disk, &config).expect("it opens");
+        disk.inject(Fault::Call(disk.calls() + call));
+        let committed = store.commit(upsert(&store.snapshot(), &table, &rows));
+        disk.heal();
+        let Err(error) = committed else { continue };
+        let plain = upsert(&store.snapshot(), &table, &[(1, "plain"), (ERASED[0], "secret")]);
+        if matches!(store.commit(plain), Err(CommitError::Store(StoreError::WritesRefused { .. }))) {
+            // The next open looks after it.
+            continue;
+        }
+        refused += 1;
+        let story = format!("call {call} after {calls}: {error}");
+        let erased = store.erase(table.id, &keys()).unwrap_or_else(|error| panic!("{story}: {error}"));
+        assert!(erased.is_some(), "{story}");
+        assert_eq!(traces(&disk), Vec::<String>::new(), "{story}");
+        check_sound(&store, &story);
+    }
+    assert!(refused > 5, "{refused} were refused");
+}
+
+#[test]
+fn a_write_that_read_before_an_erasure_does_not_state_the_key_again() {
+    let disk = MemDisk::new();
+    let store = open(&disk, &small()).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    store.commit(upsert(&store.snapshot(), &table, &[(1, "plain"), (ERASED[0], "unspeakable")])).expect("no conflict");
+    let before = store.snapshot();
+    let again = upsert(&before, &table, &[(ERASED[0], "unspeakable")]);
+    // It never met the key: nothing is superseded.
+    let blind = upsert(&before, &table, &[(ERASED[1], "unspeakable")]);
+    let other = upsert(&before, &table, &[(1, "plain still")]);
+    store.commit(upsert(&store.snapshot(), &table, &[(ERASED[1], "unspeakable")])).expect("no conflict");
+    store.erase(table.id, &keys()).expect("it writes").expect("there was something");
+    for write in [again, blind] {
+        let refused = store.commit(write);
+        assert!(matches!(refused, Err(CommitError::Erased { .. })), "{refused:?}");
+    }
+    assert_eq!(traces(&disk), Vec::<String>::new());
+    store.commit(other).expect("it speaks of another key");
+    store.commit(upsert(&store.snapshot(), &table, &[(ERASED[1], "new")])).expect("it began afterwards");
+    assert_eq!(names_as_of(&store.snapshot(), &table, store.snapshot().commit()).len(), 2);
 }

@@ -125,6 +125,7 @@ impl Model {
         };
         Write {
             snapshot: self.commits,
+            record: u64::MAX,
             catalog_version: 1,
             facts: vec![facts],
             retractions: vec![retraction],

@@ -6,8 +6,12 @@
 
 mod support;
 
+use bytes::Bytes;
+use spectradb_kernel::key::i64_bytes;
 use spectradb_store::{
-    Config, Disk, Durability, LogArchive, OsDisk, SimDisk, Store, StoreError, SystemClock, fact::Write, fs::Fault,
+    CommitError, Config, Disk, Durability, LogArchive, OsDisk, ProofOf, SimDisk, Store, StoreError, SystemClock,
+    fact::{FactId, Write},
+    fs::{DiskLock, Fault, File},
 };
 use std::{collections::BTreeMap, sync::Arc};
 use support::{names, names_as_of, new_table, open, small, upsert};
@@ -230,5 +234,168 @@ fn a_reader_follows_an_erasure() {
         };
         let traces: Vec<String> = disk.list().expect("it lists").into_iter().filter(has_trace).collect();
         assert_eq!(traces, Vec::<String>::new(), "{log_archive:?}");
+    }
+}
+
+/// Proofs, replays and verifying in another process go on while its writer erases, and never say that anything is damaged.
+#[test]
+fn what_a_reader_walks_is_not_damaged_by_an_erasure() {
+    let key = |id: i64| i64_bytes(id).to_vec();
+    for (log_archive, bulk_bytes_min) in
+        [(LogArchive::Keep, usize::MAX), (LogArchive::Compress, 0), (LogArchive::Keep, 0)]
+    {
+        let disk = SimDisk::new(6);
+        let config = Config { log_archive, bulk_bytes_min, log_segment_bytes: 4 << 10, ..small() };
+        let writer = open(&disk, &config).expect("a new database");
+        let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+        for step in 0..30 {
+            let rows: Vec<(i64, &str)> = (0..10).map(|place| (step % 3 + place * 3, "a name of a row")).collect();
+            writer.commit(upsert(&writer.snapshot(), &table, &rows)).expect("no conflict");
+        }
+        let beside = reader(&disk, &config);
+        let story = format!("{log_archive:?}, bulk from {bulk_bytes_min}");
+        let before = beside.digest().expect("it reads");
+        let mut replay = beside.replay(1).expect("it reads");
+        let mut read = 0;
+        for id in 0..9 {
+            writer.erase(table.id, &[key(id)]).expect("nothing fails").expect("there was something");
+            // The reader has not looked since.
+            for _ in 0..3 {
+                let record = replay.next().expect("there are more");
+                record.unwrap_or_else(|error| panic!("{story}, erasing {id}: {error}"));
+                read += 1;
+            }
+            if id % 2 == 0 {
+                // Some of what was read before is looked at again without having followed.
+                assert_eq!(beside.verify(Some(&before)).expect("it reads").difference, None, "{story}");
+            }
+            let fact = FactId { key: key(20), valid_from: i64::MIN, commit: 3 };
+            let proof = beside.prove_inclusion(ProofOf::Fact { table: table.id, fact: &fact }, Some(before.records));
+            let proof = proof.unwrap_or_else(|error| panic!("{story}: {error}")).expect("the third commit stated it");
+            assert!(proof.check(&before).is_ok(), "{story}");
+            assert!(beside.prove_consistency(before.records, None).expect("it reads").is_some(), "{story}");
+        }
+        let rest = replay.map(|record| record.unwrap_or_else(|error| panic!("{story}: {error}"))).count() as u64;
+        assert_eq!(read + rest, before.records, "{story}");
+    }
+}
+
+/// The erasure is decided and its copies are not in their places, because the writer died or is just doing it.
+#[test]
+fn a_reader_takes_the_copies_that_an_erasure_has_not_put_in_place() {
+    let config = Config { bulk_bytes_min: 300, log_segment_bytes: 4 << 10, ..small() };
+    let disk = SimDisk::new(7);
+    let writer = open(&disk, &config).expect("a new database");
+    let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+    for step in 0..12 {
+        let rows: Vec<(i64, &str)> = (0..(step % 4) * 6 + 1).map(|id| (id, "a name of a row")).collect();
+        writer.commit(upsert(&writer.snapshot(), &table, &rows)).expect("no conflict");
+    }
+    let before = writer.digest().expect("it reads");
+    drop(writer);
+    let mut unfinished = 0;
+    for call in 1..200 {
+        let disk = disk.copy();
+        let writer = open(&disk, &config).expect("it opens");
+        disk.inject(Fault::Call(disk.calls() + call));
+        let erased = writer.erase(table.id, &[i64_bytes(0).to_vec()]);
+        disk.heal();
+        let has_copies = disk.list().expect("it lists").iter().any(|name| name.ends_with(".era"));
+        if matches!(erased, Err(StoreError::OutcomeUnknown { .. })) && has_copies {
+            unfinished += 1;
+        }
+        let beside = reader(&disk, &config);
+        let verified = beside.verify(Some(&before)).expect("it reads");
+        assert_eq!(verified.difference, None, "call {call}: {erased:?}");
+        assert_eq!(beside.replay(1).expect("it reads").filter(Result::is_err).count(), 0, "call {call}");
+    }
+    assert!(unfinished > 0, "some call fails between the decision and the last copy");
+}
+
+/// A disk that takes no write: a copy on read-only media, or a folder of somebody else's.
+#[derive(Clone, Debug)]
+struct Sealed(SimDisk);
+
+fn sealed<T>() -> Result<T, StoreError> {
+    let source = std::io::Error::from(std::io::ErrorKind::ReadOnlyFilesystem);
+    Err(StoreError::Io { operation: "write", file: "any".to_owned(), source })
+}
+
+impl Disk for Sealed {
+    fn list(&self) -> Result<Vec<String>, StoreError> {
+        self.0.list()
+    }
+
+    fn create(&self, _name: &str) -> Result<Arc<dyn File>, StoreError> {
+        sealed()
+    }
+
+    fn open(&self, name: &str) -> Result<Arc<dyn File>, StoreError> {
+        self.0.open(name)
+    }
+
+    fn rename(&self, _from: &str, _to: &str) -> Result<(), StoreError> {
+        sealed()
+    }
+
+    fn remove(&self, _name: &str) -> Result<(), StoreError> {
+        sealed()
+    }
+
+    fn sync_dir(&self) -> Result<(), StoreError> {
+        sealed()
+    }
+
+    fn map(&self, name: &str) -> Result<Bytes, StoreError> {
+        self.0.map(name)
+    }
+
+    fn lock(&self, _name: &str) -> Result<DiskLock, StoreError> {
+        sealed()
+    }
+
+    fn claim(&self, _name: &str) -> Result<(Arc<dyn File>, DiskLock), StoreError> {
+        sealed()
+    }
+
+    fn is_held(&self, name: &str) -> Result<bool, StoreError> {
+        self.0.is_held(name)
+    }
+
+    fn lock_holder(&self, name: &str) -> Result<Option<String>, StoreError> {
+        self.0.lock_holder(name)
+    }
+}
+
+#[test]
+fn a_disk_that_takes_no_write_is_read_while_nobody_writes_it() {
+    let disk = SimDisk::new(8);
+    let writer = open(&disk, &small()).expect("a new database");
+    let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+    for name in ["a", "b", "c"] {
+        writer.commit(upsert(&writer.snapshot(), &table, &[(1, name)])).expect("no conflict");
+    }
+    let config = Config { read_only: true, ..small() };
+    // What the reader needs could go under its feet: nobody can be told of it.
+    let refused = open(&Sealed(disk.clone()), &config).map(drop);
+    assert!(matches!(refused, Err(StoreError::Unregistered { .. })), "{refused:?}");
+    let (kept, digest) = (names(&writer, &table), writer.digest().expect("it reads"));
+    // The writer dies and leaves its last commits to the log.
+    let calls = disk.copy();
+    drop(writer);
+    for disk in [disk, calls] {
+        let before: Vec<String> = disk.list().expect("it lists");
+        let reader = open(&Sealed(disk.clone()), &config).expect("nobody writes");
+        assert_eq!(names(&reader, &table), kept);
+        assert_eq!(reader.digest().expect("it reads").root, digest.root);
+        assert_eq!(reader.verify(None).expect("it reads").difference, None);
+        assert_eq!(reader.replay(1).expect("it reads").count() as u64, digest.records);
+        let refused = reader.commit(upsert(&reader.snapshot(), &table, &[(1, "d")]));
+        assert!(matches!(refused, Err(CommitError::Store(StoreError::ReadOnly))));
+        reader.close().expect("nothing to write");
+        drop(reader);
+        assert_eq!(disk.list().expect("it lists"), before);
+        // And nobody can open it for writing.
+        assert!(matches!(open(&Sealed(disk), &small()), Err(StoreError::Io { .. })));
     }
 }

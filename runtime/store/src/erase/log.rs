@@ -20,17 +20,21 @@ use crate::{
         frame::{FRAME_HEADER_BYTES, FrameHeader, FramePlace, RecordKind, frame_bytes},
         log_v1::ReadWrite,
     },
-    fs::File,
+    fs::{Disk, File},
     keys::encode_row,
     log::{LogEnd, segment_name},
-    manifest::KnownEnd,
+    manifest::{self, KnownEnd},
     replay::{Found, LogScan, RecordBody, Window},
     salts::Secret,
     shape::Shape,
     store::Inner,
 };
 use hashbrown::HashMap;
-use spectradb_kernel::{key, schema::TableId};
+use spectradb_kernel::{
+    key,
+    schema::TableId,
+    time::{MICROS_MAX, MICROS_MIN},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -45,6 +49,21 @@ pub(crate) fn copy_name(generation: u64) -> String {
 /// Is this the name of such a copy?
 pub(crate) fn is_copy(name: &str) -> bool {
     name.starts_with("log-") && name.ends_with(".era")
+}
+
+/// The copy that is the log segment, because the manifest says so and it is not in its place yet: the writer is just doing it, or
+/// died before it did.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn named_copy(disk: &dyn Disk, generation: u64) -> Result<Option<Arc<dyn File>>> {
+    let copy = match disk.open(&copy_name(generation)) {
+        Err(StoreError::Missing { .. }) => return Ok(None),
+        found => found?,
+    };
+    // One that was prepared and not decided on counts for nothing.
+    let named = manifest::read(disk)?.is_some_and(|(_, state)| state.erasing.contains(&generation));
+    Ok(named.then_some(copy))
 }
 
 /// A record that loses leaves.
@@ -142,7 +161,8 @@ impl Inner {
             versions.entry(batch.table).and_modify(|version| *version = batch.schema_version);
         }
         if !is_whole {
-            return Ok(Some(Lessened { secret: found.secret.clone(), versions }));
+            // Nothing of it can be proved any more, so nobody needs the salts, and a guess could be held against its root.
+            return Ok(Some(Lessened { secret: Secret::default(), versions }));
         }
         let (leaf_count, erased) = leaves_of_keys(write, &shapes, &found.secret, &|table, key| keys.has(table, key));
         let quotes = found.bulk.iter().flat_map(|bulk| &bulk.files);
@@ -249,10 +269,12 @@ fn put_without(
     }
     read.write.superseded.retain(|superseded| !superseded.facts.is_empty());
     if let Some(bulk) = &mut read.bulk {
-        // The files are segments like any others by now, perhaps under other names.
+        // The files are segments like any others by now, perhaps under other names. Neither bounds nor a hash over all that
+        // they held, which has no salt, may tell of what is gone.
         for file in bulk.files.iter_mut().filter(|file| file.table == keys.table) {
             file.key_min.clear();
             file.key_max.clear();
+            (file.valid_from_min, file.valid_to_max, file.root) = (MICROS_MIN, MICROS_MAX, [0; 32]);
         }
     }
     if let Some(lessened) = lessened {

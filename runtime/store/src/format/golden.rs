@@ -232,6 +232,8 @@ fn a_manifest() {
     state.closed_clean = true;
     state.forks.push(Fork { timeline: 1, record: 3, commit: 2, link: [8; 32] });
     state.catalog_file = 1;
+    state.erasing = vec![1];
+    (state.receipts, state.erased_facts) = (1, 9);
     // Most of the bytes are the slots, which follow from the number of shards: their hash is kept.
     let body = encode(&state);
     let slots: Vec<u8> = state.slots.iter().flat_map(|shard| shard.to_le_bytes()).collect();

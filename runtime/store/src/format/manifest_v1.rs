@@ -45,6 +45,9 @@ pub(crate) struct ManifestV1 {
     sequence: u64,
     /// Log segments whose rewritten form takes their place.
     erasing: Vec<u64>,
+    /// Erasures there were, and how many facts went with them.
+    receipts: u64,
+    erased_facts: u64,
     /// Where the database left earlier timelines, oldest first.
     forks: Vec<ForkV1>,
 }
@@ -105,7 +108,7 @@ struct NotesV1 {
 }
 
 // The archive's fixed parts: a change of these numbers is a change of the format.
-const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 240);
+const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 256);
 const _: () = assert!(size_of::<rkyv::Archived<SegmentV1>>() == 120);
 const _: () = assert!(size_of::<rkyv::Archived<NotesV1>>() == 64);
 
@@ -139,6 +142,8 @@ impl From<&ManifestState> for ManifestV1 {
             closed_clean: state.closed_clean,
             catalog_file: state.catalog_file,
             erasing: state.erasing.clone(),
+            receipts: state.receipts,
+            erased_facts: state.erased_facts,
             shard_count: state.shard_count,
             slots: state.slots.clone(),
             pruned: state
@@ -182,6 +187,8 @@ impl ManifestV1 {
             closed_clean: self.closed_clean,
             catalog_file: self.catalog_file,
             erasing: self.erasing,
+            receipts: self.receipts,
+            erased_facts: self.erased_facts,
             shard_count: self.shard_count,
             slots: self.slots,
             sequence: self.sequence,

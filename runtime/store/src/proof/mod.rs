@@ -72,7 +72,7 @@ pub struct Digest {
 /// What a record says of itself, as its link hashes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordHeader {
-    /// 1 commit, 2 change of the catalogue.
+    /// 1 commit, 2 change of the catalogue, 3 erasure, 4 retention.
     pub kind: u8,
     /// The timeline of the database that it was written on.
     pub timeline: u32,
@@ -149,6 +149,20 @@ pub struct LeafProof {
     pub path: Vec<Hash>,
 }
 
+/// A leaf of a record whose content was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErasedProof {
+    /// The leaf: what it was made of is nowhere in the database any more. Whoever kept a proof of the fact finds the same hash
+    /// there ([`LeafProof::leaf`]).
+    pub leaf: Hash,
+    /// Its place among the leaves of its record.
+    pub leaf_idx: u64,
+    /// How many leaves there are.
+    pub leaf_count: u64,
+    /// From the leaf up to the record's root.
+    pub path: Vec<Hash>,
+}
+
 /// The record that gave a table the schema which a fact was written under.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaProof {
@@ -173,6 +187,8 @@ pub struct InclusionProof {
     pub leaf: Option<LeafProof>,
     /// What the numbers of a fact's table and columns mean.
     pub schema: Option<SchemaProof>,
+    /// One of its leaves, of which the content was erased.
+    pub erased: Option<ErasedProof>,
 }
 
 /// A ledger goes on from a shorter one.
@@ -199,6 +215,8 @@ pub struct Proven {
     pub leaf: Option<LeafContent>,
     /// The table of the leaf, as the ledger declares it.
     pub schema: Option<Arc<TableSchema>>,
+    /// The leaf that is there without its content.
+    pub erased: Option<ErasedProof>,
 }
 
 /// Why a proof proves nothing.
@@ -262,11 +280,21 @@ impl LeafProof {
         self.columns = Opening::Closed(self.columns.commitment(commitment_to_columns));
     }
 
-    fn leads_to(&self, root: &Hash) -> bool {
+    /// The hash that stands in the record for it, also after its content was erased.
+    pub fn leaf(&self) -> Hash {
         let key_and_period = self.key_and_period.commitment(commitment_to_key);
         let columns = self.columns.commitment(commitment_to_columns);
-        let leaf = leaf_of(self.table, self.schema_version, self.op, &key_and_period, &columns);
-        root_of_path::<WithinRecord>(&leaf, self.leaf_idx, self.leaf_count, &self.path).as_ref() == Some(root)
+        leaf_of(self.table, self.schema_version, self.op, &key_and_period, &columns)
+    }
+
+    fn leads_to(&self, root: &Hash) -> bool {
+        root_of_path::<WithinRecord>(&self.leaf(), self.leaf_idx, self.leaf_count, &self.path).as_ref() == Some(root)
+    }
+}
+
+impl ErasedProof {
+    fn leads_to(&self, root: &Hash) -> bool {
+        root_of_path::<WithinRecord>(&self.leaf, self.leaf_idx, self.leaf_count, &self.path).as_ref() == Some(root)
     }
 }
 
@@ -295,7 +323,10 @@ impl InclusionProof {
             Some(leaf) => Some(self.check_leaf(leaf, schema.as_deref())?),
             None => None,
         };
-        Ok(Proven { header: self.record.header.clone(), leaf, schema })
+        if self.erased.as_ref().is_some_and(|erased| !erased.leads_to(&self.record.root)) {
+            return Err(ProofError::Leaf);
+        }
+        Ok(Proven { header: self.record.header.clone(), leaf, schema, erased: self.erased.clone() })
     }
 
     fn check_leaf(&self, leaf: &LeafProof, schema: Option<&TableSchema>) -> Result<LeafContent, ProofError> {

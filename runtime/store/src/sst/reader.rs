@@ -412,6 +412,13 @@ impl Segment {
         Ok(Index { shape: Arc::new(shape), blocks, integers })
     }
 
+    /// The payloads of all blocks, unpacked.
+    #[cfg(test)]
+    pub(crate) fn unpacked(&self) -> Result<Vec<Bytes>> {
+        let index = self.index()?;
+        index.blocks.iter().map(|block| Ok(self.part(&block.place, part::BLOCK, None)?.0)).collect()
+    }
+
     /// How many blocks are worth asking the disk for at once?
     pub(crate) fn reads_at_once(&self) -> usize {
         match &self.content {

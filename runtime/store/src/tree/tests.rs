@@ -6,6 +6,7 @@
 use super::*;
 use crate::{
     catalog::Catalogs,
+    commit::Visible,
     commits::COMMITS,
     fact::{FactBatch, Overlap, Superseded},
     manifest::{ManifestState, SLOT_COUNT},
@@ -177,7 +178,8 @@ impl World {
 
     fn snapshot(&self) -> Snapshot {
         let instant = self.commit as i64 * 10;
-        Snapshot::new(self.tree.view(), self.commit, instant, self.catalog.clone(), Arc::new(Catalogs::default()))
+        let visible = Visible { record: 0, commit: self.commit, instant, catalog: self.catalog.clone() };
+        Snapshot::new(self.tree.view(), &visible, Arc::new(Catalogs::default()))
     }
 
     fn key_bytes(&self, key: &[Value]) -> Vec<u8> {

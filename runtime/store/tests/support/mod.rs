@@ -70,6 +70,7 @@ pub(crate) fn upsert(snapshot: &Snapshot, table: &TableSchema, rows: &[(i64, &st
     let superseded = Superseded { table: table.id, facts: ended.collect() };
     Write {
         snapshot: snapshot.commit(),
+        record: snapshot.record(),
         catalog_version: snapshot.catalog().version,
         facts: vec![facts(table, rows)],
         superseded: vec![superseded],
