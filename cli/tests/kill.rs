@@ -1,7 +1,7 @@
 //! Does a killed process lose anything that it acknowledged, or leave anything half?
 //!
 //! The shell is fed transactions and killed (SIGKILL) at random moments, again and again on one database, with a memtable
-//! so small that flushes and compactions are under way. Each transaction writes a pair of facts and moves a counter, then
+//! so small that flushes and compactions are under way, and in turns with writes that go to segments at once. Each transaction writes a pair of facts and moves a counter, then
 //! asks for its number: what was printed was acknowledged. After every kill a new process must find every acknowledged
 //! transaction, whole, in order, and no part of another. Could go wrong wherever the log, a flush or the manifest is
 //! written in an order that a crash can tear.
@@ -27,9 +27,19 @@ impl Seed {
     }
 }
 
-fn shell(path: &Path) -> Child {
+/// What a process is told besides: every write to the log or to segments at once, log segments kept, archived, or dropped.
+const WAYS: [&[&str]; 4] = [
+    &[],
+    &["--bulk-min-bytes", "0"],
+    &["--bulk-min-bytes", "0", "--log-archive", "compress"],
+    &["--bulk-min-bytes", "64", "--log-archive", "drop"],
+];
+
+fn shell(path: &Path, way: &[&str]) -> Child {
     Command::new(env!("CARGO_BIN_EXE_spectradb"))
-        .args(["--mode", "csv", "--no-header", "--bail", "--memtable-max-bytes", "65536", "--path"])
+        .args(["--mode", "csv", "--no-header", "--bail", "--memtable-max-bytes", "16384"])
+        .args(way)
+        .arg("--path")
         .arg(path)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -40,7 +50,7 @@ fn shell(path: &Path) -> Child {
 
 /// Runs statements to the end and gives what they print.
 fn ask(path: &Path, sql: &str) -> Vec<String> {
-    let mut child = shell(path);
+    let mut child = shell(path, &[]);
     child.stdin.take().expect("piped").write_all(sql.as_bytes()).expect("the shell reads");
     let output = child.wait_with_output().expect("the shell ends");
     let errors = String::from_utf8_lossy(&output.stderr);
@@ -49,8 +59,8 @@ fn ask(path: &Path, sql: &str) -> Vec<String> {
 }
 
 /// Feeds transactions from `next` on until the process is killed; answers the last number it printed.
-fn feed_until_killed(path: &Path, next: u64, alive: Duration) -> Option<u64> {
-    let mut child = shell(path);
+fn feed_until_killed(path: &Path, way: &[&str], next: u64, alive: Duration) -> Option<u64> {
+    let mut child = shell(path, way);
     let mut stdin = child.stdin.take().expect("piped");
     let stdout = child.stdout.take().expect("piped");
     let (ready, first_answer) = mpsc::channel();
@@ -104,7 +114,7 @@ fn a_killed_shell_loses_nothing_acknowledged_and_shows_nothing_half() {
     let mut done = 0;
     for kill in 0..kills {
         let alive = Duration::from_micros(random.below(60_000));
-        let acknowledged = feed_until_killed(&path, done + 1, alive).unwrap_or(done);
+        let acknowledged = feed_until_killed(&path, WAYS[kill as usize % WAYS.len()], done + 1, alive).unwrap_or(done);
         let asked = "SELECT n FROM counter; SELECT current_commit(); \
                      SELECT count(*), coalesce(max(id), 0), coalesce(sum(id), 0), count(DISTINCT abs(id)) FROM pairs;";
         let answers = ask(&path, asked);
@@ -121,5 +131,7 @@ fn a_killed_shell_loses_nothing_acknowledged_and_shows_nothing_half() {
         assert_eq!(history, [format!("{}", 2 * past), format!("{past}")], "kill {kill}: the past is whole");
         done = counter;
     }
+    let verified = ask(&path, "VERIFY LEDGER;");
+    assert_eq!(verified.len(), 1, "the ledger is what it says: {verified:?}");
     assert!(done > u64::from(kills), "the shell got some work done between the kills: {done}");
 }

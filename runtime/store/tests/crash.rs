@@ -174,13 +174,13 @@ fn power_failures_without_synced_commits_leave_no_gap() {
     crash_at_every_sync(&Config { durability: Durability::EveryRecords(3), ..config() });
 }
 
-/// A commit that touches several shards is there whole or not at all.
 /// While segments are archived and their files used again.
 #[test]
 fn power_failures_while_the_log_is_archived_lose_nothing() {
     crash_at_every_sync(&Config { log_archive: LogArchive::Compress, ..config() });
 }
 
+/// A commit that touches several shards is there whole or not at all.
 #[test]
 fn power_failures_part_no_shards_of_a_commit() {
     crash_at_every_sync(&Config { shard_count: Some(3), ..config() });
@@ -208,28 +208,49 @@ fn crash_at_every_sync(config: &Config) {
     }
 }
 
+/// Every write goes to segments at once, and the log is archived.
+fn large() -> Config {
+    Config { bulk_bytes_min: 0, log_archive: LogArchive::Compress, ..config() }
+}
+
 #[test]
 fn a_failure_of_any_call_loses_nothing_acknowledged() {
-    let config = config();
-    let calls = healthy(&config).calls();
-    for call in 1..=calls {
+    fail_each_call(&config(), 1);
+}
+
+#[test]
+fn a_failure_of_any_call_loses_no_large_write() {
+    fail_each_call(&large(), 2);
+}
+
+fn fail_each_call(config: &Config, step: usize) {
+    let calls = healthy(config).calls();
+    for call in (1..=calls).step_by(step) {
         let disk = SimDisk::new(call);
         disk.inject(Fault::Call(call));
-        let told = run(&disk, &config);
-        check_all(&disk, &config, &told, &format!("call {call} failed"));
+        let told = run(&disk, config);
+        check_all(&disk, config, &told, &format!("call {call} failed"));
     }
 }
 
 #[test]
 fn a_disk_that_fills_up_loses_nothing_acknowledged() {
-    let config = config();
-    let calls = healthy(&config).calls();
-    for call in 1..=calls {
+    fill_up_at_each_call(&config(), 1);
+}
+
+#[test]
+fn a_disk_that_fills_up_loses_no_large_write() {
+    fill_up_at_each_call(&large(), 2);
+}
+
+fn fill_up_at_each_call(config: &Config, step: usize) {
+    let calls = healthy(config).calls();
+    for call in (1..=calls).step_by(step) {
         let disk = SimDisk::new(call);
         disk.inject(Fault::FullFrom(call));
-        let told = run(&disk, &config);
+        let told = run(&disk, config);
         assert!(!told.attempts.contains(&Fate::Unknown), "full from call {call}: nothing is left unknown");
-        check_all(&disk, &config, &told, &format!("full from call {call}"));
+        check_all(&disk, config, &told, &format!("full from call {call}"));
     }
 }
 

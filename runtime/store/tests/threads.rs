@@ -3,7 +3,8 @@
 mod support;
 
 use spectradb_store::{
-    CommitError, Config, Disk, MemDisk, OsDisk, RecordBody, SimDisk, Store, StoreError, SystemClock,
+    CommitError, Config, Disk, Durability, LogArchive, MemDisk, OsDisk, RecordBody, SimDisk, Store, StoreError,
+    SystemClock,
     fs::{DiskLock, Fault, File},
 };
 use std::{
@@ -13,6 +14,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread,
+    time::{Duration, Instant},
 };
 use support::{names, names_as_of, new_table, open, small, upsert};
 
@@ -258,6 +260,92 @@ fn writers_wait_when_flushing_falls_behind_and_memory_stays_bounded() {
     store.flush().expect("nothing fails");
     assert_eq!(store.stats().memtable_bytes, 0);
     assert!(store.stats().write_slowdowns > 0, "{:?}", store.stats());
+}
+
+/// Writers, readers, flushes and compactions over keys and history that are bounded: when the first third of the time is over, memory and
+/// the number of files grow no more. An ordinary run takes two seconds; `SPECTRADB_SOAK_SECONDS` asks for more.
+#[test]
+fn memory_and_files_level_off() {
+    let seconds = std::env::var("SPECTRADB_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
+    println!("SPECTRADB_SOAK_SECONDS={seconds}");
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let config = Config {
+        memtable_bytes_max: 256 << 10,
+        block_cache_bytes_max: 1 << 20,
+        log_segment_bytes: 1 << 20,
+        bulk_bytes_min: 16 << 10,
+        log_archive: LogArchive::Drop,
+        durability: Durability::EveryRecords(50),
+        ..Config::default()
+    };
+    let disk = OsDisk::open(folder.path()).expect("it is there");
+    let store = Store::open(Arc::new(disk), Arc::new(SystemClock), config).expect("a new database");
+    let table = store.create_table(new_table("t"), 0).expect("the name is free");
+    store.set_retention(table.id, Some(0), 1).expect("it is there");
+    let (until, commits) = (Instant::now() + Duration::from_secs(seconds), AtomicU64::new(0));
+    let look = || {
+        let names = OsDisk::open(folder.path()).and_then(|disk| disk.list()).expect("it lists");
+        // The links of dropped segments stay for ever, one small file for each.
+        let files = names.iter().filter(|name| !name.ends_with(".lnk")).count();
+        (files, resident_bytes(), store.stats().segment_bytes)
+    };
+    let mut seen = Vec::new();
+    thread::scope(|scope| {
+        for writer in 0..2_i64 {
+            let (store, table, commits) = (&store, &table, &commits);
+            scope.spawn(move || {
+                let mut number = writer;
+                while Instant::now() < until {
+                    number += 2;
+                    let count = if number % 97 < 2 { 400 } else { 3 };
+                    let text = format!("{number} {}", "x".repeat(60));
+                    let rows: Vec<(i64, &str)> =
+                        (0..count).map(|row| (writer * 10_000 + (number * 31 + row) % 2_000, text.as_str())).collect();
+                    store.commit(upsert(&store.snapshot(), table, &rows)).expect("its keys are its own");
+                    commits.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        scope.spawn(|| {
+            while Instant::now() < until {
+                let snapshot = store.snapshot();
+                let found = names_as_of(&snapshot, &table, snapshot.commit());
+                assert!(found.len() <= 4_000, "{}", found.len());
+            }
+        });
+        let pause = Duration::from_millis((seconds * 1000 / 60).clamp(20, 2_000));
+        while Instant::now() < until {
+            seen.push(look());
+            thread::park_timeout(pause);
+        }
+    });
+    let (early, late) = seen.split_at(seen.len() / 3);
+    let most = |looks: &[(usize, u64, u64)], of: fn(&(usize, u64, u64)) -> u64| looks.iter().map(of).max().unwrap_or(0);
+    let (files, more_files) = (most(early, |look| look.0 as u64), most(late, |look| look.0 as u64));
+    let (memory, more_memory) = (most(early, |look| look.1), most(late, |look| look.1));
+    let (bytes, more_bytes) = (most(early, |look| look.2), most(late, |look| look.2));
+    println!(
+        "{} commits; files {files} then {more_files}, resident {} then {} MiB, segments {} then {} KiB",
+        commits.load(Ordering::Relaxed),
+        memory >> 20,
+        more_memory >> 20,
+        bytes >> 10,
+        more_bytes >> 10
+    );
+    assert!(commits.load(Ordering::Relaxed) > 20 * seconds, "the writers got on");
+    assert!(more_files <= files + 24, "files: {files}, then {more_files}");
+    assert!(more_memory <= memory + memory / 4 + (24 << 20), "resident bytes: {memory}, then {more_memory}");
+    // The table of commits has a row for each, for ever.
+    let of_commits = commits.load(Ordering::Relaxed) * 100;
+    assert!(more_bytes <= bytes * 2 + of_commits + (2 << 20), "bytes of segments: {bytes}, then {more_bytes}");
+    assert_eq!(store.verify(None).expect("it reads").difference, None);
+}
+
+/// What the process has in memory; nothing where the system does not say.
+#[expect(clippy::disallowed_methods, reason = "the system's own files are not the database's")]
+fn resident_bytes() -> u64 {
+    let told = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    told.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).unwrap_or(0) * 4096
 }
 
 /// However little is compacted meanwhile, level 0 stays as small as the settings say, and all threads find all facts.
