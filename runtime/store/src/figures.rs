@@ -14,7 +14,7 @@ use crate::{
     readers::reader_pid,
     run::lane_of_commit,
     store::Store,
-    tree::SegmentKind,
+    tree::{SegmentKind, SegmentMeta},
 };
 use spectradb_kernel::schema::TableId;
 use std::{
@@ -159,15 +159,19 @@ impl Store {
         let mut levels: BTreeMap<(TableId, u8, bool), LevelFigures> = BTreeMap::new();
         // The view's files rather than the manifest's: those of large commits are read before the manifest has them.
         let view = self.inner().tree.view();
-        for segment in view.version.tables.values().flat_map(|files| files.segments()) {
-            let meta = &segment.meta;
-            let is_history = meta.kind == SegmentKind::History;
-            let none =
-                LevelFigures { table: meta.table, level: meta.level, is_history, files: 0, versions: 0, bytes: 0 };
-            let level = levels.entry((meta.table, meta.level, is_history)).or_insert(none);
+        let mut count = |level: u8, is_history: bool, meta: &SegmentMeta| {
+            let none = LevelFigures { table: meta.table, level, is_history, files: 0, versions: 0, bytes: 0 };
+            let level = levels.entry((meta.table, level, is_history)).or_insert(none);
             level.files += 1;
             level.versions += meta.rows;
             level.bytes += meta.bytes;
+        };
+        for files in view.version.tables.values() {
+            // A segment that was only moved says where it was written.
+            for (level, segments) in (0..).zip(&files.levels) {
+                segments.iter().for_each(|segment| count(level, false, &segment.meta));
+            }
+            files.history.iter().for_each(|segment| count(0, true, &segment.meta));
         }
         levels.into_values().collect()
     }
