@@ -155,8 +155,8 @@ impl Binder<'_> {
     fn own_period(&mut self, path: &[Name], ctx: &mut Ctx<'_>) -> Result<Option<Period>, Diag> {
         let (last, table) = path.split_last().expect("a path has names");
         let (from, to) = match last.text.as_str() {
-            "system_time" => (PSEUDO_COLUMNS[1], PSEUDO_COLUMNS[2]),
-            "valid_time" => (PSEUDO_COLUMNS[3], PSEUDO_COLUMNS[4]),
+            "system_time" | "_system_time" => (PSEUDO_COLUMNS[1], PSEUDO_COLUMNS[2]),
+            "valid_time" | "_valid_time" => (PSEUDO_COLUMNS[3], PSEUDO_COLUMNS[4]),
             _ => return Ok(None),
         };
         if ctx.scope.resolve(path).is_ok() {
