@@ -75,7 +75,7 @@ pub struct Body<'p> {
 
 /// Is a value of the class a run of bytes in a loop, not a text?
 pub fn is_bytes(class: TypeClass) -> bool {
-    matches!(class, TypeClass::Blob | TypeClass::Array)
+    matches!(class, TypeClass::Blob | TypeClass::Array | TypeClass::BigNumeric)
 }
 
 /// The Rust type of a value in a loop.
@@ -492,12 +492,18 @@ pub fn value_tokens(v1: &TokenStream, ty: Type, value: &TokenStream) -> TokenStr
         Type::Text | Type::Json => quote!(#v1::Value::#class(::std::string::String::from(#value))),
         Type::Blob => quote!(#v1::Value::Blob(<[u8]>::to_vec(#value))),
         Type::Array(_) => quote!(#v1::Value::Array(#v1::Array::from_bytes(<[u8]>::to_vec(#value)))),
+        Type::BigNumeric => quote!(#v1::Value::BigNumeric(#v1::BigNumeric::from_bytes(<[u8]>::to_vec(#value)))),
         Type::Date => quote!(#v1::Value::Date(#v1::date_of(#value))),
         Type::Timestamp => quote!(#v1::Value::Timestamp(#v1::Timestamp(#value))),
         Type::Time | Type::TimestampTz => quote!(#v1::Value::#class(#v1::#class(#value))),
         Type::Interval | Type::Uuid => quote!(#v1::Value::#class(#v1::#class::from_lane(#value))),
         Type::Boolean | Type::Integer | Type::Real => quote!(#v1::Value::#class(#value)),
-        Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+        Type::SmallInt
+        | Type::Int4
+        | Type::Float4
+        | Type::Varchar { .. }
+        | Type::Char { .. }
+        | Type::WideNumeric { .. } => {
             unreachable!("the type was made plain")
         }
     }
@@ -529,6 +535,10 @@ fn constant(value: &Value, ty: Type) -> Datum {
         }
         Value::Array(array) => {
             let bytes = Literal::byte_string(array.bytes());
+            quote!((#bytes as &[u8]))
+        }
+        Value::BigNumeric(number) => {
+            let bytes = Literal::byte_string(number.bytes());
             quote!((#bytes as &[u8]))
         }
         Value::Date(date) => signed(i128::from(date.0), Literal::i64_suffixed),

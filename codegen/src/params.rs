@@ -181,7 +181,18 @@ impl Arguments {
                 (quote!(#v1::Interval), quote!(i128), quote!(given.lane()), quote!(#v1::Value::Interval(given)))
             }
             Type::Uuid => (quote!(#v1::Uuid), quote!(i128), quote!(given.lane()), quote!(#v1::Value::Uuid(given))),
-            Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+            Type::BigNumeric => (
+                quote!(&#v1::BigNumeric),
+                quote!(::std::vec::Vec<u8>),
+                quote!(given.bytes().to_vec()),
+                quote!(#v1::Value::BigNumeric(::core::clone::Clone::clone(given))),
+            ),
+            Type::SmallInt
+            | Type::Int4
+            | Type::Float4
+            | Type::Varchar { .. }
+            | Type::Char { .. }
+            | Type::WideNumeric { .. } => {
                 unreachable!("the type was made plain")
             }
             Type::Json => (

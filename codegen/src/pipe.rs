@@ -342,7 +342,9 @@ pub(crate) fn loads(v1: &TokenStream, body: &Body<'_>, gathered: &BTreeSet<usize
                 quote!(let #store = #v1::i128s(&#column); let #slice = &#store[..len];)
             }
             TypeClass::Text | TypeClass::Json => quote!(let #slice = #v1::texts(&#column);),
-            TypeClass::Blob | TypeClass::Array => quote!(let #slice = #column.byte_vals();),
+            TypeClass::Blob | TypeClass::Array | TypeClass::BigNumeric => {
+                quote!(let #slice = #column.byte_vals();)
+            }
         });
         if fields[*idx].nullable {
             let (bits, present) = (format_ident!("w{idx}"), format_ident!("n{idx}"));

@@ -84,6 +84,12 @@ pub fn to_tokens(table: &TableSchema) -> TokenStream {
                 let code = Literal::i64_unsuffixed(element.code());
                 ("array", quote!(#code))
             }
+            // The number of an element says all of a type.
+            Type::BigNumeric | Type::WideNumeric { .. } => {
+                let element = ElementType::of(column.ty).expect("not an array");
+                let code = Literal::i64_unsuffixed(element.code());
+                ("element", quote!(#code))
+            }
             Type::Boolean
             | Type::Integer
             | Type::Real
@@ -159,6 +165,10 @@ fn parse_column(parts: ParseStream<'_>, idx: usize) -> syn::Result<ColumnSchema>
             let code = parts.parse::<syn::LitInt>()?.base10_parse()?;
             Type::Array(ElementType::from_code(code).expect("we wrote the number"))
         }
+        "element" => {
+            let code = parts.parse::<syn::LitInt>()?.base10_parse()?;
+            ElementType::from_code(code).expect("we wrote the number").ty()
+        }
         _ => return Err(syn::Error::new(class.span(), "unknown column type")),
     };
     let null: Ident = parts.parse()?;
@@ -184,7 +194,7 @@ pub fn field_type(ty: &syn::Type) -> syn::Result<(Type, bool)> {
     }
     let unknown = || {
         let what = "no SQL type belongs to this type; columns are i64, i32, i16, f64, f32, bool, String, Vec<u8>, \
-                    Date, Time, Timestamp, TimestampTz, Interval, Uuid, Numeric<P, S>, Json, or an Option of one";
+                    Date, Time, Timestamp, TimestampTz, Interval, Uuid, Numeric<P, S>, BigNumeric, Json, or an Option of one";
         syn::Error::new(ty.span(), what)
     };
     let syn::Type::Path(path) = ty else { return Err(unknown()) };
@@ -204,6 +214,7 @@ pub fn field_type(ty: &syn::Type) -> syn::Result<(Type, bool)> {
         "TimestampTz" => Type::TimestampTz,
         "Interval" => Type::Interval,
         "Uuid" => Type::Uuid,
+        "BigNumeric" => Type::BigNumeric,
         "Vec" if matches!(arguments(last).as_slice(), [syn::GenericArgument::Type(item)] if is_named(item, "u8")) => {
             Type::Blob
         }
@@ -287,6 +298,7 @@ pub fn rust_type(krate: &TokenStream, ty: Type, nullable: bool, span: Span) -> T
         Type::TimestampTz => quote_spanned!(span=> #typed::TimestampTz),
         Type::Interval => quote_spanned!(span=> #typed::Interval),
         Type::Uuid => quote_spanned!(span=> #typed::Uuid),
+        Type::BigNumeric | Type::WideNumeric { .. } => quote_spanned!(span=> #typed::BigNumeric),
         Type::Array(element) => {
             let element = rust_type(krate, element.ty(), true, span);
             quote_spanned!(span=> ::std::vec::Vec<#element>)
@@ -307,6 +319,9 @@ pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
         Type::Float4 => quote!(#kernel::Type::Float4),
         Type::Varchar { length } => quote!(#kernel::Type::Varchar { length: #length }),
         Type::Char { length } => quote!(#kernel::Type::Char { length: #length }),
+        Type::WideNumeric { precision, scale } => {
+            quote!(#kernel::Type::WideNumeric { precision: #precision, scale: #scale })
+        }
         Type::Array(element) => {
             let code = element.code();
             quote!(#krate::private::v1::array_type(#code))
@@ -322,7 +337,8 @@ pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
         | Type::Time
         | Type::TimestampTz
         | Type::Interval
-        | Type::Uuid => {
+        | Type::Uuid
+        | Type::BigNumeric => {
             let name = class_ident(ty.class());
             quote!(#kernel::Type::#name)
         }
@@ -346,6 +362,7 @@ pub fn class_ident(class: TypeClass) -> Ident {
         TypeClass::Interval => "Interval",
         TypeClass::Uuid => "Uuid",
         TypeClass::Array => "Array",
+        TypeClass::BigNumeric => "BigNumeric",
     };
     Ident::new(name, Span::call_site())
 }

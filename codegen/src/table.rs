@@ -288,7 +288,8 @@ fn key_type(class: TypeClass, ty: &syn::Type) -> TokenStream {
         | TypeClass::TimestampTz
         | TypeClass::Interval
         | TypeClass::Uuid
-        | TypeClass::Array => ty.to_token_stream(),
+        | TypeClass::Array
+        | TypeClass::BigNumeric => ty.to_token_stream(),
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::{
     sync::PyOnceLock,
     types::{PyBool, PyByteArray, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType},
 };
-use spectradb::embed::{Date, Decimal, Interval, Params, Time, Timestamp, TimestampTz, Uuid, Value};
+use spectradb::embed::{BigNumeric, Date, Interval, Params, Time, Timestamp, TimestampTz, Uuid, Value};
 
 /// The parameters of a statement, owned so that they outlive the interpreter lock.
 pub(crate) enum OwnedParams {
@@ -101,6 +101,7 @@ fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>>
         Value::Integer(value) => value.into_pyobject(py)?.into_any(),
         Value::Real(value) => PyFloat::new(py, *value).into_any(),
         Value::Numeric(value) => imported(py, &DECIMAL, "decimal", "Decimal")?.call1((value.to_string(),))?,
+        Value::BigNumeric(value) => imported(py, &DECIMAL, "decimal", "Decimal")?.call1((value.to_string(),))?,
         Value::Text(value) => PyString::new(py, value).into_any(),
         Value::Blob(value) => PyBytes::new(py, value).into_any(),
         // As drivers of PostgreSQL do: the calendar's ends stand for the infinities.
@@ -224,22 +225,16 @@ fn value_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
     Err(PyTypeError::new_err(format!("a parameter cannot be of type {kind}")))
 }
 
+/// A decimal: of 38 digits where it has no more, else of any length.
 fn decimal_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
-    let too_large = || PyOverflowError::new_err("a NUMERIC has at most 38 digits");
-    let (sign, digits, exponent): (u8, Vec<u8>, Bound<'_, PyAny>) = given.call_method0("as_tuple")?.extract()?;
-    let exponent: i32 =
-        exponent.extract().map_err(|_| PyOverflowError::new_err("a NUMERIC is neither infinite nor NaN"))?;
-    let mut units: i128 = 0;
-    let zeros = exponent.max(0) as usize;
-    for digit in digits.iter().copied().chain(std::iter::repeat_n(0, zeros)) {
-        units = units
-            .checked_mul(10)
-            .and_then(|units| units.checked_add(i128::from(digit)))
-            .filter(|units| *units < 10i128.pow(38))
-            .ok_or_else(too_large)?;
-    }
-    let scale = u8::try_from((-exponent).max(0)).ok().filter(|scale| *scale <= 38).ok_or_else(too_large)?;
-    Ok(Value::Numeric(Decimal { units: if sign == 1 { -units } else { units }, scale }))
+    let text = given.str()?;
+    let number: BigNumeric = text.to_str()?.parse().map_err(|_| {
+        PyOverflowError::new_err(format!("{text} is no NUMERIC: it has too many digits, or is a signalling NaN"))
+    })?;
+    Ok(match number.to_decimal() {
+        Some(decimal) => Value::Numeric(decimal),
+        None => Value::BigNumeric(number),
+    })
 }
 
 fn timestamp_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {

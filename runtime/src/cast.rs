@@ -65,6 +65,7 @@ pub(crate) fn value(value: &Value, to: Type) -> Result<Value, CastError> {
         Value::Interval(_) => Type::Interval,
         Value::Uuid(_) => Type::Uuid,
         Value::Array(array) => Type::Array(array.element()),
+        Value::BigNumeric(_) => Type::BigNumeric,
     };
     if from == to {
         return Ok(value.clone());
@@ -98,7 +99,8 @@ pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
         let cast = (function.batch)(&[given.clone(), code], given.len()).map_err(CastError::Row)?;
         return Ok(cast.with_ty(to));
     }
-    let is_number = |class| matches!(class, TypeClass::Integer | TypeClass::Real | TypeClass::Numeric);
+    let is_number =
+        |class| matches!(class, TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::BigNumeric);
     let (from_class, to_class) = (from.class(), to.class());
     let assignable = from_class == to_class
         || from_class == TypeClass::Text

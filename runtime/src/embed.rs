@@ -16,6 +16,7 @@ pub use spectradb_grammar::{
 };
 pub use spectradb_kernel::{
     Type, Value,
+    big_numeric::BigNumeric,
     interval::Interval,
     time::{Date, Time, Timestamp, TimestampTz},
     uuid::Uuid,

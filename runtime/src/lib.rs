@@ -52,7 +52,7 @@ mod writes;
 
 pub use db::Database;
 pub use embed::{
-    Compression, CompressionPolicy, Config, Date, Decimal, Durability, Interval, Position, Time, Timestamp,
+    BigNumeric, Compression, CompressionPolicy, Config, Date, Decimal, Durability, Interval, Position, Time, Timestamp,
     TimestampTz, Type, Uuid, Value,
 };
 pub use error::{Error, Result, code};

@@ -13,6 +13,7 @@ use crate::{
 use spectradb_grammar::stack;
 use spectradb_kernel::{
     Batch, Column, Type, Value,
+    big_numeric::BigNumeric,
     interval::Interval,
     time::{Commit, Date, Time, Timestamp, TimestampTz},
     uuid::Uuid,
@@ -355,7 +356,6 @@ from_value! {
     bool, "boolean", Value::Boolean(value) => *value;
     i64, "integer", Value::Integer(value) => *value;
     f64, "real", Value::Real(value) => *value;
-    Decimal, "numeric", Value::Numeric(value) => *value;
     String, "text", Value::Text(value) | Value::Json(value) => value.clone();
     Vec<u8>, "blob", Value::Blob(value) => value.clone();
     Date, "date", Value::Date(value) => *value;
@@ -364,6 +364,27 @@ from_value! {
     TimestampTz, "timestamptz", Value::TimestampTz(value) => *value;
     Interval, "interval", Value::Interval(value) => *value;
     Uuid, "uuid", Value::Uuid(value) => *value;
+}
+
+impl FromValue for Decimal {
+    fn from_value(value: &Value) -> std::result::Result<Decimal, &'static str> {
+        match value {
+            Value::Numeric(value) => Ok(*value),
+            Value::BigNumeric(number) => number.to_decimal().ok_or("numeric of at most 38 digits"),
+            _ => Err("numeric"),
+        }
+    }
+}
+
+impl FromValue for BigNumeric {
+    fn from_value(value: &Value) -> std::result::Result<BigNumeric, &'static str> {
+        match value {
+            Value::BigNumeric(number) => Ok(number.clone()),
+            Value::Numeric(decimal) => Ok((*decimal).into()),
+            Value::Integer(integer) => Ok((*integer).into()),
+            _ => Err("numeric"),
+        }
+    }
 }
 
 /// The elements of an array of one dimension; `Vec<Option<T>>` where they may be NULL.

@@ -98,5 +98,6 @@ fn print_value(value: &Value) -> String {
         Value::Interval(value) => format!("{value:?}"),
         Value::Uuid(value) => format!("{value:?}"),
         Value::Array(value) => format!("{value:?}"),
+        Value::BigNumeric(value) => format!("{value:?}"),
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn object(out: &mut impl Write, keys: &[String], values: &[Value]) ->
         match value {
             Value::Null => out.write_all(b"null")?,
             Value::Boolean(_) | Value::Integer(_) | Value::Numeric(_) => write!(out, "{value}")?,
+            Value::BigNumeric(number) if number.is_finite() => write!(out, "{value}")?,
             Value::Real(real) if real.is_finite() => write!(out, "{value}")?,
             // In JSON a line break stands only between tokens, where a space does as well.
             Value::Json(json) => out.write_all(json.replace(['\n', '\r'], " ").as_bytes())?,
@@ -49,7 +50,8 @@ pub(super) fn object(out: &mut impl Write, keys: &[String], values: &[Value]) ->
             | Value::Time(_)
             | Value::TimestampTz(_)
             | Value::Interval(_)
-            | Value::Uuid(_) => {
+            | Value::Uuid(_)
+            | Value::BigNumeric(_) => {
                 string(out, &value.to_string())?;
             }
         }

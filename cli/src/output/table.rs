@@ -28,7 +28,7 @@ pub(super) fn print(
 
 fn alignment(ty: Type) -> CellAlignment {
     match ty.plain() {
-        Type::Integer | Type::Real | Type::Numeric { .. } => CellAlignment::Right,
+        Type::Integer | Type::Real | Type::Numeric { .. } | Type::BigNumeric => CellAlignment::Right,
         _ => CellAlignment::Left,
     }
 }

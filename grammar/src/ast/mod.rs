@@ -536,7 +536,7 @@ pub struct TypeName {
     /// Its words in lower case, one space between.
     pub name: String,
     /// Numbers in parentheses.
-    pub args: Vec<u32>,
+    pub args: Vec<i64>,
     /// Is it an array of these? `integer[]`, `integer ARRAY`
     pub array: bool,
     /// Where it stands.

@@ -369,6 +369,8 @@ pub(super) fn resolve(candidates: &[&'static Function], args: &[Bound]) -> Optio
         for (arg, class) in args.iter().zip(function.args) {
             match arg.class() {
                 Some(own) if own == *class => exact += 1,
+                // A decimal is nearest to one of any length.
+                Some(TypeClass::Numeric) if *class == TypeClass::BigNumeric => preferred += 3,
                 Some(own) => {
                     fits &= allows(own, *class, Degree::Implicit);
                     preferred += usize::from(matches!(class, TypeClass::Real | TypeClass::Timestamp));

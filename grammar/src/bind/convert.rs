@@ -79,23 +79,27 @@ impl Bound {
 
 /// May a class become another one, for whom?
 pub(super) fn allows(from: TypeClass, to: TypeClass, degree: Degree) -> bool {
-    use TypeClass::{Boolean, Date, Integer, Interval, Json, Numeric, Real, Text, Time, Timestamp, TimestampTz};
+    use TypeClass::{
+        BigNumeric, Boolean, Date, Integer, Interval, Json, Numeric, Real, Text, Time, Timestamp, TimestampTz,
+    };
     if from == to {
         return true;
     }
     let implicit = matches!(
         (from, to),
-        (Integer, Numeric | Real)
-            | (Numeric, Real)
+        (Integer, Numeric | BigNumeric | Real)
+            | (Numeric, BigNumeric | Real)
+            | (BigNumeric, Real)
             | (Date, Timestamp | TimestampTz)
             | (Timestamp, TimestampTz)
             | (Time, Interval)
-            | (Json, Text | Integer | Numeric | Real | Boolean)
+            | (Json, Text | Integer | Numeric | BigNumeric | Real | Boolean)
     );
     let assignment = matches!(
         (from, to),
         (Numeric, Integer)
-            | (Real, Integer | Numeric)
+            | (BigNumeric, Integer | Numeric)
+            | (Real, Integer | Numeric | BigNumeric)
             | (Timestamp, Date | Time)
             | (TimestampTz, Date | Time | Timestamp)
             | (Interval, Time)
@@ -114,10 +118,13 @@ pub(super) fn allows(from: TypeClass, to: TypeClass, degree: Degree) -> bool {
 
 /// The class that two operands meet in, if they do: the wider number, the finer time, what JSON is read as.
 pub(super) fn meet(a: TypeClass, b: TypeClass) -> Option<TypeClass> {
-    use TypeClass::{Boolean, Date, Integer, Interval, Json, Numeric, Real, Text, Time, Timestamp, TimestampTz};
+    use TypeClass::{
+        BigNumeric, Boolean, Date, Integer, Interval, Json, Numeric, Real, Text, Time, Timestamp, TimestampTz,
+    };
     Some(match (a, b) {
         _ if a == b => a,
-        (Integer | Numeric, Real) | (Real, Integer | Numeric) => Real,
+        (Integer | Numeric | BigNumeric, Real) | (Real, Integer | Numeric | BigNumeric) => Real,
+        (Integer | Numeric | Json, BigNumeric) | (BigNumeric, Integer | Numeric | Json) => BigNumeric,
         (Integer, Numeric) | (Numeric, Integer) => Numeric,
         (Date, Timestamp) | (Timestamp, Date) => Timestamp,
         (Date | Timestamp, TimestampTz) | (TimestampTz, Date | Timestamp) => TimestampTz,
@@ -421,13 +428,14 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
                 ("$cast", vec![expr, growth(scale, from_scale), digits(precision)])
             }
         }
-        (Type::Numeric { scale, .. }, Type::Integer | Type::Real | Type::Text | Type::Json) => {
+        (Type::Numeric { scale, .. }, Type::Integer | Type::Real | Type::Text | Type::Json | Type::BigNumeric) => {
             ("$cast", vec![expr, digits(scale)])
         }
         (Type::Json, Type::Numeric { precision, scale }) => {
             ("$json_as_numeric", vec![expr, digits(precision), digits(scale)])
         }
         (_, Type::Numeric { precision, scale }) => ("$cast", vec![expr, digits(precision), digits(scale)]),
+        (Type::Json, Type::BigNumeric) => ("$json_as_big_numeric", vec![expr]),
         (Type::Json, Type::Integer) => ("$json_as_integer", vec![expr]),
         (Type::Json, Type::Real) => ("$json_as_real", vec![expr]),
         (Type::Json, Type::Boolean) => ("$json_as_boolean", vec![expr]),
@@ -469,6 +477,8 @@ fn number(expr: &Expr, ty: Type) -> Option<Value> {
         (Value::Numeric(value), Type::Real) => {
             Some(Value::Real(cast::numeric_to_f64(value.units, i64::from(value.scale))))
         }
+        (Value::Integer(value), Type::BigNumeric) => Some(Value::BigNumeric((*value).into())),
+        (Value::Numeric(value), Type::BigNumeric) => Some(Value::BigNumeric((*value).into())),
         (Value::Numeric(value), Type::Numeric { precision, scale }) => {
             let growth = i64::from(scale) - i64::from(value.scale);
             match cast::numeric_to_numeric(value.units, growth, i64::from(precision)) {

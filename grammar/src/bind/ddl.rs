@@ -3,12 +3,7 @@
 //! A table whose only column is `pk TEXT PRIMARY KEY` is a document table and has `doc JSON` besides. A table without a key
 //! gets a hidden INTEGER column that numbers its rows. Names of pseudo-columns are reserved.
 
-use super::{
-    Binder, constant,
-    scope::PSEUDO_COLUMNS,
-    temporal,
-    types::{self, Written},
-};
+use super::{Binder, constant, scope::PSEUDO_COLUMNS, temporal, types};
 use crate::{
     ast::{self, Name},
     diag::{Diag, code, nearest},
@@ -132,14 +127,7 @@ impl Binder<'_> {
     fn column_def(&mut self, column: &ast::ColumnDef, earlier: &[ColumnSchema]) -> Result<ColumnSchema, Diag> {
         let name = &column.name;
         column_name_fits(name, earlier)?;
-        let ty = match types::written(&column.ty)? {
-            Written::Full(ty) => ty,
-            Written::Numeric | Written::Numerics => {
-                let message = "a NUMERIC column without precision and scale is not supported";
-                return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, column.ty.span)
-                    .help("write NUMERIC(p,s), for example NUMERIC(18,4)"));
-            }
-        };
+        let ty = types::written(&column.ty)?;
         let default = match &column.default {
             None => None,
             Some(default) => {

@@ -9,7 +9,7 @@ use super::{
     convert::{Bound, Degree, Open},
     function, literal,
     scope::Scope,
-    types::{self, Written},
+    types,
 };
 use crate::{
     ast::{self, BinaryOp, ExprKind as Ast, IsTest, Name, UnaryOp},
@@ -368,43 +368,15 @@ impl Binder<'_> {
         Ok(if negated { function::not(expr) } else { expr })
     }
 
-    /// `x::type`, with the type as written.
-    pub(super) fn cast_to(&mut self, operand: Bound, written: Written, span: Span) -> Result<Expr, Diag> {
-        let mut expr = match written {
-            Written::Full(ty) => self.coerce(operand, ty, Degree::Explicit)?,
-            Written::Numeric => self.coerce_class(operand, TypeClass::Numeric, Degree::Explicit)?,
-            Written::Numerics => {
-                let ty = numerics(&operand);
-                self.coerce(operand, ty, Degree::Explicit)?
-            }
-        };
+    /// `x::type`
+    pub(super) fn cast_to(&mut self, operand: Bound, ty: Type, span: Span) -> Result<Expr, Diag> {
+        let mut expr = self.coerce(operand, ty, Degree::Explicit)?;
         // A column that needs no cast keeps its own place: messages about it point at the column.
         if !matches!(expr.kind, ExprKind::Column(_)) {
             expr.span = span;
         }
         Ok(expr)
     }
-}
-
-/// The array of decimals that a value becomes in a cast to NUMERIC[]: with the digits that its elements have.
-fn numerics(operand: &Bound) -> Type {
-    let texts = match (operand.open, literal::value(&operand.expr)) {
-        (Some(Open::Text), Some(Value::Text(text))) => Some(text.as_str()),
-        _ => None,
-    };
-    let element = match (texts, operand.expr.ty) {
-        (Some(text), _) => {
-            let words = text.split(['{', '}', ',', '"']).filter_map(literal::decimal).map(literal::type_of);
-            super::convert::numeric_meet(words.map(|ty| Type::Numeric { precision: 38, scale: ty.scale() }))
-        }
-        (None, Type::Array(element)) => match element.ty() {
-            numeric @ Type::Numeric { .. } => numeric,
-            Type::Integer | Type::Int4 | Type::SmallInt => Type::Numeric { precision: 19, scale: 0 },
-            _ => super::convert::NUMERIC_WIDE,
-        },
-        (None, _) => super::convert::NUMERIC_WIDE,
-    };
-    super::array::array_of(element)
 }
 
 /// What is cast to JSONB is printed as JSONB is: each key once, in PostgreSQL's order, one space behind commas and colons. A

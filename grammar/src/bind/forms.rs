@@ -75,8 +75,10 @@ impl Binder<'_> {
         call: &Call<'_>,
     ) -> Result<Option<Expr>, Diag> {
         let span = call.span;
-        let is_number =
-            |bound: &Bound| matches!(bound.class(), Some(TypeClass::Integer | TypeClass::Real | TypeClass::Numeric));
+        let is_number = |bound: &Bound| {
+            let class = bound.class();
+            matches!(class, Some(TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::BigNumeric))
+        };
         Ok(Some(match (name, args.len()) {
             ("to_char", 2) if is_number(&args[0]) => {
                 let [number, template] = two(args);
@@ -195,7 +197,7 @@ impl Binder<'_> {
             ("pg_typeof" | "typeof", 1) => {
                 let shown = match (args[0].open, args[0].expr.ty) {
                     (Some(_), _) => "unknown".to_owned(),
-                    (None, Type::Numeric { .. }) => "numeric".to_owned(),
+                    (None, Type::Numeric { .. } | Type::WideNumeric { .. }) => "numeric".to_owned(),
                     (None, Type::Varchar { .. }) => "varchar".to_owned(),
                     (None, Type::Char { .. }) => "char".to_owned(),
                     (None, ty) => ty.to_string(),
@@ -238,7 +240,9 @@ impl Binder<'_> {
         match class {
             Some(TypeClass::Json) => Ok(value.expr),
             Some(TypeClass::Array) => Ok(function::call_named("$array_json", vec![value.expr], Type::Json, span)),
-            Some(TypeClass::Boolean | TypeClass::Integer | TypeClass::Real | TypeClass::Numeric) => {
+            Some(
+                TypeClass::Boolean | TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::BigNumeric,
+            ) => {
                 let ty = value.expr.ty.plain();
                 let plain = self.coerce(value, ty, Degree::Implicit)?;
                 convert::convert(plain, Type::Json, Degree::Explicit)

@@ -1,7 +1,7 @@
 //! Which value and type does a literal have?
 //!
-//! Numbers as in PostgreSQL: INTEGER if they fit, else NUMERIC; with a point or an exponent NUMERIC; REAL where 38 digits
-//! are not enough. A quoted text has no type of its own: it takes the one that its surroundings demand, and is read by
+//! Numbers as in PostgreSQL: INTEGER if they fit, else NUMERIC; with a point or an exponent NUMERIC, of any length where 38
+//! digits are not enough. A quoted text has no type of its own: it takes the one that its surroundings demand, and is read by
 //! the same function that a cast from TEXT would call.
 
 use super::{constant, function};
@@ -12,6 +12,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Type, Value,
+    big_numeric::{BigNumeric, ParseError},
     ty::{NUMERIC_PRECISION_MAX, TypeClass},
     value::Decimal,
 };
@@ -33,11 +34,10 @@ pub(super) fn number(text: &str, span: Span) -> Result<Expr, Diag> {
         _ => 10,
     };
     if radix != 10 {
-        let units = i128::from_str_radix(&unsigned[2..], radix).map_err(|_| {
-            let message = format!("the number {} is out of range", shortened(text));
-            Diag::new(code::OUT_OF_RANGE, message, span)
-        })?;
-        return number(&(sign * units).to_string(), span);
+        return match i128::from_str_radix(&unsigned[2..], radix) {
+            Ok(units) => number(&(sign * units).to_string(), span),
+            Err(_) => long_number(text, span),
+        };
     }
     if let Ok(integer) = text.parse::<i64>() {
         return Ok(Expr::constant(Value::Integer(integer), Type::Integer, span));
@@ -45,17 +45,17 @@ pub(super) fn number(text: &str, span: Span) -> Result<Expr, Diag> {
     if let Some(decimal) = decimal(text) {
         return Ok(Expr::constant(Value::Numeric(decimal), type_of(decimal), span));
     }
-    // An exact number never becomes a REAL unasked: that would lose digits in silence.
-    let is_exact = !text.contains(['e', 'E']);
-    match text.parse::<f64>() {
-        Ok(_) if is_exact => {
-            let message = format!("the number {} has more digits than a numeric holds", shortened(text));
-            Err(Diag::new(code::OUT_OF_RANGE, message, span)
-                .help("a numeric holds 38 digits; written with an exponent the number is a real"))
+    long_number(text, span)
+}
+
+/// A number that 38 digits are not enough for.
+fn long_number(text: &str, span: Span) -> Result<Expr, Diag> {
+    match text.parse::<BigNumeric>() {
+        Ok(number) => Ok(Expr::constant(Value::BigNumeric(number), Type::BigNumeric, span)),
+        Err(ParseError::OutOfRange) => {
+            Err(Diag::new(code::OUT_OF_RANGE, format!("the number {} is out of range", shortened(text)), span))
         }
-        Ok(real) if real.is_finite() => Ok(Expr::constant(Value::Real(real), Type::Real, span)),
-        Ok(_) => Err(Diag::new(code::OUT_OF_RANGE, format!("the number {} is out of range", shortened(text)), span)),
-        Err(_) => Err(Diag::new(code::SYNTAX, format!("{} is not a number", shortened(text)), span)),
+        Err(ParseError::NoNumber) => Err(Diag::new(code::SYNTAX, format!("{} is not a number", shortened(text)), span)),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Type, Value,
+    big_numeric::BigNumeric,
     ty::{NUMERIC_PRECISION_MAX, TypeClass},
 };
 
@@ -66,11 +67,14 @@ impl Binder<'_> {
         at: Span,
         whole: Span,
     ) -> Result<Expr, Diag> {
+        let left = shortened(left, &right);
+        let right = shortened(right, &left);
         let class = match (left.class(), right.class()) {
             (None, None) => TypeClass::Text,
             // A quoted text beside JSON means the text that it is; NULL says nothing.
             (Some(TypeClass::Json), None) | (None, Some(TypeClass::Json)) => TypeClass::Text,
-            (Some(class), None) | (None, Some(class)) => class,
+            (Some(class), None) => beside(class, &right),
+            (None, Some(class)) => beside(class, &left),
             (Some(a), Some(b)) => match meet(a, b) {
                 Some(class) => class,
                 None => return Err(no_operator(name, &left, &right, at)),
@@ -154,12 +158,20 @@ impl Binder<'_> {
             (None, Some(TypeClass::Date)) => (TypeClass::Integer, TypeClass::Date),
             (Some(TypeClass::Json), None) | (None, Some(TypeClass::Json)) => (TypeClass::Real, TypeClass::Real),
             (Some(TypeClass::Json), Some(TypeClass::Json)) => (TypeClass::Real, TypeClass::Real),
+            (Some(TypeClass::Numeric), None) if beside(TypeClass::Numeric, &right) == TypeClass::BigNumeric => {
+                (TypeClass::BigNumeric, TypeClass::BigNumeric)
+            }
+            (None, Some(TypeClass::Numeric)) if beside(TypeClass::Numeric, &left) == TypeClass::BigNumeric => {
+                (TypeClass::BigNumeric, TypeClass::BigNumeric)
+            }
             (Some(class), None) | (None, Some(class)) => match guessed(name, class, left.class().is_some()) {
                 Some(classes) => classes,
                 None => (class, class),
             },
             (Some(a), Some(b)) => match meet(a, b) {
-                Some(class @ (TypeClass::Integer | TypeClass::Numeric | TypeClass::Real)) => (class, class),
+                Some(class @ (TypeClass::Integer | TypeClass::Numeric | TypeClass::BigNumeric | TypeClass::Real)) => {
+                    (class, class)
+                }
                 Some(_) | None if function::find(name, &[a, b]).is_some() => (a, b),
                 Some(_) | None => match super::call::resolve(function::overloads(name), &[left.clone(), right.clone()])
                 {
@@ -296,7 +308,13 @@ impl Binder<'_> {
                 return Err(diag.help("say the type of the operand with a cast"));
             }
             Some(TypeClass::Json) => TypeClass::Real,
-            Some(class @ (TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::Interval)) => class,
+            Some(
+                class @ (TypeClass::Integer
+                | TypeClass::Real
+                | TypeClass::Numeric
+                | TypeClass::BigNumeric
+                | TypeClass::Interval),
+            ) => class,
             Some(class) => {
                 let message = format!("operator does not exist: {name} {class}");
                 let help = "only numbers and intervals have a sign";
@@ -353,6 +371,33 @@ fn guessed(name: &str, known: TypeClass, is_left: bool) -> Option<(TypeClass, Ty
     if found.next().is_some() { None } else { Some((first.args[0], first.args[1])) }
 }
 
+/// The class of an open operand beside one: a quoted number that 38 digits are not enough for, or NaN, is a NUMERIC without
+/// digits beside a decimal.
+fn beside(class: TypeClass, open: &Bound) -> TypeClass {
+    match (class, open.open, literal::value(&open.expr)) {
+        (TypeClass::Numeric, Some(Open::Text), Some(Value::Text(text)))
+            if literal::decimal(text).is_none() && text.parse::<BigNumeric>().is_ok() =>
+        {
+            TypeClass::BigNumeric
+        }
+        _ => class,
+    }
+}
+
+/// A constant without digits beside a decimal or an integer that it is compared with: where it fits 38 digits it is a decimal,
+/// so that the other one's key and bounds can be asked for it.
+fn shortened(bound: Bound, other: &Bound) -> Bound {
+    if !matches!(other.class(), Some(TypeClass::Numeric | TypeClass::Integer)) {
+        return bound;
+    }
+    match literal::value(&bound.expr) {
+        Some(Value::BigNumeric(number)) if let Some(decimal) = number.to_decimal() => {
+            Bound::known(Expr::constant(Value::Numeric(decimal), literal::type_of(decimal), bound.span()))
+        }
+        _ => bound,
+    }
+}
+
 /// The widest NUMERIC of a scale.
 fn widest(ty: Type) -> Type {
     Type::Numeric { precision: NUMERIC_PRECISION_MAX, scale: ty.scale() }
@@ -398,14 +443,13 @@ fn digits_of(ty: Type) -> (u8, u8) {
 }
 
 /// Products are exact: their digits after the point are those of both operands. A value of more than 38 digits is an error
-/// (22003) where it is computed, as is a scale of more than 38 here; digits are never rounded away in silence.
+/// (22003) where it is computed; where more than 38 stand after the point, the product is a NUMERIC without digits.
 fn product(left: Expr, right: Expr, whole: Span) -> Result<Expr, Diag> {
     let ((p, s), (q, t)) = (digits_of(left.ty), digits_of(right.ty));
     if s + t > NUMERIC_PRECISION_MAX {
-        let message = format!("the product has {} digits after the point, and a numeric holds 38 in all", s + t);
-        return Err(
-            Diag::new(code::OUT_OF_RANGE, message, whole).help("round a factor first, for example round(x, 10)")
-        );
+        let left = convert(left, Type::BigNumeric, Degree::Implicit)?;
+        let right = convert(right, Type::BigNumeric, Degree::Implicit)?;
+        return Ok(function::call_named("*", vec![left, right], Type::BigNumeric, whole));
     }
     let ty = Type::Numeric { precision: (p + q).min(NUMERIC_PRECISION_MAX), scale: s + t };
     Ok(function::call_named("*", vec![left, right], ty, whole))

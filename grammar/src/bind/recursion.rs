@@ -117,8 +117,12 @@ impl Binder<'_> {
                 let ty = match (base.ty.class(), step.ty.class()) {
                     (one, other) if one == other && agrees(base.ty, step.ty) => base.ty,
                     (TypeClass::Numeric, TypeClass::Numeric) => super::convert::numeric_meet([base.ty, step.ty]),
+                    (TypeClass::Numeric, TypeClass::BigNumeric) => Type::BigNumeric,
+                    (TypeClass::BigNumeric, TypeClass::BigNumeric | TypeClass::Numeric | TypeClass::Integer) => {
+                        Type::BigNumeric
+                    }
                     (TypeClass::Numeric | TypeClass::Real, TypeClass::Integer)
-                    | (TypeClass::Real, TypeClass::Numeric) => base.ty,
+                    | (TypeClass::Real, TypeClass::Numeric | TypeClass::BigNumeric) => base.ty,
                     (_, _) if text_of_nothing => base.ty,
                     (_, _) => {
                         let message = format!(

@@ -3,16 +3,12 @@
 //! Which settings and prepared statements there are is the session's to know; here tables and types get their meaning. The
 //! statement of a PREPARE is bound by the session, with parameters of its own.
 
-use super::{
-    Binder,
-    types::{self, Written},
-};
+use super::{Binder, types};
 use crate::{
     ast::{self, ExplainOptions, SessionKind},
     diag::{Diag, code},
     plan::{Session, Statement},
 };
-use spectradb_kernel::Type;
 
 impl Binder<'_> {
     pub(super) fn explain(&mut self, statement: &ast::Statement, options: ExplainOptions) -> Result<Statement, Diag> {
@@ -37,22 +33,10 @@ impl Binder<'_> {
             }
             SessionKind::ShowStorage => Session::ShowStorage,
             SessionKind::Prepare { name, types, statement } => {
-                let types = types.iter().map(param_type).collect::<Result<_, _>>()?;
+                let types = types.iter().map(types::written).collect::<Result<_, _>>()?;
                 Session::Prepare { name: name.clone(), types, statement: *statement }
             }
             SessionKind::Deallocate(name) => Session::Deallocate(name.clone()),
         })
-    }
-}
-
-/// The type of a prepared statement's parameter.
-fn param_type(name: &ast::TypeName) -> Result<Type, Diag> {
-    match types::written(name)? {
-        Written::Full(ty) => Ok(ty),
-        Written::Numeric | Written::Numerics => {
-            let message = "a parameter of type numeric needs its digits";
-            Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
-                .help("write numeric(38, 6), or leave the types out: the use of a parameter decides"))
-        }
     }
 }

@@ -52,7 +52,8 @@ fn columns(column: &str, ty: Type, name: &Name, span: Span) -> Vec<SelectItem> {
         expr(ExprKind::Call { name, args, star, distinct, more: None })
     };
     let of = |function: &str| call(function, vec![value()], false, false);
-    let is_number = matches!(ty.class(), TypeClass::Integer | TypeClass::Real | TypeClass::Numeric);
+    let is_number =
+        { matches!(ty.class(), TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::BigNumeric) };
     let number = |function: &str| {
         let real = call(function, vec![cast(value(), "real")], false, false);
         if is_number { cast(real, "text") } else { cast(expr(ExprKind::Null), "text") }

@@ -171,8 +171,9 @@ impl Binder<'_> {
             }
             return self.instants(args, class, span);
         }
-        if has(TypeClass::Numeric) {
-            let numeric = |binder: &mut Self, arg| binder.coerce_class(arg, TypeClass::Numeric, Degree::Implicit);
+        let class = if has(TypeClass::BigNumeric) { TypeClass::BigNumeric } else { TypeClass::Numeric };
+        if has(class) {
+            let numeric = |binder: &mut Self, arg| binder.coerce_class(arg, class, Degree::Implicit);
             let step = match args.len() {
                 3 => args.pop().expect("there are three"),
                 _ => Bound::known(literal::integer(1, span)),
@@ -181,7 +182,10 @@ impl Binder<'_> {
             refuse_zero(&step)?;
             let to = numeric(self, args.pop().expect("there are two"))?;
             let from = numeric(self, args.pop().expect("there are two"))?;
-            let ty = convert::numeric_meet([from.ty, step.ty]);
+            let ty = match class {
+                TypeClass::BigNumeric => Type::BigNumeric,
+                _ => convert::numeric_meet([from.ty, step.ty]),
+            };
             let distance = self.arithmetic(BinaryOp::Sub, Bound::known(to), Bound::known(from.clone()), span, span)?;
             let steps =
                 self.arithmetic(BinaryOp::Div, Bound::known(distance), Bound::known(step.clone()), span, span)?;
@@ -346,6 +350,7 @@ fn refuse_zero(step: &Expr) -> Result<(), Diag> {
     let is_zero = match literal::value(step) {
         Some(Value::Integer(step)) => *step == 0,
         Some(Value::Numeric(step)) => step.units == 0,
+        Some(Value::BigNumeric(step)) => step.is_zero(),
         _ => false,
     };
     if is_zero {

@@ -9,19 +9,9 @@ use crate::{
 };
 use spectradb_kernel::{
     Type,
+    big_numeric::DECLARED_MAX,
     ty::{LENGTH_MAX, NUMERIC_PRECISION_MAX},
 };
-
-/// A type as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Written {
-    /// A type.
-    Full(Type),
-    /// NUMERIC without digits: as many as the value has.
-    Numeric,
-    /// An array of such.
-    Numerics,
-}
 
 /// Names that are taken as they stand, without numbers in parentheses.
 const PLAIN: &[(&str, Type)] = &[
@@ -75,21 +65,15 @@ const REFUSED: &[(&str, &str)] = &[
 ///
 /// # Errors
 /// There is no such type (42704), it is not supported (0A000), or its numbers are out of range (22023).
-pub(super) fn written(name: &TypeName) -> Result<Written, Diag> {
+pub(super) fn written(name: &TypeName) -> Result<Type, Diag> {
     let element = element(name)?;
-    if !name.array {
-        return Ok(element);
-    }
-    Ok(match element {
-        Written::Full(ty) => Written::Full(super::array::array_of(ty)),
-        Written::Numeric | Written::Numerics => Written::Numerics,
-    })
+    Ok(if name.array { super::array::array_of(element) } else { element })
 }
 
-fn element(name: &TypeName) -> Result<Written, Diag> {
+fn element(name: &TypeName) -> Result<Type, Diag> {
     let plain = PLAIN.iter().find(|(plain, _)| *plain == name.name).map(|(_, ty)| *ty);
     match (name.name.as_str(), plain, name.args.as_slice()) {
-        ("numeric" | "decimal" | "dec", _, []) => Ok(Written::Numeric),
+        ("numeric" | "decimal" | "dec", _, []) => Ok(Type::BigNumeric),
         ("numeric" | "decimal" | "dec", _, [precision]) => numeric(name, *precision, 0),
         ("numeric" | "decimal" | "dec", _, [precision, scale]) => numeric(name, *precision, *scale),
         ("varchar" | "character varying" | "char" | "character", _, [length]) => {
@@ -97,18 +81,18 @@ fn element(name: &TypeName) -> Result<Written, Diag> {
             let word = if is_char { "char" } else { "varchar" };
             let refused =
                 |bound| Diag::new(code::INVALID_PARAMETER, format!("length for type {word} {bound}"), name.span);
-            match *length {
-                0 => Err(refused("must be at least 1".to_owned())),
-                length if length > LENGTH_MAX => Err(refused(format!("cannot exceed {LENGTH_MAX}"))),
-                length if is_char => Ok(Written::Full(Type::Char { length })),
-                length => Ok(Written::Full(Type::Varchar { length })),
+            if *length < 1 {
+                return Err(refused("must be at least 1".to_owned()));
+            }
+            match u32::try_from(*length) {
+                Ok(length) if length <= LENGTH_MAX && is_char => Ok(Type::Char { length }),
+                Ok(length) if length <= LENGTH_MAX => Ok(Type::Varchar { length }),
+                Ok(_) | Err(_) => Err(refused(format!("cannot exceed {LENGTH_MAX}"))),
             }
         }
-        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [6]) => {
-            Ok(Written::Full(ty))
-        }
-        ("float", _, [1..=53]) => Ok(Written::Full(Type::Real)),
-        (_, Some(ty), []) => Ok(Written::Full(ty)),
+        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [6]) => Ok(ty),
+        ("float", _, [1..=53]) => Ok(Type::Real),
+        (_, Some(ty), []) => Ok(ty),
         (_, Some(_), _) => Err(Diag::new(
             code::SYNTAX,
             format!(
@@ -134,20 +118,19 @@ fn element(name: &TypeName) -> Result<Written, Diag> {
     }
 }
 
-fn numeric(name: &TypeName, precision: u32, scale: u32) -> Result<Written, Diag> {
-    if precision < 1 || precision > u32::from(NUMERIC_PRECISION_MAX) {
-        return Err(Diag::new(
-            code::INVALID_PARAMETER,
-            format!("NUMERIC precision {precision} must be between 1 and {NUMERIC_PRECISION_MAX}"),
-            name.span,
-        ));
+/// NUMERIC with digits: of up to 38, all of them after the point at most, in 128 bits; else of any length.
+fn numeric(name: &TypeName, precision: i64, scale: i64) -> Result<Type, Diag> {
+    let max = i64::from(DECLARED_MAX);
+    let refused = |message: String| Err(Diag::new(code::INVALID_PARAMETER, message, name.span));
+    if !(1..=max).contains(&precision) {
+        return refused(format!("NUMERIC precision {precision} must be between 1 and {max}"));
     }
-    if scale > precision {
-        return Err(Diag::new(
-            code::INVALID_PARAMETER,
-            format!("NUMERIC scale {scale} must be between 0 and precision {precision}"),
-            name.span,
-        ));
+    if !(-max..=max).contains(&scale) {
+        return refused(format!("NUMERIC scale {scale} must be between -{max} and {max}"));
     }
-    Ok(Written::Full(Type::Numeric { precision: precision as u8, scale: scale as u8 }))
+    Ok(if precision <= i64::from(NUMERIC_PRECISION_MAX) && (0..=precision).contains(&scale) {
+        Type::Numeric { precision: precision as u8, scale: scale as u8 }
+    } else {
+        Type::WideNumeric { precision: precision as u16, scale: scale as i16 }
+    })
 }

@@ -237,6 +237,7 @@ impl Binder<'_> {
         let negative = match super::literal::value(&offset.expr) {
             Some(Value::Integer(by)) => *by < 0,
             Some(Value::Numeric(by)) => by.units < 0,
+            Some(Value::BigNumeric(by)) => by.is_nan() || by.is_negative(),
             Some(Value::Real(by)) => *by < 0.0 || by.is_nan(),
             Some(Value::Null) => {
                 let message =

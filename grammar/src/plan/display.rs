@@ -653,6 +653,7 @@ fn constant(value: &Value, ty: Type) -> String {
             format!("X'{hex}'")
         }
         Value::Array(_) => format!("{}::{ty}", quoted(&value.to_string())),
+        Value::BigNumeric(_) => format!("NUMERIC '{value}'"),
         Value::Date(_)
         | Value::Timestamp(_)
         | Value::Time(_)

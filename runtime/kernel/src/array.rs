@@ -21,6 +21,7 @@
 //! Not here: what functions make of arrays (`func::array`).
 
 use crate::{
+    big_numeric::{self, BigNumeric},
     key, time,
     ty::{ElementType, LaneKind, NUMERIC_PRECISION_MAX, Type, TypeClass},
     value::Value,
@@ -220,6 +221,7 @@ impl<'a> View<'a> {
             (_, LaneKind::F64) => Value::Real(f64::from_le_bytes(raw.try_into().expect("eight bytes"))),
             (_, LaneKind::I128) => Value::of_i128(ty, i128::from_le_bytes(raw.try_into().expect("sixteen bytes"))),
             (Type::Blob, LaneKind::Bytes) => Value::Blob(raw.to_vec()),
+            (Type::BigNumeric, LaneKind::Bytes) => Value::BigNumeric(BigNumeric::from_bytes(raw.to_vec())),
             (Type::Json, LaneKind::Bytes) => Value::Json(self.text(element).to_owned()),
             (_, LaneKind::Bytes) => Value::Text(self.text(element).to_owned()),
         }
@@ -299,6 +301,7 @@ impl Writer {
             Value::Real(value) => self.push_raw(&value.to_le_bytes()),
             Value::Text(text) | Value::Json(text) => self.push_raw(text.as_bytes()),
             Value::Blob(blob) => self.push_raw(blob),
+            Value::BigNumeric(number) => self.push_raw(number.bytes()),
             value => match (value.lane_i64(), value.lane_i128()) {
                 (Some(number), _) => self.push_raw(&number.to_le_bytes()),
                 (None, Some(number)) => self.push_raw(&number.to_le_bytes()),
@@ -401,7 +404,13 @@ fn read_checked(bytes: &[u8], element: ElementType) -> Option<()> {
     for end in slots.as_chunks::<4>().0 {
         let end = u32::from_le_bytes(*end) as usize;
         let string = strings.get(start..end)?;
-        if ty.class() != TypeClass::Blob && std::str::from_utf8(string).is_err() {
+        let is_sound = match ty.class() {
+            TypeClass::Blob => true,
+            // NULL has no bytes.
+            TypeClass::BigNumeric => string.is_empty() || big_numeric::is_big_numeric(string),
+            _ => std::str::from_utf8(string).is_ok(),
+        };
+        if !is_sound {
             return None;
         }
         start = end;

@@ -9,6 +9,7 @@
 
 use crate::{
     array::Array,
+    big_numeric::BigNumeric,
     bitmap::Bitmap,
     lane::Lane,
     ty::{LaneKind, Type},
@@ -404,6 +405,7 @@ impl Column {
             Data::Const(Value::Text(text) | Value::Json(text)) => ByteVals::One(text.as_bytes()),
             Data::Const(Value::Blob(blob)) => ByteVals::One(blob),
             Data::Const(Value::Array(array)) => ByteVals::One(array.bytes()),
+            Data::Const(Value::BigNumeric(number)) => ByteVals::One(number.bytes()),
             Data::Const(Value::Null) => ByteVals::One(&[]),
             Data::Bytes(runs) => ByteVals::Plain(runs.offsets.as_slice(), &runs.bytes),
             Data::Dictionary { codes, values } => match values.byte_vals() {
@@ -434,6 +436,9 @@ impl Column {
                     Type::Blob => Value::Blob(bytes.to_vec()),
                     Type::Json => Value::Json(text()),
                     Type::Array(_) => Value::Array(Array::from_bytes(bytes.to_vec())),
+                    Type::BigNumeric | Type::WideNumeric { .. } => {
+                        Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec()))
+                    }
                     _ => Value::Text(text()),
                 }
             }

@@ -10,6 +10,7 @@
 //! | REAL | 8, big-endian: sign bit turned over if clear, all bits if set; -0.0 as 0.0, every NaN as one |
 //! | NUMERIC, UUID | the lane's number: 16, big-endian, sign bit turned over |
 //! | TEXT, BLOB | the bytes with 00 written as 00 FF, then 00 00 |
+//! | NUMERIC without digits | the bytes of the value ([`big_numeric`]), without its display scale, as those of a BLOB |
 //!
 //! A *sort key* serves ORDER BY in memory: it takes NULL, JSON, INTERVAL (by its span, so that equal ones are equal) and
 //! descending order too, and is never decoded.
@@ -18,12 +19,12 @@
 //! Not here: which columns make a key (`schema`).
 
 use crate::{
-    array,
+    array, big_numeric,
     column::{Column, Data},
     func::{compare::lt_f64, json_order},
     interval,
     time::{Date, Time, Timestamp, TimestampTz},
-    ty::Type,
+    ty::{Type, TypeClass},
     uuid::Uuid,
     value::{Decimal, Value},
 };
@@ -130,7 +131,9 @@ fn encode_datum(column: &Column, row: usize, out: &mut Vec<u8>) {
         Data::I128(lane) => out.extend_from_slice(&i128_bytes(lane.as_slice()[row])),
         Data::Bytes(_) => {
             assert!(!matches!(column.ty(), Type::Json | Type::Array(_)), "JSON and arrays are no keys");
-            push_string(column.byte_vals().at(row), out);
+            let bytes = column.byte_vals().at(row);
+            let is_number = column.ty().class() == TypeClass::BigNumeric;
+            push_string(if is_number { big_numeric::value_bytes(bytes) } else { bytes }, out);
         }
         Data::FrameOfReference { base, codes } => {
             out.extend_from_slice(&i64_bytes(base.wrapping_add(codes.at(row) as i64)));
@@ -180,6 +183,7 @@ fn encode_value(value: &Value, out: &mut Vec<u8>) {
         Value::Numeric(Decimal { units, .. }) => out.extend_from_slice(&i128_bytes(*units)),
         Value::Text(text) => push_string(text.as_bytes(), out),
         Value::Blob(blob) => push_string(blob, out),
+        Value::BigNumeric(number) => push_string(big_numeric::value_bytes(number.bytes()), out),
     }
 }
 
@@ -241,13 +245,22 @@ fn decode_value(rest: &mut &[u8], ty: Type) -> Result<Value, KeyError> {
             Value::Text(text.map_err(|_| KeyError { what: "a text is not UTF-8" })?)
         }
         Type::Blob => Value::Blob(take_string(rest)?),
+        Type::BigNumeric => {
+            let number = big_numeric::from_value_bytes(&take_string(rest)?);
+            Value::BigNumeric(number.ok_or(KeyError { what: "a number is not whole" })?)
+        }
         Type::Time => Value::Time(Time(i64_from_bytes(take(rest)?))),
         Type::TimestampTz => Value::TimestampTz(TimestampTz(i64_from_bytes(take(rest)?))),
         Type::Uuid => Value::Uuid(Uuid::from_lane((u128::from_be_bytes(take(rest)?) ^ (1 << 127)) as i128)),
         Type::Json => return Err(KeyError { what: "JSON is no key" }),
         Type::Interval => return Err(KeyError { what: "an interval is no key" }),
         Type::Array(_) => return Err(KeyError { what: "an array is no key" }),
-        Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+        Type::SmallInt
+        | Type::Int4
+        | Type::Float4
+        | Type::Varchar { .. }
+        | Type::Char { .. }
+        | Type::WideNumeric { .. } => {
             unreachable!("the type was made plain")
         }
     })
@@ -319,6 +332,7 @@ pub fn compare(a: &Value, b: &Value) -> Ordering {
         (Value::Interval(a), Value::Interval(b)) => a.span().cmp(&b.span()),
         (Value::Json(a), Value::Json(b)) => json_order::compare(a, b),
         (Value::Array(a), Value::Array(b)) => array::compare(a.bytes(), b.bytes()),
+        (Value::BigNumeric(a), Value::BigNumeric(b)) => a.compare(b),
         (Value::Null, Value::Null) => Ordering::Equal,
         (Value::Null, _) => Ordering::Greater,
         (_, Value::Null) => Ordering::Less,
@@ -347,7 +361,7 @@ mod tests {
     use crate::ty::ElementType;
     use proptest::prelude::*;
 
-    const TYPES: [Type; 11] = [
+    const TYPES: [Type; 12] = [
         Type::Boolean,
         Type::Integer,
         Type::Real,
@@ -359,6 +373,7 @@ mod tests {
         Type::Time,
         Type::TimestampTz,
         Type::Uuid,
+        Type::BigNumeric,
     ];
 
     fn value_of(ty: Type) -> BoxedStrategy<Value> {
@@ -398,7 +413,22 @@ mod tests {
                     Value::Interval(interval.expect("within the limits"))
                 })
                 .boxed(),
-            Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+            Type::BigNumeric => {
+                let odd = prop::sample::select(vec![
+                    "0", "0.00", "1", "1.0", "-1.50", "1e30", "-1e-30", "inf", "-inf", "nan",
+                ]);
+                let any = (any::<i64>(), 0..30u8)
+                    .prop_map(|(units, scale)| Decimal { units: units.into(), scale }.to_string());
+                prop_oneof![any, odd.prop_map(str::to_owned)]
+                    .prop_map(|text| Value::BigNumeric(text.parse().expect("a number")))
+                    .boxed()
+            }
+            Type::SmallInt
+            | Type::Int4
+            | Type::Float4
+            | Type::Varchar { .. }
+            | Type::Char { .. }
+            | Type::WideNumeric { .. } => {
                 unreachable!("the type was made plain")
             }
         }
@@ -444,7 +474,7 @@ mod tests {
 
         #[test]
         fn sort_keys_keep_order(
-            (a, b) in prop::sample::select(vec![Type::Integer, Type::Real, Type::Text, Type::Json, Type::Interval, Type::Array(ElementType::of(Type::Integer).expect("no array"))]).prop_flat_map(|ty| {
+            (a, b) in prop::sample::select(vec![Type::Integer, Type::Real, Type::Text, Type::Json, Type::Interval, Type::BigNumeric, Type::Array(ElementType::of(Type::Integer).expect("no array"))]).prop_flat_map(|ty| {
                 let value = || prop::option::of(value_of(ty)).prop_map(move |value| (ty, value.unwrap_or(Value::Null)));
                 (value(), value())
             }),

@@ -12,6 +12,7 @@ compile_error!("SpectraDB reads little-endian files in place; big-endian targets
 pub mod agg;
 pub mod array;
 pub mod batch;
+pub mod big_numeric;
 pub mod bitmap;
 pub mod column;
 pub mod func;

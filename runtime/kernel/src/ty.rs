@@ -3,7 +3,7 @@
 //! Contract. A [`Type`] is what SQL speaks of; a [`LaneKind`] is how a column of it lies in memory. Several types
 //! share one lane (an INTEGER, a DATE and a TIMESTAMP are all 64-bit integers), so loops are written once per lane.
 //!
-//! A *narrower* type (SMALLINT, INT4, FLOAT4, VARCHAR(n), CHAR(n)) is a promise about values of a plain one, which whoever
+//! A *narrower* type (SMALLINT, INT4, FLOAT4, VARCHAR(n), CHAR(n), a NUMERIC(p,s) of more than 38 digits) is a promise about values of a plain one, which whoever
 //! makes such a value keeps (`func::narrow`). Its class is the plain type's, so functions, lanes, keys and files know the
 //! plain type only.
 
@@ -64,6 +64,15 @@ pub enum Type {
     Uuid,
     /// Values of one type in one or more dimensions: see [`crate::array`].
     Array(ElementType),
+    /// An exact decimal of any length with a display scale of its own: see [`crate::big_numeric`].
+    BigNumeric,
+    /// A [`Type::BigNumeric`] that is rounded to a scale which [`Type::Numeric`] does not have.
+    WideNumeric {
+        /// Digits in all, at most [`crate::big_numeric::DECLARED_MAX`].
+        precision: u16,
+        /// Digits after the point, or (negative) rounded away before it.
+        scale: i16,
+    },
 }
 
 /// The type of an array's elements: any but an array.
@@ -110,6 +119,8 @@ pub enum TypeClass {
     Uuid,
     /// See [`Type::Array`]; the binder knows the elements.
     Array,
+    /// See [`Type::BigNumeric`].
+    BigNumeric,
 }
 
 /// How the values of a type lie in a plain column.
@@ -145,6 +156,7 @@ impl Type {
             Type::Interval => TypeClass::Interval,
             Type::Uuid => TypeClass::Uuid,
             Type::Array(_) => TypeClass::Array,
+            Type::BigNumeric | Type::WideNumeric { .. } => TypeClass::BigNumeric,
         }
     }
 
@@ -162,8 +174,8 @@ impl Type {
         self.class().lane()
     }
 
-    /// Do bytes of the lane say which values are equal and which comes first? Not of JSON and of arrays, which are written in
-    /// several ways or hold numbers.
+    /// Do the bytes of the lane (but for a display scale) say which values are equal and which comes first? Not of JSON and of
+    /// arrays, which are written in several ways or hold numbers.
     pub const fn is_ordered_bytewise(self) -> bool {
         !matches!(self, Type::Json | Type::Array(_))
     }
@@ -187,7 +199,9 @@ impl TypeClass {
             }
             TypeClass::Real => LaneKind::F64,
             TypeClass::Numeric | TypeClass::Interval | TypeClass::Uuid => LaneKind::I128,
-            TypeClass::Text | TypeClass::Blob | TypeClass::Json | TypeClass::Array => LaneKind::Bytes,
+            TypeClass::Text | TypeClass::Blob | TypeClass::Json | TypeClass::Array | TypeClass::BigNumeric => {
+                LaneKind::Bytes
+            }
         }
     }
 
@@ -208,6 +222,7 @@ impl TypeClass {
             TypeClass::Interval => Type::Interval,
             TypeClass::Uuid => Type::Uuid,
             TypeClass::Array => Type::Array(ElementType::TEXT),
+            TypeClass::BigNumeric => Type::BigNumeric,
         }
     }
 
@@ -228,6 +243,7 @@ impl TypeClass {
             TypeClass::Interval => 12,
             TypeClass::Uuid => 13,
             TypeClass::Array => 14,
+            TypeClass::BigNumeric => 15,
         }
     }
 
@@ -247,6 +263,7 @@ impl TypeClass {
             11 => TypeClass::TimestampTz,
             12 => TypeClass::Interval,
             13 => TypeClass::Uuid,
+            15 => TypeClass::BigNumeric,
             _ => return None,
         })
     }
@@ -257,7 +274,7 @@ impl TypeClass {
             TypeClass::Boolean => "boolean",
             TypeClass::Integer => "integer",
             TypeClass::Real => "real",
-            TypeClass::Numeric => "numeric",
+            TypeClass::Numeric | TypeClass::BigNumeric => "numeric",
             TypeClass::Text => "text",
             TypeClass::Blob => "blob",
             TypeClass::Date => "date",
@@ -286,6 +303,7 @@ impl ElementType {
             Type::Float4 => (3, 0),
             Type::Varchar { length } => (4, length),
             Type::Char { length } => (5, length),
+            Type::WideNumeric { precision, scale } => (6, (precision as u32) << 16 | scale as u16 as u32),
             _ => (0, 0),
         };
         Some(ElementType { class: ty.class(), narrow, size })
@@ -299,6 +317,7 @@ impl ElementType {
             (3, _) => Type::Float4,
             (4, _) => Type::Varchar { length: self.size },
             (5, _) => Type::Char { length: self.size },
+            (6, _) => Type::WideNumeric { precision: (self.size >> 16) as u16, scale: self.size as u16 as i16 },
             (_, TypeClass::Numeric) => Type::Numeric { precision: (self.size >> 8) as u8, scale: self.size as u8 },
             (_, class) => class.plain_type(),
         }
@@ -333,6 +352,7 @@ impl fmt::Display for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Type::Numeric { precision, scale } => write!(f, "numeric({precision},{scale})"),
+            Type::WideNumeric { precision, scale } => write!(f, "numeric({precision},{scale})"),
             Type::SmallInt => f.write_str("smallint"),
             Type::Int4 => f.write_str("int4"),
             Type::Float4 => f.write_str("float4"),

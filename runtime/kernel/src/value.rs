@@ -6,6 +6,7 @@
 
 use crate::{
     array::Array,
+    big_numeric::BigNumeric,
     interval::Interval,
     time::{Date, Time, Timestamp, TimestampTz},
     ty::{ElementType, Type, TypeClass},
@@ -55,6 +56,8 @@ pub enum Value {
     Uuid(Uuid),
     /// An array.
     Array(Array),
+    /// A NUMERIC of any length.
+    BigNumeric(BigNumeric),
 }
 
 impl Value {
@@ -76,6 +79,7 @@ impl Value {
             Value::Interval(_) => TypeClass::Interval,
             Value::Uuid(_) => TypeClass::Uuid,
             Value::Array(_) => TypeClass::Array,
+            Value::BigNumeric(_) => TypeClass::BigNumeric,
         })
     }
 
@@ -205,6 +209,7 @@ impl fmt::Display for Value {
             Value::Interval(value) => write!(f, "{value}"),
             Value::Uuid(value) => write!(f, "{value}"),
             Value::Array(value) => write!(f, "{value}"),
+            Value::BigNumeric(value) => write!(f, "{value}"),
         }
     }
 }
@@ -218,7 +223,7 @@ macro_rules! from_native {
         }
     )*};
 }
-from_native!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid, Array => Array);
+from_native!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, u32 => Integer, f64 => Real, Decimal => Numeric, String => Text, &str => Text, Vec<u8> => Blob, &[u8] => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid, Array => Array, BigNumeric => BigNumeric);
 
 macro_rules! from_natives {
     ($($native:ty => $ty:ident),* $(,)?) => {$(
@@ -237,7 +242,7 @@ macro_rules! from_natives {
         }
     )*};
 }
-from_natives!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, f64 => Real, String => Text, &str => Text, Vec<u8> => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid);
+from_natives!(bool => Boolean, i64 => Integer, i32 => Integer, i16 => Integer, f64 => Real, String => Text, &str => Text, Vec<u8> => Blob, Date => Date, Timestamp => Timestamp, Time => Time, TimestampTz => TimestampTz, Interval => Interval, Uuid => Uuid, BigNumeric => BigNumeric);
 
 impl<T: Into<Value>> From<Option<T>> for Value {
     fn from(native: Option<T>) -> Value {

@@ -68,6 +68,12 @@ fn value_of(class: TypeClass, wild: bool) -> BoxedStrategy<Value> {
             let units = vec![0, 1, -1, 250, -349, 10i128.pow(20), 10i128.pow(38) - 1];
             prop::sample::select(units).prop_map(|units| Value::Numeric(Decimal { units, scale: 0 })).boxed()
         }
+        TypeClass::BigNumeric => {
+            let texts =
+                vec!["0", "1", "1.00", "-3.49", "1e20", "12345678901234567890123456789012345678901", "NaN", "-inf"];
+            let number = |text: &str| Value::BigNumeric(text.parse().expect("a number"));
+            prop::sample::select(texts).prop_map(number).boxed()
+        }
         TypeClass::Text => prop::sample::select(TEXTS).prop_map(Value::from).boxed(),
         TypeClass::Blob => prop::sample::select(TEXTS).prop_map(|text| Value::from(text.as_bytes())).boxed(),
         TypeClass::Json => prop::sample::select(JSONS).prop_map(|text| Value::Json(text.to_owned())).boxed(),

@@ -39,6 +39,7 @@ pub mod v1 {
     pub use spectradb_kernel::{
         Batch, Column, Type, Value,
         array::Array,
+        big_numeric::BigNumeric,
         column::ByteSink,
         func::{Fault, lift::class::Access},
         interval::Interval,

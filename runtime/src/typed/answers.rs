@@ -8,6 +8,7 @@ use crate::ops::{BoxSource, ExecError, NoAnswer, Place, asked};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     array::Array,
+    big_numeric::BigNumeric,
     key::{self, SortOrder},
     ty::ElementType,
     value::Decimal,
@@ -127,6 +128,7 @@ impl<F: Fn() -> Result<BoxSource, ExecError>> Subplan<F> {
         self.scalar(place, |value| match value {
             Value::Blob(blob) => Some(blob),
             Value::Array(array) => Some(array.bytes().to_vec()),
+            Value::BigNumeric(number) => Some(number.bytes().to_vec()),
             _ => None,
         })
     }
@@ -200,6 +202,8 @@ pub enum Needle<'n> {
     Uuid(Option<i128>),
     /// The bytes of an array.
     Array(Option<&'n [u8]>),
+    /// The bytes of a NUMERIC of any length.
+    BigNumeric(Option<&'n [u8]>),
 }
 
 impl Needle<'_> {
@@ -226,6 +230,9 @@ impl Needle<'_> {
                 let array = bytes.map(|bytes| Array::from_bytes(bytes.to_vec()));
                 let element = array.as_ref().map_or(ElementType::TEXT, Array::element);
                 (Type::Array(element), array.into())
+            }
+            Needle::BigNumeric(bytes) => {
+                (Type::BigNumeric, bytes.map(|bytes| BigNumeric::from_bytes(bytes.to_vec())).into())
             }
             Needle::Uuid(lane) => (Type::Uuid, lane.map_or(Value::Null, |lane| Value::of_i128(Type::Uuid, lane))),
         };

@@ -11,6 +11,7 @@ use super::numeric::{Json, Numeric};
 use spectradb_kernel::{
     Column, Type, Value,
     array::{Array, View as ArrayView},
+    big_numeric::BigNumeric,
     bitmap::Bitmap,
     column::{ByteSink, ByteVals, Data, Vals},
     func::{
@@ -278,6 +279,35 @@ impl Field for Vec<u8> {
     }
     fn push(&self, lane: &mut Strings) -> bool {
         lane.0.push(self);
+        true
+    }
+    fn push_null(lane: &mut Strings) {
+        lane.0.push(&[]);
+    }
+    fn data(lane: Strings) -> Data {
+        Data::Bytes(lane.0.finish())
+    }
+}
+
+impl Field for BigNumeric {
+    const CLASS: TypeClass = TypeClass::BigNumeric;
+    type View<'c> = ByteVals<'c>;
+    type Lane = Strings;
+
+    fn view(column: &Column) -> ByteVals<'_> {
+        column.byte_vals()
+    }
+    fn at(view: &ByteVals<'_>, row: usize) -> Self {
+        BigNumeric::from_bytes(view.at(row).to_vec())
+    }
+    fn of_value(value: Value) -> Self {
+        match value {
+            Value::BigNumeric(number) => number,
+            other => not_of_column(&other),
+        }
+    }
+    fn push(&self, lane: &mut Strings) -> bool {
+        lane.0.push(self.bytes());
         true
     }
     fn push_null(lane: &mut Strings) {

@@ -552,6 +552,7 @@ fn type_code(ty: Type) -> u8 {
         TypeClass::Interval => 12,
         TypeClass::Uuid => 13,
         TypeClass::Array => 14,
+        TypeClass::BigNumeric => 15,
     }
 }
 

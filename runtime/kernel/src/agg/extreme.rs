@@ -9,10 +9,11 @@ use super::{
 };
 use crate::{
     array,
+    big_numeric::{self, BigNumeric},
     column::{Column, ColumnBuilder, Data, Vals},
     func::{Fault, RowFault, compare::lt_f64, json_order},
     lane::Lane,
-    ty::Type,
+    ty::{Type, TypeClass},
 };
 
 /// A number with an order, and the lane it lies in.
@@ -139,6 +140,9 @@ impl<const GREATEST: bool> ExtremeString<GREATEST> {
                 let order = match self.ty {
                     Type::Json => json_order::compare(text(new), text(old)),
                     Type::Array(_) => array::compare(new, old),
+                    ty if ty.class() == TypeClass::BigNumeric => {
+                        big_numeric::value_bytes(new).cmp(big_numeric::value_bytes(old))
+                    }
                     _ => new.cmp(old),
                 };
                 if GREATEST { order.is_gt() } else { order.is_lt() }
@@ -193,6 +197,7 @@ impl<const GREATEST: bool> Accumulator for ExtremeString<GREATEST> {
                     Type::Blob => bytes.clone().into(),
                     Type::Json => crate::value::Value::Json(text(bytes).to_owned()),
                     Type::Array(_) => array::Array::from_bytes(bytes.clone()).into(),
+                    ty if ty.class() == TypeClass::BigNumeric => BigNumeric::from_bytes(bytes.clone()).into(),
                     _ => text(bytes).into(),
                 }),
             }

@@ -12,6 +12,7 @@ use crate::{
 use std::fmt;
 
 mod array;
+mod big_numeric;
 mod count;
 mod extreme;
 mod fold;
@@ -23,6 +24,7 @@ mod span;
 mod sum;
 
 use array::Gathered;
+use big_numeric::{Measure, Totals};
 use count::Count;
 use extreme::{Extreme, ExtremeString};
 use fold::{Fold, Folding};
@@ -190,6 +192,13 @@ macro_rules! spread {
                 |_| folding($name, Type::Real, Deviations::new(Moment::$moment)),
                 "How far values lie from their mean."
             ),
+            row!(
+                $name,
+                Some(TypeClass::BigNumeric),
+                |_| Type::BigNumeric,
+                |_| Box::new(Totals::new($name, Measure::Spread(Moment::$moment))),
+                "How far values lie from their mean."
+            ),
         ]
     };
 }
@@ -280,7 +289,8 @@ static TABLES: &[&[Aggregate]] = &[
         TimestampTz,
         Interval,
         Uuid,
-        Array
+        Array,
+        BigNumeric
     ),
     &kept!(
         "any_value",
@@ -299,7 +309,8 @@ static TABLES: &[&[Aggregate]] = &[
         TimestampTz,
         Interval,
         Uuid,
-        Array
+        Array,
+        BigNumeric
     ),
     &kept!(
         "last",
@@ -318,7 +329,8 @@ static TABLES: &[&[Aggregate]] = &[
         TimestampTz,
         Interval,
         Uuid,
-        Array
+        Array,
+        BigNumeric
     ),
     &mode!(
         Boolean,
@@ -334,7 +346,8 @@ static TABLES: &[&[Aggregate]] = &[
         TimestampTz,
         Interval,
         Uuid,
-        Array
+        Array,
+        BigNumeric
     ),
     &percentile_disc!(
         Boolean,
@@ -350,7 +363,8 @@ static TABLES: &[&[Aggregate]] = &[
         TimestampTz,
         Interval,
         Uuid,
-        Array
+        Array,
+        BigNumeric
     ),
     &approx_count_distinct!(
         Boolean,
@@ -366,7 +380,8 @@ static TABLES: &[&[Aggregate]] = &[
         TimestampTz,
         Interval,
         Uuid,
-        Array
+        Array,
+        BigNumeric
     ),
     &[
         Aggregate {
@@ -480,6 +495,7 @@ static TABLE: &[Aggregate] = &[
     count!(Some(TypeClass::Interval), "How many rows have a value."),
     count!(Some(TypeClass::Uuid), "How many rows have a value."),
     count!(Some(TypeClass::Array), "How many rows have a value."),
+    count!(Some(TypeClass::BigNumeric), "How many rows have a value."),
     row!(
         "array_agg",
         Some(TypeClass::Array),
@@ -525,6 +541,20 @@ static TABLE: &[Aggregate] = &[
     ),
     row!(
         "sum",
+        Some(TypeClass::BigNumeric),
+        |_| Type::BigNumeric,
+        |_| Box::new(Totals::new("sum", Measure::Sum)),
+        "The exact sum."
+    ),
+    row!(
+        "avg",
+        Some(TypeClass::BigNumeric),
+        |_| Type::BigNumeric,
+        |_| Box::new(Totals::new("avg", Measure::Mean)),
+        "The mean, with at least 16 significant digits."
+    ),
+    row!(
+        "sum",
         Some(TypeClass::Interval),
         |_| Type::Interval,
         |_| folding("sum", Type::Interval, span::Spans::<false>::default()),
@@ -551,6 +581,7 @@ static TABLE: &[Aggregate] = &[
     extreme!("min", false, Interval, i128, "The smallest value."),
     extreme!("min", false, Uuid, i128, "The smallest value."),
     extreme!("min", false, Array, "The smallest value."),
+    extreme!("min", false, BigNumeric, "The smallest value."),
     extreme!("max", true, Boolean, u8, "The greatest value."),
     extreme!("max", true, Integer, i64, "The greatest value."),
     extreme!("max", true, Real, f64, "The greatest value."),
@@ -565,6 +596,7 @@ static TABLE: &[Aggregate] = &[
     extreme!("max", true, Interval, i128, "The greatest value."),
     extreme!("max", true, Uuid, i128, "The greatest value."),
     extreme!("max", true, Array, "The greatest value."),
+    extreme!("max", true, BigNumeric, "The greatest value."),
     extreme!("bool_and", false, Boolean, u8, "Are all true?"),
     extreme!("every", false, Boolean, u8, "Are all true?"),
     extreme!("bool_or", true, Boolean, u8, "Is one true?"),

@@ -17,7 +17,7 @@ use crate::{
 use std::marker::PhantomData;
 
 /// Which spread is asked for.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
     VarianceSample,
     VariancePopulation,

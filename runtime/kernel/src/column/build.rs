@@ -145,6 +145,7 @@ impl ColumnBuilder {
             (LaneBuilder::Bytes(sink), Value::Text(text) | Value::Json(text)) => sink.push(text.as_bytes()),
             (LaneBuilder::Bytes(sink), Value::Blob(blob)) => sink.push(blob),
             (LaneBuilder::Bytes(sink), Value::Array(array)) => sink.push(array.bytes()),
+            (LaneBuilder::Bytes(sink), Value::BigNumeric(number)) => sink.push(number.bytes()),
             (_, value) => panic!("a {} column takes no {value:?}", self.ty),
         }
         self.nulls.push(true);

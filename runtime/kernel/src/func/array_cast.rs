@@ -107,6 +107,7 @@ pub fn array_to_json(a: &[u8], out: &mut String) {
         value @ Value::Boolean(_) => write!(out, "{value}").expect("a string takes all"),
         Value::Real(real) => cast::f64_to_json(real, out),
         value @ (Value::Integer(_) | Value::Numeric(_)) => write!(out, "{value}").expect("a string takes all"),
+        Value::BigNumeric(number) => super::big_numeric::big_to_json(number.bytes(), out),
         value @ (Value::Timestamp(_) | Value::TimestampTz(_)) => {
             push_quoted(&value.to_string().replacen(' ', "T", 1), out)
         }

@@ -304,5 +304,7 @@ functions! { "func::compare";
     "$is_null" (Interval) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
     "$is_not_null" (Interval) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
     "$is_null" (Array) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
+    "$is_null" (BigNumeric) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
+    "$is_not_null" (BigNumeric) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
     "$is_not_null" (Array) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
 }

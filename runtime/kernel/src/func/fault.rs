@@ -4,7 +4,7 @@
 //! which kind of fault it met; what can be told beyond that is read off the arguments here, away from the loops.
 
 use super::{Fault, RowFault};
-use crate::{ty::TypeClass, value::Value};
+use crate::{big_numeric, ty::TypeClass, value::Value};
 use std::fmt;
 
 /// The negative sign that roots and logarithms do not take, where the argument is a number.
@@ -13,6 +13,7 @@ fn is_negative(value: Option<&Value>) -> bool {
         Some(Value::Real(real)) => *real < 0.0,
         Some(Value::Integer(integer)) => *integer < 0,
         Some(Value::Numeric(decimal)) => decimal.units < 0,
+        Some(Value::BigNumeric(number)) => big_numeric::sign(number.bytes()) < 0,
         _ => false,
     }
 }
@@ -29,6 +30,14 @@ impl RowFault {
         match self.fault {
             Fault::Ok => "no fault".to_owned(),
             Fault::OutOfRange => match (text, self.ret) {
+                _ if self.no_number().is_some() => {
+                    format!("cannot convert {} to {ty}", self.no_number().unwrap_or_default())
+                }
+                (_, TypeClass::BigNumeric) if self.function == "$fit_numeric" => "numeric field overflow".to_owned(),
+                (_, TypeClass::BigNumeric) if self.function == "factorial" && is_negative(self.args.first()) => {
+                    "factorial of a negative number is undefined".to_owned()
+                }
+                (_, TypeClass::BigNumeric) => "value overflows numeric format".to_owned(),
                 (_, TypeClass::Numeric) => "numeric field overflow".to_owned(),
                 (_, TypeClass::Array) => "an element of the array is out of range".to_owned(),
                 (Some(text), TypeClass::Real) => format!("\"{text}\" is out of range for type real"),
@@ -82,6 +91,7 @@ impl RowFault {
     pub fn sqlstate(&self) -> &'static str {
         match self.fault {
             Fault::Ok => "00000",
+            Fault::OutOfRange if self.no_number().is_some() => "0A000",
             Fault::OutOfRange => "22003",
             Fault::DivisionByZero => "22012",
             Fault::InvalidText | Fault::InvalidJson => "22P02",
@@ -92,6 +102,16 @@ impl RowFault {
             Fault::InvalidRegex => "2201B",
             Fault::ArrayShape => "2202E",
             Fault::InvalidArgument => self.argument().0,
+        }
+    }
+
+    /// The NaN or infinity that a cast cannot make a plain number of.
+    fn no_number(&self) -> Option<&'static str> {
+        match self.args.first() {
+            Some(Value::BigNumeric(number)) if self.function == "$cast" && !number.is_finite() => {
+                Some(if number.is_nan() { "NaN" } else { "infinity" })
+            }
+            _ => None,
         }
     }
 
@@ -131,14 +151,14 @@ impl RowFault {
                 ("22003", "percentile value is not between 0 and 1".to_owned())
             }
             "sqrt" => ("2201F", "cannot take square root of a negative number".to_owned()),
-            "ln" | "log" | "log10" if is_negative(first) => {
+            "ln" | "log" | "log10" if self.args.iter().any(|arg| is_negative(Some(arg))) => {
                 ("2201E", "cannot take logarithm of a negative number".to_owned())
             }
             "ln" | "log" | "log10" => ("2201E", "cannot take logarithm of zero".to_owned()),
-            "power" | "pow" if is_negative(first) => {
+            "power" | "pow" | "^" if is_negative(first) => {
                 ("2201F", "a negative number raised to a non-integer power yields a complex result".to_owned())
             }
-            "power" | "pow" => ("2201F", "zero raised to a negative power is undefined".to_owned()),
+            "power" | "pow" | "^" => ("2201F", "zero raised to a negative power is undefined".to_owned()),
             "substr" | "substring" => ("22011", "negative substring length not allowed".to_owned()),
             "split_part" => ("22023", "field position must not be zero".to_owned()),
             "$like_escape" | "$ilike_escape" if !one_character(self.args.get(2)) => {

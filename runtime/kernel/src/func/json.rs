@@ -259,26 +259,26 @@ pub fn display(json: &str, out: &mut String) {
 }
 
 /// The text of a number, if it is one.
-fn number(json: &str) -> Option<&str> {
+pub(crate) fn number_text(json: &str) -> Option<&str> {
     let text = json.trim_ascii();
     text.starts_with(|first: char| first == '-' || first.is_ascii_digit()).then_some(text)
 }
 
 /// A number as a real; nothing for another kind, or past the range.
 pub fn as_real(json: &str) -> Option<f64> {
-    number(json)?.parse().ok().filter(|real: &f64| real.is_finite())
+    number_text(json)?.parse().ok().filter(|real: &f64| real.is_finite())
 }
 
 /// A number as an integer, rounded half away from zero; nothing for another kind, or past the range.
 pub fn as_integer(json: &str) -> Option<i64> {
-    let text = number(json)?;
+    let text = number_text(json)?;
     // Digits alone are the common case.
     text.parse().ok().or_else(|| read_decimal(text, 0).ok().and_then(|units| i64::try_from(units).ok()))
 }
 
 /// A number as a decimal of a precision and a scale; nothing for another kind, or when it does not fit.
 pub fn as_numeric(json: &str, precision: i64, scale: i64) -> Option<i128> {
-    match text_to_numeric(number(json)?, precision, scale) {
+    match text_to_numeric(number_text(json)?, precision, scale) {
         (units, Fault::Ok) => Some(units),
         _ => None,
     }

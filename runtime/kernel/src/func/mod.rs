@@ -6,7 +6,7 @@
 //!
 //! Leaf conventions by class: BOOLEAN `bool`; INTEGER, DATE (days), TIME, TIMESTAMP and TIMESTAMPTZ (microseconds) `i64`;
 //! REAL `f64`; INTERVAL and UUID the lane's `i128`; NUMERIC `i128` units (the binder aligns scales and passes powers of ten as INTEGER arguments); TEXT, JSON `&str`;
-//! BLOB and arrays `&[u8]`. Results are the same, but text results are appended to a `&mut String` given last (BLOB: `&mut Vec<u8>`).
+//! BLOB, arrays and NUMERIC without digits `&[u8]`. Results are the same, but text results are appended to a `&mut String` given last (bytes: `&mut Vec<u8>`).
 //! What a leaf returns depends on its [`Shape`].
 
 use crate::{column::Column, ty::TypeClass, value::Value};
@@ -16,6 +16,7 @@ pub mod arith;
 pub mod array;
 pub mod array_cast;
 pub mod array_set;
+pub mod big_numeric;
 pub mod cast;
 pub mod cast_time;
 pub mod compare;
@@ -69,6 +70,7 @@ static FAMILIES: &[&[Function]] = &[
     array::TABLE,
     array_cast::TABLE,
     array_set::TABLE,
+    big_numeric::TABLE,
 ];
 
 /// All functions, family by family.

@@ -21,6 +21,9 @@ pub const fn to(ty: Type, cuts: bool) -> Option<Step> {
         Type::Float4 => Some(("$to_float4", None)),
         Type::Varchar { length } => Some((if cuts { "$cut_text" } else { "$fit_text" }, Some(length as i64))),
         Type::Char { length } => Some((if cuts { "$cut_char" } else { "$fit_char" }, Some(length as i64))),
+        Type::WideNumeric { precision, scale } => {
+            Some(("$fit_numeric", Some((precision as i64) << 16 | scale as u16 as i64)))
+        }
         _ => None,
     }
 }
@@ -41,6 +44,10 @@ pub fn is_within(from: Type, to: Type) -> bool {
             (Type::SmallInt, Type::Int4 | Type::Integer) | (Type::Int4, Type::Integer) => true,
             (Type::Varchar { length }, Type::Varchar { length: to }) => length <= to,
             (Type::Varchar { .. }, Type::Text) => true,
+            (Type::WideNumeric { .. }, Type::BigNumeric) => true,
+            (Type::WideNumeric { precision, scale }, Type::WideNumeric { precision: to, scale: at }) => {
+                scale == at && precision <= to
+            }
             _ => false,
         }
 }

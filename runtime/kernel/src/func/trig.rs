@@ -154,18 +154,6 @@ pub fn lcm(a: i64, b: i64) -> (i64, Fault) {
     }
 }
 
-/// The product of the numbers up to one.
-pub fn factorial(a: i64) -> (i128, Fault) {
-    if a < 0 {
-        return (0, Fault::OutOfRange);
-    }
-    let product = (2..=i128::from(a.min(100))).try_fold(1i128, |product, factor| product.checked_mul(factor));
-    match product.filter(|product| *product < super::arith::POWERS[38]) {
-        Some(product) => (product, Fault::Ok),
-        None => (0, Fault::OutOfRange),
-    }
-}
-
 /// In which of so many stretches of one width between two bounds a number lies: 0 below, one more above.
 pub fn width_bucket(a: f64, low: f64, high: f64, count: i64) -> (i64, Fault) {
     if count <= 0 || low == high || a.is_nan() || !low.is_finite() || !high.is_finite() {
@@ -262,7 +250,6 @@ functions! { "func::trig";
     "div" (Real, Real) -> Real, Fallible, div_f64, "Quotient without its fraction.";
     "gcd" (Integer, Integer) -> Integer, Fallible, gcd, "Greatest common divisor.";
     "lcm" (Integer, Integer) -> Integer, Fallible, lcm, "Least common multiple.";
-    "factorial" (Integer) -> Numeric, Fallible, factorial, "The product of the numbers up to one.";
     "width_bucket" (Real, Real, Real, Integer) -> Integer, Fallible, width_bucket, "In which of so many equal stretches between two bounds a number lies; 0 below, one more above.";
     "&" (Integer, Integer) -> Integer, Total, bit_and, "The bits that both have.";
     "|" (Integer, Integer) -> Integer, Total, bit_or, "The bits that one has.";
@@ -312,9 +299,6 @@ mod tests {
         assert_eq!(gcd(-12, 18), (6, Fault::Ok));
         assert_eq!(gcd(i64::MIN, 0).1, Fault::OutOfRange);
         assert_eq!(lcm(4, -6), (12, Fault::Ok));
-        assert_eq!(factorial(20), (2_432_902_008_176_640_000, Fault::Ok));
-        assert_eq!(factorial(40).1, Fault::OutOfRange);
-        assert_eq!(factorial(-1).1, Fault::OutOfRange);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::{
 use spectradb_kernel::{
     Column, Period, Type, Value,
     array::{self, Array},
+    big_numeric::{self, BigNumeric, DECLARED_MAX},
     bitmap::Bitmap,
     column::{ByteRuns, Data},
     lane::Lane,
@@ -324,8 +325,10 @@ const DECLARED_INT4: u8 = 65;
 const DECLARED_FLOAT4: u8 = 66;
 const DECLARED_VARCHAR: u8 = 67;
 const DECLARED_CHAR: u8 = 68;
+const DECLARED_WIDE_NUMERIC: u8 = 69;
 
-/// A type as it stands in a catalogue: narrower ones have numbers of their own, and a length follows that of a text.
+/// A type as it stands in a catalogue: narrower ones have numbers of their own, and a length follows that of a
+/// text, precision and scale that of a NUMERIC.
 pub(crate) fn put_declared_type(ty: Type, out: &mut Vec<u8>) {
     let (code, length) = match ty {
         Type::SmallInt => (DECLARED_SMALLINT, None),
@@ -333,6 +336,9 @@ pub(crate) fn put_declared_type(ty: Type, out: &mut Vec<u8>) {
         Type::Float4 => (DECLARED_FLOAT4, None),
         Type::Varchar { length } => (DECLARED_VARCHAR, Some(length)),
         Type::Char { length } => (DECLARED_CHAR, Some(length)),
+        Type::WideNumeric { precision, scale } => {
+            (DECLARED_WIDE_NUMERIC, Some(u32::from(precision) << 16 | u32::from(scale.cast_unsigned())))
+        }
         plain => return put_type(plain, out),
     };
     out.put(&[code, 0, 0]);
@@ -352,6 +358,13 @@ pub(crate) fn read_declared_type(reader: &mut Reader<'_>) -> Read<Type> {
             let length = reader.u32()?;
             reader.check((1..=LENGTH_MAX).contains(&length), "a text has an impossible length")?;
             if code == DECLARED_CHAR { Type::Char { length } } else { Type::Varchar { length } }
+        }
+        DECLARED_WIDE_NUMERIC => {
+            let digits = reader.u32()?;
+            let (precision, scale) = ((digits >> 16) as u16, (digits as u16).cast_signed());
+            let is_sound = (1..=DECLARED_MAX).contains(&precision) && scale.unsigned_abs() <= DECLARED_MAX;
+            reader.check(is_sound, "a number has impossible digits")?;
+            Type::WideNumeric { precision, scale }
         }
         _ => match super::sst_v1::type_from_v1(code, precision, scale) {
             Some(ty) => ty,
@@ -403,6 +416,7 @@ fn put_value(value: &Value, out: &mut Vec<u8>) {
         Value::Text(text) | Value::Json(text) => out.put_bytes(text.as_bytes()),
         Value::Blob(blob) => out.put_bytes(blob),
         Value::Array(array) => out.put_bytes(array.bytes()),
+        Value::BigNumeric(number) => out.put_bytes(number.bytes()),
         Value::Integer(_) | Value::Date(_) | Value::Timestamp(_) | Value::Time(_) | Value::TimestampTz(_) => {
             out.put_i64(value.lane_i64().expect("it lies in that lane"));
         }
@@ -430,6 +444,11 @@ fn read_value(ty: Type, reader: &mut Reader<'_>) -> Read<Value> {
                 let bytes = reader.bytes()?;
                 reader.check(array::is_array(bytes, element), "an array is not whole")?;
                 Value::Array(Array::from_bytes(bytes.to_vec()))
+            }
+            Type::BigNumeric => {
+                let bytes = reader.bytes()?;
+                reader.check(big_numeric::is_big_numeric(bytes), "a number is not whole")?;
+                Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec()))
             }
             _ => Value::Text(reader.text()?),
         },
@@ -480,6 +499,11 @@ fn read_runs(ty: Type, rows: usize, reader: &mut Reader<'_>) -> Read<ByteRuns> {
             pair[0] == pair[1] || array::is_array(&bytes[pair[0] as usize..pair[1] as usize], element)
         };
         reader.check(offsets.windows(2).all(is_whole), "an array is not whole")?;
+    } else if ty == Type::BigNumeric {
+        let is_whole = |pair: &[u32]| {
+            pair[0] == pair[1] || big_numeric::is_big_numeric(&bytes[pair[0] as usize..pair[1] as usize])
+        };
+        reader.check(offsets.windows(2).all(is_whole), "a number is not whole")?;
     } else if ty != Type::Blob {
         let text = std::str::from_utf8(bytes).ok();
         let cuts_well = |text: &str| offsets.iter().all(|offset| text.is_char_boundary(*offset as usize));

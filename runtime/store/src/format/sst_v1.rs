@@ -292,6 +292,8 @@ pub(crate) const SPAN_BYTES_MAX: usize = 32;
 const ARRAY: u8 = 14;
 /// The number of an array of decimals, which has their precision and scale.
 const ARRAY_NUMERIC: u8 = 15;
+/// The number of a NUMERIC of any length.
+const BIG_NUMERIC: u8 = 16;
 
 /// The number, precision and scale that stand for a type; a narrower type is written as its plain one.
 pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
@@ -313,7 +315,13 @@ pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
             Type::Numeric { precision, scale } => (ARRAY_NUMERIC, precision, scale),
             other => (ARRAY, other.class().code(), 0),
         },
-        Type::SmallInt | Type::Int4 | Type::Float4 | Type::Varchar { .. } | Type::Char { .. } => {
+        Type::BigNumeric => (BIG_NUMERIC, 0, 0),
+        Type::SmallInt
+        | Type::Int4
+        | Type::Float4
+        | Type::Varchar { .. }
+        | Type::Char { .. }
+        | Type::WideNumeric { .. } => {
             unreachable!("the type was made plain")
         }
     }
@@ -343,6 +351,7 @@ pub(crate) fn type_from_v1(ty: u8, precision: u8, scale: u8) -> Option<Type> {
         ARRAY_NUMERIC if scale <= precision && precision <= 38 => {
             Type::Array(ElementType::of(Type::Numeric { precision, scale })?)
         }
+        BIG_NUMERIC => Type::BigNumeric,
         _ => return None,
     })
 }

@@ -136,6 +136,7 @@ fn value_bytes(value: &Value) -> usize {
             Value::Text(text) | Value::Json(text) => text.len(),
             Value::Blob(blob) => blob.len(),
             Value::Array(array) => array.bytes().len(),
+            Value::BigNumeric(number) => number.bytes().len(),
             Value::Null
             | Value::Boolean(_)
             | Value::Integer(_)

@@ -13,6 +13,7 @@ use crate::format::{
 use spectradb_kernel::{
     Type, Value,
     array::{self, Array},
+    big_numeric::{self, BigNumeric},
     key,
     schema::{ColumnId, TableId, TableSchema},
     time::{Commit, Micros},
@@ -132,6 +133,11 @@ fn read_columns(message: &[u8]) -> Read<Vec<(ColumnId, Value)>> {
                 let bytes = reader.bytes()?;
                 reader.check(array::is_some_array(bytes), "an array is not whole")?;
                 Value::Array(Array::from_bytes(bytes.to_vec()))
+            }
+            15 => {
+                let bytes = reader.bytes()?;
+                reader.check(big_numeric::is_big_numeric(bytes), "a number is not whole")?;
+                Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec()))
             }
             _ => return reader.malformed("there is no such type"),
         };

@@ -19,6 +19,7 @@ use rkyv::rancor;
 use spectradb_kernel::{
     Column, Type, Value,
     array::{self, Array},
+    big_numeric::{self, BigNumeric},
     bitmap::Bitmap,
     column::{ByteRuns, ByteVals, Codes, Data, Vals},
     lane::{Element, Lane},
@@ -99,6 +100,7 @@ fn constant(value: &Value) -> LaneV1 {
         Value::Text(text) | Value::Json(text) => LaneV1::ConstBytes(text.as_bytes().to_vec()),
         Value::Blob(blob) => LaneV1::ConstBytes(blob.clone()),
         Value::Array(array) => LaneV1::ConstBytes(array.bytes().to_vec()),
+        Value::BigNumeric(number) => LaneV1::ConstBytes(number.bytes().to_vec()),
     }
 }
 
@@ -271,6 +273,12 @@ fn check_strings(ty: Type, offsets: &[u32], bytes: &[u8], count: usize) -> Resul
             |pair: &[u32]| pair[0] == pair[1] || array::is_array(&bytes[pair[0] as usize..pair[1] as usize], element);
         return if offsets.windows(2).all(is_whole) { Ok(()) } else { Err("an array is not whole") };
     }
+    if ty == Type::BigNumeric {
+        let is_whole = |pair: &[u32]| {
+            pair[0] == pair[1] || big_numeric::is_big_numeric(&bytes[pair[0] as usize..pair[1] as usize])
+        };
+        return if offsets.windows(2).all(is_whole) { Ok(()) } else { Err("a number is not whole") };
+    }
     if ty != Type::Blob {
         let text = std::str::from_utf8(bytes).map_err(|_| "a text is not UTF-8")?;
         if offsets.iter().any(|offset| !text.is_char_boundary(*offset as usize)) {
@@ -362,6 +370,10 @@ fn decode_lane(
                     Value::Array(Array::from_bytes(bytes.to_vec()))
                 }
                 Type::Array(_) => return Err("an array is not whole"),
+                Type::BigNumeric if big_numeric::is_big_numeric(bytes) => {
+                    Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec()))
+                }
+                Type::BigNumeric => return Err("a number is not whole"),
                 _ => Value::Text(text()?),
             })
         }

@@ -9,7 +9,11 @@ use crate::{
     format::sst_v1::{ArchivedSpanV1, ArchivedZoneV1, SPAN_BYTES_MAX, SpanV1, ZoneV1},
     scan::BlockOp,
 };
-use spectradb_kernel::{Column, Type, Value, column::Vals, ty::LaneKind};
+use spectradb_kernel::{
+    Column, Type, Value, big_numeric,
+    column::Vals,
+    ty::{LaneKind, TypeClass},
+};
 
 /// The values of a column in a block.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +71,10 @@ impl Zone {
             LaneKind::Bytes if !matches!(column.ty(), Type::Json | Type::Array(_)) => {
                 let values = column.byte_vals();
                 let nulls = column.has_nulls();
-                let rows = (0..column.len()).filter(|row| !nulls || !column.is_null(*row)).map(|row| values.at(row));
+                // A number's display scale is no part of its value.
+                let is_number = column.ty().class() == TypeClass::BigNumeric;
+                let value = |row| if is_number { big_numeric::value_bytes(values.at(row)) } else { values.at(row) };
+                let rows = (0..column.len()).filter(|row| !nulls || !column.is_null(*row)).map(value);
                 let cut = |string: &[u8]| string[..string.len().min(SPAN_BYTES_MAX)].into();
                 let ends = rows.fold(None, |ends: Option<(&[u8], &[u8])>, value| match ends {
                     None => Some((value, value)),
@@ -94,6 +101,9 @@ impl Zone {
             (Span::I128 { min, max }, value) if let Some(number) = value.lane_i128() => spans(op, min, max, &number),
             (Span::Bytes { min, max }, Value::Text(text)) => spans_bytes(op, min, max, text.as_bytes()),
             (Span::Bytes { min, max }, Value::Blob(blob)) => spans_bytes(op, min, max, blob),
+            (Span::Bytes { min, max }, Value::BigNumeric(number)) => {
+                spans_bytes(op, min, max, big_numeric::value_bytes(number.bytes()))
+            }
             _ => true,
         }
     }

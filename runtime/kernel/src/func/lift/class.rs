@@ -307,4 +307,5 @@ impl Strings for $name {
 bytes! {
     Blob, "Marks [`TypeClass::Blob`]; reads TEXT and JSON too, as bytes, for leaves that compare them bytewise."
     Array, "Marks [`TypeClass::Array`]: a leaf reads and writes the bytes that [`crate::array`] tells of."
+    BigNumeric, "Marks [`TypeClass::BigNumeric`]: a leaf reads and writes the bytes that [`crate::big_numeric`] tells of."
 }

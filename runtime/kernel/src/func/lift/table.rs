@@ -35,6 +35,9 @@ macro_rules! functions {
     (@batch $name:literal, [], $args:tt, Array, $shape:ident, $leaf:ident) => {
         $crate::func::lift::functions!(@strings $name, $args, Array, $shape, $leaf)
     };
+    (@batch $name:literal, [], $args:tt, BigNumeric, $shape:ident, $leaf:ident) => {
+        $crate::func::lift::functions!(@strings $name, $args, BigNumeric, $shape, $leaf)
+    };
     (@batch $name:literal, [], ($($arg:ident),*), $ret:ident, Total, $leaf:ident) => {
         |columns, len| $crate::func::lift::total::<($($crate::func::lift::class::$arg,)*), $crate::func::lift::class::$ret>(
             $crate::func::lift::Call { function: $name, columns, len },
