@@ -24,6 +24,7 @@ const FAMILIES: &[(&[&str], &str)] = &[
     (&["text", "words", "like"], "Texts and bytes"),
     (&["regex"], "Regular expressions"),
     (&["arith", "math", "trig"], "Numbers and bits"),
+    (&["big_numeric"], "Numbers of any length (NUMERIC; a decimal with digits becomes one where it has to)"),
     (&["date", "fields", "interval", "zone", "templates"], "Dates and times"),
     (&["json", "json_tree", "json_order", "json_path"], "JSON"),
     (&["array", "array_set"], "Arrays (an element beside an array is written as it is)"),
@@ -69,6 +70,11 @@ fn page() -> String {
     out.push('\n');
     title(&mut out, "Aggregates");
     for aggregate in agg::all() {
+        // The same name, whether with digits or without.
+        let twin = agg::find(aggregate.name, Some(TypeClass::Numeric));
+        if aggregate.arg == Some(TypeClass::BigNumeric) && twin.is_some() {
+            continue;
+        }
         let arg = aggregate.arg.map_or("*", TypeClass::name);
         let result =
             aggregate.arg.map_or("integer".to_owned(), |class| (aggregate.ret)(class.plain_type()).to_string());

@@ -39,6 +39,18 @@ def test_values_come_back_as_they_went_in(db):
     assert db.execute("SELECT * FROM t WHERE id = 2").fetchone() == (2,) + (None,) * 8
 
 
+def test_decimals_of_any_length(db):
+    db.execute("CREATE TABLE t (id NUMERIC PRIMARY KEY, n NUMERIC)")
+    long = Decimal("12345678901234567890123456789012345678901234567890.50")
+    db.execute("INSERT INTO t VALUES ($1, $2), ($3, $4)", (Decimal("1.50"), long, Decimal("-1e-50"), Decimal("Infinity")))
+    assert db.execute("SELECT * FROM t ORDER BY id").fetchall() == [(Decimal("-1e-50"), Decimal("Infinity")), (Decimal("1.50"), long)]
+    assert db.execute("SELECT n + 1 FROM t WHERE id = $1", (Decimal("1.5"),)).fetchone() == (
+        Decimal("12345678901234567890123456789012345678901234567891.50"),
+    )
+    assert db.execute("SELECT 'NaN'::numeric").fetchone()[0].is_nan()
+    assert str(db.execute("SELECT 1.50::numeric").fetchone()[0]) == "1.50"
+
+
 def test_rows_are_tuples_or_dicts(db):
     result = db.execute("SELECT 1 AS one, 'x' AS two")
     assert result.columns == ["one", "two"]

@@ -142,8 +142,9 @@ impl Binder<'_> {
         let arg = self.expr(arg, ctx)?;
         let Some(aggregate) = resolve(name, &arg) else {
             let message = format!("function {name}({}) does not exist", arg.type_name());
-            let classes: Vec<&str> =
+            let mut classes: Vec<&str> =
                 candidates(name).filter_map(|aggregate| aggregate.arg).map(TypeClass::name).collect();
+            classes.dedup();
             return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span)
                 .help(format!("{name} takes {}", classes.join(", "))));
         };

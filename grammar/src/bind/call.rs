@@ -185,6 +185,14 @@ impl Binder<'_> {
                 args[0].expr = super::zone::local(args[0].expr.clone());
                 return self.made_of_others(name, args, call);
             }
+            // A logarithm to any base is one of exact numbers, if they are such.
+            ("log", 2) if args.iter().all(|arg| is_exact(arg.class())) => {
+                let mut exprs = Vec::with_capacity(2);
+                for arg in std::mem::take(args) {
+                    exprs.push(self.coerce_class(arg, TypeClass::BigNumeric, Degree::Implicit)?);
+                }
+                function::call_named("log", exprs, Type::BigNumeric, span)
+            }
             ("round" | "trunc" | "floor" | "ceil" | "ceiling", 1 | 2)
                 if args[0].class() == Some(TypeClass::Numeric) =>
             {
@@ -333,14 +341,15 @@ impl Binder<'_> {
         let types: Vec<&str> = args.iter().map(Bound::type_name).collect();
         let message = format!("function {name}({}) does not exist", types.join(", "));
         let diag = Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span);
-        let forms: Vec<String> = if name.starts_with('$') { &[] } else { function::overloads(name) }
+        let mut forms: Vec<String> = if name.starts_with('$') { &[] } else { function::overloads(name) }
             .iter()
-            .take(4)
             .map(|function| {
                 let args: Vec<&str> = function.args.iter().map(|class| class.name()).collect();
                 format!("{name}({})", args.join(", "))
             })
             .collect();
+        forms.dedup();
+        forms.truncate(4);
         if !forms.is_empty() {
             return diag.help(format!("it takes {}", forms.join(", ")));
         }
@@ -358,6 +367,10 @@ impl Binder<'_> {
             None => diag,
         }
     }
+}
+
+fn is_exact(class: Option<TypeClass>) -> bool {
+    matches!(class, Some(TypeClass::Integer | TypeClass::Numeric | TypeClass::BigNumeric))
 }
 
 /// The candidate that fits best, if one does.

@@ -528,7 +528,13 @@ impl Printer<'_> {
                 (format!("{text} ESCAPE {}", self.expr(&args[2], names)), binding)
             }
             (
-                "$cast" | "$numeric_rescale" | "$json_text" | "$json_as_real" | "$json_as_integer" | "$json_as_numeric"
+                "$cast"
+                | "$numeric_rescale"
+                | "$json_text"
+                | "$json_as_real"
+                | "$json_as_integer"
+                | "$json_as_numeric"
+                | "$json_as_big_numeric"
                 | "$json_as_boolean",
                 1..,
             ) => (format!("CAST({} AS {ty})", self.expr(&args[0], names)), Binding::Atom),

@@ -469,7 +469,9 @@ pub fn compare_elements((one, a): (View<'_>, usize), (two, b): (View<'_>, usize)
         (false, false) => {}
     }
     match (one.class, one.class.lane()) {
-        (TypeClass::Json, _) | (_, LaneKind::F64 | LaneKind::I128) => key::compare(&one.value(a), &two.value(b)),
+        (TypeClass::Json | TypeClass::BigNumeric, _) | (_, LaneKind::F64 | LaneKind::I128) => {
+            key::compare(&one.value(a), &two.value(b))
+        }
         (_, LaneKind::I64) => one.i64(a).cmp(&two.i64(b)),
         (_, LaneKind::Bool | LaneKind::Bytes) => one.raw(a).cmp(two.raw(b)),
     }

@@ -65,7 +65,7 @@ pub mod v1 {
 ///   query of any number of rows does.
 ///
 /// Arguments stand behind the SQL: those of `$1`, `$2` ... in their order, or the named ones as `name = expr`. A text is given as `&str`, a blob as `&[u8]`, a decimal as
-/// anything that is `Into<Decimal>`, everything else as the column's own type; `?expr` gives an `Option`, with `None` for
+/// anything that is `Into<Decimal>`, a NUMERIC without digits as `&BigNumeric`, everything else as the column's own type; `?expr` gives an `Option`, with `None` for
 /// NULL.
 ///
 /// Tables are found as Rust finds macros: `FROM accounts` needs the struct with `#[derive(Table)]` that is the table

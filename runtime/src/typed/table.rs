@@ -48,6 +48,7 @@ use std::sync::Arc;
 ///
 /// Field types and their columns: `i64` INTEGER, `f64` REAL, `bool` BOOLEAN, `String` TEXT, `Vec<u8>` BLOB,
 /// [`Date`](crate::Date) DATE, [`Timestamp`](crate::Timestamp) TIMESTAMP, [`Numeric<P, S>`](crate::Numeric) NUMERIC(P, S),
+/// [`BigNumeric`](crate::BigNumeric) NUMERIC,
 /// [`Json`](crate::Json) JSON; an `Option` of one may be NULL.
 ///
 /// On the struct: `#[table(name = "...")]` (otherwise the struct's name in snake case), `#[table(crate = "...")]` where

@@ -6,5 +6,6 @@
 
 mod arrays;
 mod forms;
+mod numerics;
 mod tables;
 mod types;

@@ -1,7 +1,7 @@
 //! Which value of a group is the smallest, which the greatest?
 //!
 //! By the order that comparisons have. Of values that are equal though they look different (-0.0 and 0.0, two ways to
-//! write a JSON number) the first stays.
+//! write a JSON number) the first stays; of such with different display scales, as in PostgreSQL, the last.
 
 use super::{
     Accumulator,
@@ -15,6 +15,7 @@ use crate::{
     lane::Lane,
     ty::{Type, TypeClass},
 };
+use std::cmp::Ordering;
 
 /// A number with an order, and the lane it lies in.
 pub(super) trait Ordered: Copy + Default + Send {
@@ -141,7 +142,8 @@ impl<const GREATEST: bool> ExtremeString<GREATEST> {
                     Type::Json => json_order::compare(text(new), text(old)),
                     Type::Array(_) => array::compare(new, old),
                     ty if ty.class() == TypeClass::BigNumeric => {
-                        big_numeric::value_bytes(new).cmp(big_numeric::value_bytes(old))
+                        let newest = if GREATEST { Ordering::Greater } else { Ordering::Less };
+                        big_numeric::value_bytes(new).cmp(big_numeric::value_bytes(old)).then(newest)
                     }
                     _ => new.cmp(old),
                 };

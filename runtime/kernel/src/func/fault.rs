@@ -108,6 +108,8 @@ impl RowFault {
     /// The NaN or infinity that a cast cannot make a plain number of.
     fn no_number(&self) -> Option<&'static str> {
         match self.args.first() {
+            // An infinity has too many digits for a NUMERIC(p,s).
+            Some(Value::BigNumeric(number)) if self.ret == TypeClass::Numeric && !number.is_nan() => None,
             Some(Value::BigNumeric(number)) if self.function == "$cast" && !number.is_finite() => {
                 Some(if number.is_nan() { "NaN" } else { "infinity" })
             }

@@ -170,12 +170,19 @@ mod tests {
         let strings =
             ["", "a", "b", "bb", &long, &(long.clone() + "a"), &(long.clone() + "b"), &(long.clone() + "c"), "y"];
         let strings: Vec<Value> = strings.map(Value::from).into();
-        for (column, constants) in [(numbers, constants), (texts, strings)] {
+        let big = |texts: &[&str]| -> Vec<Value> {
+            let number = |text: &&str| text.parse().map_or(Value::Null, Value::BigNumeric);
+            texts.iter().map(number).collect()
+        };
+        let of_any_length = Column::from_values(Type::BigNumeric, &big(&["1.50", "NULL", "-7.000", "1e40"]));
+        let bounds = big(&["-7.1", "-7", "-6.9", "1.5", "1e40", "1.1e40", "NaN"]);
+        for (column, constants) in [(numbers, constants), (texts, strings), (of_any_length, bounds)] {
             let zone = Zone::of(&column);
             assert_eq!(zone.null_count, 1);
             let order = |a: &Value, b: &Value| match (a, b) {
                 (Value::Integer(a), Value::Integer(b)) => a.cmp(b),
                 (Value::Text(a), Value::Text(b)) => a.cmp(b),
+                (Value::BigNumeric(a), Value::BigNumeric(b)) => a.compare(b),
                 _ => panic!("not compared"),
             };
             for constant in &constants {
