@@ -11,7 +11,9 @@ use super::{
     Binder,
     convert::{self, Bound, Degree},
     expr::Ctx,
-    forms, function, literal, query,
+    forms, function, literal,
+    predicate::case_of,
+    query,
     scope::Scope,
 };
 use crate::{
@@ -189,14 +191,24 @@ impl Binder<'_> {
             let distance = self.arithmetic(BinaryOp::Sub, Bound::known(to), Bound::known(from.clone()), span, span)?;
             let steps =
                 self.arithmetic(BinaryOp::Div, Bound::known(distance), Bound::known(step.clone()), span, span)?;
-            let whole = convert::convert(steps, Type::Real, Degree::Explicit)?;
-            let last = convert::convert(floor(whole), Type::Integer, Degree::Explicit)?;
+            let whole = match class {
+                TypeClass::BigNumeric => function::call_named("floor", vec![steps], Type::BigNumeric, span),
+                _ => floor(convert::convert(steps, Type::Real, Degree::Explicit)?),
+            };
+            let last = convert::convert(whole, Type::Integer, Degree::Explicit)?;
             let counted = counted(vec![from, step], last, span);
             let number = Bound::known(counted.column(2, span));
             let gone = self.arithmetic(BinaryOp::Mul, number, Bound::known(counted.column(1, span)), span, span)?;
-            let from = Bound::known(counted.column(0, span));
-            let value = self.arithmetic(BinaryOp::Add, from, Bound::known(gone), span, span)?;
-            let value = convert::convert(value, ty, Degree::Assignment)?;
+            let from = counted.column(0, span);
+            let value =
+                self.arithmetic(BinaryOp::Add, Bound::known(from.clone()), Bound::known(gone), span, span)?;
+            let mut value = convert::convert(value, ty, Degree::Assignment)?;
+            if class == TypeClass::BigNumeric {
+                // The first number shows the digits that it was given with.
+                let (number, zero) = (Bound::known(counted.column(2, span)), Bound::known(literal::integer(0, span)));
+                let is_first = self.compare("=", number, zero, span, span)?;
+                value = case_of(vec![(is_first, from)], value, span);
+            }
             return Ok(counted.project(vec![(name.to_owned(), value)]));
         }
         let mut bounds: Vec<Expr> = Vec::with_capacity(3);

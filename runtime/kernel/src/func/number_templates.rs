@@ -223,6 +223,11 @@ pub fn number_to_char(text: &str, template: &str, out: &mut String) {
             }
         }
     }
+    // A zero of which nothing would be left but the point is "0.".
+    if behind == "." && !shown_any && !template.fills && places > 0 {
+        digits.pop();
+        digits.push('0');
+    }
     let blanks = digits.len() - digits.trim_start_matches(' ').len();
     let number = digits.trim_start_matches(' ');
     let sign_before = match (template.sign_before, template.sign_behind, template.brackets) {
@@ -332,6 +337,7 @@ mod tests {
             ("125.8", "999D9", " 125.8"),
             ("-0.1", "99.99", "  -.10"),
             ("-0.1", "FM99.99", "-.1"),
+            ("0.00", "FM99.99", "0."),
             ("0.1", "0.9", " 0.1"),
             ("12", "9990999.9", "    0012.0"),
             ("12", "FM9990999.9", "0012."),
