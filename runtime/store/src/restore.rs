@@ -250,10 +250,33 @@ impl Source {
         state.closed_clean = true;
         state.catalog_file = end.catalog_version;
         state.forks = self.state.forks.iter().filter(|fork| fork.record < end.record).copied().collect();
+        (state.receipts, state.erased_facts) = self.erasures_until(end.record)?;
         state.forks.push(Fork { timeline: left, record: end.record, commit: end.commit, link: end.link });
         to.sync_dir()?;
         Manifest::begin(to.clone(), identity, state, health, readers)?;
         Ok((identity.timeline, from_log))
+    }
+
+    /// How many erasures have their receipt among the first so many records, and how many facts went with them.
+    fn erasures_until(&self, record: u64) -> Result<(u64, u64)> {
+        let (mut receipts, mut facts) = (self.state.receipts, self.state.erased_facts);
+        if receipts == 0 || record >= self.record {
+            return Ok((receipts, facts));
+        }
+        let mut scan = match self.inner().scan_from(record + 1, self.record) {
+            // Which of the receipts that went with the log came before nobody knows.
+            Err(StoreError::Missing { .. }) => return Ok((receipts, facts)),
+            found => found?,
+        };
+        while scan.end().record < self.record
+            && let Some(found) = scan.next_record()?
+        {
+            if let RecordBody::Erasure(receipt) = &found.record.body {
+                receipts = receipts.saturating_sub(1);
+                facts = facts.saturating_sub(receipt.facts);
+            }
+        }
+        Ok((receipts, facts))
     }
 
     /// Was something erased after the state that was read? Then what was read may still have had it.

@@ -6,6 +6,7 @@
 
 mod support;
 
+use spectradb_kernel::time::Commit;
 use spectradb_store::{
     At, Config, Disk, LogArchive, ManualClock, MemDisk, Restored, SimDisk, Store, StoreError, SystemClock,
     fs::Fault,
@@ -196,6 +197,15 @@ fn what_was_erased_stays_erased_and_pruned_history_has_a_first_commit() {
             let mut state = state.clone();
             state.remove(&3);
             check(&copy, &restored, &config, &(digest.clone(), state));
+        }
+        let receipts = |at: Commit| {
+            let (copy, _) = restored(&disk, At::Commit(at), &config).expect("all is there");
+            open(&copy, &config).expect("it opens").erasure_figures().receipts
+        };
+        let after = store.commit(upsert(&store.snapshot(), &table, &[(50, "after")])).expect("no conflict").commit;
+        assert_eq!(receipts(after), 1, "{log_archive:?}");
+        if log_archive != LogArchive::Drop {
+            assert_eq!(receipts(after - 1), 0, "{log_archive:?}: the receipt came later");
         }
         // The facts of these commits are in segments only, and nothing but the present is kept of them.
         store.set_retention(table.id, Some(0), store.catalog().version).expect("nothing fails");
