@@ -3,7 +3,7 @@
 //! What can be done beside other writers is done first: the leaves are hashed and a small write is encoded ([`Prepared`]).
 //! Then, one writer at a time, it is checked against what was committed after its snapshot, numbered, appended to the
 //! log and applied to the tree ([`Sequencer`]). Then it waits for its durability together with all others that wait, so
-//! one sync serves many, and becomes visible in its turn ([`Publication`]).
+//! one sync serves many, and becomes visible in its turn (`publication`).
 //!
 //! Holds: commits become visible in the order of their numbers, each after it is accepted at its durability and before
 //! its writer is told. A commit whose sync fails never becomes visible in this opening.
@@ -14,27 +14,22 @@ use crate::{
     catalog::{Catalog, CatalogChange, CatalogVersion, Catalogs, NewTable},
     chain::{BatchShape, Hash, catalog_root, commit_root},
     clock::Clock,
-    config::Durability,
     erase::ErasedKeys,
     error::{CommitError, Result, StoreError},
     fact::{Read, Write},
     format::{catalog_v1::encode_change, frame::RecordKind, log_v1::Sections},
-    log::{Log, LogEnd, NewRecord, held},
+    log::{Log, LogEnd, NewRecord},
     salts::Secret,
     tree::{Applied, Tree},
     watch::Watches,
 };
-use arc_swap::ArcSwap;
 use hashbrown::{HashMap, HashSet};
 use spectradb_kernel::{
     Column, Period, key,
     schema::{ColumnId, TableId, TableSchema},
     time::{Commit, Micros},
 };
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Condvar, Mutex},
-};
+use std::sync::Arc;
 
 /// A write with everything that does not depend on other writers.
 #[derive(Debug)]
@@ -330,77 +325,4 @@ pub(crate) struct Visible {
     /// The commit's instant: `i64::MIN` when there is none.
     pub(crate) instant: Micros,
     pub(crate) catalog: Arc<Catalog>,
-}
-
-/// Makes records visible in order.
-#[derive(Debug)]
-pub(crate) struct Publication {
-    visible: ArcSwap<Visible>,
-    /// Records that are logged and applied, in order, each with whether it waits for a sync.
-    waiting: Mutex<VecDeque<(Visible, bool)>>,
-    advanced: Condvar,
-}
-
-impl Publication {
-    pub(crate) fn new(visible: Visible) -> Publication {
-        Publication {
-            visible: ArcSwap::from_pointee(visible),
-            waiting: Mutex::new(VecDeque::new()),
-            advanced: Condvar::new(),
-        }
-    }
-
-    /// What readers see now.
-    pub(crate) fn visible(&self) -> Arc<Visible> {
-        self.visible.load_full()
-    }
-
-    /// Makes a record visible that another process wrote.
-    pub(crate) fn show(&self, visible: Arc<Visible>) {
-        self.visible.store(visible);
-    }
-
-    /// Queues the next record; called in the order of records.
-    pub(crate) fn enqueue(&self, record: Visible, durability: Durability) {
-        let needs_sync = match durability {
-            Durability::Synced => true,
-            Durability::EveryRecords(_) | Durability::None => false,
-        };
-        held(&self.waiting).push_back((record, needs_sync));
-    }
-
-    /// Makes visible what may be, given up to where the log is durable.
-    pub(crate) fn publish(&self, durable: u64) {
-        let mut waiting = held(&self.waiting);
-        let mut newest = None;
-        while let Some((record, needs_sync)) = waiting.front()
-            && (!needs_sync || record.record <= durable)
-        {
-            newest = waiting.pop_front();
-        }
-        if let Some((visible, _)) = newest {
-            self.visible.store(Arc::new(visible));
-            self.advanced.notify_all();
-        }
-    }
-
-    /// Waits until a record is visible or `is_over` says that it never will be; answers whether it is.
-    pub(crate) fn wait(&self, record: u64, is_over: impl Fn() -> bool) -> bool {
-        let mut waiting = held(&self.waiting);
-        loop {
-            if self.visible.load().record >= record {
-                return true;
-            }
-            if is_over() {
-                return false;
-            }
-            waiting = self.advanced.wait(waiting).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-    }
-
-    /// Wakes all who wait, so that they look again.
-    pub(crate) fn wake(&self) {
-        let _waiting = held(&self.waiting);
-        self.advanced.notify_all();
-    }
 }

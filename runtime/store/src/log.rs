@@ -19,6 +19,7 @@ use crate::{
     },
     fs::{Disk, File},
     manifest::Manifest,
+    publication::Durable,
     readers::Readers,
 };
 use spectradb_kernel::time::{Commit, Micros};
@@ -367,11 +368,9 @@ pub(crate) fn segment_capacity(generation: u64, segment_bytes: u64) -> u64 {
 pub(crate) struct LogSync {
     /// The newest segment's file and the last record written.
     written: Mutex<(Arc<dyn File>, u64)>,
-    durable: AtomicU64,
+    durable: Durable,
     /// Handed to the disk since the log was opened.
     bytes_written: AtomicU64,
-    /// Held by the thread that syncs.
-    syncing: Mutex<()>,
     health: Arc<Health>,
     /// Is told how far the log is durable.
     readers: Arc<Readers>,
@@ -380,7 +379,7 @@ pub(crate) struct LogSync {
 impl LogSync {
     /// Up to which record the log is durable.
     pub(crate) fn durable(&self) -> u64 {
-        self.durable.load(Ordering::Acquire)
+        self.durable.record()
     }
 
     /// How many bytes of records were written since the log was opened.
@@ -394,27 +393,21 @@ impl LogSync {
     /// # Errors
     /// The failed sync's; [`StoreError::WritesRefused`] when one failed before.
     pub(crate) fn sync_through(&self, record: u64) -> Result<()> {
-        if self.durable() >= record {
-            return Ok(());
-        }
-        let _syncing = held(&self.syncing);
-        if self.durable() >= record {
-            return Ok(());
-        }
-        self.health.check()?;
-        let (file, written) = held(&self.written).clone();
-        if let Err(error) = file.sync() {
-            self.health.refuse_writes(&error);
-            return Err(error);
-        }
-        self.durable.fetch_max(written, Ordering::AcqRel);
-        self.readers.durable(written);
-        Ok(())
+        self.durable.through(record, || {
+            self.health.check()?;
+            let (file, written) = held(&self.written).clone();
+            if let Err(error) = file.sync() {
+                self.health.refuse_writes(&error);
+                return Err(error);
+            }
+            self.readers.durable(written);
+            Ok(written)
+        })
     }
 
     /// Another process made the log durable up to a record.
     pub(crate) fn follow(&self, record: u64) {
-        self.durable.fetch_max(record, Ordering::AcqRel);
+        self.durable.raise(record);
     }
 }
 
@@ -443,9 +436,8 @@ impl Log {
     ) -> Log {
         let shared = Arc::new(LogSync {
             written: Mutex::new((segment.file.clone(), end.record)),
-            durable: AtomicU64::new(end.record),
+            durable: Durable::upto(end.record),
             bytes_written: AtomicU64::new(0),
-            syncing: Mutex::new(()),
             health: health.clone(),
             readers,
         });
@@ -586,7 +578,7 @@ impl Log {
     /// Goes on behind a record that was written aside.
     pub(crate) fn go_on_in(&mut self, segment: Segment, end: LogEnd) {
         *held(&self.shared.written) = (segment.file.clone(), end.record);
-        self.shared.durable.fetch_max(end.record, Ordering::AcqRel);
+        self.shared.durable.raise(end.record);
         self.segment = segment;
         self.end = end;
     }
@@ -649,12 +641,14 @@ impl Log {
     fn begin_segment(&mut self, bytes_min: u64, within_record: bool) -> Result<()> {
         let unsynced = within_record || self.shared.durable() < self.end.record;
         if unsynced {
-            let _syncing = held(&self.shared.syncing);
-            if let Err(error) = self.segment.file.sync() {
-                self.health.refuse_writes(&error);
-                return Err(error);
-            }
-            self.shared.durable.fetch_max(self.end.record, Ordering::AcqRel);
+            self.shared.durable.alone(|| {
+                if let Err(error) = self.segment.file.sync() {
+                    self.health.refuse_writes(&error);
+                    return Err(error);
+                }
+                self.shared.durable.raise(self.end.record);
+                Ok(())
+            })?;
             self.shared.readers.durable(self.end.record);
         }
         self.segment = self.segments.take(self.segment.generation + 1, bytes_min)?;

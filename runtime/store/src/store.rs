@@ -10,7 +10,7 @@
 use crate::{
     catalog::{Catalog, CatalogChange, Catalogs, NewTable},
     clock::{Clock, SystemClock},
-    commit::{Prepared, Publication, Sequencer, Visible},
+    commit::{Prepared, Sequencer, Visible},
     config::{Config, Durability, LogArchive},
     erase::Erasures,
     error::{CommitError, Result, StoreError},
@@ -23,6 +23,7 @@ use crate::{
     maintain::Threads,
     manifest::{self, KnownEnd, Manifest, ManifestState},
     pressure::Pressure,
+    publication::Publication,
     readers::Readers,
     records::Replay,
     recover::{Recovered, recover},

@@ -1,0 +1,139 @@
+//! In which order do commits become durable and visible, when many threads write and read?
+//!
+//! One sync serves all who wait ([`Durable`]): the first to come syncs what has been written by then. Records become visible in their
+//! order ([`Publication`]), each when its durability allows it, and whoever waits for its own is woken.
+//!
+//! Holds: what is visible was queued before, and everything before it is visible; a visible record that asks for a sync is durable.
+//! `shuttled` compiles this file a second time over a scheduler that tries the threads' steps in many orders, so it names nothing of
+//! `std::sync` but through `super::sync`.
+//! Not here: numbering and logging (`commit`, `log`).
+
+use super::sync::{AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Shared};
+use crate::{commit::Visible, config::Durability};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, PoisonError},
+};
+
+/// What a mutex guards is whole between calls, even if a thread died while it held it.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Up to where the log is durable.
+#[derive(Debug)]
+pub(crate) struct Durable {
+    record: AtomicU64,
+    /// Held by the thread that syncs.
+    syncing: Mutex<()>,
+}
+
+impl Durable {
+    /// Durable up to a record.
+    pub(crate) fn upto(record: u64) -> Durable {
+        Durable { record: AtomicU64::new(record), syncing: Mutex::new(()) }
+    }
+
+    /// Up to which record.
+    pub(crate) fn record(&self) -> u64 {
+        self.record.load(Ordering::Acquire)
+    }
+
+    /// It is durable up to a record, by other means.
+    pub(crate) fn raise(&self, record: u64) {
+        self.record.fetch_max(record, Ordering::AcqRel);
+    }
+
+    /// Makes it durable up to a record: by waiting for who is at it, or by `sync`, which answers up to which record it was written when
+    /// the sync began.
+    ///
+    /// # Errors
+    /// What `sync` gives.
+    pub(crate) fn through<E>(&self, record: u64, sync: impl FnOnce() -> Result<u64, E>) -> Result<(), E> {
+        if self.record() >= record {
+            return Ok(());
+        }
+        let _syncing = held(&self.syncing);
+        if self.record() >= record {
+            return Ok(());
+        }
+        let written = sync()?;
+        self.raise(written);
+        Ok(())
+    }
+
+    /// Does something that nobody syncs beside.
+    pub(crate) fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _syncing = held(&self.syncing);
+        work()
+    }
+}
+
+/// Makes records visible in order.
+#[derive(Debug)]
+pub(crate) struct Publication {
+    visible: Shared<Visible>,
+    /// Records that are logged and applied, in order, each with whether it waits for a sync.
+    waiting: Mutex<VecDeque<(Visible, bool)>>,
+    advanced: Condvar,
+}
+
+impl Publication {
+    pub(crate) fn new(visible: Visible) -> Publication {
+        Publication { visible: Shared::new(visible), waiting: Mutex::new(VecDeque::new()), advanced: Condvar::new() }
+    }
+
+    /// What readers see now.
+    pub(crate) fn visible(&self) -> Arc<Visible> {
+        self.visible.load()
+    }
+
+    /// Makes a record visible that another process wrote.
+    pub(crate) fn show(&self, visible: Arc<Visible>) {
+        self.visible.store(visible);
+    }
+
+    /// Queues the next record; called in the order of records.
+    pub(crate) fn enqueue(&self, record: Visible, durability: Durability) {
+        let needs_sync = match durability {
+            Durability::Synced => true,
+            Durability::EveryRecords(_) | Durability::None => false,
+        };
+        held(&self.waiting).push_back((record, needs_sync));
+    }
+
+    /// Makes visible what may be, given up to where the log is durable.
+    pub(crate) fn publish(&self, durable: u64) {
+        let mut waiting = held(&self.waiting);
+        let mut newest = None;
+        while let Some((record, needs_sync)) = waiting.front()
+            && (!needs_sync || record.record <= durable)
+        {
+            newest = waiting.pop_front();
+        }
+        if let Some((visible, _)) = newest {
+            self.visible.store(Arc::new(visible));
+            self.advanced.notify_all();
+        }
+    }
+
+    /// Waits until a record is visible or `is_over` says that it never will be; answers whether it is.
+    pub(crate) fn wait(&self, record: u64, is_over: impl Fn() -> bool) -> bool {
+        let mut waiting = held(&self.waiting);
+        loop {
+            if self.visible.load().record >= record {
+                return true;
+            }
+            if is_over() {
+                return false;
+            }
+            waiting = self.advanced.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Wakes all who wait, so that they look again.
+    pub(crate) fn wake(&self) {
+        let _waiting = held(&self.waiting);
+        self.advanced.notify_all();
+    }
+}
