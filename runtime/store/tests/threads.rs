@@ -262,8 +262,8 @@ fn writers_wait_when_flushing_falls_behind_and_memory_stays_bounded() {
     assert!(store.stats().write_slowdowns > 0, "{:?}", store.stats());
 }
 
-/// Writers, readers, flushes and compactions over keys and history that are bounded: when the first third of the time is over, memory and
-/// the number of files grow no more. An ordinary run takes two seconds; `SPECTRADB_SOAK_SECONDS` asks for more.
+/// Writers, readers, flushes and compactions over keys and history that are bounded: memory and the number of files are in the last
+/// third of the time what they were in the second. An ordinary run takes two seconds; `SPECTRADB_SOAK_SECONDS` asks for more.
 #[test]
 fn memory_and_files_level_off() {
     let seconds = std::env::var("SPECTRADB_SOAK_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2);
@@ -319,7 +319,8 @@ fn memory_and_files_level_off() {
             thread::park_timeout(pause);
         }
     });
-    let (early, late) = seen.split_at(seen.len() / 3);
+    let third = seen.len() / 3;
+    let (early, late) = (&seen[third..2 * third], &seen[2 * third..]);
     let most = |looks: &[(usize, u64, u64)], of: fn(&(usize, u64, u64)) -> u64| looks.iter().map(of).max().unwrap_or(0);
     let (files, more_files) = (most(early, |look| look.0 as u64), most(late, |look| look.0 as u64));
     let (memory, more_memory) = (most(early, |look| look.1), most(late, |look| look.1));
@@ -333,11 +334,11 @@ fn memory_and_files_level_off() {
         more_bytes >> 10
     );
     assert!(commits.load(Ordering::Relaxed) > 20 * seconds, "the writers got on");
-    assert!(more_files <= files + 24, "files: {files}, then {more_files}");
+    assert!(more_files <= files + files / 2 + 8, "files: {files}, then {more_files}");
     assert!(more_memory <= memory + memory / 4 + (24 << 20), "resident bytes: {memory}, then {more_memory}");
     // The table of commits has a row for each, for ever.
     let of_commits = commits.load(Ordering::Relaxed) * 100;
-    assert!(more_bytes <= bytes * 2 + of_commits + (2 << 20), "bytes of segments: {bytes}, then {more_bytes}");
+    assert!(more_bytes <= bytes * 2 + of_commits + (1 << 20), "bytes of segments: {bytes}, then {more_bytes}");
     assert_eq!(store.verify(None).expect("it reads").difference, None);
 }
 
