@@ -263,6 +263,17 @@ macro_rules! percentile_disc {
     };
 }
 
+/// Rows for values of every class.
+macro_rules! of_every_class {
+    ($rows:ident $(, $given:tt)*) => {
+        $rows!(
+            $($given,)*
+            Boolean, Integer, Real, Numeric, Text, Blob, Date, Timestamp, Json, Time, TimestampTz, Interval, Uuid, Array,
+            BigNumeric
+        )
+    };
+}
+
 /// The aggregates of all tables.
 static TABLES: &[&[Aggregate]] = &[
     TABLE,
@@ -272,117 +283,12 @@ static TABLES: &[&[Aggregate]] = &[
     &spread!("variance", VarianceSample),
     &spread!("var_samp", VarianceSample),
     &spread!("var_pop", VariancePopulation),
-    &kept!(
-        "first",
-        false,
-        "The first value that is not NULL.",
-        Boolean,
-        Integer,
-        Real,
-        Numeric,
-        Text,
-        Blob,
-        Date,
-        Timestamp,
-        Json,
-        Time,
-        TimestampTz,
-        Interval,
-        Uuid,
-        Array,
-        BigNumeric
-    ),
-    &kept!(
-        "any_value",
-        false,
-        "Some value that is not NULL: the first.",
-        Boolean,
-        Integer,
-        Real,
-        Numeric,
-        Text,
-        Blob,
-        Date,
-        Timestamp,
-        Json,
-        Time,
-        TimestampTz,
-        Interval,
-        Uuid,
-        Array,
-        BigNumeric
-    ),
-    &kept!(
-        "last",
-        true,
-        "The last value that is not NULL.",
-        Boolean,
-        Integer,
-        Real,
-        Numeric,
-        Text,
-        Blob,
-        Date,
-        Timestamp,
-        Json,
-        Time,
-        TimestampTz,
-        Interval,
-        Uuid,
-        Array,
-        BigNumeric
-    ),
-    &mode!(
-        Boolean,
-        Integer,
-        Real,
-        Numeric,
-        Text,
-        Blob,
-        Date,
-        Timestamp,
-        Json,
-        Time,
-        TimestampTz,
-        Interval,
-        Uuid,
-        Array,
-        BigNumeric
-    ),
-    &percentile_disc!(
-        Boolean,
-        Integer,
-        Real,
-        Numeric,
-        Text,
-        Blob,
-        Date,
-        Timestamp,
-        Json,
-        Time,
-        TimestampTz,
-        Interval,
-        Uuid,
-        Array,
-        BigNumeric
-    ),
-    &approx_count_distinct!(
-        Boolean,
-        Integer,
-        Real,
-        Numeric,
-        Text,
-        Blob,
-        Date,
-        Timestamp,
-        Json,
-        Time,
-        TimestampTz,
-        Interval,
-        Uuid,
-        Array,
-        BigNumeric
-    ),
+    &of_every_class!(kept, "first", false, "The first value that is not NULL."),
+    &of_every_class!(kept, "any_value", false, "Some value that is not NULL: the first."),
+    &of_every_class!(kept, "last", true, "The last value that is not NULL."),
+    &of_every_class!(mode),
+    &of_every_class!(percentile_disc),
+    &of_every_class!(approx_count_distinct),
     &[
         Aggregate {
             name: "approx_percentile",
