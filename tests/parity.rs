@@ -31,10 +31,10 @@ fn setting(name: &str, default: u64) -> u64 {
 
 /// The tables; the last statements make history.
 const SCRIPT: &[&str] = &[
-    "CREATE TABLE a (id INTEGER PRIMARY KEY, g TEXT, x INTEGER, n NUMERIC(8,2), d DATE, b BOOLEAN)",
-    "INSERT INTO a VALUES (1, 'red', 5, 1.50, DATE '2020-01-03', true), (2, 'blue', -3, NULL, DATE '2020-02-01', false), \
-     (3, NULL, 0, 2.25, NULL, NULL), (4, 'red', NULL, -0.75, DATE '2019-12-31', true), (5, 'green', 5, 10.00, DATE '2020-01-03', NULL), \
-     (6, 'blue', 12, 1.50, DATE '2020-03-05', false), (7, '', 1, 0.00, DATE '2020-01-10', true), (8, NULL, NULL, NULL, NULL, NULL)",
+    "CREATE TABLE a (id INTEGER PRIMARY KEY, g TEXT, x INTEGER, n NUMERIC(8,2), d DATE, b BOOLEAN, l INT[])",
+    "INSERT INTO a VALUES (1, 'red', 5, 1.50, DATE '2020-01-03', true, '{1,2}'), (2, 'blue', -3, NULL, DATE '2020-02-01', false, '{}'), \
+     (3, NULL, 0, 2.25, NULL, NULL, NULL), (4, 'red', NULL, -0.75, DATE '2019-12-31', true, '{1,NULL,5}'), (5, 'green', 5, 10.00, DATE '2020-01-03', NULL, '{5}'), \
+     (6, 'blue', 12, 1.50, DATE '2020-03-05', false, '{2,1}'), (7, '', 1, 0.00, DATE '2020-01-10', true, '{{1,2},{3,4}}'), (8, NULL, NULL, NULL, NULL, NULL, '[0:1]={1,2}')",
     "CREATE TABLE p (k TEXT, m INTEGER, v INTEGER, PRIMARY KEY (k, m))",
     "INSERT INTO p VALUES ('red', 1, 10), ('red', 2, 20), ('blue', 1, 30)",
     "INSERT INTO p VALUES ('green', 1, 40) VALID FROM DATE '2020-01-01' TO DATE '2020-02-01'",
@@ -72,6 +72,7 @@ enum Kind {
     Num,
     Day,
     Bool,
+    List,
 }
 
 /// Columns that may be named, with their kinds.
@@ -100,6 +101,7 @@ impl Writer {
             Kind::Num => self.dice.one(&["1.50", "0.00", "-2.25", "CAST(NULL AS NUMERIC(8,2))"]),
             Kind::Day => self.dice.one(&["DATE '2020-01-03'", "DATE '2020-02-01'", "CAST(NULL AS DATE)"]),
             Kind::Bool => self.dice.one(&["true", "false", "CAST(NULL AS BOOLEAN)"]),
+            Kind::List => self.dice.one(&["ARRAY[1, 2]", "'{5,NULL}'::INT[]", "ARRAY[]::INT[]", "CAST(NULL AS INT[])"]),
         };
         text.to_owned()
     }
@@ -122,7 +124,9 @@ impl Writer {
         match kind {
             Kind::Int => {
                 let (a, b, text) = (again(Kind::Int), again(Kind::Int), again(Kind::Text));
-                match self.dice.roll(8) {
+                match self.dice.roll(10) {
+                    8 => format!("({})[{a}]", self.expr(scope, Kind::List, deeper)),
+                    9 => format!("cardinality({})", self.expr(scope, Kind::List, deeper)),
                     4 if depth > 1 => {
                         let (from, inner) = self.table();
                         let value = self.expr(&inner, Kind::Int, 1);
@@ -153,14 +157,42 @@ impl Writer {
                 }
             }
             Kind::Day => again(Kind::Day),
+            Kind::List => {
+                let (a, b, number) = (again(Kind::List), again(Kind::List), again(Kind::Int));
+                match self.dice.roll(6) {
+                    0 => format!("array_append(({a})[:], {number})"),
+                    1 => format!("array_remove({a}, {number})"),
+                    2 => format!("({a})[{}:2]", self.dice.one(&["", "0", "2"])),
+                    3 if depth > 1 => {
+                        let (from, inner) = self.table();
+                        let value = self.expr(&inner, Kind::Int, 1);
+                        format!("ARRAY(SELECT {value} FROM {from} ORDER BY 1)")
+                    }
+                    4 => format!("ARRAY[{number}, {}]", self.leaf(scope, Kind::Int)),
+                    _ => format!("({a} || {b})"),
+                }
+            }
             Kind::Bool => self.condition(scope, deeper),
         }
     }
 
     fn condition(&mut self, scope: &Scope, depth: usize) -> String {
-        let kind = [Kind::Int, Kind::Text, Kind::Num, Kind::Day][self.dice.roll(4)];
+        let kind = [Kind::Int, Kind::Text, Kind::Num, Kind::Day, Kind::List][self.dice.roll(5)];
         let (a, b) = (self.expr(scope, kind, depth), self.expr(scope, kind, depth));
-        match self.dice.roll(12) {
+        match self.dice.roll(15) {
+            12 => {
+                let (number, list) = (self.leaf(scope, Kind::Int), self.expr(scope, Kind::List, depth));
+                format!("{number} {} ({list})", self.dice.one(&["= ANY", "<> ALL", "< ANY", ">= ALL"]))
+            }
+            13 => {
+                let (one, two) = (self.expr(scope, Kind::List, depth), self.leaf(scope, Kind::List));
+                format!("{one} {} {two}", self.dice.one(&["@>", "<@", "&&"]))
+            }
+            14 => {
+                let (from, inner) = self.table();
+                let value = self.expr(&inner, Kind::Int, 1);
+                format!("{a} IS NULL AND {} = ANY (ARRAY(SELECT {value} FROM {from}))", self.leaf(scope, Kind::Int))
+            }
             0 if depth > 0 => {
                 format!("({} AND {})", self.condition(scope, depth - 1), self.condition(scope, depth - 1))
             }
@@ -214,6 +246,7 @@ impl Writer {
                     ("n", Kind::Num),
                     ("d", Kind::Day),
                     ("b", Kind::Bool),
+                    ("l", Kind::List),
                 ],
             ),
             2 | 3 => ("p", &[("k", Kind::Text), ("m", Kind::Int), ("v", Kind::Int)]),
@@ -253,7 +286,7 @@ impl Writer {
             let left = scope.clone();
             scope.extend(inner.clone());
             if kind != "CROSS JOIN" {
-                let of = [Kind::Int, Kind::Text][self.dice.roll(2)];
+                let of = [Kind::Int, Kind::Text, Kind::Int, Kind::List][self.dice.roll(4)];
                 let key = format!("{} = {}", self.leaf(&left, of), self.leaf(&inner, of));
                 let rest = self.condition(&scope, 1);
                 match self.dice.roll(3) {
@@ -274,8 +307,8 @@ impl Writer {
             0 => String::new(),
             _ => format!(" WHERE {}", self.condition(&scope, 2)),
         };
-        let all = [Kind::Int, Kind::Text, Kind::Num, Kind::Bool];
-        let mut kinds: Vec<Kind> = (0..=self.dice.roll(2)).map(|_| all[self.dice.roll(4)]).collect();
+        let all = [Kind::Int, Kind::Text, Kind::Num, Kind::Bool, Kind::List];
+        let mut kinds: Vec<Kind> = (0..=self.dice.roll(2)).map(|_| all[self.dice.roll(5)]).collect();
         let mut exprs: Vec<String> = kinds.iter().map(|kind| self.expr(&scope, *kind, 2)).collect();
         let mut tail = String::new();
         match self.dice.roll(5) {

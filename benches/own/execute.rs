@@ -175,7 +175,14 @@ fn aggregate(input: Node, group: Vec<Expr>, aggregates: Vec<AggregateCall>) -> N
 
 fn execute(criterion: &mut Criterion) {
     let data = InMemory::new();
-    let context = ExecContext { reader: &data, params: &[], now: Timestamp(0), tuning: Tuning::default(), given: &[] };
+    let context = ExecContext {
+        reader: &data,
+        params: &[],
+        now: Timestamp(0),
+        tuning: Tuning::default(),
+        given: &[],
+        written: &[],
+    };
     let greater = |idx, bound| call(">", vec![column(idx, Type::Integer), int(bound)], Type::Boolean);
     let both = |first, second| expr(ExprKind::And(vec![first, second]), Type::Boolean);
     let product = call("*", vec![column(1, Type::Integer), int(3)], Type::Integer);

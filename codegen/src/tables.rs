@@ -4,9 +4,9 @@
 //! declares are no tables where they are in view.
 
 use spectradb_grammar::ast::{
-    Among, ConflictUpdate, Cte, CteBody, Delete, Distinct, Expr, ExprKind, FrameBound, GroupBy, GroupItem, Insert,
-    JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem, Over, Portion, Query, Returning, Rows, Scope,
-    ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, Subscript, TableRef, Update, ValidPeriod,
+    Among, Assignment, ConflictUpdate, Cte, CteBody, Delete, Distinct, Expr, ExprKind, FrameBound, GroupBy, GroupItem,
+    Insert, JoinCondition, Merge, MergeAction, MergeWhen, Name, OrderItem, Over, Portion, Query, Returning, Rows,
+    Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, StatementKind, Subscript, TableRef, Update, ValidPeriod,
     WindowSpec,
 };
 
@@ -131,8 +131,20 @@ impl Finder {
         self.returning(returning.as_ref());
     }
 
-    fn assignments(&mut self, assignments: &[(Name, Option<Expr>)]) {
-        assignments.iter().filter_map(|(_, expr)| expr.as_ref()).for_each(|expr| self.expr(expr));
+    fn assignments(&mut self, assignments: &[Assignment]) {
+        for Assignment { column: _, subscripts, value } in assignments {
+            self.subscripts(subscripts);
+            value.iter().for_each(|value| self.expr(value));
+        }
+    }
+
+    fn subscripts(&mut self, subscripts: &[Subscript]) {
+        for subscript in subscripts {
+            match subscript {
+                Subscript::At(at) => self.expr(at),
+                Subscript::Slice(from, to) => from.iter().chain(to).for_each(|expr| self.expr(expr)),
+            }
+        }
     }
 
     fn returning(&mut self, returning: Option<&Returning>) {
@@ -330,12 +342,7 @@ impl Finder {
             ExprKind::Array(items) => items.iter().for_each(|expr| self.expr(expr)),
             ExprKind::Subscript { operand, subscripts } => {
                 self.expr(operand);
-                for subscript in subscripts {
-                    match subscript {
-                        Subscript::At(at) => self.expr(at),
-                        Subscript::Slice(from, to) => from.iter().chain(to).for_each(|expr| self.expr(expr)),
-                    }
-                }
+                self.subscripts(subscripts);
             }
             ExprKind::Exists(query) | ExprKind::Subquery(query) => self.query(query),
         }

@@ -31,6 +31,12 @@ pub const FORMS: &[(&str, &str)] = &[
         "The interval of its parts; those left out are 0.",
     ),
     ("to_char(number, template)", "A number written by a template such as 'FM999,990.00'."),
+    (
+        "regexp_match(text, expression [, flags])",
+        "What the groups of the first match matched, or the whole match; NULL where nothing matches.",
+    ),
+    ("array_position(array, element [, start])", "The subscript of the first such element, from a subscript on."),
+    ("array_to_json(array)", "An array of JSON."),
     ("to_json(a), to_jsonb(a)", "Any value as JSON; a text becomes a string."),
     ("json_build_object(key, value, ...), jsonb_build_object(...)", "An object of keys and values."),
     ("json_build_array(value, ...), jsonb_build_array(...)", "An array of values."),

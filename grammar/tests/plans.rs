@@ -163,6 +163,8 @@ fn parameters() {
             "SELECT $1, $2 + 1, $3 || 'x', $4 = id FROM accounts WHERE name = $1",
             "SELECT id FROM accounts WHERE id = $1 OR id > $1",
             "SELECT price FROM prices WHERE shop >= $1 AND 5 > shop",
+            "SELECT id FROM accounts WHERE id = ANY ($1) AND name LIKE ANY ($2)",
+            "SELECT price FROM prices WHERE shop = ANY (ARRAY[1, 2]) AND item = 'x'",
         ],
     );
 }

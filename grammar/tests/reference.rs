@@ -27,7 +27,7 @@ const FAMILIES: &[(&[&str], &str)] = &[
     (&["big_numeric"], "Numbers of any length (NUMERIC; a decimal with digits becomes one where it has to)"),
     (&["date", "fields", "interval", "zone", "templates"], "Dates and times"),
     (&["json", "json_tree", "json_order", "json_path"], "JSON"),
-    (&["array", "array_set"], "Arrays (an element beside an array is written as it is)"),
+    (&["array", "array_put", "array_set"], "Arrays (an element beside an array is written as it is)"),
     (&["compare", "logic"], "Comparison"),
 ];
 
@@ -100,7 +100,7 @@ fn the_reference_page_is_what_the_tables_say() {
 
 #[test]
 fn every_family_is_on_the_page() {
-    let internal = ["cast", "cast_time", "narrow", "number_templates", "array_cast"];
+    let internal = ["cast", "cast_time", "narrow", "number_templates", "array_cast", "json_rows"];
     for function in func::all() {
         let module = function.path.trim_start_matches("func::").split("::").next().unwrap_or_default();
         let is_listed = FAMILIES.iter().any(|(modules, _)| modules.contains(&module));

@@ -1,8 +1,8 @@
 //! How does a value cross between Python and SpectraDB?
 //!
 //! NUMERIC is `decimal.Decimal`, DATE `datetime.date`, TIMESTAMP an aware `datetime.datetime` in UTC whose extremes stand
-//! for the infinities, JSON what the `json` module makes of it. Going in, `dict` and `list` become JSON; a naive
-//! `datetime` is taken as UTC.
+//! for the infinities, JSON what the `json` module makes of it, an array a list of lists. Going in, `dict` and `list`
+//! become JSON, from which an array reads its elements; a naive `datetime` is taken as UTC.
 
 use pyo3::{
     exceptions::{PyOverflowError, PyTypeError},
@@ -218,11 +218,35 @@ fn value_from(given: &Bound<'_, PyAny>) -> PyResult<Value> {
     if given.is_instance(imported(py, &UUID, "uuid", "UUID")?)? {
         return Ok(Value::Uuid(Uuid(given.getattr("int")?.extract()?)));
     }
-    if given.is_instance_of::<PyDict>() || given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+    if given.is_instance_of::<PyList>() || given.is_instance_of::<PyTuple>() {
+        let json = PyModule::import(py, "json")?.call_method1("dumps", (written(given)?,))?;
+        return Ok(Value::Json(json.extract()?));
+    }
+    if given.is_instance_of::<PyDict>() {
         return Ok(Value::Json(PyModule::import(py, "json")?.call_method1("dumps", (given,))?.extract()?));
     }
     let kind = given.get_type().name()?;
     Err(PyTypeError::new_err(format!("a parameter cannot be of type {kind}")))
+}
+
+/// The list with texts for what JSON has no form for: an array reads its elements from them.
+fn written<'py>(given: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = given.py();
+    let list = PyList::empty(py);
+    for item in given.try_iter()? {
+        let item = item?;
+        if item.is_instance_of::<PyList>() || item.is_instance_of::<PyTuple>() {
+            list.append(written(&item)?)?;
+            continue;
+        }
+        match value_from(&item)? {
+            Value::Null | Value::Boolean(_) | Value::Integer(_) | Value::Real(_) | Value::Text(_) | Value::Json(_) => {
+                list.append(item)?;
+            }
+            value => list.append(value.to_string())?,
+        }
+    }
+    Ok(list.into_any())
 }
 
 /// A decimal: of 38 digits where it has no more, else of any length.

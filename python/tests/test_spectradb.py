@@ -51,6 +51,29 @@ def test_decimals_of_any_length(db):
     assert str(db.execute("SELECT 1.50::numeric").fetchone()[0]) == "1.50"
 
 
+def test_arrays_are_lists(db):
+    db.execute("CREATE TABLE a (id INT PRIMARY KEY, i INT[], s TEXT[], n NUMERIC(6,2)[], d DATE[], x BLOB[], r REAL[], b BOOLEAN[])")
+    row = (
+        1,
+        [1, None, 3],
+        ["x", 'a "b"', "", None, "NULL", "{,}"],
+        [Decimal("1.50"), None],
+        [dt.date(2026, 2, 28)],
+        [b"\x00\xff", b""],
+        [1.5, -2.0],
+        [True, False, None],
+    )
+    db.execute("INSERT INTO a VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", row)
+    assert db.execute("SELECT * FROM a").fetchall() == [row]
+    assert db.execute("SELECT id FROM a WHERE id = ANY($1)", ([7, 1],)).fetchall() == [(1,)]
+    assert db.execute("SELECT i || $1 FROM a", ((4, 5),)).fetchone() == ([1, None, 3, 4, 5],)
+    assert db.execute("SELECT ARRAY[[1,2],[3,4]], ARRAY[]::TEXT[]").fetchone() == ([[1, 2], [3, 4]], [])
+    assert db.execute("SELECT '[[1,2],[3,4]]'::JSON, $1::INT[]", ([[1, 2], [3, 4]],)).fetchone()[1] == [[1, 2], [3, 4]]
+    with pytest.raises(spectradb.Error) as error:
+        db.execute("SELECT 1 = ANY($1)", (["x"],)).fetchall()
+    assert error.value.sqlstate == "22P02"
+
+
 def test_rows_are_tuples_or_dicts(db):
     result = db.execute("SELECT 1 AS one, 'x' AS two")
     assert result.columns == ["one", "two"]

@@ -22,6 +22,7 @@ pub use spectradb_kernel::{
     uuid::Uuid,
     value::Decimal,
 };
+use spectradb_kernel::{array::Array, func::Fault};
 pub use spectradb_store::config::{Compression, CompressionPolicy, Config, Durability, LogArchive};
 
 /// A value as a session in a time zone shows it: an instant with a time zone is the text of the zone's local time and its
@@ -30,6 +31,13 @@ pub fn shown_in_zone(value: &Value, zone: &str) -> Value {
     match value {
         Value::TimestampTz(TimestampTz(micros)) => {
             spectradb_kernel::func::zone::shown(zone, *micros).map_or_else(|| value.clone(), Value::Text)
+        }
+        Value::Array(array) if array.element().ty() == Type::TimestampTz => {
+            let mut bytes = Vec::new();
+            match spectradb_kernel::func::array_cast::in_zone(zone, array.bytes(), &mut bytes) {
+                Fault::Ok => Value::Array(Array::from_bytes(bytes)),
+                _ => value.clone(),
+            }
         }
         other => other.clone(),
     }

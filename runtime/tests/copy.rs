@@ -71,6 +71,28 @@ fn periods_nulls_and_quotes_survive_a_round_trip() {
 }
 
 #[test]
+fn arrays_survive_a_round_trip() {
+    let files = Files::new();
+    files.db.sql("CREATE TABLE a (id INTEGER PRIMARY KEY, i INT[], s TEXT[], m INT[])").expect("new");
+    files
+        .db
+        .sql(
+            "INSERT INTO a VALUES (1, '{1,NULL,3}', ARRAY['a b', 'c,\"d\"', '', NULL, 'NULL', '{}', E'\\\\ \n'], '{{1,2},{3,4}}'),
+             (2, NULL, '{}', '[0:1]={5,6}')",
+        )
+        .expect("new");
+    let before = files.rows("SELECT * FROM a ORDER BY id");
+    let path = files.folder.path().join("out.csv");
+    files.db.sql(&format!("COPY a TO '{}'", path.display())).expect("it writes");
+    files.db.sql("TRUNCATE a").expect("it is there");
+    files.db.sql(&format!("COPY a FROM '{}'", path.display())).expect("it reads");
+    assert_eq!(files.rows("SELECT * FROM a ORDER BY id"), before);
+    let path = files.file("id,i\n3,\"{1,2\"\n");
+    let error = files.db.sql(&format!("COPY a FROM '{}'", path.display())).expect_err("the brace is not closed");
+    assert_eq!(error.code(), "22P02");
+}
+
+#[test]
 fn one_bad_line_leaves_nothing() {
     let files = Files::new();
     let error = files.copy("id,name\n1,a\nx,b\n").expect_err("x is no integer");

@@ -2,7 +2,7 @@
 //!
 //! Part of the contract of [`ast`](super).
 
-use super::{Cte, Expr, Name, Query, SelectItem, TableRef};
+use super::{Cte, Expr, Name, Query, SelectItem, Subscript, TableRef};
 use crate::span::Span;
 
 /// `[WITH ..] INSERT INTO t [AS alias] [(columns)] [VALID FROM a [TO b]] source [VALID FROM a [TO b]] [ON CONFLICT ..]
@@ -41,10 +41,21 @@ pub struct OnConflict {
 /// `DO UPDATE SET a = x [WHERE ..]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ConflictUpdate {
-    /// `SET column = expr` (`DEFAULT` is `None`)
-    pub assignments: Vec<(Name, Option<Expr>)>,
+    /// `SET column = expr`
+    pub assignments: Vec<Assignment>,
     /// `WHERE`
     pub filter: Option<Expr>,
+}
+
+/// `column = x`, `column[1] = x`, `column[1:2] = DEFAULT`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assignment {
+    /// The column.
+    pub column: Name,
+    /// What stands in brackets behind it.
+    pub subscripts: Vec<Subscript>,
+    /// What it becomes; `DEFAULT` is `None`.
+    pub value: Option<Expr>,
 }
 
 /// `RETURNING items`
@@ -89,8 +100,8 @@ pub struct Update {
     pub alias: Option<Name>,
     /// Which part of valid time.
     pub portion: Portion,
-    /// `SET column = expr` (`DEFAULT` is `None`)
-    pub assignments: Vec<(Name, Option<Expr>)>,
+    /// `SET column = expr`
+    pub assignments: Vec<Assignment>,
     /// `FROM` items
     pub from: Vec<TableRef>,
     /// `WHERE`
@@ -167,7 +178,7 @@ pub enum MergeRows {
 #[derive(Clone, Debug, PartialEq)]
 pub enum MergeAction {
     /// `UPDATE SET a = x` (`DEFAULT` is `None`)
-    Update(Vec<(Name, Option<Expr>)>),
+    Update(Vec<Assignment>),
     /// `DELETE`
     Delete,
     /// `INSERT [(columns)] [VALID FROM ..] VALUES (..) | DEFAULT VALUES`

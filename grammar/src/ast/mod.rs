@@ -8,8 +8,8 @@ mod expr;
 mod rows;
 
 pub use change::{
-    ConflictUpdate, Delete, Insert, Merge, MergeAction, MergeRows, MergeWhen, OnConflict, Portion, Returning, Update,
-    ValidPeriod,
+    Assignment, ConflictUpdate, Delete, Insert, Merge, MergeAction, MergeRows, MergeWhen, OnConflict, Portion,
+    Returning, Update, ValidPeriod,
 };
 pub use expr::{
     Among, BinaryOp, CallMore, Expr, ExprKind, Frame, FrameBound, FrameExclude, FrameUnit, IsTest, Over, ParamName,

@@ -20,6 +20,7 @@ use crate::{
 use spectradb_kernel::{
     Type, Value,
     agg::{self, Aggregate},
+    array::Array,
     ty::TypeClass,
 };
 
@@ -169,7 +170,7 @@ impl Binder<'_> {
     ) -> Result<Fold, Diag> {
         let name = call.name.text.as_str();
         let last = self.expr(call.args.last().expect("there is one"), ctx)?;
-        let value = self.json_or_null(last, call.span)?;
+        let value = self.json_or_null(last, name.starts_with("jsonb"), call.span)?;
         let order = self.keys(&said.order_by, ctx)?;
         let found = |class| agg::find(name, Some(class)).expect("the kernel has the aggregates of JSON");
         if call.args.len() == 1 {
@@ -193,7 +194,15 @@ impl Binder<'_> {
     ) -> Result<Fold, Diag> {
         let value = self.expr(arg, ctx)?;
         let value = self.settled(value)?;
-        let one = self.one(value.clone(), span)?;
+        let given = match value.ty {
+            // An array that is NULL has no shape, as an empty one has none.
+            Type::Array(element) => {
+                let none = Expr::constant(Value::Array(Array::of(element, &[])), value.ty, span);
+                self.coalesce(vec![value.clone(), none], span)?
+            }
+            _ => value.clone(),
+        };
+        let one = self.one(given, span)?;
         let one = filtered(filter, one);
         let mut order = self.keys(&said.order_by, ctx)?;
         // Arrays of one are ordered as their elements.

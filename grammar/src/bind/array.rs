@@ -8,7 +8,7 @@
 
 use super::{
     Binder,
-    call::{Call, is_not_null},
+    call::is_not_null,
     constant,
     convert::{Bound, Degree, Open},
     expr::Ctx,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     ast::{self, BinaryOp, Subscript},
     diag::{Diag, code},
-    plan::Expr,
+    plan::{Expr, ExprKind},
     span::Span,
 };
 use spectradb_kernel::{
@@ -35,7 +35,7 @@ pub(super) const INTEGERS: Type = Type::Array(match ElementType::of(Type::Intege
 });
 
 /// An array of TEXT.
-const TEXTS: Type = Type::Array(ElementType::TEXT);
+pub(super) const TEXTS: Type = Type::Array(ElementType::TEXT);
 
 /// What an argument or a result of a function of arrays is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,14 +65,13 @@ const FUNCTIONS: &[(&str, &[Part], usize, Part)] = &[
     ("cardinality", &[Whole], 1, INTEGER),
     ("trim_array", &[Whole, INTEGER], 2, Whole),
     ("array_fill", &[Element, Plain(INTEGERS), Plain(INTEGERS)], 2, Whole),
-    ("array_position", &[Whole, Element, INTEGER], 2, INTEGER),
+    ("width_bucket", &[Element, Whole], 2, INTEGER),
     ("array_positions", &[Whole, Element], 2, Plain(INTEGERS)),
     ("array_remove", &[Whole, Element], 2, Whole),
     ("array_replace", &[Whole, Element, Element], 3, Whole),
     ("array_to_string", &[Whole, TEXT, TEXT], 2, TEXT),
     ("string_to_array", &[TEXT, TEXT, TEXT], 2, Plain(TEXTS)),
     ("regexp_split_to_array", &[TEXT, TEXT, TEXT], 2, Plain(TEXTS)),
-    ("regexp_match", &[TEXT, TEXT, TEXT], 2, Plain(TEXTS)),
 ];
 
 fn element_of(ty: Type) -> Option<Type> {
@@ -210,9 +209,24 @@ impl Binder<'_> {
         &mut self,
         name: &str,
         args: &mut Vec<Bound>,
-        call: &Call<'_>,
+        span: Span,
     ) -> Result<Option<Expr>, Diag> {
-        let span = call.span;
+        if name == "regexp_match" && matches!(args.len(), 2..=3) {
+            let matches = self.matches(std::mem::take(args), span)?;
+            let first = vec![matches, literal::integer(0, span)];
+            return Ok(Some(function::call_named("$array_row", first, TEXTS, span)));
+        }
+        if name == "array_position" && matches!(args.len(), 2..=3) {
+            let start = match args.len() {
+                3 => {
+                    let start = args.pop().expect("there are three");
+                    self.coerce(start, Type::Integer, Degree::Implicit)?
+                }
+                _ => literal::integer(i64::MIN, span),
+            };
+            let all = self.array_function("array_positions", args, span)?.expect("it takes two");
+            return Ok(Some(function::call_named("$array_from", vec![all, start], Type::Integer, span)));
+        }
         let Some((_, parts, least, result)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
             return Ok(None);
         };
@@ -228,6 +242,9 @@ impl Binder<'_> {
             }
             letters = name == "string_to_array" && args[1].open == Some(Open::Null);
         }
+        if name == "array_to_string" {
+            args[0].expr = super::zone::shown(args[0].expr.clone())?;
+        }
         let has_flags = args.len() == 3;
         let (mut exprs, ty) = self.parts(args, parts, name)?;
         let ty = match result {
@@ -240,18 +257,39 @@ impl Binder<'_> {
                 exprs.truncate(1);
                 return Ok(Some(function::call_named("$letters", exprs, ty, span)));
             }
-            "regexp_match" | "regexp_split_to_array" if !has_flags => {
+            "regexp_split_to_array" if !has_flags => {
                 exprs.push(Expr::constant(Value::Text(String::new()), Type::Text, span));
             }
-            "array_position" if !has_flags => exprs.push(literal::integer(i64::MIN, span)),
             "array_fill" if !has_flags => {
+                self.told_bounds(&mut exprs, span)?;
                 let none = ElementType::of(Type::Integer).map(|element| Array::of(element, &[]));
                 exprs.push(Expr::constant(none.map_or(Value::Null, Value::Array), INTEGERS, span));
             }
+            "array_fill" => self.told_bounds(&mut exprs, span)?,
             "array_append" | "array_prepend" | "array_cat" => return self.together(name, exprs, ty, span).map(Some),
             _ => {}
         }
         Ok(Some(function::call_named(name, exprs, ty, span)))
+    }
+
+    /// The lengths and bounds of `array_fill`: what is NULL among them is an error.
+    fn told_bounds(&mut self, exprs: &mut [Expr], span: Span) -> Result<(), Diag> {
+        let null = ElementType::of(Type::Integer).map(|element| Value::Array(Array::of(element, &[Value::Null])));
+        let null = Expr::constant(null.unwrap_or(Value::Null), INTEGERS, span);
+        for expr in exprs.iter_mut().skip(1) {
+            *expr = self.coalesce(vec![expr.clone(), null.clone()], span)?;
+        }
+        Ok(())
+    }
+
+    /// What an expression of a pattern matches in a text: a row of groups for each match.
+    pub(super) fn matches(&mut self, mut args: Vec<Bound>, span: Span) -> Result<Expr, Diag> {
+        if args.len() == 2 {
+            args.push(Bound::known(Expr::constant(Value::Text(String::new()), Type::Text, span)));
+        }
+        let texts = args.into_iter().map(|arg| self.coerce(arg, Type::Text, Degree::Implicit));
+        let texts = texts.collect::<Result<_, _>>()?;
+        Ok(function::call_named("$regexp_matches", texts, TEXTS, span))
     }
 
     /// Two arrays, or an array and an element in an array of one, put together: what is NULL adds nothing.
@@ -308,6 +346,19 @@ impl Binder<'_> {
         span: Span,
     ) -> Result<Expr, Diag> {
         let is_array = array.class().is_none_or(|class| class == TypeClass::Array);
+        if let (Some(way), true) = (array_set::matching(super::operator::sign(op)), is_array) {
+            let text = self.coerce(operand, Type::Text, Degree::Implicit)?;
+            let patterns = self.coerce(array, TEXTS, Degree::Implicit)?;
+            self.count_copies(&text, 3)?;
+            self.count_copies(&patterns, 2)?;
+            let way = literal::integer(way | if all { array_set::ALL } else { 0 }, span);
+            let args = vec![self.one(text, span)?, patterns, way];
+            let open = function::call_named("$open_among", args.clone(), Type::Boolean, span);
+            let arms = vec![function::call_named("$match_among", args, Type::Boolean, span), open];
+            let nullable = arms.iter().any(|arm| arm.nullable);
+            let kind = if all { ExprKind::And(arms) } else { ExprKind::Or(arms) };
+            return Ok(Expr { kind, ty: Type::Boolean, nullable, span });
+        }
         let Some(comparison) = array_set::comparison(super::operator::sign(op)).filter(|_| is_array) else {
             let message = format!("op ANY/ALL (array) requires array on right side, not type {}", array.type_name());
             return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, array.span()).help("write IN for a list"));
@@ -338,6 +389,23 @@ impl Binder<'_> {
             );
         };
         let array = bound.expr;
+        let (lowers, uppers) = self.bounds(subscripts, span, ctx)?;
+        if let Some(lowers) = lowers {
+            let ty = array.ty;
+            return Ok(constant::fold(function::call_named("$array_slice", vec![array, lowers, uppers], ty, span)));
+        }
+        let get = function::overloads("$array_get").iter().find(|function| function.ret == element.class());
+        let get = get.expect("the kernel gets elements of every class");
+        Ok(constant::fold(function::call(get, vec![array, uppers], element, span)))
+    }
+
+    /// The subscripts as an array; where one is a slice, all are: the lower bounds, and the upper ones.
+    pub(super) fn bounds(
+        &mut self,
+        subscripts: &[Subscript],
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<(Option<Expr>, Expr), Diag> {
         let is_slice = subscripts.iter().any(|subscript| matches!(subscript, Subscript::Slice(..)));
         let (mut lowers, mut uppers) = (Vec::new(), Vec::new());
         for subscript in subscripts {
@@ -353,14 +421,7 @@ impl Binder<'_> {
             }
         }
         let uppers = self.array_of(uppers, Type::Integer, span)?;
-        if is_slice {
-            let lowers = self.array_of(lowers, Type::Integer, span)?;
-            let ty = array.ty;
-            return Ok(constant::fold(function::call_named("$array_slice", vec![array, lowers, uppers], ty, span)));
-        }
-        let get = function::overloads("$array_get").iter().find(|function| function.ret == element.class());
-        let get = get.expect("the kernel gets elements of every class");
-        Ok(constant::fold(function::call(get, vec![array, uppers], element, span)))
+        Ok((if is_slice { Some(self.array_of(lowers, Type::Integer, span)?) } else { None }, uppers))
     }
 
     fn place(&mut self, at: Option<&ast::Expr>, none: i64, span: Span, ctx: &mut Ctx<'_>) -> Result<Expr, Diag> {

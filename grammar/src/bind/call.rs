@@ -98,7 +98,7 @@ impl Binder<'_> {
         if let Some(expr) = self.form(name, &mut args, call)? {
             return Ok(Bound::known(expr));
         }
-        if let Some(expr) = self.array_function(name, &mut args, call)? {
+        if let Some(expr) = self.array_function(name, &mut args, call.span)? {
             return Ok(Bound::known(expr));
         }
         self.function(name, args, call).map(Bound::known)
@@ -176,6 +176,10 @@ impl Binder<'_> {
                 let operand = args.pop().expect("there are two");
                 let part = self.extract(&field, operand, span)?;
                 super::convert::convert(part, Type::Real, Degree::Implicit)?
+            }
+            ("jsonb_set" | "jsonb_insert", 3..) if args[1].class() == Some(TypeClass::Array) => {
+                args[1] = Bound::known(self.coerce(args[1].clone(), Type::Text, Degree::Assignment)?);
+                return Ok(None);
             }
             ("date_trunc", 2) if args[1].class() == Some(TypeClass::TimestampTz) => {
                 args.extend(super::zone::argument(span));

@@ -8,7 +8,7 @@ use crate::plan::{
     Cardinality, Expr, ExprKind, JoinKind, KeyAccess, Node, NodeKind, Scan, ScanColumn, Statement, SystemScope,
     ValidScope,
 };
-use spectradb_kernel::Value;
+use spectradb_kernel::{Type, Value};
 
 /// The cardinality of a statement's rows; a statement that gives none has [`Cardinality::Many`] of them.
 pub(crate) fn of_statement(statement: &Statement) -> Cardinality {
@@ -121,7 +121,9 @@ fn reads_a_point(scan: &Scan) -> bool {
 }
 
 fn names_one_key(scan: &Scan) -> bool {
-    reads_a_point(scan) && matches!(&scan.keys, KeyAccess::Exact(tuples) if tuples.len() <= 1)
+    let is_one = |value: &Expr| !matches!(value.ty, Type::Array(_));
+    reads_a_point(scan)
+        && matches!(&scan.keys, KeyAccess::Exact(tuples) if tuples.len() <= 1 && tuples.iter().flatten().all(is_one))
 }
 
 /// Does the predicate give every column of the key one value?

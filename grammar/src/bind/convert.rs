@@ -392,6 +392,9 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
         if within {
             return Ok(relabelled(expr, ty));
         }
+        if let Some(converted) = zone::converted(&expr, ty, degree)? {
+            return Ok(converted);
+        }
         let cuts = if degree == Degree::Explicit { array_cast::CUTS } else { 0 };
         let code = literal::integer(element.code() | cuts, span);
         let function = function::cast(from.class(), TypeClass::Array).expect("arrays are read from texts and arrays");

@@ -307,7 +307,7 @@ impl Binder<'_> {
         self.coerce(bound, ty, Degree::Assignment)
     }
 
-    fn default_of(&mut self, table: &TableSchema, column_idx: usize, span: Span) -> Result<Expr, Diag> {
+    pub(super) fn default_of(&mut self, table: &TableSchema, column_idx: usize, span: Span) -> Result<Expr, Diag> {
         let column = &table.columns[column_idx];
         if column.default.is_none() && !column.nullable {
             return Err(missing(table, column, span));
@@ -350,50 +350,6 @@ impl Binder<'_> {
         let source = self.query_plan(source)?;
         let returning = self.returning(update.returning.as_ref(), &table, alias, others, &fields, sides)?;
         Ok(Statement::Update { table, source, portion, joined: !update.from.is_empty(), returning })
-    }
-
-    /// All columns of a table as SET leaves them. The node's first columns are the table's.
-    pub(super) fn assigned(
-        &mut self,
-        assignments: &[(Name, Option<ast::Expr>)],
-        table: &TableSchema,
-        node: &Node,
-        scope: &Scope,
-        at: Span,
-    ) -> Result<Vec<Expr>, Diag> {
-        let width = table.columns.len();
-        let mut new: Vec<Expr> = (0..width).map(|column| node.column(column, at)).collect();
-        let mut assigned = vec![false; width];
-        for (name, value) in assignments {
-            let Some(column_idx) = table.column_idx(&name.text) else {
-                return Err(match name.text.as_str() {
-                    "_valid_from" | "_valid_to" => {
-                        let message = format!("the pseudo-column \"{}\" cannot be assigned", name.text);
-                        Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
-                            .help("write UPDATE ... FOR PORTION OF VALID_TIME FROM ... TO ...")
-                    }
-                    pseudo if PSEUDO_COLUMNS.contains(&pseudo) => {
-                        let message = format!("the pseudo-column \"{pseudo}\" cannot be assigned");
-                        Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
-                            .help("system time is the database's: it says when a fact was recorded")
-                    }
-                    _ => unknown_column_of(table, name),
-                });
-            };
-            if std::mem::replace(&mut assigned[column_idx], true) {
-                let message = format!("multiple assignments to same column \"{}\"", name.text);
-                return Err(Diag::new(code::SYNTAX, message, name.span));
-            }
-            new[column_idx] = match value {
-                Some(value) => {
-                    let mut ctx = Ctx::plain(scope, "UPDATE");
-                    let bound = self.expr(value, &mut ctx)?;
-                    self.assign(bound, table, Target::Data(column_idx))?
-                }
-                None => self.default_of(table, column_idx, name.span)?,
-            };
-        }
-        Ok(new)
     }
 
     pub(super) fn delete(&mut self, delete: &ast::Delete) -> Result<Statement, Diag> {

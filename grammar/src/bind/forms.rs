@@ -20,7 +20,7 @@ use crate::{
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 28] = [
+pub(super) const NAMES: [&str; 29] = [
     "jsonb_path_query_first",
     "to_char",
     "format",
@@ -32,6 +32,7 @@ pub(super) const NAMES: [&str; 28] = [
     "jsonb_build_object",
     "json_build_array",
     "jsonb_build_array",
+    "array_to_json",
     "to_json",
     "to_jsonb",
     "json_extract_path",
@@ -135,7 +136,7 @@ impl Binder<'_> {
                 let mut rest = std::mem::take(args).into_iter();
                 while let (Some(key), Some(value)) = (rest.next(), rest.next()) {
                     let key = self.coerce(key, Type::Text, Degree::Assignment)?;
-                    let value = self.json_or_null(value, span)?;
+                    let value = self.json_or_null(value, name.starts_with("jsonb"), span)?;
                     object = made("$json_push_field", vec![object, key, value], span);
                 }
                 object
@@ -143,14 +144,18 @@ impl Binder<'_> {
             ("json_build_array" | "jsonb_build_array", _) => {
                 let mut array = json("[]", span);
                 for value in std::mem::take(args) {
-                    let value = self.json_or_null(value, span)?;
+                    let value = self.json_or_null(value, name.starts_with("jsonb"), span)?;
                     array = made("$json_push", vec![array, value], span);
                 }
                 array
             }
             ("to_json" | "to_jsonb", 1) => {
                 let value = std::mem::take(args).pop().expect("there is one");
-                self.as_json(value, span)?
+                self.as_json(value, name == "to_jsonb", span)?
+            }
+            ("array_to_json", 1) if args[0].class() == Some(TypeClass::Array) => {
+                let value = std::mem::take(args).pop().expect("there is one");
+                self.as_json(value, false, span)?
             }
             (
                 "json_extract_path" | "jsonb_extract_path" | "json_extract_path_text" | "jsonb_extract_path_text",
@@ -234,12 +239,17 @@ impl Binder<'_> {
         Ok(made("+", vec![made("make_date", parts, span), made("make_time", time, span)], span))
     }
 
-    /// A value as JSON, as `to_jsonb` does: a text becomes a string.
-    fn as_json(&mut self, value: Bound, span: Span) -> Result<Expr, Diag> {
+    /// A value as JSON: a text becomes a string, an array one of JSON, with spaces where it is JSONB.
+    fn as_json(&mut self, value: Bound, spaced: bool, span: Span) -> Result<Expr, Diag> {
         let class = value.class();
         match class {
             Some(TypeClass::Json) => Ok(value.expr),
-            Some(TypeClass::Array) => Ok(function::call_named("$array_json", vec![value.expr], Type::Json, span)),
+            Some(TypeClass::Array) => {
+                let array = super::zone::shown(value.expr)?;
+                let json = function::call_named("$array_json", vec![array], Type::Json, span);
+                let leaf = |json| function::call_named("$json_tidied", vec![json], Type::Json, span);
+                Ok(super::constant::fold(if spaced { leaf(json) } else { json }))
+            }
             Some(
                 TypeClass::Boolean | TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::BigNumeric,
             ) => {
@@ -258,8 +268,8 @@ impl Binder<'_> {
     }
 
     /// A value as JSON, in which NULL is null.
-    pub(super) fn json_or_null(&mut self, value: Bound, span: Span) -> Result<Expr, Diag> {
-        let value = self.as_json(value, span)?;
+    pub(super) fn json_or_null(&mut self, value: Bound, spaced: bool, span: Span) -> Result<Expr, Diag> {
+        let value = self.as_json(value, spaced, span)?;
         self.coalesce(vec![value, json("null", span)], span)
     }
 

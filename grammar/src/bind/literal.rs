@@ -131,6 +131,11 @@ pub(super) fn read(text: &str, ty: Type, span: Span) -> Result<Expr, Diag> {
         args.extend([precision, scale].map(|digits| integer(i64::from(digits), span)));
     }
     if let Type::Array(element) = ty {
+        if element.class() == TypeClass::TimestampTz {
+            // In the session's zone.
+            let text = args.pop().expect("there is one");
+            return super::convert::convert(text, ty, super::convert::Degree::Assignment);
+        }
         args.push(integer(element.code(), span));
     }
     match constant::evaluate(function, &args, ty).expect("all arguments are constants") {

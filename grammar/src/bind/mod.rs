@@ -11,6 +11,7 @@
 
 mod aggregate;
 mod array;
+mod assign;
 mod call;
 pub(crate) mod cardinality;
 pub(crate) mod constant;

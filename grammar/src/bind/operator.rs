@@ -231,6 +231,16 @@ impl Binder<'_> {
         whole: Span,
     ) -> Result<Expr, Diag> {
         let is_array = |operand: &Bound| operand.class() == Some(TypeClass::Array);
+        if let [json, keys] = operands.as_slice()
+            && json.class() == Some(TypeClass::Json)
+            && is_array(keys)
+            && matches!(name, "#>" | "#>>" | "#-" | "?|" | "?&")
+        {
+            // Keys in an array are what its text says.
+            let keys = self.coerce(keys.clone(), Type::Text, Degree::Assignment)?;
+            let operands = vec![json.clone(), Bound::known(keys)];
+            return self.named_operator(name, operands, at, whole);
+        }
         if operands.iter().any(is_array) {
             return match self.array_operator(name, operands.clone(), whole)? {
                 Some(expr) => Ok(expr),

@@ -139,6 +139,22 @@ impl Binder<'_> {
         Ok(function::call_named(name, args, Type::Boolean, span))
     }
 
+    /// `~`, `~*`, `~~` (which is LIKE), `~~*` (ILIKE) and their opposites.
+    pub(super) fn matched(
+        &mut self,
+        sign: &str,
+        text: Bound,
+        pattern: Bound,
+        at: Span,
+        span: Span,
+    ) -> Result<Expr, Diag> {
+        if !sign.contains("~~") {
+            return self.named_operator(sign, vec![text, pattern], at, span);
+        }
+        let like = self.like(text, pattern, None, sign.ends_with('*'), span)?;
+        Ok(if sign.starts_with('!') { function::not(like) } else { like })
+    }
+
     pub(super) fn case(
         &mut self,
         operand: Option<&ast::Expr>,

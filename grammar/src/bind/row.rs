@@ -30,8 +30,16 @@ pub(super) fn negated(op: BinaryOp) -> BinaryOp {
         | BinaryOp::Rem
         | BinaryOp::Concat
         | BinaryOp::Arrow
-        | BinaryOp::ArrowText
-        | BinaryOp::Named(_) => unreachable!("the parser takes only comparisons"),
+        | BinaryOp::ArrowText => unreachable!("the parser takes only comparisons"),
+        BinaryOp::Named(sign) => {
+            const PAIRS: [(&str, &str); 4] = [("~~", "!~~"), ("~~*", "!~~*"), ("~", "!~"), ("~*", "!~*")];
+            let other = |(one, other): &(&'static str, &'static str)| match sign {
+                sign if sign == *one => Some(*other),
+                sign if sign == *other => Some(*one),
+                _ => None,
+            };
+            BinaryOp::Named(PAIRS.iter().find_map(other).expect("the parser takes only what matches texts"))
+        }
     }
 }
 
@@ -95,8 +103,9 @@ impl Binder<'_> {
         at: Span,
         span: Span,
     ) -> Result<Expr, Diag> {
-        let mut compare = |op: BinaryOp, (left, right): &(Bound, Bound)| {
-            self.compare(operator::sign(op), left.clone(), right.clone(), at, span)
+        let mut compare = |op: BinaryOp, (left, right): &(Bound, Bound)| match op {
+            BinaryOp::Named(sign) => self.matched(sign, left.clone(), right.clone(), at, span),
+            op => self.compare(operator::sign(op), left.clone(), right.clone(), at, span),
         };
         if let [only] = sides.as_slice() {
             return compare(op, only);

@@ -11,6 +11,7 @@ use crate::{
     ast::{Expr, ExprKind, GroupBy, Name, Select, SelectItem, TableAlias, TableRef},
     diag::{Diag, code},
 };
+use spectradb_kernel::agg;
 use std::borrow::Cow;
 
 /// What the moved function is called in FROM: no name that can be written.
@@ -70,18 +71,26 @@ fn call_in(expr: &Expr) -> Option<&Expr> {
         {
             Some(expr)
         }
+        ExprKind::Call { name, args, more: None, .. } if computes(name) => args.iter().find_map(call_in),
         ExprKind::Cast { operand, .. } | ExprKind::Unary { operand, .. } => call_in(operand),
         ExprKind::Binary { left, right, .. } => call_in(left).or_else(|| call_in(right)),
         _ => None,
     }
 }
 
+/// Is it a function that computes a value of each row's arguments? An aggregate sees rows, COALESCE not all arguments.
+fn computes(name: &Name) -> bool {
+    !matches!(name.text.as_str(), "coalesce" | "nvl" | "ifnull" | "iif" | "if")
+        && !agg::all().any(|aggregate| aggregate.name == name.text)
+}
+
 fn call_in_mut(expr: &mut Expr) -> Option<&mut Expr> {
     call_in(expr)?;
-    if matches!(expr.kind, ExprKind::Call { .. }) {
+    if matches!(&expr.kind, ExprKind::Call { name, .. } if table_function::FUNCTIONS.contains(&name.text.as_str())) {
         return Some(expr);
     }
     match &mut expr.kind {
+        ExprKind::Call { args, .. } => args.iter_mut().find(|arg| call_in(arg).is_some()).and_then(call_in_mut),
         ExprKind::Cast { operand, .. } | ExprKind::Unary { operand, .. } => call_in_mut(operand),
         ExprKind::Binary { left, right, .. } => {
             if call_in(left).is_some() {

@@ -1,8 +1,8 @@
 //! Which rows does a function in FROM give?
 //!
 //! `generate_series(from, to [, step])` counts; over decimals and instants it counts the steps. The others take something
-//! apart: the elements, fields and keys of JSON, what a path of SQL/JSON finds, the pieces of a text. They make an array of
-//! it, count its places, and take the element at each place. A function may name the tables before it: then it is bound like a
+//! apart: arrays, the elements, fields and keys of JSON, what a path of SQL/JSON finds, the pieces of a text, the matches of
+//! an expression. They make an array of it once, count its places, and take the element at each place. A function may name the tables before it: then it is bound like a
 //! LATERAL subquery, and `unnest` gives it its arguments.
 //!
 //! Not here: a function that gives rows in a select list (`rows_in_list`).
@@ -25,8 +25,9 @@ use crate::{
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The functions that give rows.
-pub(super) const FUNCTIONS: [&str; 15] = [
+pub(super) const FUNCTIONS: [&str; 17] = [
     "generate_series",
+    "generate_subscripts",
     "unnest",
     "json_array_elements",
     "jsonb_array_elements",
@@ -41,6 +42,7 @@ pub(super) const FUNCTIONS: [&str; 15] = [
     "jsonb_path_query",
     "string_to_table",
     "regexp_split_to_table",
+    "regexp_matches",
 ];
 
 /// A call as written.
@@ -61,43 +63,43 @@ impl Binder<'_> {
         }
         let node = match (name, args.len()) {
             ("generate_series", 2..=3) => self.series(args, call.span)?,
+            ("generate_subscripts", 2..=3) => self.subscripts(args, call.span)?,
             ("unnest", 1..) => self.unnest_arrays(args, call.span)?,
             ("json_array_elements" | "jsonb_array_elements", 1) => {
-                let array = self.coerce(one(args), Type::Json, Degree::Implicit)?;
-                elements(array, call.span).project_one("value", |element| element)
+                let array = self.json_argument(name, one(args))?;
+                elements(array_from("$json_elements", array), "value", |element| element)
             }
             ("json_array_elements_text" | "jsonb_array_elements_text", 1) => {
-                let array = self.coerce(one(args), Type::Json, Degree::Implicit)?;
-                elements(array, call.span).project_one("value", text_of)
+                let array = self.json_argument(name, one(args))?;
+                elements(array_from("$json_elements", array), "value", text_of)
             }
             ("json_object_keys" | "jsonb_object_keys", 1) => {
-                let object = self.coerce(one(args), Type::Json, Degree::Implicit)?;
-                let keys = made("$json_keys", vec![object]);
-                elements(keys, call.span).project_one(name, text_of)
+                let object = self.json_argument(name, one(args))?;
+                elements(array_from("$json_keys", object), name, |key| key)
             }
             ("json_each" | "jsonb_each" | "json_each_text" | "jsonb_each_text", 1) => {
-                let object = self.coerce(one(args), Type::Json, Degree::Implicit)?;
-                fields(object, name.ends_with("_text"), call.span)
+                let object = self.json_argument(name, one(args))?;
+                fields(object, name.ends_with("_text"))
             }
             ("jsonb_path_query", 2) => {
                 let mut args = args.into_iter();
                 let mut next = |ty| self.coerce(args.next().expect("there are two"), ty, Degree::Implicit);
                 let (value, path) = (next(Type::Json)?, next(Type::Text)?);
                 let found = made("jsonb_path_query_array", vec![value, path]);
-                elements(found, call.span).project_one(name, |element| element)
+                elements(array_from("$json_elements", found), name, |element| element)
             }
-            ("string_to_table", 2) | ("regexp_split_to_table", 2..=3) => {
-                let leaf = match (name, args.len()) {
-                    ("string_to_table", _) => "$json_pieces",
-                    (_, 2) => {
-                        args.push(Bound::known(Expr::constant(Value::Text(String::new()), Type::Text, call.span)));
-                        "$regexp_pieces"
-                    }
-                    _ => "$regexp_pieces",
-                };
-                let texts = args.into_iter().map(|arg| self.coerce(arg, Type::Text, Degree::Implicit));
-                let pieces = made(leaf, texts.collect::<Result<_, _>>()?);
-                elements(pieces, call.span).project_one(name, text_of)
+            ("string_to_table" | "regexp_split_to_table", 2..=3) => {
+                let maker = if name == "string_to_table" { "string_to_array" } else { "regexp_split_to_array" };
+                let pieces = self.array_function(maker, &mut args, call.span)?;
+                elements(pieces.expect("it takes two or three texts"), name, |piece| piece)
+            }
+            ("regexp_matches", 2..=3) => {
+                let matches = self.matches(args, call.span)?;
+                let length = made("array_length", vec![matches.clone(), literal::integer(1, call.span)]);
+                let node = counted(vec![matches], length, call.span);
+                let row = vec![node.column(0, call.span), node.column(1, call.span)];
+                let row = made_of("$array_row", row, super::array::TEXTS);
+                node.project(vec![(name.to_owned(), row)])
             }
             (known, count) if FUNCTIONS.contains(&known) => {
                 let message = format!("function {name} with {count} arguments does not exist");
@@ -146,9 +148,8 @@ impl Binder<'_> {
             arrays.push(arg.expr);
         }
         let longest = self.extreme(lens, ">=", span)?;
-        let last = made_of("-", vec![longest, literal::integer(1, span)], Type::Integer);
         let width = arrays.len();
-        let node = counted(arrays, last, span);
+        let node = counted(arrays, longest, span);
         let columns = (0..width)
             .map(|at| {
                 let element = super::array::element_at(node.column(at, span), node.column(width, span), span);
@@ -156,6 +157,40 @@ impl Binder<'_> {
             })
             .collect();
         Ok(node.project(columns))
+    }
+
+    /// A value of JSON, as JSONB holds it where the function is of JSONB.
+    fn json_argument(&mut self, name: &str, arg: Bound) -> Result<Expr, Diag> {
+        let json = self.coerce(arg, Type::Json, Degree::Implicit)?;
+        let is_tidy = !name.starts_with("jsonb");
+        Ok(if is_tidy { json } else { super::constant::fold(made("$json_tidied", vec![json])) })
+    }
+
+    /// `generate_subscripts(array, dimension [, reverse])`: from the lowest subscript to the highest, or back.
+    fn subscripts(&mut self, args: Vec<Bound>, span: Span) -> Result<Node, Diag> {
+        let mut args = args.into_iter();
+        let array = args.next().expect("there are two");
+        if array.class() != Some(TypeClass::Array) {
+            let message = format!("function generate_subscripts({}, integer) does not exist", array.type_name());
+            return Err(Diag::new(code::UNDEFINED_FUNCTION, message, array.span()).help("it takes an array first"));
+        }
+        let dimension = args.next().expect("there are two");
+        let dimension = self.coerce(dimension, Type::Integer, Degree::Implicit)?;
+        let bound = |name: &str| made(name, vec![array.expr.clone(), dimension.clone()]);
+        let (lower, upper) = (bound("array_lower"), bound("array_upper"));
+        let one = |step| literal::integer(step, span);
+        let (from, to, step) = match args.next() {
+            None => (lower, upper, one(1)),
+            Some(reverse) => {
+                let reverse = self.coerce(reverse, Type::Boolean, Degree::Implicit)?;
+                self.count_copies(&reverse, 3)?;
+                let either = |back: Expr, on: Expr| case_of(vec![(reverse.clone(), back)], on, span);
+                (either(upper.clone(), lower.clone()), either(lower, upper), either(one(-1), one(1)))
+            }
+        };
+        let input = Box::new(Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() });
+        let field = Field { name: "generate_subscripts".to_owned(), ty: Type::Integer, nullable: false };
+        Ok(Node { kind: NodeKind::Series { input, from, to, step }, fields: vec![field] })
     }
 
     /// `generate_series(from, to [, step])`
@@ -196,7 +231,7 @@ impl Binder<'_> {
                 _ => floor(convert::convert(steps, Type::Real, Degree::Explicit)?),
             };
             let last = convert::convert(whole, Type::Integer, Degree::Explicit)?;
-            let counted = counted(vec![from, step], last, span);
+            let counted = counted_to(vec![from, step], last, span);
             let number = Bound::known(counted.column(2, span));
             let gone = self.arithmetic(BinaryOp::Mul, number, Bound::known(counted.column(1, span)), span, span)?;
             let from = counted.column(0, span);
@@ -251,7 +286,7 @@ impl Binder<'_> {
         let steps = made_of("*", vec![steps, real(1.1)], Type::Real);
         let steps = made_of("+", vec![steps, real(2.0)], Type::Real);
         let last = convert::convert(floor(steps), Type::Integer, Degree::Explicit)?;
-        let counted = counted(vec![from, step, to], last, span);
+        let counted = counted_to(vec![from, step, to], last, span);
         let number = convert::convert(counted.column(3, span), Type::Real, Degree::Implicit)?;
         let gone = made_of("*", vec![counted.column(1, span), number], Type::Interval);
         let ty = class.plain_type();
@@ -279,47 +314,42 @@ impl Binder<'_> {
     }
 }
 
-/// A node whose column `element` is still to be named.
-struct Elements {
-    node: Node,
-    element: Expr,
-}
-
-impl Elements {
-    fn project_one(self, name: &str, value: impl FnOnce(Expr) -> Expr) -> Node {
-        let value = value(self.element);
-        self.node.project(vec![(name.to_owned(), value)])
-    }
-}
-
 /// A row for each element of an array.
-fn elements(array: Expr, span: Span) -> Elements {
-    let length = made("jsonb_array_length", vec![array.clone()]);
-    let last = made_of("-", vec![length, literal::integer(1, span)], Type::Integer);
-    let node = counted(vec![array], last, span);
-    let element = element_at(&node, 0, 1, span);
-    Elements { node, element }
+fn elements(array: Expr, name: &str, value: impl FnOnce(Expr) -> Expr) -> Node {
+    let span = array.span;
+    let length = made("cardinality", vec![array.clone()]);
+    let node = counted(vec![array], length, span);
+    let element = super::array::element_at(node.column(0, span), node.column(1, span), span);
+    node.project(vec![(name.to_owned(), value(element))])
 }
 
 /// A row for each field of an object.
-fn fields(object: Expr, as_text: bool, span: Span) -> Node {
-    let keys = made("$json_keys", vec![object.clone()]);
-    let length = made("jsonb_array_length", vec![keys.clone()]);
-    let last = made_of("-", vec![length, literal::integer(1, span)], Type::Integer);
-    let node = counted(vec![object, keys], last, span);
-    let key = text_of(element_at(&node, 1, 2, span));
-    let value = made_of("$json_get", vec![node.column(0, span), key.clone()], Type::Json);
+fn fields(object: Expr, as_text: bool) -> Node {
+    let span = object.span;
+    let keys = array_from("$json_keys", object.clone());
+    let values = array_from("$json_values", object);
+    let length = made("cardinality", vec![keys.clone()]);
+    let node = counted(vec![keys, values], length, span);
+    let at = |array| super::array::element_at(node.column(array, span), node.column(2, span), span);
+    let (key, value) = (at(0), at(1));
     let value = if as_text { text_of(value) } else { value };
     node.project(vec![("key".to_owned(), key), ("value".to_owned(), value)])
 }
 
-fn element_at(node: &Node, array: usize, place: usize, span: Span) -> Expr {
-    let place = convert::convert(node.column(place, span), Type::Text, Degree::Explicit).expect("an integer is a text");
-    made_of("$json_get", vec![node.column(array, span), place], Type::Json)
+/// The array that a leaf makes of JSON.
+fn array_from(leaf: &str, json: Expr) -> Expr {
+    let ty = if leaf == "$json_keys" { super::array::TEXTS } else { super::array::array_of(Type::Json) };
+    made_of(leaf, vec![json], ty)
+}
+
+/// One row of some values, and behind them the numbers of so many places, from 0 on: a row for each.
+fn counted(values: Vec<Expr>, length: Expr, span: Span) -> Node {
+    let last = made_of("-", vec![length, literal::integer(1, span)], Type::Integer);
+    counted_to(values, last, span)
 }
 
 /// One row of some values, and behind them the numbers from 0 to the last: a row for each.
-fn counted(values: Vec<Expr>, last: Expr, span: Span) -> Node {
+fn counted_to(values: Vec<Expr>, last: Expr, span: Span) -> Node {
     let one = Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() };
     let mut columns: Vec<(String, Expr)> =
         values.into_iter().enumerate().map(|(at, value)| (format!("arg{at}"), value)).collect();

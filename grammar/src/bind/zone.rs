@@ -9,7 +9,10 @@
 
 use super::{constant, convert, function};
 use crate::{diag::Diag, plan::Expr, span::Span};
-use spectradb_kernel::{Type, Value, ty::TypeClass};
+use spectradb_kernel::{
+    Type, Value,
+    ty::{ElementType, TypeClass},
+};
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -45,8 +48,42 @@ fn zone(span: Span) -> Option<Expr> {
     Some(Expr::constant(Value::Text(zone.to_string()), Type::Text, span))
 }
 
+const TEXTS: Type = Type::Array(ElementType::TEXT);
+
+fn is_instants(ty: Type) -> bool {
+    matches!(ty, Type::Array(element) if element.class() == TypeClass::TimestampTz)
+}
+
+/// A conversion of or to an array of instants: by way of the texts that they are in the zone.
+fn converted_array(expr: &Expr, ty: Type, degree: convert::Degree) -> Result<Option<Expr>, Diag> {
+    let is_texts =
+        |ty: Type| matches!(ty, Type::Text) || matches!(ty, Type::Array(element) if element.class() == TypeClass::Text);
+    let (from, to) = (is_instants(expr.ty) && is_texts(ty), is_instants(ty) && is_texts(expr.ty));
+    let Some(zone) = zone(expr.span).filter(|_| from || to) else { return Ok(None) };
+    let call = |array: Expr, ty| {
+        let span = array.span;
+        constant::fold(function::call_named("$array_in_zone", vec![zone.clone(), array], ty, span))
+    };
+    Ok(Some(if from {
+        convert::convert(call(expr.clone(), TEXTS), ty, degree)?
+    } else {
+        call(convert::convert(expr.clone(), TEXTS, degree)?, ty)
+    }))
+}
+
+/// Instants in an array as texts of the zone, for what prints the elements; anything else, and all in UTC, is unchanged.
+pub(super) fn shown(array: Expr) -> Result<Expr, Diag> {
+    if !is_instants(array.ty) {
+        return Ok(array);
+    }
+    Ok(converted_array(&array, TEXTS, convert::Degree::Explicit)?.unwrap_or(array))
+}
+
 /// A conversion that depends on the zone; `None` for all others.
 pub(super) fn converted(expr: &Expr, ty: Type, degree: convert::Degree) -> Result<Option<Expr>, Diag> {
+    if is_instants(expr.ty) || is_instants(ty) {
+        return converted_array(expr, ty, degree);
+    }
     let from = expr.ty.class();
     let depends = match (from, ty.class()) {
         (TypeClass::TimestampTz, to) => {

@@ -22,7 +22,7 @@ impl Lower {
 
     fn array_list(&mut self, pair: Pair<'_>) -> Result<ExprKind, Diag> {
         let mut items = Vec::new();
-        for part in pair.into_inner() {
+        for part in pair.into_inner().filter(|part| part.as_rule() != Rule::close_bracket) {
             let span = self.span(&part);
             items.push(match part.as_rule() {
                 Rule::array_list => Expr { kind: self.deeper(1, span, |lower| lower.array_list(part))?, span },
@@ -38,6 +38,7 @@ impl Lower {
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::slice_colon => is_slice = true,
+                Rule::close_bracket => {}
                 _ if is_slice => after = Some(self.expr(part)?),
                 _ => before = Some(self.expr(part)?),
             }

@@ -4,8 +4,9 @@
 
 use super::{Lower, Pair};
 use crate::ast::{
-    ConflictUpdate, Copy, CopyDirection, CopySubject, Delete, Expr, ExprKind, Insert, Name, OnConflict, Portion, Query,
-    Returning, Rows, Select, SelectItem, SetExpr, StatementKind, TableAlias, TableRef, Update, ValidPeriod,
+    Assignment, ConflictUpdate, Copy, CopyDirection, CopySubject, Delete, Expr, ExprKind, Insert, Name, OnConflict,
+    Portion, Query, Returning, Rows, Select, SelectItem, SetExpr, StatementKind, Subscript, TableAlias, TableRef,
+    Update, ValidPeriod,
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
@@ -115,32 +116,40 @@ impl Lower {
     }
 
     /// `a = x, (b, c) = (y, z)`
-    pub(super) fn assignments(&mut self, pair: Pair<'_>) -> Result<Vec<(Name, Option<Expr>)>, Diag> {
+    pub(super) fn assignments(&mut self, pair: Pair<'_>) -> Result<Vec<Assignment>, Diag> {
         let mut all = Vec::new();
         for assignment in pair.into_inner().filter(|part| part.as_rule() == Rule::assignment) {
-            let (mut names, mut values) = (Vec::new(), Vec::new());
+            let (mut targets, mut values) = (Vec::new(), Vec::new());
             let span = self.span(&assignment);
             for part in assignment.into_inner() {
                 match part.as_rule() {
-                    Rule::name => names.push(self.name(&part)),
-                    Rule::name_list => names = self.name_list(part),
+                    Rule::set_target => targets.push(self.set_target(part)?),
                     Rule::default_value => values.push(Expr { kind: ExprKind::Default, span: self.span(&part) }),
                     Rule::expr => values.push(self.expr(part)?),
                     Rule::row => values = self.row(part)?,
                     Rule::paren_query => {
                         let query = self.paren_query(part)?;
-                        values = row_of(query, names.len());
+                        values = row_of(query, targets.len());
                     }
                     _ => {}
                 }
             }
-            if names.len() != values.len() {
+            if targets.len() != values.len() {
                 return Err(Diag::new(code::SYNTAX, "number of columns does not match number of values", span));
             }
             let values = values.into_iter().map(|value| (value.kind != ExprKind::Default).then_some(value));
-            all.extend(names.into_iter().zip(values));
+            let of = |((column, subscripts), value)| Assignment { column, subscripts, value };
+            all.extend(targets.into_iter().zip(values).map(of));
         }
         Ok(all)
+    }
+
+    /// `a`, `a[1]`, `a[1:2][3]`
+    fn set_target(&mut self, pair: Pair<'_>) -> Result<(Name, Vec<Subscript>), Diag> {
+        let mut parts = pair.into_inner();
+        let name = self.name(&parts.next().expect("a target has a name"));
+        let subscripts = parts.map(|part| self.subscript(part)).collect::<Result<_, _>>()?;
+        Ok((name, subscripts))
     }
 
     pub(super) fn update(&mut self, pair: Pair<'_>) -> Result<Update, Diag> {

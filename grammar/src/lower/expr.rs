@@ -9,6 +9,7 @@ use crate::ast::{Among, BinaryOp, CallMore, Expr, ExprKind, IsTest, Name, Period
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 use crate::span::Span;
+use spectradb_kernel::func::array_set;
 
 /// What a postfix operator makes of the operand before it.
 type Wrap = Box<dyn FnOnce(Box<Expr>) -> ExprKind>;
@@ -170,6 +171,24 @@ impl Lower {
                 if case_insensitive {
                     next = parts.next().expect("LIKE has a pattern");
                 }
+                let mut inner = next.clone().into_inner();
+                if let (Some(many), None) = (inner.next(), inner.next())
+                    && many.as_rule() == Rule::quantified
+                {
+                    let op_span = self.span(&next);
+                    if let Some(escape) = parts.next() {
+                        let message = "ESCAPE does not stand behind ANY and ALL";
+                        return Err(Diag::new(code::SYNTAX, message, self.span(&escape)));
+                    }
+                    let op = BinaryOp::Named(match (case_insensitive, negated) {
+                        (false, false) => "~~",
+                        (false, true) => "!~~",
+                        (true, false) => "~~*",
+                        (true, true) => "!~~*",
+                    });
+                    let (all, among) = self.quantified(many, op, op_span)?;
+                    return Ok(Box::new(move |operand| ExprKind::Quantified { operand, op, op_span, all, among }));
+                }
                 let pattern = self.boxed(next)?;
                 let escape = parts.next().map(|part| self.boxed(part)).transpose()?;
                 Ok(Box::new(move |operand| ExprKind::Like { operand, pattern, escape, case_insensitive, negated }))
@@ -274,8 +293,11 @@ impl Lower {
 
     /// `ANY (..)`, `ALL (..)` behind a comparison.
     fn quantified(&mut self, pair: Pair<'_>, op: BinaryOp, op_span: Span) -> Result<(bool, Box<Among>), Diag> {
-        let compares =
-            matches!(op, BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge);
+        let compares = match op {
+            BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => true,
+            BinaryOp::Named(sign) => array_set::matching(sign).is_some(),
+            _ => false,
+        };
         if !compares {
             return Err(Diag::new(code::SYNTAX, "ANY and ALL stand behind a comparison", op_span));
         }
@@ -561,9 +583,9 @@ fn not(operand: Expr) -> ExprKind {
 
 /// The sign of an operator that has no name of its own in the tree.
 fn other(sign: &str) -> &'static str {
-    const SIGNS: [&str; 25] = [
-        "||/", "|/", "#>>", "#>", "#-", "#", "@>", "@?", "@@", "@", "<@", "<<", ">>", "!~*", "!~", "~*", "~", "&&",
-        "&", "?|", "?&", "?", "|", "^@", "^",
+    const SIGNS: [&str; 29] = [
+        "||/", "|/", "#>>", "#>", "#-", "#", "@>", "@?", "@@", "@", "<@", "<<", ">>", "!~~*", "!~~", "!~*", "!~",
+        "~~*", "~~", "~*", "~", "&&", "&", "?|", "?&", "?", "|", "^@", "^",
     ];
     SIGNS.into_iter().find(|known| *known == sign).expect("the rules have no other signs")
 }

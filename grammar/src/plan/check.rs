@@ -386,7 +386,16 @@ impl Checker {
             KeyAccess::Exact(tuples) => {
                 for tuple in tuples {
                     ensure(tuple.len() == key.len(), || "an exact key is whole".to_owned())?;
-                    tuple.iter().enumerate().try_for_each(|(at, value)| key_value(value, at))?;
+                    for (at, value) in tuple.iter().enumerate() {
+                        match value.ty {
+                            Type::Array(element) => {
+                                let holds = agrees(key[at], element.ty());
+                                ensure(holds, || "a key's values have its key column's type".to_owned())?;
+                                self.expr(value, &[])?;
+                            }
+                            _ => key_value(value, at)?,
+                        }
+                    }
                 }
             }
             KeyAccess::Range { prefix, low, high } => {

@@ -5,11 +5,12 @@
 //!
 //! Holds: the text is the same for the same plan, so that goldens can hold it.
 
+mod keys;
 mod statement;
 
 use super::{
-    AggregateCall, CompareOp, Context, Expr, ExprKind, Frame, FrameBound, FrameExclude, FrameUnit, JoinKind, KeyAccess,
-    Node, NodeKind, Param, Plan, QueryPlan, Scan, Session, SortKey, SubplanAsk, SystemScope, ValidScope, WindowCall,
+    AggregateCall, CompareOp, Context, Expr, ExprKind, Frame, FrameBound, FrameExclude, FrameUnit, JoinKind, Node,
+    NodeKind, Param, Plan, QueryPlan, Scan, Session, SortKey, SubplanAsk, SystemScope, ValidScope, WindowCall,
     WindowFunction,
 };
 use crate::{
@@ -297,44 +298,6 @@ impl Printer<'_> {
     fn range(&self, from: &Expr, to: &Expr, to_included: bool) -> String {
         let end = if to_included { "]" } else { ")" };
         format!("[{}, {}{end}", self.expr(from, &[]), self.expr(to, &[]))
-    }
-
-    fn keys(&self, scan: &Scan) -> String {
-        let name = |at: usize| scan.table.columns[scan.table.key[at]].name.as_str();
-        match &scan.keys {
-            KeyAccess::All => String::new(),
-            KeyAccess::Exact(tuples) => {
-                let shown: Vec<String> = tuples
-                    .iter()
-                    .take(SHOWN_MAX)
-                    .map(|tuple| match tuple.as_slice() {
-                        [value] => self.expr(value, &[]),
-                        values => format!("({})", self.list(values, &[])),
-                    })
-                    .collect();
-                let names: Vec<&str> = (0..scan.table.key.len()).map(name).collect();
-                let key = if names.len() == 1 { names.join("") } else { format!("({})", names.join(", ")) };
-                match (shown.as_slice(), tuples.len().saturating_sub(SHOWN_MAX)) {
-                    ([only], 0) => format!(", key {key} = {only}"),
-                    (shown, 0) => format!(", keys {key} IN ({})", shown.join(", ")),
-                    (shown, more) => format!(", keys {key} IN ({} and {more} more)", shown.join(", ")),
-                }
-            }
-            KeyAccess::Range { prefix, low, high } => {
-                let mut parts: Vec<String> = prefix
-                    .iter()
-                    .enumerate()
-                    .map(|(at, value)| format!("{} = {}", name(at), self.expr(value, &[])))
-                    .collect();
-                for (bound, signs) in [(low, [">", ">="]), (high, ["<", "<="])] {
-                    if let Some(bound) = bound {
-                        let sign = signs[usize::from(bound.included)];
-                        parts.push(format!("{} {sign} {}", name(prefix.len()), self.expr(&bound.value, &[])));
-                    }
-                }
-                format!(", keys where {}", parts.join(" AND "))
-            }
-        }
     }
 
     fn aggregate(&self, call: &AggregateCall, names: &[String]) -> String {

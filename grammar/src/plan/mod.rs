@@ -337,7 +337,8 @@ pub enum ValidScope {
 pub enum KeyAccess {
     /// Every key.
     All,
-    /// Whole keys: each a tuple in key order. A tuple with a NULL names no key.
+    /// Whole keys: each a tuple in key order. A tuple with a NULL names no key; an array of the key column's type stands for
+    /// each of its elements.
     Exact(Vec<Vec<Expr>>),
     /// Keys that begin with `prefix`, and whose next column lies between the bounds.
     Range {

@@ -52,7 +52,7 @@ fn moved_left(mut expr: Expr, by: usize) -> Expr {
 /// A condition as a pair of keys: the left one over the left fields, the right one over the right fields.
 fn key(condition: Expr, left_width: usize) -> Result<(Expr, Expr), Expr> {
     let Expr { kind: ExprKind::Call { function, args }, .. } = &condition else { return Err(condition) };
-    if function.name != "=" || !args.iter().all(can_move) || !args[0].ty.is_ordered_bytewise() {
+    if function.name != "=" || !args.iter().all(can_move) || args[0].ty == Type::Json {
         return Err(condition);
     }
     let straight = is_of(&args[0], left_width, false) && is_of(&args[1], left_width, true);

@@ -6,6 +6,7 @@
 
 use crate::plan::{CompareOp, Expr, ExprKind, KeyAccess, KeyBound, Node, NodeKind, Scan, ScanColumn, ScanPredicate};
 use crate::stack;
+use spectradb_kernel::{Type, Value, func::array_set};
 
 /// As many exact keys are looked up one by one at most; more of them are one scan with a filter.
 const KEYS_MAX: usize = 4_096;
@@ -87,7 +88,23 @@ fn comparison<'e>(condition: &'e Expr, scan: &Scan) -> Option<Comparison<'e>> {
     is_known(one).then_some(Comparison { column_idx, op: turned, value: one })
 }
 
-/// The values of a key column, if conditions give it some: `column = value` or `column IN (values)`.
+/// The array of `column = ANY (array)`, whose elements are of the column's type.
+fn among<'e>(condition: &'e Expr, column_idx: usize, scan: &Scan) -> Option<&'e Expr> {
+    let call = |expr: &'e Expr, name: &str| match &expr.kind {
+        ExprKind::Call { function, args } if function.name == name => Some(args.as_slice()),
+        _ => None,
+    };
+    let [element, array, way] = call(condition, "$array_among")? else { return None };
+    let equal = array_set::comparison("=").map(Value::Integer);
+    let column = call(element, "$array_of")?.first()?;
+    let Type::Array(elements) = array.ty else { return None };
+    let is_it = matches!(&way.kind, ExprKind::Const(way) if Some(way) == equal.as_ref())
+        && data_column(column, scan) == Some(column_idx)
+        && elements.ty().plain() == column.ty.plain();
+    (is_it && is_known(array)).then_some(array)
+}
+
+/// The values of a key column, if conditions give it some: `column = value`, `column IN (values)`, or an array of them.
 fn values<'e>(
     column_idx: usize,
     scan: &Scan,
@@ -97,6 +114,9 @@ fn values<'e>(
     let equal = |comparison: &&Comparison<'_>| comparison.column_idx == column_idx && comparison.op == CompareOp::Eq;
     if let Some(found) = comparisons.iter().find(equal) {
         return Some(vec![found.value]);
+    }
+    if let Some(array) = conditions.iter().find_map(|condition| among(condition, column_idx, scan)) {
+        return Some(vec![array]);
     }
     conditions.iter().find_map(|condition| {
         let ExprKind::Or(arms) = &condition.kind else { return None };

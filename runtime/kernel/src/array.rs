@@ -198,9 +198,9 @@ impl<'a> View<'a> {
         &self.bytes[strings + start as usize..strings + u32_at(self.bytes, slot) as usize]
     }
 
-    /// The text of an element that is one.
+    /// The text of an element that is one; nothing of another's bytes.
     pub fn text(self, element: usize) -> &'a str {
-        std::str::from_utf8(self.raw(element)).expect("texts are UTF-8")
+        std::str::from_utf8(self.raw(element)).unwrap_or_default()
     }
 
     /// The number of an element in the lane of 64-bit integers.

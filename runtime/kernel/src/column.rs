@@ -54,11 +54,11 @@ pub enum Data {
         /// Unsigned offsets.
         codes: Codes,
     },
-    /// Any lane as codes into distinct values.
+    /// Any lane as codes into values, which are distinct in a file and need not be elsewhere.
     Dictionary {
         /// Row numbers in `values`.
         codes: Codes,
-        /// The distinct values: a plain column of the same type without NULLs.
+        /// The values: a plain column of the same type without NULLs.
         values: Arc<Column>,
     },
 }

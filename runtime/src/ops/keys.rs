@@ -15,20 +15,48 @@ pub fn no_keys() -> KeyRange {
     KeyRange::Exact(Vec::new())
 }
 
-/// Whole keys, each of values of the key's types in key order (a NUMERIC in its column's scale).
+/// So many keys are looked up at most; more of them are one scan, which the plan filters.
+const KEYS_MAX: usize = 65_536;
+
+/// Whole keys, each of values of the key's types in key order (a NUMERIC in its column's scale). An array stands for each of
+/// its elements.
 pub fn exact_keys(tuples: &[Vec<Value>], types: &[Type]) -> KeyRange {
-    let mut keys: Vec<Vec<u8>> = tuples
-        .iter()
-        .filter(|tuple| !tuple.iter().any(Value::is_null))
-        .map(|tuple| {
-            let mut bytes = Vec::new();
-            key::encode_values(tuple, types, &mut bytes);
-            bytes
-        })
-        .collect();
+    let mut keys: Vec<Vec<u8>> = Vec::with_capacity(tuples.len());
+    for tuple in tuples {
+        if !push_keys(tuple, types, &mut keys) {
+            return KeyRange::All;
+        }
+    }
     keys.sort_unstable();
     keys.dedup();
     KeyRange::Exact(keys)
+}
+
+/// Appends the keys of a tuple, unless they are too many.
+fn push_keys(tuple: &[Value], types: &[Type], keys: &mut Vec<Vec<u8>>) -> bool {
+    if tuple.iter().any(Value::is_null) {
+        return true;
+    }
+    let mut begun = vec![Vec::new()];
+    for (value, ty) in tuple.iter().zip(types) {
+        let elements: Vec<Value> = match value {
+            Value::Array(array) if !matches!(ty, Type::Array(_)) => {
+                array.view().values().filter(|element| !element.is_null()).collect()
+            }
+            value => vec![value.clone()],
+        };
+        if keys.len() + begun.len() * elements.len() > KEYS_MAX {
+            return false;
+        }
+        let more = |bytes: &Vec<u8>, element: &Value| {
+            let mut bytes = bytes.clone();
+            key::encode_values(std::slice::from_ref(element), std::slice::from_ref(ty), &mut bytes);
+            bytes
+        };
+        begun = begun.iter().flat_map(|bytes| elements.iter().map(move |element| more(bytes, element))).collect();
+    }
+    keys.append(&mut begun);
+    true
 }
 
 /// Keys that begin with `prefix` and whose next column lies between the bounds (a value, and whether it is included).

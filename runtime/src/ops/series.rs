@@ -6,7 +6,11 @@
 //! Holds: a bound that is NULL gives no number; a step of 0 is an error.
 
 use super::{BoxSource, ExecError, Given, Place, Source, Tuning};
-use spectradb_kernel::{Batch, Column, Type};
+use spectradb_kernel::{
+    Batch, Column, Type,
+    column::{Codes, Data},
+};
+use std::sync::Arc;
 
 /// What is counted.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +52,15 @@ impl Series {
     }
 }
 
+/// The column with its strings in a dictionary, so that a row that counts far is never copied: an array beside each of its
+/// places would be as much work as the square of its length.
+fn shared(column: Column) -> Column {
+    let Data::Bytes(_) = column.data() else { return column };
+    let (ty, len, validity) = (column.ty(), column.len(), column.validity().cloned());
+    let codes = Codes::U32((0..len as u32).collect::<Vec<u32>>().into());
+    Column::new(ty, validity, Data::Dictionary { codes, values: Arc::new(column.with_validity(None)) })
+}
+
 impl Current {
     fn fill(&mut self, room: usize, place: Place) -> Result<(Vec<u32>, Vec<i64>), ExecError> {
         let (mut rows, mut numbers) = (Vec::new(), Vec::new());
@@ -87,7 +100,7 @@ impl Source for Series {
             self.tuning.budget.check()?;
             if self.current.as_ref().is_none_or(|current| current.row == current.len) {
                 let Some(batch) = self.input.next()? else { return Ok(None) };
-                let columns = self.spec.out.iter().map(|given| batch.column(given.column_idx)).collect();
+                let columns = self.spec.out.iter().map(|given| shared(batch.column(given.column_idx))).collect();
                 let bounds = [self.spec.from, self.spec.to, self.spec.step].map(|idx| batch.column(idx));
                 self.current = Some(Current { columns, bounds, len: batch.len(), row: 0, next: None });
             }

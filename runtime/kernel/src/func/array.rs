@@ -245,6 +245,17 @@ pub fn prepend(element: &[u8], a: &[u8], out: &mut Vec<u8>) -> Fault {
     Fault::Ok
 }
 
+/// The row of a number from 0 on, without the outermost dimension; of one dimension there are no rows.
+pub fn row(a: &[u8], number: i64, out: &mut Vec<u8>) -> bool {
+    let view = View::new(a);
+    let dimensions: Vec<Dimension> = view.dimensions().collect();
+    let [outer, inner @ ..] = dimensions.as_slice() else { return false };
+    let Some(number) = usize::try_from(number).ok().filter(|number| *number < outer.len as usize) else { return false };
+    let len = view.len() / outer.len as usize;
+    copy(view, inner, number * len..(number + 1) * len, out);
+    !inner.is_empty()
+}
+
 fn dimension(a: &[u8], number: i64) -> Option<Dimension> {
     let number = usize::try_from(number).ok()?.checked_sub(1)?;
     View::new(a).dimensions().nth(number)
@@ -308,6 +319,9 @@ pub fn fill(element: &[u8], lens: &[u8], lowers: &[u8], out: &mut Vec<u8>) -> Fa
     let (element, lens, lowers) = (View::new(element), View::new(lens), View::new(lowers));
     if lens.has_nulls() || lowers.has_nulls() || lens.len() > array::DIMENSIONS_MAX {
         return Fault::InvalidArgument;
+    }
+    if lens.dimensions().len() > 1 || lowers.dimensions().len() > 1 {
+        return Fault::ArrayShape;
     }
     if !lowers.is_empty() && lowers.len() != lens.len() {
         return Fault::ArrayShape;
@@ -400,6 +414,7 @@ functions! { "func::array";
     "$array_at" (Array, Integer) -> Interval, Partial, at_i128, "The element of a number from 0 on.";
     "$array_at" (Array, Integer) -> Uuid, Partial, at_i128, "The element of a number from 0 on.";
     "$array_slice" (Array, Array, Array) -> Array, Partial, slice, "The part between bounds: x, the lower ones, the upper ones.";
+    "$array_row" (Array, Integer) -> Array, Partial, row, "The row of a number from 0 on.";
     "array_cat" (Array, Array) -> Array, Fallible, cat, "Two arrays one after the other.";
     "array_append" (Array, Array) -> Array, Fallible, append, "An element behind an array.";
     "array_prepend" (Array, Array) -> Array, Fallible, prepend, "An element before an array.";

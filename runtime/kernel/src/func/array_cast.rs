@@ -6,7 +6,7 @@
 //!
 //! Holds: what is printed reads back as the same array.
 
-use super::{Fault, RowFault, cast, find, json_tree::push_quoted, lift::functions, narrow};
+use super::{Fault, RowFault, cast, find, json_tree::push_quoted, lift::functions, narrow, zone};
 use crate::{
     array::{DIMENSIONS_MAX, Dimension, View, Writer},
     column::{Column, ColumnBuilder},
@@ -283,8 +283,8 @@ fn read(text: &str) -> Option<Read> {
     }
     let Reader { lens, texts, .. } = reader;
     if texts.is_empty() {
-        // Only `{}` is empty: `{{},{}}` is, too.
-        return (bounds.is_empty()).then_some(Read { dimensions: Vec::new(), texts });
+        // Only `{}` is empty: `{{}}` is nothing.
+        return (bounds.is_empty() && lens.len() == 1).then_some(Read { dimensions: Vec::new(), texts });
     }
     let mut dimensions: Vec<Dimension> = lens.into_iter().map(|len| Dimension::of(len.unwrap_or(0))).collect();
     if !bounds.is_empty() {
@@ -293,7 +293,7 @@ fn read(text: &str) -> Option<Read> {
         }
         for (dimension, (lower, upper)) in dimensions.iter_mut().zip(bounds) {
             dimension.lower = lower;
-            if dimension.upper() != i64::from(upper) {
+            if dimension.upper() != i64::from(upper) || upper == i32::MAX {
                 return None;
             }
         }
@@ -380,7 +380,38 @@ pub fn array_to_array(a: &[u8], code: i64, out: &mut Vec<u8>) -> Fault {
     Fault::Ok
 }
 
+/// Instants as the texts of a zone's local time, or texts as the instants that they are in a zone.
+pub fn in_zone(zone: &str, a: &[u8], out: &mut Vec<u8>) -> Fault {
+    let view = View::new(a);
+    let shows = view.element() == Type::TimestampTz;
+    let mut writer = Writer::new(if shows { Type::Text } else { Type::TimestampTz });
+    let mut text = String::new();
+    for element in 0..view.len() {
+        if view.is_null(element) {
+            writer.push_null();
+            continue;
+        }
+        text.clear();
+        let fault = if shows {
+            let fault = zone::text_in_zone(zone, view.i64(element), &mut text);
+            writer.push_raw(text.as_bytes());
+            fault
+        } else {
+            let (micros, fault) = zone::instant_in_zone(zone, view.text(element));
+            writer.push_raw(&micros.to_le_bytes());
+            fault
+        };
+        if fault != Fault::Ok {
+            return fault;
+        }
+    }
+    let dimensions: Vec<Dimension> = view.dimensions().collect();
+    writer.finish(&dimensions, out);
+    Fault::Ok
+}
+
 functions! { "func::array_cast";
+    "$array_in_zone" (Text, Array) -> Array, Fallible, in_zone, "Instants as texts of a zone's local time, or the other way round.";
     "$cast" (Array) -> Text, Total, array_to_text, "The elements in braces.";
     "$cast" (Text, Integer) -> Array, Fallible, text_to_array, "Elements in braces: x, the number of the element's type.";
     "$cast" (Array, Integer) -> Array, Fallible, array_to_array, "Each element cast: x, the number of the element's type.";
@@ -422,9 +453,22 @@ mod tests {
         ] {
             assert_eq!(round(text, Type::Text), Ok(printed.to_owned()), "{text}");
         }
-        for text in
-            ["", "1", "{1", "{1,}", "{,1}", "{1}2", "{{1},2}", "{1,{2}}", "{{1,2},{3}}", "{\"a\"b}", "[1:3]={1,2}"]
-        {
+        for text in [
+            "",
+            "1",
+            "{{}}",
+            "{{},{}}",
+            "[2147483646:2147483647]={1,2}",
+            "{1",
+            "{1,}",
+            "{,1}",
+            "{1}2",
+            "{{1},2}",
+            "{1,{2}}",
+            "{{1,2},{3}}",
+            "{\"a\"b}",
+            "[1:3]={1,2}",
+        ] {
             assert_eq!(round(text, Type::Integer), Err(Fault::InvalidText), "{text}");
         }
         assert_eq!(round("{x}", Type::Integer), Err(Fault::InvalidText));

@@ -6,16 +6,19 @@
 //! Not here: places and dimensions (`array`).
 
 use super::{
-    Fault,
+    Fault, RowFault,
     array_cast::push_element,
-    lift::functions,
-    regex::{groups_of_first, pieces_of},
+    lift::{self, Call, class, functions},
+    like,
+    regex::{self, groups_of, pieces_of},
 };
 use crate::{
     array::{Dimension, View, Writer, compare_elements},
+    column::Column,
     ty::Type,
+    value::Value,
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::HashSet};
 
 fn has(view: View<'_>, other: View<'_>, element: usize) -> bool {
     (0..view.len()).any(|own| !view.is_null(own) && compare_elements((view, own), (other, element)).is_eq())
@@ -79,6 +82,80 @@ pub fn among(element: &[u8], a: &[u8], code: i64) -> Option<bool> {
     if unknown { None } else { Some(all) }
 }
 
+/// As many elements are looked at one by one at most; more of them are looked up.
+const SHORT_MAX: usize = 8;
+
+/// The elements of a constant array of which one shall be equal, where equal ones have equal bytes; and has it NULLs?
+fn looked_up(columns: &[Column]) -> Option<(HashSet<Vec<u8>>, bool)> {
+    let [_, array, code] = columns else { return None };
+    let (Some(Value::Array(array)), Some(Value::Integer(0))) = (array.as_const(), code.as_const()) else { return None };
+    let view = array.view();
+    let is_plain = !matches!(view.element(), Type::Real | Type::Json | Type::Interval | Type::BigNumeric);
+    let elements = || (0..view.len()).filter(|own| !view.is_null(*own)).map(|own| view.raw(own).to_vec()).collect();
+    (is_plain && view.len() > SHORT_MAX).then(|| (elements(), view.has_nulls()))
+}
+
+fn among_batch(columns: &[Column], len: usize) -> Result<Column, RowFault> {
+    let function = "$array_among";
+    let Some((elements, has_nulls)) = looked_up(columns) else {
+        let call = Call { function, columns, len };
+        return lift::partial::<(class::Array, class::Array, class::Integer), class::Boolean>(
+            call,
+            |(element, a, code)| among(element, a, code),
+        );
+    };
+    let call = Call { function, columns: &columns[..1], len };
+    lift::partial::<(class::Array,), class::Boolean>(call, |(element,)| {
+        let needle = View::new(element);
+        let is_null = needle.is_empty() || needle.is_null(0);
+        let found = !is_null && elements.contains(needle.raw(0));
+        (found || !(has_nulls || is_null)).then_some(found)
+    })
+}
+
+/// How texts are matched, in the order of their numbers.
+const MATCHES: [(&str, fn(&str, &str) -> (bool, Fault), bool); 8] = [
+    ("~~", like::like, true),
+    ("!~~", like::like, false),
+    ("~~*", like::ilike, true),
+    ("!~~*", like::ilike, false),
+    ("~", regex::matches, true),
+    ("!~", regex::matches, false),
+    ("~*", regex::matches_any_case, true),
+    ("!~*", regex::matches_any_case, false),
+];
+
+/// The number of a way to match texts, as an operator is written: what [`match_among`] is asked with.
+pub fn matching(sign: &str) -> Option<i64> {
+    MATCHES.iter().position(|(known, ..)| *known == sign).map(|place| (place as i64) << 4)
+}
+
+/// Does a text (in an array of one) match one of the patterns that are not NULL, or all?
+pub fn match_among(text: &[u8], patterns: &[u8], code: i64) -> (bool, Fault) {
+    let (needle, view) = (View::new(text), View::new(patterns));
+    let all = code & ALL != 0;
+    let way = usize::try_from(code >> 4).ok().and_then(|place| MATCHES.get(place));
+    let Some((_, leaf, wanted)) = way else { return (false, Fault::InvalidArgument) };
+    if needle.is_empty() || needle.is_null(0) {
+        return (all, Fault::Ok);
+    }
+    for own in (0..view.len()).filter(|own| !view.is_null(*own)) {
+        match leaf(needle.text(0), view.text(own)) {
+            (found, Fault::Ok) if (found == *wanted) != all => return (!all, Fault::Ok),
+            (_, Fault::Ok) => {}
+            (_, fault) => return (false, fault),
+        }
+    }
+    (all, Fault::Ok)
+}
+
+/// What [`match_among`] is put together with: unknown where the text or a pattern is NULL.
+pub fn open_among(text: &[u8], patterns: &[u8], code: i64) -> Option<bool> {
+    let (needle, view) = (View::new(text), View::new(patterns));
+    let open = !view.is_empty() && (needle.is_null(0) || view.has_nulls());
+    (!open).then_some(code & ALL != 0)
+}
+
 fn lower_of(view: View<'_>) -> i64 {
     view.dimensions().next().map_or(1, |dimension| i64::from(dimension.lower))
 }
@@ -87,12 +164,31 @@ fn is_same(view: View<'_>, own: usize, needle: View<'_>) -> bool {
     compare_elements((view, own), (needle, 0)) == Ordering::Equal
 }
 
-/// The subscript of the first element that is this one (in an array of one), from a subscript on.
-pub fn position(a: &[u8], element: &[u8], start: i64) -> Option<i64> {
-    let (view, needle) = (View::new(a), View::new(element));
-    let lower = lower_of(view);
-    let skipped = usize::try_from(start.saturating_sub(lower).max(0)).unwrap_or(usize::MAX);
-    (0..view.len()).skip(skipped).find(|own| is_same(view, *own, needle)).map(|own| lower + own as i64)
+/// The first of some subscripts that is no lower than this one.
+pub fn first_from(subscripts: &[u8], start: i64) -> Option<i64> {
+    let view = View::new(subscripts);
+    (0..view.len()).map(|own| view.i64(own)).find(|subscript| *subscript >= start)
+}
+
+/// How many elements of a rising array are not above an element (in an array of one).
+pub fn bucket(element: &[u8], a: &[u8]) -> (i64, Fault) {
+    let (needle, view) = (View::new(element), View::new(a));
+    if view.has_nulls() {
+        return (0, Fault::InvalidArgument);
+    }
+    if view.dimensions().len() > 1 {
+        return (0, Fault::ArrayShape);
+    }
+    let (mut low, mut high) = (0, view.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if compare_elements((view, middle), (needle, 0)).is_gt() {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    (low as i64, Fault::Ok)
 }
 
 /// The subscripts of all elements that are this one (in an array of one).
@@ -211,26 +307,31 @@ pub fn split_regex(a: &str, pattern: &str, flags: &str, out: &mut Vec<u8>) -> Fa
     Fault::Ok
 }
 
-/// What the groups of the first match matched, or the whole match if there are no groups.
-pub fn match_regex(a: &str, pattern: &str, flags: &str, out: &mut Vec<u8>) -> bool {
-    let Some(groups) = groups_of_first(a, pattern, flags) else { return false };
+/// What the groups of each match matched, a row each, or the whole match if there are no groups. Without the flag `g` only
+/// the first match counts.
+pub fn match_regex(a: &str, pattern: &str, flags: &str, out: &mut Vec<u8>) -> Fault {
+    let Some(rows) = groups_of(a, pattern, flags) else { return Fault::InvalidRegex };
     let mut writer = Writer::new(Type::Text);
-    for group in groups {
+    for group in rows.iter().flatten() {
         match group {
             Some(text) => writer.push_raw(text.as_bytes()),
             None => writer.push_null(),
         }
     }
-    out.extend_from_slice(&writer.finish_flat());
-    true
+    let width = rows.first().map_or(0, Vec::len);
+    writer.finish(&[Dimension::of(rows.len()), Dimension::of(width)], out);
+    Fault::Ok
 }
 
 functions! { "func::array_set";
     "@>" (Array, Array) -> Boolean, Total, contains, "Does the first have each element of the second?";
     "<@" (Array, Array) -> Boolean, Total, contained, "Does the second have each element of the first?";
     "&&" (Array, Array) -> Boolean, Total, overlaps, "Have both an element in common?";
-    "$array_among" (Array, Array, Integer) -> Boolean, Partial, among, "Is a comparison true of an element and one, or all, of an array?";
-    "array_position" (Array, Array, Integer) -> Integer, Partial, position, "The subscript of the first such element, from a subscript on.";
+    "$match_among" (Array, Array, Integer) -> Boolean, Fallible, match_among, "Does a text match one, or all, of the patterns of an array?";
+    "$open_among" (Array, Array, Integer) -> Boolean, Partial, open_among, "Is the answer of $match_among unknown?";
+    "$array_among" (Array, Array, Integer) -> Boolean, Partial, among by among_batch, "Is a comparison true of an element and one, or all, of an array?";
+    "$array_from" (Array, Integer) -> Integer, Partial, first_from, "The first of some subscripts from one on.";
+    "width_bucket" (Array, Array) -> Integer, Fallible, bucket, "How many elements of a rising array are not above an element.";
     "array_positions" (Array, Array) -> Array, Fallible, positions, "The subscripts of all such elements.";
     "array_remove" (Array, Array) -> Array, Fallible, remove, "Without such elements.";
     "array_replace" (Array, Array, Array) -> Array, Total, replace, "With another element for such ones.";
@@ -240,13 +341,13 @@ functions! { "func::array_set";
     "string_to_array" (Text, Text, Text) -> Array, Total, pieces_null, "The pieces of a text between separators, NULL for those that are the third text.";
     "$letters" (Text) -> Array, Total, letters, "The characters of a text.";
     "regexp_split_to_array" (Text, Text, Text) -> Array, Fallible, split_regex, "The pieces of a text between matches, by flags.";
-    "regexp_match" (Text, Text, Text) -> Array, Partial, match_regex, "What the groups of the first match matched, by flags; NULL where nothing matches.";
+    "$regexp_matches" (Text, Text, Text) -> Array, Fallible, match_regex, "What the groups of each match matched, a row each.";
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{array::Array, ty::ElementType, value::Value};
+    use crate::{array::Array, ty::ElementType};
 
     fn integers(values: &[Option<i64>]) -> Vec<u8> {
         let values: Vec<Value> = values.iter().map(|value| Value::from(*value)).collect();
@@ -271,6 +372,8 @@ mod tests {
         let (some, null) = (integers(&[Some(1), None]), integers(&[None]));
         assert!(!contains(&some, &null) && !overlaps(&some, &null));
         assert!(contains(&some, &integers(&[])) && contains(&some, &integers(&[Some(1), Some(1)])));
-        assert_eq!(position(&some, &null, 1), Some(2));
+        let mut found = Vec::new();
+        assert_eq!(positions(&some, &null, &mut found), Fault::Ok);
+        assert_eq!((first_from(&found, 1), first_from(&found, 3)), (Some(2), None));
     }
 }

@@ -83,6 +83,14 @@ impl RowFault {
             }
             Fault::InvalidRegex => "invalid regular expression".to_owned(),
             Fault::ArrayShape => self.array_shape().to_owned(),
+            Fault::ArrayRange => "array subscript out of range".to_owned(),
+            Fault::ArrayBounds => match self.args.first() {
+                Some(Value::Array(array)) if array.view().is_empty() => {
+                    "array slice subscript must provide both boundaries".to_owned()
+                }
+                _ => "upper bound cannot be less than lower bound".to_owned(),
+            },
+            Fault::ArraySource => "source array too small".to_owned(),
             Fault::InvalidArgument => self.argument().1,
         }
     }
@@ -100,7 +108,7 @@ impl RowFault {
             Fault::TooLarge => "54000",
             Fault::TooLong => "22001",
             Fault::InvalidRegex => "2201B",
-            Fault::ArrayShape => "2202E",
+            Fault::ArrayShape | Fault::ArrayRange | Fault::ArrayBounds | Fault::ArraySource => "2202E",
             Fault::InvalidArgument => self.argument().0,
         }
     }
@@ -120,12 +128,15 @@ impl RowFault {
     fn array_shape(&self) -> &'static str {
         match self.function {
             "trim_array" => "number of elements to trim is out of range",
+            "array_agg" if matches!(self.args.first(), Some(Value::Array(array)) if array.view().is_empty()) => {
+                "cannot accumulate null or empty arrays"
+            }
             "array_agg" => "cannot accumulate arrays of different dimensionality",
             "array_append" | "array_prepend" => "argument must be empty or one-dimensional array",
-            "array_fill" => "wrong number of array subscripts",
-            "array_remove" | "array_position" | "array_positions" => {
-                "elements of multidimensional arrays are neither removed nor looked for"
-            }
+            "array_fill" | "$array_put" => "wrong number of array subscripts",
+            "array_remove" => "removing elements from multidimensional arrays is not supported",
+            "array_positions" => "searching for elements in multidimensional arrays is not supported",
+            "width_bucket" => "thresholds must be one-dimensional array",
             _ => "cannot concatenate incompatible arrays",
         }
     }
@@ -149,6 +160,11 @@ impl RowFault {
         let first = self.args.first();
         match self.function {
             "$at_most_one" => ("21000", "a subquery used as a value gave more than one row".to_owned()),
+            "$json_elements" => ("22023", "cannot extract elements from what is no JSON array".to_owned()),
+            "$json_keys" | "$json_values" => ("22023", "cannot deconstruct what is no JSON object".to_owned()),
+            "$array_put" => ("22004", "array subscript in assignment must not be null".to_owned()),
+            "array_fill" => ("22004", "dimension values cannot be null".to_owned()),
+            "$match_among" => ("22025", "LIKE pattern must not end with escape character".to_owned()),
             "approx_percentile" | "percentile_cont" | "percentile_disc" => {
                 ("22003", "percentile value is not between 0 and 1".to_owned())
             }
@@ -172,6 +188,7 @@ impl RowFault {
             "chr" => ("54000", "requested character is not a valid one".to_owned()),
             "overlay" => ("22011", "negative substring length not allowed".to_owned()),
             "get_byte" => ("2202E", "index is out of the valid range".to_owned()),
+            "width_bucket" if self.args.len() == 2 => ("22004", "thresholds array must not contain NULLs".to_owned()),
             "width_bucket" => {
                 ("2201G", "count must be greater than zero and the bounds must be finite and differ".to_owned())
             }

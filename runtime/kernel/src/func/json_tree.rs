@@ -139,11 +139,19 @@ impl<'t> Tree<'t> {
 }
 
 /// Gives a field a value in its old place, or adds it.
-fn set_field<'t>(fields: &mut Vec<(Cow<'t, str>, Tree<'t>)>, key: Cow<'t, str>, value: Tree<'t>) {
+fn set_field<'t, V>(fields: &mut Vec<(Cow<'t, str>, V)>, key: Cow<'t, str>, value: V) {
     match fields.iter_mut().find(|(name, _)| *name == key) {
         Some((_, old)) => *old = value,
         None => fields.push((key, value)),
     }
+}
+
+/// The fields of an object, their values as written; nothing where the text is no object.
+pub(crate) fn raw_fields(json: &str) -> Option<Vec<(Cow<'_, str>, &str)>> {
+    let fields = serde_json::from_str::<Fields<'_>>(json).ok()?;
+    let mut all = Vec::with_capacity(fields.0.len());
+    fields.0.into_iter().for_each(|(key, value)| set_field(&mut all, key.into_text(), value.get()));
+    Some(all)
 }
 
 fn place(len: usize, key: &str) -> Option<usize> {
@@ -430,33 +438,6 @@ pub fn without_element(json: &str, place: i64, out: &mut String) -> Fault {
     Fault::Ok
 }
 
-/// The keys of an object, as an array of texts.
-pub fn keys_of(json: &str, out: &mut String) -> Fault {
-    let Tree::Object(fields) = Tree::read(json) else { return Fault::InvalidArgument };
-    push_texts(fields.iter().map(|(key, _)| key.as_ref()), out);
-    Fault::Ok
-}
-
-/// The pieces of a text between separators, as an array; one piece where there is nothing to part it by.
-pub fn pieces(text: &str, separator: &str, out: &mut String) {
-    if text.is_empty() {
-        out.push_str("[]");
-    } else if separator.is_empty() {
-        push_texts([text].into_iter(), out);
-    } else {
-        push_texts(text.split(separator), out);
-    }
-}
-
-fn push_texts<'t>(texts: impl Iterator<Item = &'t str>, out: &mut String) {
-    out.push('[');
-    for (at, text) in texts.enumerate() {
-        out.push_str(if at > 0 { ", " } else { "" });
-        push_quoted(text, out);
-    }
-    out.push(']');
-}
-
 /// A value as jsonb prints it: each key once, one space behind commas and colons.
 pub fn tidied(json: &str, out: &mut String) {
     let mut tree = Tree::read(json);
@@ -518,8 +499,6 @@ functions! { "func::json_tree";
     "||" (Json, Json) -> Json, Total, concat, "The fields or the elements of both.";
     "-" (Json, Text) -> Json, Fallible, without_key, "Without a field, or without elements that are this text.";
     "-" (Json, Integer) -> Json, Fallible, without_element, "Without the element at a place, counted from the end below 0.";
-    "$json_keys" (Json) -> Json, Fallible, keys_of, "The keys of an object, as an array.";
-    "$json_pieces" (Text, Text) -> Json, Total, pieces, "The pieces of a text between separators, as an array.";
     "$json_tidied" (Json) -> Json, Total, tidied, "As jsonb prints it.";
     "#-" (Json, Text) -> Json, Fallible, without_path, "Without what is at a path.";
     "jsonb_set" (Json, Text, Json) -> Json, Total, set, "With a new value at a path, which is added where its last key is missing.";

@@ -15,6 +15,7 @@ use std::fmt;
 pub mod arith;
 pub mod array;
 pub mod array_cast;
+pub mod array_put;
 pub mod array_set;
 pub mod big_numeric;
 pub mod cast;
@@ -29,6 +30,7 @@ pub mod interval;
 pub mod json;
 pub mod json_order;
 pub mod json_path;
+pub mod json_rows;
 pub mod json_tree;
 pub mod lift;
 pub mod like;
@@ -65,10 +67,12 @@ static FAMILIES: &[&[Function]] = &[
     fields::TABLE,
     json::TABLE,
     json_order::TABLE,
+    json_rows::TABLE,
     json_tree::TABLE,
     json_path::TABLE,
     array::TABLE,
     array_cast::TABLE,
+    array_put::TABLE,
     array_set::TABLE,
     big_numeric::TABLE,
 ];
@@ -127,6 +131,12 @@ pub enum Fault {
     InvalidRegex = 10,
     /// Arrays or subscripts do not fit together (2202E).
     ArrayShape = 11,
+    /// A subscript that is assigned lies outside an array (2202E).
+    ArrayRange = 12,
+    /// The bounds of a slice that is assigned are reversed, or left out where there is no array (2202E).
+    ArrayBounds = 13,
+    /// A slice is assigned more elements than there are (2202E).
+    ArraySource = 14,
 }
 
 /// The rust form of a leaf.

@@ -8,7 +8,7 @@
 //! An expression is compiled once and kept as long as a thread asks for the same few ones again.
 //! Not here: LIKE (`like`).
 
-use super::{Fault, json_tree::push_quoted, lift::functions};
+use super::{Fault, lift::functions};
 use regex::{Regex, RegexBuilder};
 use std::{cell::RefCell, rc::Rc};
 
@@ -142,24 +142,16 @@ pub(super) fn pieces_of<'t>(a: &'t str, pattern: &str, flags: &str) -> Option<Ve
     Some(pieces)
 }
 
-/// What each group of the first match matched, or the whole match where there are no groups.
-pub(super) fn groups_of_first<'t>(a: &'t str, pattern: &str, flags: &str) -> Option<Vec<Option<&'t str>>> {
+/// What each group of a match matched, or the whole match where there are no groups: of every match with the flag `g`, else
+/// of the first.
+pub(super) fn groups_of<'t>(a: &'t str, pattern: &str, flags: &str) -> Option<Vec<Vec<Option<&'t str>>>> {
     let regex = compiled(pattern, flags)?;
-    let found = regex.captures(a)?;
-    let first = usize::from(found.len() > 1);
-    Some((first..found.len()).map(|group| found.get(group).map(|group| group.as_str())).collect())
-}
-
-/// The pieces of a text between matches, as an array of JSON.
-pub fn pieces(a: &str, pattern: &str, flags: &str, out: &mut String) -> Fault {
-    let Some(pieces) = pieces_of(a, pattern, flags) else { return Fault::InvalidRegex };
-    out.push('[');
-    for (at, piece) in pieces.into_iter().enumerate() {
-        out.push_str(if at > 0 { ", " } else { "" });
-        push_quoted(piece, out);
-    }
-    out.push(']');
-    Fault::Ok
+    let count = if flags.contains('g') { usize::MAX } else { 1 };
+    let groups = |found: regex::Captures<'t>| {
+        let first = usize::from(found.len() > 1);
+        (first..found.len()).map(|group| found.get(group).map(|group| group.as_str())).collect()
+    };
+    Some(regex.captures_iter(a).take(count).map(groups).collect())
 }
 
 /// The first match replaced; `\1` to `\9` are what its groups matched, `\&` the whole.
@@ -306,7 +298,6 @@ pub fn similar_escape(a: &str, pattern: &str, escape: &str) -> (bool, Fault) {
 }
 
 functions! { "func::regex";
-    "$regexp_pieces" (Text, Text, Text) -> Json, Fallible, pieces, "The pieces of a text between matches, as an array.";
     "~" (Text, Text) -> Boolean, Fallible, matches, "Does the text match the regular expression?";
     "~*" (Text, Text) -> Boolean, Fallible, matches_any_case, "Does the text match the regular expression in any case?";
     "!~" (Text, Text) -> Boolean, Fallible, differs, "Does the text not match the regular expression?";

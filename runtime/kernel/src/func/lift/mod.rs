@@ -362,7 +362,7 @@ fn recode(results: Column, codes: &Codes, rows: Option<&Bitmap>) -> Column {
         (Some(one), Some(two)) => Some(one.and(two)),
         (one, two) => one.or_else(|| two.cloned()),
     };
-    // A dictionary's values are distinct, the function's results need not be.
+    // A file's dictionary has distinct values; the function's results need not be.
     let vals = results.byte_vals();
     let mut seen: HashMap<&[u8], u32> = HashMap::with_capacity(results.len());
     let mut kept: Vec<u32> = Vec::with_capacity(results.len());
