@@ -46,14 +46,25 @@ enum Part {
     /// Warm random point reads: hits, with 20% misses, and two threads.
     Points,
     /// Durable and lazy commits of 1, 100 and 1,000 rows; durable ones of 8 threads.
-    Commits,
+    Commits {
+        /// Only those that are not synced.
+        #[arg(long)]
+        lazy: bool,
+        /// Only commits of so many rows; may be repeated.
+        #[arg(long)]
+        lot: Vec<usize>,
+    },
     /// Our side of `analytics.py`, which calls this.
     Analytics {
         /// Where the queries are, and the rows go.
         data: std::path::PathBuf,
     },
     /// Loads in sorted and in random order, bytes a row, and opening again.
-    Load,
+    Load {
+        /// Only in the order of the keys.
+        #[arg(long)]
+        sorted: bool,
+    },
     /// 100 versions a key: points and scans of the present and of a past commit.
     Versions {
         /// Keys.
@@ -70,8 +81,8 @@ fn main() {
     match &args.part {
         Part::Analytics { data } => analytics::run(data, args.rows, args.runs),
         Part::Points => points(&args),
-        Part::Commits => commits(&args),
-        Part::Load => load(&args),
+        Part::Commits { lazy, lot } => commits(&args, *lazy, lot),
+        Part::Load { sorted } => load(&args, *sorted),
         Part::Versions { keys, versions } => {
             let folder = args.temporary();
             versions::compare(folder.path(), *keys, *versions, args.runs);
@@ -172,10 +183,10 @@ fn points(args: &Args) {
     table.print();
 }
 
-/// Commits lots of fresh random keys for some time; answers rows a second of elapsed time.
-fn commit_rate(engine: &dyn Engine, lot: usize, threads: i64, seconds: f64, next: &mut i64) -> f64 {
+/// Commits lots of fresh random keys for some time; answers rows a second of elapsed time, and of CPU time of all threads.
+fn commit_rate(engine: &dyn Engine, lot: usize, threads: i64, seconds: f64, next: &mut i64) -> (f64, f64) {
     let first = *next;
-    let started = Instant::now();
+    let (started, cpu) = (Instant::now(), ProcessTime::now());
     let counts: Vec<usize> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|thread| {
@@ -199,31 +210,47 @@ fn commit_rate(engine: &dyn Engine, lot: usize, threads: i64, seconds: f64, next
         workers.into_iter().map(|worker| worker.join().expect("no worker panics")).collect()
     });
     *next += counts.iter().max().map_or(0, |most| *most as i64 + 1) * threads;
-    counts.iter().sum::<usize>() as f64 / started.elapsed().as_secs_f64()
+    let rows = counts.iter().sum::<usize>() as f64;
+    (rows / started.elapsed().as_secs_f64(), rows / cpu.elapsed().as_secs_f64())
 }
 
-fn commits(args: &Args) {
+fn commits(args: &Args, only_lazy: bool, lots: &[usize]) {
     let durable = [("1 row", 1, 1), ("8 threads, 1 row", 1, 8), ("100 rows", 100, 1), ("1,000 rows", 1_000, 1)];
     let lazy = [("1 row", 1, 1), ("100 rows", 100, 1)];
     for (sync, title, cases) in
         [(Sync::Durable, "Durable commits", &durable[..]), (Sync::Lazy, "Commits that are not synced", &lazy[..])]
     {
+        let wanted = |case: &&(&str, usize, i64)| lots.is_empty() || lots.contains(&case.1);
+        let cases: Vec<_> = cases.iter().filter(wanted).filter(|_| !only_lazy || sync == Sync::Lazy).collect();
+        if cases.is_empty() {
+            continue;
+        }
         let names: Vec<&str> = cases.iter().map(|(name, ..)| *name).collect();
         let mut table = Table::new(format!("{title} of random keys, rows a second of elapsed time"), &names);
+        let mut cpu = Table::new("The same, rows a second of CPU time of all threads".to_owned(), &names);
         for (name, open) in args.engines() {
-            let figures: Vec<f64> = cases
+            let (figures, of_cpu): (Vec<f64>, Vec<f64>) = cases
                 .iter()
                 .map(|(_, lot, threads)| {
                     let folder = args.temporary();
                     let engine = open(&folder.path().join("db"), sync);
                     let mut next = 1;
                     commit_rate(&*engine, *lot, *threads, 0.3, &mut next);
-                    median(args.runs, || commit_rate(&*engine, *lot, *threads, 1.0, &mut next))
+                    let mut of_cpu = Vec::new();
+                    let elapsed = median(args.runs, || {
+                        let (elapsed, cpu) = commit_rate(&*engine, *lot, *threads, 1.0, &mut next);
+                        of_cpu.push(cpu);
+                        elapsed
+                    });
+                    of_cpu.sort_by(f64::total_cmp);
+                    (elapsed, of_cpu[of_cpu.len() / 2])
                 })
-                .collect();
+                .unzip();
             table.row(name, &figures);
+            cpu.row(name, &of_cpu);
         }
         table.print();
+        cpu.print();
     }
 }
 
@@ -238,21 +265,23 @@ fn bytes_of(path: &Path) -> u64 {
     entries.flatten().map(size).sum()
 }
 
-fn load(args: &Args) {
+fn load(args: &Args, only_sorted: bool) {
+    let orders = if only_sorted { &[false][..] } else { &[false, true] };
+    let shown = orders.len();
     let mut table = Table::new(
         format!("Loads of {} rows, rows a second", args.rows),
-        &["sorted, elapsed", "sorted, CPU", "random, elapsed", "random, CPU"],
+        &["sorted, elapsed", "sorted, CPU", "random, elapsed", "random, CPU"][..2 * shown],
     );
     let mut sizes = Table::new(
         "The folder after it".to_owned(),
-        &["1 / bytes a row, sorted", "1 / bytes a row, random", "opens a second"],
+        &["opens a second", "1 / bytes a row, sorted", "1 / bytes a row, random"][..=shown],
     );
     let random = shuffled(args.rows);
     for (name, open) in args.engines() {
         let mut figures = Vec::new();
         let mut after = Vec::new();
         let mut reopened = 0.0;
-        for is_random in [false, true] {
+        for is_random in orders.iter().copied() {
             let mut loads: Vec<(f64, f64)> = Vec::new();
             let mut bytes = 0.0;
             for _ in 0..args.runs {
@@ -282,7 +311,7 @@ fn load(args: &Args) {
             figures.extend([wall, cpu]);
             after.push(args.rows as f64 / bytes);
         }
-        after.push(reopened);
+        after.insert(0, reopened);
         table.row(name, &figures);
         sizes.row(name, &after);
     }

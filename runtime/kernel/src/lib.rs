@@ -19,6 +19,7 @@ pub mod func;
 pub mod interval;
 pub mod key;
 pub mod lane;
+pub mod radix;
 pub mod rectangle;
 pub mod schema;
 pub mod time;

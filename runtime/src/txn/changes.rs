@@ -6,6 +6,7 @@
 //!
 //! Holds: alive facts of one key never overlap; an own fact is found by its key and its period.
 
+use super::Keys;
 use crate::ops::TableScan;
 use hashbrown::HashMap;
 use spectradb_kernel::{
@@ -31,7 +32,7 @@ pub(super) const UNCOMMITTED: Commit = 0;
 pub(super) struct TableChanges {
     schema: Arc<TableSchema>,
     pieces: Vec<Arc<Piece>>,
-    /// Rows of pieces that were written and then changed again.
+    /// Rows of pieces that were written and then changed again; empty for a piece of which none was.
     dead: Vec<Vec<bool>>,
     /// The transaction's own current facts by key; only of the first `indexed_count` pieces.
     own: HashMap<Vec<u8>, Vec<OwnFact>>,
@@ -43,9 +44,10 @@ pub(super) struct TableChanges {
 }
 
 /// Facts written by one statement, by columns of the schema.
+#[derive(Clone)]
 pub(super) struct Piece {
     pub(super) columns: Vec<Column>,
-    pub(super) keys: Vec<Vec<u8>>,
+    pub(super) keys: Keys,
     pub(super) periods: Vec<Period>,
     pub(super) origins: Vec<Commit>,
 }
@@ -94,10 +96,10 @@ impl TableChanges {
 
     /// A row whose key one of the own facts holds over an overlapping period, and that period. `rising` says that the
     /// keys are sorted and distinct.
-    pub(super) fn own_clash(&mut self, keys: &[Vec<u8>], periods: &[Period], rising: bool) -> Option<(usize, Period)> {
-        let above = match (&self.key_top, keys.first()) {
-            (None, _) | (_, None) => true,
-            (Some(top), Some(first)) => rising && top < first,
+    pub(super) fn own_clash(&mut self, keys: &Keys, periods: &[Period], rising: bool) -> Option<(usize, Period)> {
+        let above = match &self.key_top {
+            Some(top) if keys.len() > 0 => rising && top.as_slice() < &keys[0],
+            Some(_) | None => true,
         };
         if above {
             return None;
@@ -133,11 +135,11 @@ impl TableChanges {
     /// Adds new facts.
     pub(super) fn push(&mut self, piece: Piece) {
         if let Some(last) = piece.keys.iter().max()
-            && self.key_top.as_ref().is_none_or(|top| top < last)
+            && self.key_top.as_deref().is_none_or(|top| top < last)
         {
-            self.key_top = Some(last.clone());
+            self.key_top = Some(last.to_vec());
         }
-        self.dead.push(vec![false; piece.periods.len()]);
+        self.dead.push(Vec::new());
         self.pieces.push(Arc::new(piece));
     }
 
@@ -146,7 +148,7 @@ impl TableChanges {
             let piece = self.pieces[piece_idx].clone();
             for (row, key) in piece.keys.iter().enumerate() {
                 let fact = OwnFact { piece_idx, row, period: piece.periods[row] };
-                self.own.entry_ref(key.as_slice()).or_default().push(fact);
+                self.own.entry_ref(key).or_default().push(fact);
             }
         }
         self.indexed_count = self.pieces.len();
@@ -162,12 +164,18 @@ impl TableChanges {
         let facts = self.own.get_mut(key).expect("an own fact is in the index");
         let at = facts.iter().position(|fact| fact.period == period).expect("an own fact is found by its period");
         let fact = facts.swap_remove(at);
-        self.dead[fact.piece_idx][fact.row] = true;
+        let dead = &mut self.dead[fact.piece_idx];
+        if dead.is_empty() {
+            dead.resize(self.pieces[fact.piece_idx].periods.len(), false);
+        }
+        dead[fact.row] = true;
     }
 
     /// The rows of a piece that still count.
     fn alive(&self, piece_idx: usize) -> impl Iterator<Item = u32> + '_ {
-        self.dead[piece_idx].iter().enumerate().filter(|(_, dead)| !**dead).map(|(row, _)| row as u32)
+        let dead = &self.dead[piece_idx];
+        let rows = 0..self.pieces[piece_idx].periods.len() as u32;
+        rows.filter(|row| !dead.get(*row as usize).is_some_and(|dead| *dead))
     }
 
     /// The transaction's own current facts that a scan asks for.
@@ -225,9 +233,27 @@ impl TableChanges {
     }
 
     /// Adds what the transaction changed to a write.
-    pub(super) fn add_to(self, write: &mut Write) {
+    pub(super) fn add_to(mut self, write: &mut Write) {
         let table = self.schema.id;
+        if self.ended.is_empty() && self.dead.iter().all(Vec::is_empty) {
+            // New facts only: they are the write's, and copied only where an open query sees them too.
+            for piece in self.pieces.into_iter().filter(|piece| !piece.periods.is_empty()) {
+                let Piece { columns, keys: _, periods, origins } = Arc::unwrap_or_clone(piece);
+                write.facts.push(FactBatch { table, schema_version: self.schema.version, columns, periods, origins });
+            }
+            return;
+        }
         for (piece_idx, piece) in self.pieces.iter().enumerate() {
+            if !self.dead[piece_idx].contains(&true) && !piece.periods.is_empty() {
+                write.facts.push(FactBatch {
+                    table,
+                    schema_version: self.schema.version,
+                    columns: piece.columns.clone(),
+                    periods: piece.periods.clone(),
+                    origins: piece.origins.clone(),
+                });
+                continue;
+            }
             let alive: Vec<u32> = self.alive(piece_idx).collect();
             if alive.is_empty() {
                 continue;
@@ -245,14 +271,13 @@ impl TableChanges {
         if self.ended.is_empty() {
             return;
         }
-        let mut ended: Vec<(Vec<u8>, Vec<Ended>)> = self.ended.into_iter().collect();
+        let mut ended: Vec<(Vec<u8>, Vec<Ended>)> = std::mem::take(&mut self.ended).into_iter().collect();
         ended.sort_by(|a, b| a.0.cmp(&b.0));
         let mut own: HashMap<&[u8], Vec<Period>> = HashMap::new();
         for (piece_idx, piece) in self.pieces.iter().enumerate() {
-            for (row, dead) in self.dead[piece_idx].iter().enumerate() {
-                if !dead {
-                    own.entry(piece.keys[row].as_slice()).or_default().push(piece.periods[row]);
-                }
+            for row in self.alive(piece_idx) {
+                let row = row as usize;
+                own.entry(&piece.keys[row]).or_default().push(piece.periods[row]);
             }
         }
         let key_types: Vec<Type> = self.schema.key_types().collect();

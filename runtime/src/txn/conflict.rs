@@ -6,7 +6,7 @@
 //!
 //! Holds: the free parts of all rows of one statement are disjoint, for earlier rows take what they get.
 
-use super::{Txn, edit::changed_twice, encode_keys};
+use super::{Keys, Txn, edit::changed_twice};
 use crate::{
     error::Result,
     ops::{Reads, TableReader},
@@ -67,14 +67,14 @@ impl Txn {
             let rows: Vec<u32> = (0..periods.len() as u32).collect();
             return Ok(Clash { free: (columns.to_vec(), periods.to_vec(), row_numbers(&rows)), taken: None });
         }
-        let keys = encode_keys(table, columns, periods.len());
-        let current = self.current(table, &keys)?;
+        let keys = Keys::of(table, columns, periods.len());
+        let current = self.current(table, keys.to_vecs())?;
         let mut covers: HashMap<&[u8], (Cover, Cover)> = HashMap::new();
         let (mut free_rows, mut free_periods) = (Vec::new(), Vec::new());
         let (mut new_rows, mut fact_rows, mut shared) = (Vec::new(), Vec::new(), Vec::new());
         for (row, period) in periods.iter().enumerate() {
             let facts = current.of(&keys[row]);
-            let (taken, claimed) = covers.entry(keys[row].as_slice()).or_insert_with(|| {
+            let (taken, claimed) = covers.entry(&keys[row]).or_insert_with(|| {
                 let mut taken = Cover::default();
                 facts.iter().for_each(|(period, _)| drop(taken.add(*period)));
                 (taken, Cover::default())
@@ -105,8 +105,8 @@ impl Txn {
     }
 
     /// The current facts of these keys, whatever their periods.
-    pub(super) fn current(&self, table: &TableSchema, keys: &[Vec<u8>]) -> Result<Current> {
-        let mut wanted = keys.to_vec();
+    pub(super) fn current(&self, table: &TableSchema, keys: Vec<Vec<u8>>) -> Result<Current> {
+        let mut wanted = keys;
         wanted.sort_unstable();
         wanted.dedup();
         let data = (0..table.columns.len()).map(ScanColumn::Data);
@@ -134,9 +134,9 @@ impl Txn {
         let row_count = columns[width].len();
         let (from, to) = (columns[width].i64s(), columns[width + 1].i64s());
         let mut by_key: HashMap<Vec<u8>, Vec<(Period, u32)>> = HashMap::new();
-        for (row, key) in encode_keys(table, &columns, row_count).into_iter().enumerate() {
+        for (row, key) in Keys::of(table, &columns, row_count).iter().enumerate() {
             let period = Period::new(from.at(row), to.at(row)).expect("stored periods are not empty");
-            by_key.entry(key).or_default().push((period, row as u32));
+            by_key.entry_ref(key).or_default().push((period, row as u32));
         }
         by_key.values_mut().for_each(|facts| facts.sort_unstable());
         Ok(Current { columns, by_key })

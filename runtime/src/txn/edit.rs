@@ -6,7 +6,7 @@
 //!
 //! Holds: a fact ends once, however many of its parts change. What stays as it is is left alone, but RETURNING gives it.
 
-use super::{Changed, Piece, Txn, TxnView, UNCOMMITTED, changes::TableChanges, check_not_null, encode_keys};
+use super::{Changed, Keys, Piece, Txn, TxnView, UNCOMMITTED, changes::TableChanges, check_not_null};
 use crate::error::{Error, Result};
 use hashbrown::{HashMap, HashSet};
 use spectradb_grammar::diag::code::CARDINALITY;
@@ -48,7 +48,7 @@ pub(crate) enum Twice {
 /// The rows of an UPDATE or DELETE as its source gives them.
 struct OldFacts {
     columns: Vec<Column>,
-    keys: Vec<Vec<u8>>,
+    keys: Keys,
     periods: Vec<Period>,
     commits: Vec<Commit>,
     origins: Vec<Commit>,
@@ -108,7 +108,7 @@ impl Edit {
         let parts: Vec<Period> = differs.iter().map(|at| parts[*at]).collect();
         let new: Vec<Column> = new.iter().map(|column| column.take(&rows)).collect();
         check_not_null(&self.table, &new)?;
-        let keys = encode_keys(&self.table, &new, rows.len());
+        let keys = Keys::of(&self.table, &new, rows.len());
         self.changed.updated += rows.len() as u64;
         self.fresh.push(Piece { columns: new, keys, periods: parts.clone(), origins: vec![UNCOMMITTED; rows.len()] });
         self.ended.push((old.take(&rows), parts));
@@ -170,7 +170,7 @@ impl Edit {
                 continue;
             }
             if let Some((twice, seen)) = &mut self.seen
-                && !seen.insert((old.keys[row].clone(), period.from()))
+                && !seen.insert((old.keys[row].to_vec(), period.from()))
             {
                 match twice {
                     Twice::First => continue,
@@ -197,6 +197,40 @@ impl Edit {
         let columns = visible.map(|(column, _)| take(column)).collect();
         returned.push(with_periods(columns, periods, extra.iter().map(take).collect()));
     }
+}
+
+/// So many new rows are kept in the order of their keys.
+const SORTED_ROWS_MIN: usize = 4096;
+
+/// New facts are brought into pieces of about so many bytes.
+const PIECE_BYTES: usize = 256 << 20;
+
+/// The new facts of a statement in as few pieces as can be.
+fn joined(inserts: Vec<(Vec<Column>, Vec<Period>)>) -> Vec<(Vec<Column>, Vec<Period>)> {
+    if inserts.len() < 2 {
+        return inserts;
+    }
+    let (mut pieces, mut some, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for (columns, periods) in inserts {
+        let more: usize = columns.iter().map(Column::memory_bytes).sum();
+        if bytes + more > PIECE_BYTES && !some.is_empty() {
+            pieces.push(one_piece(&std::mem::take(&mut some)));
+            bytes = 0;
+        }
+        bytes += more;
+        some.push((columns, periods));
+    }
+    pieces.push(one_piece(&some));
+    pieces
+}
+
+fn one_piece(parts: &[(Vec<Column>, Vec<Period>)]) -> (Vec<Column>, Vec<Period>) {
+    let column = |at: usize| {
+        let of_parts: Vec<Column> = parts.iter().map(|(columns, _)| columns[at].clone()).collect();
+        Column::concat(of_parts[0].ty(), &of_parts)
+    };
+    let periods = parts.iter().flat_map(|(_, periods)| periods).copied().collect();
+    ((0..parts[0].0.len()).map(column).collect(), periods)
 }
 
 /// The error of a statement that would change a fact twice.
@@ -240,16 +274,35 @@ impl Txn {
             self.check_unique(&table, &piece.keys, &piece.periods, &piece.columns)?;
             self.changes_of(&table).push(piece);
         }
-        for (columns, periods) in inserts {
-            let columns = self.with_hidden(&table, columns, periods.len())?;
-            check_not_null(&table, &columns)?;
-            let keys = encode_keys(&table, &columns, periods.len());
-            self.check_unique(&table, &keys, &periods, &columns)?;
-            let origins = vec![UNCOMMITTED; periods.len()];
-            self.changes_of(&table).push(Piece { columns, keys, periods, origins });
+        for (columns, periods) in joined(inserts) {
+            self.insert_rows(&table, columns, periods)?;
         }
         changed.rows = changed.inserted + changed.updated + changed.deleted;
         Ok(changed)
+    }
+
+    /// States new facts, whose columns are those that are not hidden.
+    fn insert_rows(&mut self, table: &Arc<TableSchema>, columns: Vec<Column>, periods: Vec<Period>) -> Result<()> {
+        let columns = self.with_hidden(table, columns, periods.len())?;
+        check_not_null(table, &columns)?;
+        let keys = Keys::of(table, &columns, periods.len());
+        let origins = vec![UNCOMMITTED; periods.len()];
+        if periods.len() < SORTED_ROWS_MIN || keys.rise() {
+            self.check_unique(table, &keys, &periods, &columns)?;
+            self.changes_of(table).push(Piece { columns, keys, periods, origins });
+            return Ok(());
+        }
+        // Many rows are put in the order of their keys at once: so they are looked up, and so the store wants them.
+        let order = keys.order();
+        let columns: Vec<Column> = columns.iter().map(|column| column.take(&order)).collect();
+        let periods: Vec<Period> = order.iter().map(|row| periods[*row as usize]).collect();
+        let keys = keys.take(&order);
+        self.check_unique(table, &keys, &periods, &columns).map_err(|error| match error.row() {
+            Some(row) => error.of_row(order[row] as usize),
+            None => error,
+        })?;
+        self.changes_of(table).push(Piece { columns, keys, periods, origins });
+        Ok(())
     }
 
     /// Ends facts and states their leftovers again; answers how many leftovers there are.
@@ -259,7 +312,7 @@ impl Txn {
         let mut facts: Vec<(&OldFacts, usize, Vec<Period>)> = Vec::new();
         for (old, parts) in ended {
             for (row, part) in parts.iter().enumerate() {
-                let fact = (old.keys[row].as_slice(), old.periods[row].from());
+                let fact = (&old.keys[row], old.periods[row].from());
                 let at = *of_fact.entry(fact).or_insert_with(|| {
                     facts.push((old, row, Vec::new()));
                     facts.len() - 1
@@ -293,7 +346,7 @@ impl Txn {
         for (old, rows, periods) in pieces {
             changes.push(Piece {
                 columns: old.columns.iter().map(|column| column.take(&rows)).collect(),
-                keys: rows.iter().map(|row| old.keys[*row as usize].clone()).collect(),
+                keys: old.keys.take(&rows),
                 periods,
                 origins: rows.iter().map(|row| old.origins[*row as usize]).collect(),
             });
@@ -311,7 +364,7 @@ impl OldFacts {
         let periods = (0..row_count)
             .map(|row| Period::new(from.at(row), to.at(row)).expect("stored periods are not empty"))
             .collect();
-        let keys = encode_keys(table, &columns, row_count);
+        let keys = Keys::of(table, &columns, row_count);
         let commits = (0..row_count).map(|row| commit.at(row) as Commit).collect();
         let origins = (0..row_count).map(|row| origin.at(row) as Commit).collect();
         OldFacts { columns, keys, periods, commits, origins }
@@ -323,7 +376,7 @@ impl OldFacts {
         }
         OldFacts {
             columns: self.columns.iter().map(|column| column.take(rows)).collect(),
-            keys: rows.iter().map(|row| self.keys[*row as usize].clone()).collect(),
+            keys: self.keys.take(rows),
             periods: rows.iter().map(|row| self.periods[*row as usize]).collect(),
             commits: rows.iter().map(|row| self.commits[*row as usize]).collect(),
             origins: rows.iter().map(|row| self.origins[*row as usize]).collect(),

@@ -11,6 +11,7 @@
 mod changes;
 mod conflict;
 mod edit;
+mod keys;
 mod over;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::{
 };
 use changes::{Piece, TableChanges, UNCOMMITTED};
 use hashbrown::HashMap;
+use keys::Keys;
 use spectradb_kernel::{
     Column, Period, Type, Value, key,
     schema::{ColumnSchema, TableId, TableSchema},
@@ -148,9 +150,9 @@ impl TxnView {
     }
 
     /// Notes that the facts of some keys were looked for.
-    pub(crate) fn note_keys(&self, table: TableId, keys: &[Vec<u8>]) {
+    pub(crate) fn note_keys(&self, table: TableId, keys: impl FnOnce() -> Vec<Vec<u8>>) {
         let Some(reading) = &self.reads else { return };
-        let mut keys = keys.to_vec();
+        let mut keys = keys();
         keys.sort_unstable();
         keys.dedup();
         reading.note(Read { table, keys: KeyRange::Exact(keys), valid: ValidScope::All });
@@ -351,32 +353,32 @@ impl Txn {
     fn check_unique(
         &mut self,
         table: &Arc<TableSchema>,
-        keys: &[Vec<u8>],
+        keys: &Keys,
         periods: &[Period],
         columns: &[Column],
     ) -> Result<()> {
         let now = self.view.now;
-        let rising = keys.windows(2).all(|pair| pair[0] < pair[1]);
+        let rising = keys.rise();
         if let Some((row, period)) = self.changes_of(table).own_clash(keys, periods, rising) {
             return Err(duplicate_key(table, columns, row, period, now));
         }
         if !rising {
-            let mut order: Vec<u32> = (0..keys.len() as u32).collect();
-            order.sort_unstable_by(|a, b| {
-                let (a, b) = (*a as usize, *b as usize);
-                keys[a].cmp(&keys[b]).then(periods[a].cmp(&periods[b])).then(a.cmp(&b))
-            });
-            for pair in order.windows(2) {
-                let (first, second) = (pair[0] as usize, pair[1] as usize);
-                if keys[first] == keys[second] && periods[first].overlaps(periods[second]) {
-                    let (row, period) =
-                        if first < second { (second, periods[first]) } else { (first, periods[second]) };
-                    return Err(duplicate_key(table, columns, row, period, now));
+            let mut order = keys.order();
+            for alike in order.chunk_by_mut(|a, b| keys[*a as usize] == keys[*b as usize]) {
+                alike.sort_by_key(|row| periods[*row as usize]);
+                for pair in alike.windows(2) {
+                    let (first, second) = (pair[0] as usize, pair[1] as usize);
+                    if periods[first].overlaps(periods[second]) {
+                        let (row, period) =
+                            if first < second { (second, periods[first]) } else { (first, periods[second]) };
+                        return Err(duplicate_key(table, columns, row, period, now));
+                    }
                 }
             }
         }
-        self.view.note_keys(table.id, keys);
-        let overlaps = self.view.snapshot.overlapping(table.id, keys, periods)?;
+        self.view.note_keys(table.id, || keys.to_vecs());
+        let refs: Vec<&[u8]> = keys.iter().collect();
+        let overlaps = self.view.snapshot.overlapping(table.id, &refs, periods)?;
         let changes = &self.view.changes[&table.id];
         for overlap in overlaps {
             if !changes.is_ended(&keys[overlap.key_idx], overlap.period) {
@@ -411,17 +413,6 @@ impl Txn {
         }
         Ok(all)
     }
-}
-
-fn encode_keys(table: &TableSchema, columns: &[Column], row_count: usize) -> Vec<Vec<u8>> {
-    let key_columns: Vec<Column> = table.key.iter().map(|column_idx| columns[*column_idx].clone()).collect();
-    (0..row_count)
-        .map(|row| {
-            let mut bytes = Vec::with_capacity(key_columns.len() * 9);
-            key::encode(&key_columns, row, &mut bytes);
-            bytes
-        })
-        .collect()
 }
 
 fn check_not_null(table: &TableSchema, columns: &[Column]) -> Result<()> {

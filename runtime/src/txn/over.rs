@@ -6,10 +6,10 @@
 //! Holds: a fact that is stated again with the same values over the same period stays as it is.
 //! Not here: carrying it out, which is [`Edit`]'s as for every statement; who gathers the writes (`typed::batch`).
 
-use super::{Changed, Edit, Txn, edit::rows_identical, encode_keys};
+use super::{Changed, Edit, Keys, Txn, edit::rows_identical};
 use crate::error::Result;
 use spectradb_kernel::{
-    Column, Period, key,
+    Column, Period,
     rectangle::{Write, normalise},
     schema::TableSchema,
 };
@@ -46,7 +46,7 @@ impl Txn {
         let taken = self.taken(table, &keys, &periods)?;
         let current = match taken.is_empty() {
             true => None,
-            false => Some(self.current(table, &taken)?),
+            false => Some(self.current(table, taken)?),
         };
         let (mut fact_rows, mut parts) = (Vec::new(), Vec::new());
         for (key, (row, period)) in keys.iter().zip(&says) {
@@ -82,55 +82,52 @@ impl Txn {
     }
 
     /// The keys that hold a fact which these periods overlap, or may.
-    fn taken(&self, table: &TableSchema, keys: &[Vec<u8>], periods: &[Period]) -> Result<Vec<Vec<u8>>> {
-        self.view.note_keys(table.id, keys);
+    fn taken(&self, table: &TableSchema, keys: &Keys, periods: &[Period]) -> Result<Vec<Vec<u8>>> {
+        self.view.note_keys(table.id, || keys.to_vecs());
         if self.view.has_changed(table.id) {
-            return Ok(keys.to_vec());
+            return Ok(keys.to_vecs());
         }
-        let overlaps = self.view.snapshot.overlapping(table.id, keys, periods)?;
-        let mut taken: Vec<Vec<u8>> = overlaps.into_iter().map(|overlap| keys[overlap.key_idx].clone()).collect();
+        let refs: Vec<&[u8]> = keys.iter().collect();
+        let overlaps = self.view.snapshot.overlapping(table.id, &refs, periods)?;
+        let mut taken: Vec<Vec<u8>> = overlaps.into_iter().map(|overlap| keys[overlap.key_idx].to_vec()).collect();
         taken.dedup();
         Ok(taken)
     }
 }
 
 /// What holds at each key's periods in the end: sorted by key and time, without overlaps, and `None` for no row.
-type Disjoint = (Vec<Vec<u8>>, Vec<(Option<u32>, Period)>);
+type Disjoint = (Keys, Vec<(Option<u32>, Period)>);
 
 fn disjoint(table: &TableSchema, columns: &[Column], gone: &[Column], writes: &[(Says, Period)]) -> Disjoint {
-    let put_keys = encode_keys(table, columns, columns.first().map_or(0, Column::len));
-    let gone_keys: Vec<Vec<u8>> = (0..gone.first().map_or(0, Column::len))
-        .map(|row| {
-            let mut bytes = Vec::new();
-            key::encode(gone, row, &mut bytes);
-            bytes
-        })
-        .collect();
-    let rising = put_keys.windows(2).all(|pair| pair[0] < pair[1]);
+    let put_keys = Keys::of(table, columns, columns.first().map_or(0, Column::len));
+    let gone_keys = Keys::of_parts(gone, gone.first().map_or(0, Column::len));
     let in_order = || (0..).zip(writes).all(|(row, (says, _))| *says == Says::Row(row));
-    if rising && gone_keys.is_empty() && writes.len() == put_keys.len() && in_order() {
+    if put_keys.rise() && gone_keys.len() == 0 && writes.len() == put_keys.len() && in_order() {
         // Each row is a key of its own, in order: nothing is written twice.
         let says = (0..).zip(writes).map(|(row, (_, period))| (Some(row), *period)).collect();
         return (put_keys, says);
     }
-    let key_of = |says: &Says| match says {
-        Says::Row(row) => put_keys[*row as usize].as_slice(),
-        Says::Nothing(at) => gone_keys[*at as usize].as_slice(),
-    };
-    let mut order: Vec<usize> = (0..writes.len()).collect();
-    order.sort_by(|a, b| key_of(&writes[*a].0).cmp(key_of(&writes[*b].0)));
-    let (mut keys, mut all) = (Vec::with_capacity(writes.len()), Vec::with_capacity(writes.len()));
-    for of_key in order.chunk_by(|a, b| key_of(&writes[*a].0) == key_of(&writes[*b].0)) {
+    // The keys of all writes in the order in which they were told.
+    let mut keys = Keys::default();
+    for (says, _) in writes {
+        keys.push(match says {
+            Says::Row(row) => &put_keys[*row as usize],
+            Says::Nothing(at) => &gone_keys[*at as usize],
+        });
+    }
+    let order = keys.order();
+    let (mut rows, mut all) = (Vec::with_capacity(writes.len()), Vec::with_capacity(writes.len()));
+    for of_key in order.chunk_by(|a, b| keys[*a as usize] == keys[*b as usize]) {
         let row = |says: Says| match says {
             Says::Row(row) => Some(row),
             Says::Nothing(_) => None,
         };
-        let of_key_writes = of_key.iter().map(|at| &writes[*at]);
+        let of_key_writes = of_key.iter().map(|at| &writes[*at as usize]);
         let made = normalise(of_key_writes.map(|(says, period)| Write { period: *period, row: row(*says) }).collect());
         for write in made {
-            keys.push(key_of(&writes[of_key[0]].0).to_vec());
+            rows.push(of_key[0]);
             all.push((write.row, write.period));
         }
     }
-    (keys, all)
+    (keys.take(&rows), all)
 }

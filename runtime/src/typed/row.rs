@@ -53,28 +53,35 @@ pub trait Field: Sized {
 #[derive(Debug)]
 pub struct ColumnWriter<F: Field> {
     lane: F::Lane,
+    count: usize,
+    /// Empty as long as no NULL came.
     present: Vec<bool>,
-    has_nulls: bool,
 }
 
 impl<F: Field> ColumnWriter<F> {
     /// An empty column.
     #[expect(clippy::new_without_default, reason = "generated code says new")]
     pub fn new() -> ColumnWriter<F> {
-        ColumnWriter { lane: F::Lane::default(), present: Vec::new(), has_nulls: false }
+        ColumnWriter { lane: F::Lane::default(), count: 0, present: Vec::new() }
     }
 
     /// Appends a row.
     #[inline]
     pub fn push(&mut self, field: &F) {
         let present = field.push(&mut self.lane);
-        self.has_nulls |= !present;
-        self.present.push(present);
+        if !present && self.present.is_empty() {
+            self.present.resize(self.count, true);
+        }
+        if !present || !self.present.is_empty() {
+            self.present.push(present);
+        }
+        self.count += 1;
     }
 
     /// The column.
     pub fn finish(self, ty: Type) -> Column {
-        let validity = self.has_nulls.then(|| Bitmap::from_bools(self.present.into_iter()));
+        let has_nulls = !self.present.is_empty();
+        let validity = has_nulls.then(|| Bitmap::from_bools(self.present.into_iter()));
         Column::new(ty, validity, F::data(self.lane))
     }
 }

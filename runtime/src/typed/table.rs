@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     ops::{self, Place},
     session::in_failed_transaction,
+    txn::Edit,
 };
 use spectradb_kernel::{
     Batch, Column, Period, Type, Value,
@@ -236,8 +237,11 @@ impl Session {
             return Ok(None);
         }
         let (_, commit) = self.change(|txn| {
-            let table: Arc<TableSchema> = shape::<T>().find(txn.snapshot().catalog())?.clone();
-            let mut changed = crate::txn::Changed::default();
+            // Compared once for each catalogue, not for each row that is inserted alone.
+            let catalog = txn.snapshot().catalog();
+            let tables = T::checked().tables(&[shape::<T>()], catalog)?;
+            let table: Arc<TableSchema> = catalog.by_id(tables[0]).expect("the table was found").clone();
+            let mut edit = Edit::new(&table, None);
             let mut done = 0;
             for (columns, count) in &batches {
                 // A field's Rust type says less than VARCHAR(n) or CHAR(n) does.
@@ -245,10 +249,10 @@ impl Session {
                     crate::cast::column(column, declared.ty).map_err(|error| error.of_column(&declared.name))
                 });
                 let fitted = fitted.collect::<Result<Vec<Column>>>()?;
-                changed += txn.insert(&table, fitted, periods(done, *count))?;
+                edit.insert(fitted, periods(done, *count), Vec::new());
                 done += count;
             }
-            Ok(changed)
+            txn.apply(edit)
         })?;
         Ok(commit)
     }
@@ -275,7 +279,7 @@ impl Session {
             // Nothing to lay over the store's answer: one look-up, and no batch of one row.
             let mut encoded = Vec::new();
             spectradb_kernel::key::encode_values(&key, &types, &mut encoded);
-            view.note_keys(tables[0], std::slice::from_ref(&encoded));
+            view.note_keys(tables[0], || vec![encoded.clone()]);
             return Ok(view.snapshot().point(tables[0], &encoded, valid_at.0, T::of_values)?);
         }
         let cx = Cx::new(&view, &tables);

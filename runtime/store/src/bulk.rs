@@ -18,16 +18,17 @@ use crate::{
     chain::{BatchShape, Hash, commit_root},
     error::{Result, StoreError},
     fact::{FactBatch, Write},
+    keys::{encode_row, integer_key},
     memtable::Chunk,
     replay::{Found, RecordBody},
     run::{Run, commit_of_lane, i64_at, lane_of_commit},
     salts::Secret,
     shape::Shape,
-    sst::Segment,
-    tree::{SegmentKind, SegmentMeta, Tree, TreeView},
+    sst::{Segment, block_rows},
+    tree::{SegmentKind, SegmentMeta, TableShard, Tree, TreeView},
 };
 use spectradb_kernel::{
-    Period,
+    Column, Period, radix,
     schema::{TableId, TableSchema},
     time::Commit,
 };
@@ -55,26 +56,135 @@ pub(crate) struct Bulk {
     pub(crate) segments: Vec<Arc<Segment>>,
 }
 
+/// Batches are joined up to about so many bytes; what is longer becomes several sorted batches.
+const JOINED_BYTES: usize = 512 << 20;
+
+fn bytes_of(batch: &FactBatch) -> usize {
+    batch.columns.iter().map(Column::memory_bytes).sum()
+}
+
+/// The tables of which a write has so much that it goes to segments at once.
+fn large_tables(write: &Write, bytes_min: usize) -> Vec<TableId> {
+    if write.facts.iter().map(bytes_of).sum::<usize>() < bytes_min {
+        return Vec::new();
+    }
+    let mut tables: BTreeMap<TableId, usize> = BTreeMap::new();
+    for batch in write.facts.iter().filter(|batch| !batch.periods.is_empty()) {
+        *tables.entry(batch.table).or_default() += bytes_of(batch);
+    }
+    tables.retain(|_, bytes| *bytes >= bytes_min);
+    tables.into_keys().collect()
+}
+
+/// Brings the facts of each table of which the write has much into the order of key and validity, which is the order of their
+/// leaves and of their segments: they are sorted once. Answers these tables.
+pub(crate) fn arrange(
+    write: &mut Write,
+    schema_of: &dyn Fn(TableId) -> Arc<TableSchema>,
+    bytes_min: usize,
+) -> Vec<TableId> {
+    let large = large_tables(write, bytes_min);
+    for table in &large {
+        let (of, others): (Vec<FactBatch>, Vec<FactBatch>) =
+            std::mem::take(&mut write.facts).into_iter().partition(|batch| batch.table == *table);
+        write.facts = others;
+        let key = &schema_of(*table).key;
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        for batch in of.into_iter().filter(|batch| !batch.periods.is_empty()) {
+            let more = bytes_of(&batch);
+            if bytes + more > JOINED_BYTES && !some.is_empty() {
+                write.facts.push(sorted(std::mem::take(&mut some), key));
+                bytes = 0;
+            }
+            bytes += more;
+            some.push(batch);
+        }
+        write.facts.push(sorted(some, key));
+    }
+    large
+}
+
+/// Batches of one table and schema version as one, in order.
+fn sorted(mut batches: Vec<FactBatch>, key: &[usize]) -> FactBatch {
+    let all = if batches.len() == 1 { batches.remove(0) } else { joined(&batches) };
+    match sorted_rows(&all, key) {
+        None => all,
+        Some(rows) => all.take(&rows),
+    }
+}
+
+/// The same, one behind the other.
+fn joined(batches: &[FactBatch]) -> FactBatch {
+    let column = |at: usize| {
+        let parts: Vec<Column> = batches.iter().map(|batch| batch.columns[at].clone()).collect();
+        Column::concat(parts[0].ty(), &parts)
+    };
+    FactBatch {
+        columns: (0..batches[0].columns.len()).map(column).collect(),
+        periods: batches.iter().flat_map(|batch| batch.periods.iter().copied()).collect(),
+        origins: batches.iter().flat_map(|batch| batch.origins.iter().copied()).collect(),
+        ..batches[0]
+    }
+}
+
+/// The rows of a batch in the order of key and validity; `None` when they are in it.
+fn sorted_rows(batch: &FactBatch, key: &[usize]) -> Option<Vec<u32>> {
+    let rows = batch.periods.len();
+    let from = |row: u32| batch.periods[row as usize].from();
+    if let Some(values) = integer_key(&batch.columns, key) {
+        let value = |row: u32| values.at(row as usize);
+        if (1..rows as u32).all(|row| (value(row - 1), from(row - 1)) < (value(row), from(row))) {
+            return None;
+        }
+        // Number and row together, so that sorting touches nothing else.
+        let mut order: Vec<(u64, u32)> = (0..rows as u32).map(|row| (ordered(value(row)), row)).collect();
+        radix::sort(&mut order);
+        for alike in order.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+            alike.sort_unstable_by_key(|(_, row)| (from(*row), *row));
+        }
+        return Some(order.into_iter().map(|(_, row)| row).collect());
+    }
+    let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(rows + 1));
+    ends.push(0);
+    for row in 0..rows {
+        encode_row(&batch.columns, key, row, &mut bytes);
+        ends.push(bytes.len());
+    }
+    let place = |row: u32| (&bytes[ends[row as usize]..ends[row as usize + 1]], from(row));
+    if (1..rows as u32).all(|row| place(row - 1) < place(row)) {
+        return None;
+    }
+    let prefix = |row: u32| {
+        let mut prefix = [0; 8];
+        let (key, _) = place(row);
+        let len = key.len().min(8);
+        prefix[..len].copy_from_slice(&key[..len]);
+        u64::from_be_bytes(prefix)
+    };
+    let mut order: Vec<(u64, u32)> = (0..rows as u32).map(|row| (prefix(row), row)).collect();
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| place(a.1).cmp(&place(b.1))));
+    Some(order.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The number whose order without a sign is that of the number with one.
+fn ordered(value: i64) -> u64 {
+    value.cast_unsigned() ^ 1 << 63
+}
+
 impl Bulk {
-    /// Writes the tables of which the write has much to segments; `None` when there is none.
+    /// Writes large tables, which were brought into order ([`arrange`]), to segments; `None` when there are none.
     ///
     /// # Errors
     /// What the disk says; then no file stays.
     pub(crate) fn write(
         write: &Write,
+        tables: &[TableId],
         schema_of: &dyn Fn(TableId) -> Arc<TableSchema>,
         tree: &Tree,
     ) -> Result<Option<Bulk>> {
-        let mut tables: BTreeMap<TableId, Vec<&FactBatch>> = BTreeMap::new();
-        for batch in write.facts.iter().filter(|batch| !batch.periods.is_empty()) {
-            tables.entry(batch.table).or_default().push(batch);
-        }
-        let columns = |batch: &&FactBatch| batch.columns.iter().map(|column| column.memory_bytes()).sum::<usize>();
-        tables.retain(|_, batches| batches.iter().map(columns).sum::<usize>() >= tree.config().bulk_bytes_min);
         let mut segments = Vec::new();
-        for (table, batches) in tables {
-            let shape = Arc::new(Shape::of(&schema_of(table)));
-            tree.write_bulk(&shape, &batches, &mut segments)?;
+        for batch in write.facts.iter().filter(|batch| tables.contains(&batch.table)) {
+            tree.write_bulk(&Arc::new(Shape::of(&schema_of(batch.table))), batch, &mut segments)?;
         }
         if segments.is_empty() {
             return Ok(None);
@@ -98,26 +208,38 @@ impl Bulk {
 }
 
 impl Tree {
-    /// Writes facts of one table to segments, sorted, each shard's apart.
-    fn write_bulk(&self, shape: &Arc<Shape>, batches: &[&FactBatch], segments: &mut Vec<Arc<Segment>>) -> Result<()> {
-        let mut places = BTreeMap::new();
-        for batch in batches {
-            for (place, rows) in self.view().version.shards.split(shape, batch) {
-                let chunks: &mut Vec<Arc<Chunk>> = places.entry(place).or_default();
-                let chunk = match rows {
-                    None => Chunk::of_batch(shape, batch, OF_THE_RECORD, 0..batch.periods.len()),
-                    Some(rows) => {
-                        let some = batch.take(&rows);
-                        Chunk::of_batch(shape, &some, OF_THE_RECORD, 0..rows.len())
-                    }
-                };
-                chunks.push(Arc::new(chunk));
+    /// Writes sorted facts of one table to segments, each shard's apart.
+    fn write_bulk(&self, shape: &Arc<Shape>, batch: &FactBatch, segments: &mut Vec<Arc<Segment>>) -> Result<()> {
+        for (place, rows) in self.view().version.shards.split(shape, batch) {
+            let some = rows.map(|rows| batch.take(&rows));
+            self.write_straight(place, shape, some.as_ref().unwrap_or(batch), segments)?;
+        }
+        Ok(())
+    }
+
+    /// Writes facts block by block as they lie.
+    fn write_straight(
+        &self,
+        place: TableShard,
+        shape: &Arc<Shape>,
+        batch: &FactBatch,
+        segments: &mut Vec<Arc<Segment>>,
+    ) -> Result<()> {
+        let rows = batch.periods.len();
+        let bytes: usize = batch.columns.iter().map(Column::memory_bytes).sum();
+        let per_block = block_rows(bytes / rows.max(1), self.config().sstable_block_bytes);
+        let mut builder = self.builder(shape, place.shard, 0, SegmentKind::Current)?;
+        for start in (0..rows).step_by(per_block) {
+            // Never between the facts of a key.
+            if builder.bytes() > self.shard_bytes() && !same_key(&batch.columns, &shape.key, start) {
+                let next = self.builder(shape, place.shard, 0, SegmentKind::Current)?;
+                segments.push(self.open_built(std::mem::replace(&mut builder, next))?);
             }
-        }
-        for (place, chunks) in places {
             // No commit has ended any of them.
-            self.write_table(place, &chunks, lane_of_commit(OF_THE_RECORD), self.shard_bytes(), segments)?;
+            let block = start..rows.min(start + per_block);
+            builder.add(&Chunk::of_batch(shape, batch, OF_THE_RECORD, block).run)?;
         }
+        segments.push(self.open_built(builder)?);
         Ok(())
     }
 
@@ -129,6 +251,16 @@ impl Tree {
         let numbered = |meta: &SegmentMeta| SegmentMeta { commit_min: commit, commit_max: commit, ..meta.clone() };
         files.iter().map(|meta| Ok(Arc::new(self.open_segment(numbered(meta))?))).collect()
     }
+}
+
+/// Has a row the key of the one before it?
+fn same_key(columns: &[Column], key: &[usize], row: usize) -> bool {
+    let encoded = |row: usize| {
+        let mut bytes = Vec::new();
+        encode_row(columns, key, row, &mut bytes);
+        bytes
+    };
+    encoded(row) == encoded(row - 1)
 }
 
 /// The facts of a table that a commit stated, wherever they are by now.

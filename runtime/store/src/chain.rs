@@ -10,6 +10,8 @@
 //! segments. NULL columns are left out, so a fact hashes the same after a column was added.
 //! Not here: the tree over records and what proofs say (`proof`).
 
+mod order;
+
 use crate::{
     fact::Write,
     format::{bytes::Put, frame::RecordHead, header::HASH_SUITE_BLAKE3},
@@ -18,15 +20,15 @@ use crate::{
     salts::{ErasedLeaf, FAN_OUT, Salts, Secret},
     shape::Shape,
 };
+use order::{Entries, Entry, Order};
 use spectradb_kernel::{
     Column, Type,
     column::{ByteVals, Vals},
-    key,
     schema::{ColumnId, TableId},
     time::Micros,
     ty::{LaneKind, TypeClass},
 };
-use std::{cmp::Ordering, sync::LazyLock};
+use std::{cell::Cell, sync::LazyLock};
 
 pub(crate) use crate::proof::merkle::Hash;
 
@@ -115,10 +117,9 @@ pub(crate) fn catalog_root(change: &[u8]) -> Hash {
 
 /// The root of a commit; `shapes` has one entry a fact batch.
 pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], secret: &Secret) -> Hash {
-    let mut entries = Entries::default();
-    entries.gather(write, shapes);
+    let mut order = Order::of(write, shapes);
     let mut merkle = Merkle::default();
-    hash_entries(write, shapes, &entries, secret, &mut |leaves| merkle.extend(leaves));
+    hash_entries(write, shapes, &mut order, secret, &mut |leaves| merkle.extend(leaves));
     merkle.root()
 }
 
@@ -143,7 +144,8 @@ pub(crate) fn leaves_of_keys(
         return (leaf_count as u64, Vec::new());
     }
     let mut leaves = Vec::with_capacity(leaf_count);
-    hash_entries(write, shapes, &entries, secret, &mut |some| leaves.extend_from_slice(some));
+    let mut order = Order::of(write, shapes);
+    hash_entries(write, shapes, &mut order, secret, &mut |some| leaves.extend_from_slice(some));
     let (gone, mut gone_before) = (secret.erased(), 0);
     let erased = found.into_iter().map(|entry_idx| {
         while gone.get(gone_before).is_some_and(|leaf| leaf.place <= (entry_idx + gone_before) as u64) {
@@ -212,10 +214,11 @@ pub(crate) fn open_leaf(
     let entry = &entries.sorted[entry_idx];
     let leaf_idx = place_of(entry_idx, secret);
     let mut leaves = Vec::with_capacity(entries.sorted.len() + secret.erased().len());
-    hash_entries(write, shapes, &entries, secret, &mut |some| leaves.extend_from_slice(some));
+    let mut order = Order::of(write, shapes);
+    hash_entries(write, shapes, &mut order, secret, &mut |some| leaves.extend_from_slice(some));
     let salt = Salts::new(secret, leaves.len() as u64).of(leaf_idx as u64)?;
     let (mut key_and_period, mut columns) = (Vec::new(), Vec::new());
-    put_key_and_period(write, &entries, entry, &salt[..SALT_BYTES], &mut key_and_period);
+    put_key_and_period(write, entries.key(entry), entry, &salt[..SALT_BYTES], &mut key_and_period);
     let readers = match entry.op {
         Op::Assert => leaf_columns(&write.facts[entry.source as usize].columns, &shapes[entry.source as usize]),
         Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => Vec::new(),
@@ -259,23 +262,25 @@ fn place_of(entry_idx: usize, secret: &Secret) -> usize {
 fn hash_entries(
     write: &Write,
     shapes: &[BatchShape],
-    entries: &Entries,
+    order: &mut Order<'_>,
     secret: &Secret,
     take: &mut dyn FnMut(&[Hash]),
 ) {
     let readers: Vec<Vec<LeafColumn<'_>>> =
         write.facts.iter().zip(shapes).map(|(batch, shape)| leaf_columns(&batch.columns, shape)).collect();
-    let leaf_count = entries.sorted.len() + secret.erased().len();
-    let (salts, mut stride_salts) = (Salts::new(secret, leaf_count as u64), [[0; 32]; LEAVES_AT_ONCE]);
-    let (mut left, mut erased) = (entries.sorted.as_slice(), secret.erased());
-    let (mut keys, mut columns) = (Messages::default(), Messages::default());
-    let (mut key_hashes, mut column_hashes, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+    let leaf_count = order.count() + secret.erased().len();
+    let salts = Salts::new(secret, leaf_count as u64);
+    let mut erased = secret.erased();
+    // Small commits are hashed one after another in the same memory.
+    let mut room = ROOM.take();
+    let Room { salts: stride_salts, keys, columns, key_hashes, column_hashes, pairs, leaves } = &mut room;
+    // A record of few leaves needs few salts.
+    stride_salts.resize(leaf_count.min(LEAVES_AT_ONCE), [0; 32]);
     for (stride, first) in (0..).zip((0..leaf_count).step_by(LEAVES_AT_ONCE)) {
         let places = first..leaf_count.min(first + LEAVES_AT_ONCE);
-        salts.stride(stride, &mut stride_salts);
+        salts.stride(stride, &mut stride_salts[..places.len()]);
         let gone = erased.partition_point(|leaf| leaf.place < places.end as u64);
-        let (some, rest) = left.split_at((places.len() - gone).min(left.len()));
-        left = rest;
+        let (some, key_bytes) = order.next(places.len() - gone);
         keys.clear();
         columns.clear();
         let mut salt_idx = 0;
@@ -286,14 +291,14 @@ fn hash_entries(
             }
             let salt = &stride_salts[salt_idx];
             salt_idx += 1;
-            put_key_and_period(write, entries, entry, &salt[..SALT_BYTES], keys.buffer());
+            put_key_and_period(write, entry.key_in(key_bytes), entry, &salt[..SALT_BYTES], keys.buffer());
             keys.end();
             let of_batch = readers.get(entry.source as usize).map_or(&[][..], Vec::as_slice);
             put_columns(write, of_batch, entry, &salt[SALT_BYTES..], columns.buffer());
             columns.end();
         }
-        keys.hash(&KEYS.key_and_period, &mut key_hashes);
-        columns.hash(&KEYS.columns, &mut column_hashes);
+        keys.hash(&KEYS.key_and_period, key_hashes);
+        columns.hash(&KEYS.columns, column_hashes);
         // Table, version and kind are in the leaf's key, so that the two commitments fill exactly one block; leaves that
         // have them in common mostly stand together.
         let kind = |entry: &Entry| (entry.table, schema_version(write, entry), entry.op);
@@ -304,15 +309,38 @@ fn hash_entries(
             let commitments = next..next + alike.len();
             next = commitments.end;
             let both = key_hashes[commitments.clone()].iter().zip(&column_hashes[commitments]);
-            let both: Vec<Hash> = both.flat_map(|(key, columns)| [*key, *columns]).collect();
-            hash_pairs(&leaf_key(table, schema_version, op as u8), &both, &mut leaves);
+            pairs.clear();
+            pairs.extend(both.flat_map(|(key, columns)| [*key, *columns]));
+            hash_pairs(&leaf_key(table, schema_version, op as u8), pairs, leaves);
         }
         for leaf in &erased[..gone] {
             leaves.insert((leaf.place as usize - first).min(leaves.len()), leaf.leaf);
         }
         erased = &erased[gone..];
-        take(&leaves);
+        take(leaves);
     }
+    if room.keys.capacity() + room.columns.capacity() < ROOM_BYTES_MAX {
+        ROOM.set(room);
+    }
+}
+
+/// Where leaves are salted and hashed.
+#[derive(Default)]
+struct Room {
+    salts: Vec<Hash>,
+    keys: Messages,
+    columns: Messages,
+    key_hashes: Vec<Hash>,
+    column_hashes: Vec<Hash>,
+    pairs: Vec<Hash>,
+    leaves: Vec<Hash>,
+}
+
+/// Very long rows do not hold their memory for ever.
+const ROOM_BYTES_MAX: usize = 1 << 20;
+
+thread_local! {
+    static ROOM: Cell<Room> = Cell::default();
 }
 
 /// The schema version that a leaf's key names: that of a new fact, 0 for all else.
@@ -334,27 +362,25 @@ fn put_columns(write: &Write, readers: &[LeafColumn<'_>], entry: &Entry, salt: &
 }
 
 /// The message of a leaf's commitment to key and period.
-fn put_key_and_period(write: &Write, entries: &Entries, entry: &Entry, salt: &[u8], out: &mut Vec<u8>) {
+fn put_key_and_period(write: &Write, key: &[u8], entry: &Entry, salt: &[u8], out: &mut Vec<u8>) {
     let row = entry.row as usize;
-    out.put(salt);
-    out.put_i64(entry.valid_from);
-    match entry.op {
+    // The end of the period, and the origin or the commit that is named.
+    let (to, commit) = match entry.op {
         Op::Assert => {
             let batch = &write.facts[entry.source as usize];
-            out.put_i64(batch.periods[row].to());
-            out.put_u64(batch.origins[row]);
+            (batch.periods[row].to(), batch.origins[row])
         }
-        Op::Retract => {
-            out.put_i64(write.retractions[entry.source as usize].periods[row].to());
-            out.put_u64(0);
-        }
-        Op::Supersede => {
-            out.put_i64(0);
-            out.put_u64(write.superseded[entry.source as usize].facts[row].commit);
-        }
-        Op::Metadata | Op::Catalog => out.put(&[0; 16]),
-    }
-    out.put_bytes(entries.key(entry));
+        Op::Retract => (write.retractions[entry.source as usize].periods[row].to(), 0),
+        Op::Supersede => (0, write.superseded[entry.source as usize].facts[row].commit),
+        Op::Metadata | Op::Catalog => (0, 0),
+    };
+    let mut head = [0; SALT_BYTES + 24];
+    head[..SALT_BYTES].copy_from_slice(salt);
+    head[SALT_BYTES..][..8].copy_from_slice(&entry.valid_from.to_le_bytes());
+    head[SALT_BYTES + 8..][..8].copy_from_slice(&to.to_le_bytes());
+    head[SALT_BYTES + 16..].copy_from_slice(&commit.to_le_bytes());
+    out.put(&head);
+    out.put_bytes(key);
 }
 
 /// The hash of a message filled up with zeroes to whole blocks. Messages say their own length (strings have theirs, no
@@ -366,10 +392,9 @@ fn hash_padded(hash_key: &Hash, message: &mut Vec<u8>) -> Hash {
 
 /// The key of the leaves of one table, schema version and kind.
 fn leaf_key(table: TableId, schema_version: u32, op: u8) -> Hash {
-    let mut bytes = Vec::with_capacity(9);
-    bytes.put_u32(table.0);
-    bytes.put_u32(schema_version);
-    bytes.put_u8(op);
+    let mut bytes = [op; 9];
+    bytes[..4].copy_from_slice(&table.0.to_le_bytes());
+    bytes[4..8].copy_from_slice(&schema_version.to_le_bytes());
     *blake3::keyed_hash(&KEYS.leaf, &bytes).as_bytes()
 }
 
@@ -378,107 +403,6 @@ fn pair(hash_key: &Hash, left: &Hash, right: &Hash) -> Hash {
     both[..32].copy_from_slice(left);
     both[32..].copy_from_slice(right);
     *blake3::keyed_hash(hash_key, &both).as_bytes()
-}
-
-/// One leaf before it is hashed.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    valid_from: Micros,
-    key_start: usize,
-    key_len: u32,
-    table: TableId,
-    /// Which batch, deletion or list of identities it comes from.
-    source: u32,
-    row: u32,
-    op: Op,
-}
-
-/// All leaves of a commit, sorted.
-#[derive(Debug, Default)]
-struct Entries {
-    keys: Vec<u8>,
-    sorted: Vec<Entry>,
-}
-
-impl Entries {
-    fn key(&self, entry: &Entry) -> &[u8] {
-        &self.keys[entry.key_start..entry.key_start + entry.key_len as usize]
-    }
-
-    fn gather(&mut self, write: &Write, shapes: &[BatchShape]) {
-        if write.metadata.is_some() {
-            self.push(TableId(0), Op::Metadata, 0, 0, 0, |_| {});
-        }
-        for (source, (batch, shape)) in (0..).zip(write.facts.iter().zip(shapes)) {
-            let keys: Vec<Column> = shape.key.iter().map(|position| batch.columns[*position].clone()).collect();
-            self.gather_rows(batch.table, Op::Assert, source, &keys, batch.periods.iter().map(|period| period.from()));
-        }
-        for (source, retraction) in (0..).zip(&write.retractions) {
-            let froms = retraction.periods.iter().map(|period| period.from());
-            self.gather_rows(retraction.table, Op::Retract, source, &retraction.keys, froms);
-        }
-        for (source, superseded) in (0..).zip(&write.superseded) {
-            for (row, fact) in (0..).zip(&superseded.facts) {
-                self.push(superseded.table, Op::Supersede, source, row, fact.valid_from, |out| out.put(&fact.key));
-            }
-        }
-        let keys = &self.keys;
-        let key = |entry: &Entry| &keys[entry.key_start..entry.key_start + entry.key_len as usize];
-        // An identity may name a key and instant that a new fact has too; its commit makes the order total.
-        let commit = |entry: &Entry| match entry.op {
-            Op::Supersede => write.superseded[entry.source as usize].facts[entry.row as usize].commit,
-            Op::Metadata | Op::Assert | Op::Retract | Op::Catalog => 0,
-        };
-        let order = |a: &Entry, b: &Entry| -> Ordering {
-            let places = (a.table, key(a), a.valid_from, a.op).cmp(&(b.table, key(b), b.valid_from, b.op));
-            places.then_with(|| commit(a).cmp(&commit(b)))
-        };
-        // Bulk loads mostly come sorted.
-        if !self.sorted.is_sorted_by(|a, b| order(a, b) != Ordering::Greater) {
-            self.sorted.sort_unstable_by(order);
-        }
-    }
-
-    fn gather_rows(
-        &mut self,
-        table: TableId,
-        op: Op,
-        source: u32,
-        keys: &[Column],
-        froms: impl ExactSizeIterator<Item = Micros>,
-    ) {
-        self.sorted.reserve(froms.len());
-        // One 64-bit column is by far the commonest key, and its bytes are computed without a look at each row's kind.
-        if let [only] = keys
-            && only.ty().lane() == LaneKind::I64
-            && !only.has_nulls()
-        {
-            let values = only.i64s();
-            for (row, valid_from) in (0..).zip(froms) {
-                let bytes = key::i64_bytes(values.at(row as usize));
-                self.push(table, op, source, row, valid_from, |out| out.put(&bytes));
-            }
-            return;
-        }
-        for (row, valid_from) in (0..).zip(froms) {
-            self.push(table, op, source, row, valid_from, |out| key::encode(keys, row as usize, out));
-        }
-    }
-
-    fn push(
-        &mut self,
-        table: TableId,
-        op: Op,
-        source: u32,
-        row: u32,
-        valid_from: Micros,
-        put_key: impl FnOnce(&mut Vec<u8>),
-    ) {
-        let key_start = self.keys.len();
-        put_key(&mut self.keys);
-        let key_len = u32::try_from(self.keys.len() - key_start).expect("a key is shorter than 4 GiB");
-        self.sorted.push(Entry { valid_from, key_start, key_len, table, source, row, op });
-    }
 }
 
 /// A column with what its values need to be hashed.
@@ -568,6 +492,10 @@ impl Merkle {
     /// Adds leaves; only the last call brings other than `LEAVES_AT_ONCE`.
     fn extend(&mut self, leaves: &[Hash]) {
         debug_assert!(self.leaf_count.is_multiple_of(LEAVES_AT_ONCE as u64), "full strides come first");
+        if let [only] = leaves {
+            self.leaf_count += 1;
+            return self.subtrees.push(*only);
+        }
         let (mut level, mut above) = (leaves.to_vec(), Vec::new());
         while level.len() > 1 {
             above.clear();
@@ -608,7 +536,7 @@ impl Merkle {
 mod tests {
     use super::*;
     use crate::fact::{FactBatch, FactId, Retraction, Superseded};
-    use spectradb_kernel::{Period, Value};
+    use spectradb_kernel::{Period, Value, key};
 
     fn shape() -> BatchShape {
         BatchShape { key: vec![0], ids: vec![ColumnId(1), ColumnId(2)] }
@@ -639,6 +567,19 @@ mod tests {
         assert_ne!(one, root(vec![batch(&[1, 2, 3], &["a", "b", "d"])]));
         assert_ne!(one, root(vec![batch(&[1, 2, 4], &["a", "b", "c"])]));
         assert_ne!(one, root(vec![batch(&[1, 2], &["a", "b"])]));
+        // Many rows in order are hashed as they lie; the same rows in two batches, or backwards, are sorted first.
+        for count in [1, 2, 127, 128, 129, 1000] {
+            let keys: Vec<i64> = (0..count).map(|row| row * 3 - 5).collect();
+            let texts: Vec<String> = keys.iter().map(|key| "x".repeat(40 + (*key % 9) as usize % 90)).collect();
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let (low, high) = (batch(&keys[..1], &texts[..1]), batch(&keys[1..], &texts[1..]));
+            let mut backwards: Vec<(i64, &str)> = keys.iter().copied().zip(texts.iter().copied()).collect();
+            backwards.reverse();
+            let (keys_back, texts_back): (Vec<i64>, Vec<&str>) = backwards.into_iter().unzip();
+            let straight = root(vec![batch(&keys, &texts)]);
+            assert_eq!(straight, root(vec![high, low]), "{count} rows");
+            assert_eq!(straight, root(vec![batch(&keys_back, &texts_back)]), "{count} rows");
+        }
     }
 
     /// The root over what is left and the leaves of what is gone is the root over everything, at any stride, and a leaf that

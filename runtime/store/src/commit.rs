@@ -10,7 +10,7 @@
 //! Not here: the log's bytes, what the tree does with facts.
 
 use crate::{
-    bulk::Bulk,
+    bulk::{Bulk, arrange},
     catalog::{Catalog, CatalogChange, CatalogVersion, Catalogs, NewTable},
     chain::{BatchShape, Hash, catalog_root, commit_root},
     clock::Clock,
@@ -51,8 +51,10 @@ impl Prepared {
     /// # Errors
     /// [`CommitError::SchemaChanged`] when a table is not there in the version that the write follows; what writing the
     /// segments of a large write gives.
-    pub(crate) fn new(write: Write, catalog: &Catalog, seed: Hash, tree: &Tree) -> Result<Prepared, CommitError> {
+    pub(crate) fn new(mut write: Write, catalog: &Catalog, seed: Hash, tree: &Tree) -> Result<Prepared, CommitError> {
         check_tables(&write, catalog)?;
+        let schema_of = |table| catalog.by_id(table).expect("the table was found").clone();
+        let large = arrange(&mut write, &schema_of, tree.config().bulk_bytes_min);
         let shape = |batch: &crate::fact::FactBatch| {
             let schema = catalog.by_id(batch.table).expect("the table was found");
             let ids = schema.columns.iter().map(|column| column.id).collect();
@@ -62,13 +64,13 @@ impl Prepared {
         let secret = Secret::Seed(seed);
         let root = commit_root(&write, &shapes, &secret);
         let (column_ids, keys) = shapes.into_iter().map(|shape| (shape.ids, shape.key)).unzip();
-        let schema_of = |table| catalog.by_id(table).expect("the table was found").clone();
-        let mut bulk = Bulk::write(&write, &schema_of, tree)?;
+        let mut bulk = Bulk::write(&write, &large, &schema_of, tree)?;
         if let Some(bulk) = &mut bulk {
             bulk.section.root = root;
         }
         let mut prepared = Prepared { write, column_ids, keys, secret, root, bulk, payload: None };
-        let mut payload = Vec::new();
+        // Room for a row or two: most commits are small, and a large one's frames are long.
+        let mut payload = Vec::with_capacity(512);
         if prepared.sections().next_payload(&mut payload) {
             prepared.payload = Some(payload);
         }

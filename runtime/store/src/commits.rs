@@ -7,9 +7,9 @@
 //! Holds: a row says nothing that is not in the commit's record, so it can be made again from the log.
 //! Not here: the metadata's leaf in the ledger (`chain`).
 
-use crate::{fact::FactBatch, run::lane_of_commit, shape::Shape, tree::Applied};
+use crate::{run::lane_of_commit, shape::Shape, tree::Applied};
 use spectradb_kernel::{
-    Column, Period, Type, Value,
+    Type, Value,
     func::json,
     schema::{ColumnId, ColumnSchema, TableId, TableKind, TableSchema},
     time::Timestamp,
@@ -82,20 +82,19 @@ pub(crate) fn told(metadata: Option<&str>) -> [Value; 4] {
 }
 
 /// The row of a commit.
-pub(crate) fn commit_row(applied: &Applied<'_>) -> FactBatch {
-    let numbers = [
+pub(crate) fn commit_row(applied: &Applied<'_>) -> [Value; 8] {
+    let [actor, reason, request, more] = match applied.write.metadata.as_deref() {
+        None => [Value::Null, Value::Null, Value::Null, Value::Null],
+        metadata => told(metadata),
+    };
+    [
         Value::Integer(lane_of_commit(applied.commit)),
         Value::Timestamp(Timestamp(applied.instant)),
         Value::Integer(applied.catalog.version.cast_signed()),
         Value::Integer(applied.record.cast_signed()),
-    ];
-    let values = numbers.into_iter().chain(told(applied.write.metadata.as_deref()));
-    let columns = SHAPE.columns.iter().zip(values);
-    FactBatch {
-        table: COMMITS,
-        schema_version: SHAPE.version,
-        columns: columns.map(|((_, ty), value)| Column::from_values(*ty, &[value])).collect(),
-        periods: vec![Period::ALWAYS],
-        origins: vec![0],
-    }
+        actor,
+        reason,
+        request,
+        more,
+    ]
 }

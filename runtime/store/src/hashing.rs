@@ -36,6 +36,11 @@ impl Messages {
         self.ends.clear();
     }
 
+    /// About how many bytes of memory they hold.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity() + self.ends.capacity() * size_of::<usize>()
+    }
+
     /// The buffer in which the next message is written, behind the others.
     pub(crate) fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
@@ -52,6 +57,15 @@ impl Messages {
     pub(crate) fn hash(&self, hash_key: &Hash, out: &mut Vec<Hash>) {
         out.clear();
         out.resize(self.ends.len(), [0; 32]);
+        let first = self.ends.first().copied().unwrap_or(0);
+        if self.ends.iter().zip(1..).all(|(end, count)| *end == first * count) {
+            // Most rows of a table have messages of one length.
+            match first {
+                64 => return hash_inputs(hash_key, self.bytes.as_chunks::<64>().0, out),
+                128 => return hash_inputs(hash_key, self.bytes.as_chunks::<128>().0, out),
+                _ => {}
+            }
+        }
         self.hash_of_len::<64>(hash_key, out);
         self.hash_of_len::<128>(hash_key, out);
         self.hash_of_len::<192>(hash_key, out);
@@ -77,16 +91,32 @@ impl Messages {
             return;
         }
         if places.len() == out.len() {
-            return hash_inputs(hash_key, &inputs, out);
+            return hash_refs(hash_key, &inputs, out);
         }
         let mut hashes = vec![[0; 32]; inputs.len()];
-        hash_inputs(hash_key, &inputs, &mut hashes);
+        hash_refs(hash_key, &inputs, &mut hashes);
         places.into_iter().zip(hashes).for_each(|(place, hash)| out[place] = hash);
     }
 }
 
+/// So many inputs are named to the hash at a time.
+const LOT: usize = 32;
+
 /// The hash of each input.
-fn hash_inputs<const N: usize>(hash_key: &Hash, inputs: &[&[u8; N]], out: &mut [Hash]) {
+fn hash_inputs<const N: usize>(hash_key: &Hash, inputs: &[[u8; N]], out: &mut [Hash]) {
+    if let ([input], [hash]) = (inputs, &mut *out) {
+        *hash = *blake3::keyed_hash(hash_key, input).as_bytes();
+        return;
+    }
+    for (inputs, out) in inputs.chunks(LOT).zip(out.chunks_mut(LOT)) {
+        let mut refs = [&inputs[0]; LOT];
+        refs.iter_mut().zip(inputs).for_each(|(place, input)| *place = input);
+        hash_refs(hash_key, &refs[..inputs.len()], out);
+    }
+}
+
+/// The same, wherever they lie.
+fn hash_refs<const N: usize>(hash_key: &Hash, inputs: &[&[u8; N]], out: &mut [Hash]) {
     let words = hash_key.as_chunks::<4>().0;
     let words = std::array::from_fn(|i| u32::from_le_bytes(words[i]));
     let (start, end) = (CHUNK_START, CHUNK_END | ROOT);
@@ -99,7 +129,7 @@ pub(crate) fn hash_pairs(hash_key: &Hash, hashes: &[Hash], out: &mut Vec<Hash>) 
     debug_assert!(rest.is_empty(), "hashes come in pairs");
     let first = out.len();
     out.resize(first + pairs.len(), [0; 32]);
-    hash_inputs(hash_key, &pairs.iter().collect::<Vec<_>>(), &mut out[first..]);
+    hash_inputs(hash_key, pairs, &mut out[first..]);
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Column, Type, Value,
-    column::{Codes, Data},
+    column::{Codes, Data, Vals},
     key::{decode, encode, i64_from_bytes},
     ty::LaneKind,
 };
@@ -177,6 +177,13 @@ pub(crate) fn encode_row(columns: &[Column], key: &[usize], row: usize, out: &mu
     for column_idx in key {
         encode(std::slice::from_ref(&columns[*column_idx]), row, out);
     }
+}
+
+/// The numbers of a key that is one column of 64-bit integers: most keys, and those that need no bytes to be compared.
+pub(crate) fn integer_key<'c>(columns: &'c [Column], key: &[usize]) -> Option<Vals<'c, i64>> {
+    let [only] = key else { return None };
+    let column = &columns[*only];
+    (column.ty().lane() == LaneKind::I64 && !column.has_nulls()).then(|| column.i64s())
 }
 
 /// How many numbers of a rising lane are below `value`? Numbers that lie about evenly are found at their place at once.

@@ -69,18 +69,27 @@ impl Durable {
     }
 }
 
+/// What is not visible yet.
+#[derive(Debug)]
+struct Waiting {
+    /// Records that are logged and applied, in order, each with whether it waits for a sync.
+    records: VecDeque<(Visible, bool)>,
+    /// How many threads wait for one of them.
+    threads: usize,
+}
+
 /// Makes records visible in order.
 #[derive(Debug)]
 pub(crate) struct Publication {
     visible: Shared<Visible>,
-    /// Records that are logged and applied, in order, each with whether it waits for a sync.
-    waiting: Mutex<VecDeque<(Visible, bool)>>,
+    waiting: Mutex<Waiting>,
     advanced: Condvar,
 }
 
 impl Publication {
     pub(crate) fn new(visible: Visible) -> Publication {
-        Publication { visible: Shared::new(visible), waiting: Mutex::new(VecDeque::new()), advanced: Condvar::new() }
+        let waiting = Mutex::new(Waiting { records: VecDeque::new(), threads: 0 });
+        Publication { visible: Shared::new(visible), waiting, advanced: Condvar::new() }
     }
 
     /// What readers see now.
@@ -99,36 +108,45 @@ impl Publication {
             Durability::Synced => true,
             Durability::EveryRecords(_) | Durability::None => false,
         };
-        held(&self.waiting).push_back((record, needs_sync));
+        held(&self.waiting).records.push_back((record, needs_sync));
     }
 
     /// Makes visible what may be, given up to where the log is durable.
     pub(crate) fn publish(&self, durable: u64) {
         let mut waiting = held(&self.waiting);
         let mut newest = None;
-        while let Some((record, needs_sync)) = waiting.front()
+        while let Some((record, needs_sync)) = waiting.records.front()
             && (!needs_sync || record.record <= durable)
         {
-            newest = waiting.pop_front();
+            newest = waiting.records.pop_front();
         }
         if let Some((visible, _)) = newest {
             self.visible.store(Arc::new(visible));
-            self.advanced.notify_all();
+            // Waking nobody costs a system call as well.
+            if waiting.threads > 0 {
+                self.advanced.notify_all();
+            }
         }
     }
 
     /// Waits until a record is visible or `is_over` says that it never will be; answers whether it is.
     pub(crate) fn wait(&self, record: u64, is_over: impl Fn() -> bool) -> bool {
+        if self.visible.load().record >= record {
+            return true;
+        }
         let mut waiting = held(&self.waiting);
-        loop {
+        waiting.threads += 1;
+        let is_visible = loop {
             if self.visible.load().record >= record {
-                return true;
+                break true;
             }
             if is_over() {
-                return false;
+                break false;
             }
             waiting = self.advanced.wait(waiting).unwrap_or_else(PoisonError::into_inner);
-        }
+        };
+        waiting.threads -= 1;
+        is_visible
     }
 
     /// Wakes all who wait, so that they look again.

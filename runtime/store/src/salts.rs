@@ -171,8 +171,8 @@ impl Salts {
     }
 
     /// The salts of the leaves from `128 * stride` on. Those of erased ones, and of places behind the last leaf, mean
-    /// nothing.
-    pub(crate) fn stride(&self, stride: u64, salts: &mut [Hash; FAN_OUT]) {
+    /// nothing; no more are computed than there is room for.
+    pub(crate) fn stride(&self, stride: u64, salts: &mut [Hash]) {
         match self.node(1, stride) {
             Some(node) => blake3::Hasher::new_keyed(&node).finalize_xof().fill(salts.as_flattened_mut()),
             None => {

@@ -226,14 +226,15 @@ impl Snapshot {
     ///
     /// # Panics
     /// When there are not as many periods as keys.
-    pub fn overlapping(&self, table: TableId, keys: &[Vec<u8>], periods: &[Period]) -> Result<Vec<Overlap>> {
+    pub fn overlapping<K: AsRef<[u8]>>(&self, table: TableId, keys: &[K], periods: &[Period]) -> Result<Vec<Overlap>> {
         assert_eq!(keys.len(), periods.len(), "each key has a period");
         let schema = self.schema(table)?;
         let mut overlaps = Vec::new();
         let key_max = self.pinned.view.key_max(table);
         for (key_idx, (key, period)) in keys.iter().zip(periods).enumerate() {
+            let key = key.as_ref();
             // Rows that are added in the order of their keys are beyond everything there is.
-            if key_max.as_ref().is_none_or(|max| key > max) {
+            if key_max.as_deref().is_none_or(|max| key > max) {
                 continue;
             }
             let probe = Probe::new(key, &mut schema.key_types());

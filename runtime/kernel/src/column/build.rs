@@ -3,7 +3,7 @@
 //! A [`ColumnBuilder`] takes values, rows of other columns and whole columns of one lane, and keeps no validity until the
 //! first NULL comes. A [`ByteSink`] collects strings one after another.
 
-use super::{ByteRuns, Column, Data, Vals};
+use super::{ByteRuns, ByteVals, Column, Data, Vals};
 use crate::{
     bitmap::Bitmap,
     lane::Lane,
@@ -45,6 +45,16 @@ impl ByteSink {
         self.offsets.push(u32::try_from(self.bytes.len()).expect("a column holds less than 4 GiB of strings"));
     }
 
+    /// Appends strings that lie one after another: each from its offset to the next one's.
+    fn extend(&mut self, offsets: &[u32], bytes: &[u8]) {
+        let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return };
+        let from = self.bytes.len();
+        self.bytes.extend_from_slice(&bytes[*first as usize..*last as usize]);
+        u32::try_from(self.bytes.len()).expect("a column holds less than 4 GiB of strings");
+        let from = from as u32;
+        self.offsets.extend(offsets[1..].iter().map(|offset| from + (offset - first)));
+    }
+
     /// The strings.
     pub fn finish(self) -> ByteRuns {
         ByteRuns::from_vecs(self.offsets, self.bytes)
@@ -77,25 +87,42 @@ enum LaneBuilder {
 #[derive(Debug, Default)]
 struct NullBits {
     len: usize,
-    any: bool,
+    /// Empty as long as no NULL came.
     words: Vec<u64>,
 }
 
 impl NullBits {
     fn push(&mut self, has_value: bool) {
+        if self.words.is_empty() {
+            if has_value {
+                self.len += 1;
+                return;
+            }
+            // Everything before has a value.
+            self.words.resize(self.len / 64, u64::MAX);
+            if !self.len.is_multiple_of(64) {
+                self.words.push((1 << (self.len % 64)) - 1);
+            }
+        }
         if self.len.is_multiple_of(64) {
             self.words.push(0);
         }
         if has_value {
             *self.words.last_mut().expect("a word was pushed") |= 1 << (self.len % 64);
-        } else {
-            self.any = true;
         }
         self.len += 1;
     }
 
+    /// So many values, none of them NULL.
+    fn push_values(&mut self, count: usize) {
+        match self.words.is_empty() {
+            true => self.len += count,
+            false => (0..count).for_each(|_| self.push(true)),
+        }
+    }
+
     fn finish(self) -> Option<Bitmap> {
-        self.any.then(|| Bitmap::new(Lane::from_vec(self.words), self.len))
+        (!self.words.is_empty()).then(|| Bitmap::new(Lane::from_vec(self.words), self.len))
     }
 }
 
@@ -204,15 +231,15 @@ impl ColumnBuilder {
             LaneBuilder::I64(lane) => extend_vals(lane, column.i64s(), len),
             LaneBuilder::F64(lane) => extend_vals(lane, column.f64s(), len),
             LaneBuilder::I128(lane) => extend_vals(lane, column.i128s(), len),
-            LaneBuilder::Bytes(sink) => {
-                let from = column.byte_vals();
-                (0..len).for_each(|row| sink.push(from.at(row)));
-            }
+            LaneBuilder::Bytes(sink) => match column.byte_vals() {
+                ByteVals::Plain(offsets, bytes) => sink.extend(offsets, bytes),
+                from => (0..len).for_each(|row| sink.push(from.at(row))),
+            },
         }
         if column.has_nulls() {
             (0..len).for_each(|row| self.nulls.push(!column.is_null(row)));
         } else {
-            (0..len).for_each(|_| self.nulls.push(true));
+            self.nulls.push_values(len);
         }
     }
 

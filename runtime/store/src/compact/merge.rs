@@ -13,13 +13,8 @@ use crate::{
     sst::{Block, Builder, Segment, Spans, block_rows, gather, with_ends},
     tree::{SegmentKind, Tree},
 };
-use spectradb_kernel::key::i64_bytes;
-use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
-    ops::Range,
-    sync::Arc,
-};
+use spectradb_kernel::{key::i64_bytes, ty::LaneKind};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 /// What orders facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,56 +25,98 @@ pub(super) enum Order {
     End,
 }
 
-/// The facts of some segments in order.
-#[derive(Debug)]
-pub(super) struct Merger<'a> {
-    order: Order,
-    cursors: Vec<Cursor<'a>>,
-    /// The next fact of each cursor that has one, as bytes.
-    next: BinaryHeap<Reverse<(Vec<u8>, usize)>>,
+/// Where a fact stands in the order of all.
+pub(super) trait Place: Ord + Sized {
+    /// The places of a run's facts, as far as they are worked out at once.
+    type Lane;
+
+    fn lane(order: Order, run: &Run, shape: &Shape) -> Self::Lane;
+
+    fn at(lane: &Self::Lane, order: Order, run: &Run, shape: &Shape, row: usize) -> Self;
 }
 
-#[derive(Debug)]
-struct Cursor<'a> {
+/// Any key: its bytes.
+impl Place for Vec<u8> {
+    type Lane = ();
+
+    fn lane(_order: Order, _run: &Run, _shape: &Shape) {}
+
+    fn at((): &(), order: Order, run: &Run, shape: &Shape, row: usize) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(32);
+        if order == Order::End {
+            bytes.extend_from_slice(&i64_bytes(i64_at(&run.system_to, row)));
+        }
+        encode_row(&run.columns, &shape.key, row, &mut bytes);
+        bytes.extend_from_slice(&i64_bytes(i64_at(&run.valid_from, row)));
+        bytes
+    }
+}
+
+/// A key of one 64-bit integer, in the order of keys: most merges, and without a byte being written for a row.
+impl Place for u128 {
+    type Lane = Vec<u128>;
+
+    fn lane(_order: Order, run: &Run, shape: &Shape) -> Vec<u128> {
+        let half = |value: i64| u128::from(value.cast_unsigned() ^ 1 << 63);
+        let (keys, from) = (run.columns[shape.key[0]].i64s(), run.valid_from.i64s());
+        (0..run.len).map(|row| half(keys.at(row)) << 64 | half(from.at(row))).collect()
+    }
+
+    fn at(lane: &Vec<u128>, _order: Order, _run: &Run, _shape: &Shape, row: usize) -> u128 {
+        lane[row]
+    }
+}
+
+/// May facts of a shape be merged by numbers?
+pub(super) fn by_numbers(order: Order, shape: &Shape) -> bool {
+    let integer = |column: &usize| shape.columns[*column].1.lane() == LaneKind::I64;
+    order == Order::Key && shape.key.len() == 1 && shape.key.iter().all(integer)
+}
+
+/// The facts of some segments in order.
+pub(super) struct Merger<'a, P: Place> {
+    order: Order,
+    cursors: Vec<Cursor<'a, P>>,
+    /// The next fact of each cursor that has one, the least last. There are few cursors.
+    next: Vec<(P, usize)>,
+}
+
+struct Cursor<'a, P: Place> {
     segment: &'a Segment,
     shape: &'a Shape,
     blocks: &'a [Block],
     block: usize,
     /// The facts of that block, once they are needed: one check a block, whatever else the cache gives up meanwhile.
-    run: Option<Arc<Run>>,
+    run: Option<(Arc<Run>, P::Lane)>,
     row: usize,
 }
 
-impl Cursor<'_> {
-    fn run(&mut self) -> Result<Arc<Run>> {
-        match &self.run {
-            Some(run) => Ok(run.clone()),
-            None => Ok(self.run.insert(self.segment.run(&self.blocks[self.block])?.share()).clone()),
+impl<P: Place> Cursor<'_, P> {
+    /// Where the next fact stands; `None` behind the last one.
+    fn place(&mut self, order: Order) -> Result<Option<P>> {
+        let Some(block) = self.blocks.get(self.block) else { return Ok(None) };
+        if self.run.is_none() {
+            let run = self.segment.run(block)?.share();
+            let lane = P::lane(order, &run, self.shape);
+            self.run = Some((run, lane));
         }
+        Ok(self.run.as_ref().map(|(run, lane)| P::at(lane, order, run, self.shape, self.row)))
     }
 }
 
 /// Facts of one block that follow each other in the order of all.
 #[derive(Debug)]
 pub(super) struct MergedSpan<'a> {
+    /// Which of the segments.
+    pub(super) input: usize,
     pub(super) block: &'a Block,
     pub(super) run: Arc<Run>,
     pub(super) rows: Range<usize>,
 }
 
-fn order_of(order: Order, run: &Run, shape: &Shape, row: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(32);
-    if order == Order::End {
-        bytes.extend_from_slice(&i64_bytes(i64_at(&run.system_to, row)));
-    }
-    encode_row(&run.columns, &shape.key, row, &mut bytes);
-    bytes.extend_from_slice(&i64_bytes(i64_at(&run.valid_from, row)));
-    bytes
-}
-
-impl<'a> Merger<'a> {
-    pub(super) fn new(segments: &'a [Arc<Segment>], order: Order) -> Result<Merger<'a>> {
-        let mut merger = Merger { order, cursors: Vec::new(), next: BinaryHeap::new() };
+impl<'a, P: Place> Merger<'a, P> {
+    pub(super) fn new(segments: &'a [Arc<Segment>], order: Order) -> Result<Merger<'a, P>> {
+        let mut merger = Merger { order, cursors: Vec::new(), next: Vec::new() };
         for (at, segment) in segments.iter().enumerate() {
             let index = segment.index()?;
             merger.cursors.push(Cursor {
@@ -95,28 +132,28 @@ impl<'a> Merger<'a> {
         Ok(merger)
     }
 
-    /// Puts a cursor's next fact in the queue.
+    /// Puts a cursor's next fact in its place among those of the others.
     fn queue(&mut self, at: usize) -> Result<()> {
-        let cursor = &mut self.cursors[at];
-        if cursor.block < cursor.blocks.len() {
-            let bytes = order_of(self.order, &*cursor.run()?, cursor.shape, cursor.row);
-            self.next.push(Reverse((bytes, at)));
+        if let Some(place) = self.cursors[at].place(self.order)? {
+            let next = (place, at);
+            let behind = self.next.partition_point(|other| *other > next);
+            self.next.insert(behind, next);
         }
         Ok(())
     }
 
     /// The next facts.
     pub(super) fn next_span(&mut self) -> Result<Option<MergedSpan<'a>>> {
-        let Some(Reverse((_, at))) = self.next.pop() else { return Ok(None) };
-        let cursor = &mut self.cursors[at];
+        let Some((_, at)) = self.next.pop() else { return Ok(None) };
+        let (cursor, order) = (&mut self.cursors[at], self.order);
         let block = &cursor.blocks[cursor.block];
-        let run = cursor.run()?;
+        let (run, lane) = cursor.run.as_ref().expect("what was queued was read");
         let start = cursor.row;
         let rest = run.len - start;
-        let taken = match self.next.peek() {
+        let taken = match self.next.last() {
             None => rest,
-            Some(Reverse((limit, _))) => {
-                let before = |row: usize| order_of(self.order, &run, cursor.shape, start + row) <= *limit;
+            Some((limit, _)) => {
+                let before = |row: usize| P::at(lane, order, run, cursor.shape, start + row) <= *limit;
                 // Doubling steps first: where segments interleave, the end is near.
                 let mut step = 1;
                 while step < rest && before(step) {
@@ -126,6 +163,7 @@ impl<'a> Merger<'a> {
                 (low + partition_point(high - low, |row| before(low + row))).max(1)
             }
         };
+        let run = run.clone();
         cursor.row += taken;
         if cursor.row == run.len {
             cursor.block += 1;
@@ -133,7 +171,7 @@ impl<'a> Merger<'a> {
             cursor.row = 0;
         }
         self.queue(at)?;
-        Ok(Some(MergedSpan { block, run, rows: start..start + taken }))
+        Ok(Some(MergedSpan { input: at, block, run, rows: start..start + taken }))
     }
 }
 
@@ -145,6 +183,8 @@ pub(super) struct CurrentSink<'a> {
     level: u8,
     kind: SegmentKind,
     sources: Vec<Arc<Run>>,
+    /// Where each input's last run stands among them.
+    source_of: Vec<usize>,
     spans: Spans,
     per_block: usize,
     builder: Option<Builder>,
@@ -161,6 +201,7 @@ impl<'a> CurrentSink<'a> {
             level: job.level,
             kind: job.kind,
             sources: Vec::new(),
+            source_of: vec![0; job.inputs.len().max(1)],
             spans,
             per_block: 0,
             builder: None,
@@ -168,18 +209,23 @@ impl<'a> CurrentSink<'a> {
         }
     }
 
-    pub(super) fn push(&mut self, run: &Arc<Run>, mut rows: Range<usize>) -> Result<()> {
+    /// Adds rows of a run of an input.
+    pub(super) fn push(&mut self, input: usize, run: &Arc<Run>, mut rows: Range<usize>) -> Result<()> {
         while !rows.is_empty() {
             if self.spans.rows == 0 {
                 self.per_block =
                     block_rows(run.memory_bytes() / run.len.max(1), self.tree.config().sstable_block_bytes);
             }
             let taken = rows.len().min(self.per_block - self.spans.rows);
-            let known = self.sources.iter().rposition(|source| Arc::ptr_eq(source, run));
-            let source = known.unwrap_or_else(|| {
-                self.sources.push(run.clone());
-                self.sources.len() - 1
-            });
+            let known = self.source_of[input];
+            let source = match self.sources.get(known).is_some_and(|source| Arc::ptr_eq(source, run)) {
+                true => known,
+                false => {
+                    self.sources.push(run.clone());
+                    self.source_of[input] = self.sources.len() - 1;
+                    self.sources.len() - 1
+                }
+            };
             self.spans.push(source, rows.start..rows.start + taken);
             rows.start += taken;
             if self.spans.rows == self.per_block {

@@ -28,7 +28,7 @@ use crate::{
     sst::Segment,
     tree::{Edit, SegmentKind, SegmentMeta, Tree, Version, locate, memtable_of, notes_name, prune},
 };
-use merge::{CurrentSink, HistorySink, Merger, Order};
+use merge::{CurrentSink, HistorySink, Merger, Order, Place, by_numbers};
 use pick::{Due, Job, pick, pick_all};
 use spectradb_kernel::{schema::TableId, time::Commit};
 use std::sync::{Arc, atomic::Ordering::Relaxed};
@@ -118,38 +118,12 @@ impl Tree {
             SegmentKind::History => Order::End,
         };
         let shape = inputs[0].index()?.shape.clone();
-        let mut merger = Merger::new(&inputs, order)?;
         let mut current = CurrentSink::new(self, &shape, job);
-        let mut history = HistorySink::default();
-        while let Some(span) = merger.next_span()? {
-            let known = match job.kind {
-                SegmentKind::Current => span.block.ends.known(),
-                // What has ended is never noted.
-                SegmentKind::History => Known::Nothing,
-            };
-            if job.kind == SegmentKind::History {
-                // Sorted by end: what goes comes first.
-                let ended = |row: usize| i64_at(&span.run.system_to, row);
-                let (start, end) = (span.rows.start, span.rows.end);
-                let kept = start + partition_point(end - start, |row| ended(start + row) <= horizon);
-                if kept > start {
-                    pruned = pruned.max(ended(kept - 1));
-                }
-                current.push(&span.run, kept..end)?;
-                continue;
-            }
-            if matches!(known, Known::Nothing) {
-                current.push(&span.run, span.rows)?;
-                continue;
-            }
-            for row in span.rows {
-                match known.end_of(row) {
-                    end if end <= horizon => pruned = pruned.max(end),
-                    end if end <= cut => history.push(&span.run, row, end),
-                    _ => current.push(&span.run, row..row + 1)?,
-                }
-            }
-        }
+        let bounds = (cut, horizon);
+        let (history, pruned) = match by_numbers(order, &shape) {
+            true => merge_by::<u128>(&inputs, order, bounds, pruned, &mut current)?,
+            false => merge_by::<Vec<u8>>(&inputs, order, bounds, pruned, &mut current)?,
+        };
         let mut outputs = current.finish()?;
         outputs.extend(history.finish(self, &shape, job.place.shard)?);
         Ok(Merged { outputs, pruned })
@@ -247,4 +221,43 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// Brings the facts of segments to where they belong: what is current to the sink, what ended by the cut to history, and
+/// what ended by the horizon nowhere. Answers the history and the last end of a fact that was left out.
+fn merge_by<P: Place>(
+    inputs: &[Arc<Segment>],
+    order: Order,
+    (cut, horizon): (i64, i64),
+    mut pruned: i64,
+    current: &mut CurrentSink<'_>,
+) -> Result<(HistorySink, i64)> {
+    let mut merger = Merger::<P>::new(inputs, order)?;
+    let mut history = HistorySink::default();
+    while let Some(span) = merger.next_span()? {
+        if order == Order::End {
+            // Sorted by end: what goes comes first. What has ended is never noted.
+            let ended = |row: usize| i64_at(&span.run.system_to, row);
+            let (start, end) = (span.rows.start, span.rows.end);
+            let kept = start + partition_point(end - start, |row| ended(start + row) <= horizon);
+            if kept > start {
+                pruned = pruned.max(ended(kept - 1));
+            }
+            current.push(span.input, &span.run, kept..end)?;
+            continue;
+        }
+        let known = span.block.ends.known();
+        if matches!(known, Known::Nothing) {
+            current.push(span.input, &span.run, span.rows)?;
+            continue;
+        }
+        for row in span.rows {
+            match known.end_of(row) {
+                end if end <= horizon => pruned = pruned.max(end),
+                end if end <= cut => history.push(&span.run, row, end),
+                _ => current.push(span.input, &span.run, row..row + 1)?,
+            }
+        }
+    }
+    Ok((history, pruned))
 }

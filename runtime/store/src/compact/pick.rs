@@ -1,6 +1,7 @@
 //! Which segments are compacted next?
 //!
-//! First level 0, when it has as many segments as it may: all of them go to level 1 with what they overlap there.
+//! First level 0, when it has as many segments as it may and is worth what it overlaps in level 1: all of them go there, with
+//! what they overlap.
 //! Then a level that is over its budget gives a segment to the next. Then a segment of which a quarter has ended is
 //! written anew without it. Then history that is past its table's retention. Then history, where segments of about one size are merged when there are enough of them.
 //! What shares nothing with the compactions under way may be chosen beside them.
@@ -32,8 +33,11 @@ const HISTORY_BYTES_MAX: u64 = 256 << 20;
 /// A segment with one ended fact in so many is written anew.
 const ENDED_ONE_IN: u64 = 4;
 
+/// Level 0 waits for more segments while what it overlaps in level 1 is more than so many times as big.
+const LEVEL0_SHARE: u64 = 3;
+
 /// A segment of less than one memtable in so many is small.
-const SMALL_ONE_IN: u64 = 8;
+const SMALL_ONE_IN: u64 = 64;
 
 /// A compaction to do.
 #[derive(Debug)]
@@ -103,6 +107,13 @@ fn downwards(
     Ok(Some(Job { place, kind: SegmentKind::Current, inputs, from_level: level as u8, level: level as u8 + 1, moves }))
 }
 
+/// Is level 0 big enough, beside what of level 1 would be written again with it? A load in random order would write that for
+/// every few segments; so it waits for more, up to where writers would soon be slowed.
+fn is_worth(inputs: &[Arc<Segment>], files: &TableFiles, config: &Config) -> bool {
+    let crowded = inputs.len() >= config.level0_segments_slow / 4 * 3;
+    crowded || bytes(&overlapping(&files.levels[1], inputs)) <= bytes(inputs).saturating_mul(LEVEL0_SHARE)
+}
+
 /// What tells which compaction is due.
 pub(super) struct Due<'a> {
     pub(super) config: &'a Config,
@@ -131,7 +142,7 @@ pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<O
     for (place, files) in &version.tables {
         let mut inputs = free(&files.levels[0]);
         inputs.retain(covered);
-        if inputs.len() >= config.level0_segments_max.max(1) {
+        if inputs.len() >= config.level0_segments_max.max(1) && is_worth(&inputs, files, config) {
             let job = downwards(*place, files, 0, inputs, shard_bytes)?;
             if job.as_ref().is_some_and(allowed) {
                 return Ok(job);

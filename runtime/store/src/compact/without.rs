@@ -125,13 +125,13 @@ impl Tree {
                 }
             };
             if matches!(known, Known::Nothing) {
-                current.push(&run, 0..run.len)?;
+                current.push(0, &run, 0..run.len)?;
                 continue;
             }
             for row in 0..run.len {
                 let noted = rows.as_ref().map_or(row, |rows| rows[row] as usize);
                 match known.end_of(noted) {
-                    END_OPEN => current.push(&run, row..row + 1)?,
+                    END_OPEN => current.push(0, &run, row..row + 1)?,
                     end => history.push(&run, row, end),
                 }
             }

@@ -198,7 +198,29 @@ pub(crate) enum LaneV1 {
         codes: Vec<u8>,
         values: Vec<f64>,
     },
+    /// The integers from a base on, each one more than the one before.
+    Rising {
+        base: i64,
+    },
+    /// Strings of one length, 1 to [`EVEN_BYTES_MAX`] bytes, one after another.
+    Even {
+        length: u32,
+        bytes: Vec<u8>,
+    },
+    /// Integers as numbers of sorted, distinct integers.
+    Integers8 {
+        codes: Vec<u8>,
+        values: Vec<i64>,
+    },
+    /// The same of integers of 128 bits.
+    Units8 {
+        codes: Vec<u8>,
+        values: Vec<i128>,
+    },
 }
+
+/// The longest strings of a [`LaneV1::Even`].
+pub(crate) const EVEN_BYTES_MAX: u32 = 64;
 
 /// What a reader needs to know before it touches a block.
 #[derive(Archive, Serialize, Debug)]

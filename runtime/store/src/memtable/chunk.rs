@@ -91,17 +91,21 @@ impl Tail {
         self.commits.len()
     }
 
-    /// Adds a row of a batch; answers how many bytes it takes.
-    pub(super) fn push(&mut self, batch: &FactBatch, row: usize, commit: Commit) -> usize {
+    /// Adds a row: its values, its period, and the commit of its origin; answers how many bytes it takes.
+    pub(super) fn push(
+        &mut self,
+        values: impl Iterator<Item = Value>,
+        period: Period,
+        origin: Commit,
+        commit: Commit,
+    ) -> usize {
         let mut bytes = 40;
-        for (values, column) in self.columns.iter_mut().zip(&batch.columns) {
-            let value = column.value(row);
+        for (column, value) in self.columns.iter_mut().zip(values) {
             bytes += value_bytes(&value);
-            values.push(value);
+            column.push(value);
         }
-        let period: Period = batch.periods[row];
         self.commits.push(lane_of_commit(commit));
-        self.origins.push(lane_of_commit(batch.origins[row]));
+        self.origins.push(lane_of_commit(origin));
         self.from.push(period.from());
         self.to.push(period.to());
         self.ends.push(END_OPEN);

@@ -59,6 +59,12 @@ impl MemTable {
         tables.range(TableShard::all_of(table)).map(|(_, table)| table.clone()).collect()
     }
 
+    /// The largest key of any fact of a table.
+    pub(crate) fn key_max(&self, table: TableId) -> Option<Vec<u8>> {
+        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        tables.range(TableShard::all_of(table)).filter_map(|(_, table)| table.key_max()).max()
+    }
+
     /// The facts of a table in one shard, to add to them.
     pub(crate) fn table_for(&self, place: TableShard, shape: &Arc<Shape>) -> Arc<TableMem> {
         if let Some(found) = self.table(place) {

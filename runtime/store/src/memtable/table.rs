@@ -20,8 +20,9 @@ use crate::{
 };
 use hashbrown::HashTable;
 use spectradb_kernel::{
-    Column, Value,
+    Column, Period, Value,
     column::{Data, Vals},
+    key::{encode_values, i64_bytes},
     time::{Commit, Micros},
     ty::LaneKind,
 };
@@ -167,6 +168,10 @@ impl Indexed {
 
     fn push(&mut self, columns: &[Column], key: &[usize], row: usize) {
         encode_row(columns, key, row, &mut self.key_bytes);
+        self.end_key();
+    }
+
+    fn end_key(&mut self) {
         self.key_ends.push(u32::try_from(self.key_bytes.len()).expect("a chunk holds less than 4 GiB of keys"));
         self.before.push(NO_ROW);
     }
@@ -229,8 +234,13 @@ impl State {
                 entry.insert(Entry { hash, newest, facts: 1, ordered: NOT_ORDERED });
             }
         }
-        if self.key_max.as_deref().is_none_or(|max| max < key) {
-            self.key_max = Some(key.to_vec());
+        match &mut self.key_max {
+            Some(max) if max.as_slice() >= key => {}
+            Some(max) => {
+                max.clear();
+                max.extend_from_slice(key);
+            }
+            None => self.key_max = Some(key.to_vec()),
         }
         self.indexed[chunk].before[row] = before;
         match order {
@@ -257,6 +267,38 @@ impl State {
     fn before(&self, place: u64) -> u64 {
         let (chunk, row) = placed(place);
         self.indexed[chunk].before[row]
+    }
+
+    /// Makes the tail one of facts of this shape, to which more are added.
+    fn open_tail(&mut self, shape: &Arc<Shape>) {
+        self.tail_copy = None;
+        if self.tail.shape.version != shape.version {
+            self.seal_tail();
+            self.tail = Tail::new(shape.clone());
+        }
+    }
+
+    /// Adds a fact to the tail; answers how many bytes it takes.
+    fn push(
+        &mut self,
+        values: impl Iterator<Item = Value>,
+        period: Period,
+        origin: Commit,
+        commit: Commit,
+        put_key: &mut dyn FnMut(&mut Indexed),
+    ) -> usize {
+        if !self.tail.has_room() {
+            self.seal_tail();
+        }
+        let chunk = self.chunks.len();
+        let bytes = self.tail.push(values, period, origin, commit);
+        let indexed = &mut self.indexed[chunk];
+        put_key(indexed);
+        let in_tail = self.tail.len() - 1;
+        let key = indexed.key(in_tail);
+        let (bytes, hash) = (bytes + key.len() + 48, hash_of(key));
+        self.index_row(chunk, in_tail, hash);
+        bytes
     }
 
     fn seal_tail(&mut self) {
@@ -359,27 +401,46 @@ impl TableMem {
         rows: impl Iterator<Item = usize>,
         commit: Commit,
     ) -> usize {
-        let mut bytes = 0;
         let mut state = self.write();
-        state.tail_copy = None;
-        if state.tail.shape.version != shape.version {
-            state.seal_tail();
-            state.tail = Tail::new(shape.clone());
-        }
+        state.open_tail(shape);
+        let mut bytes = 0;
         for row in rows {
-            if !state.tail.has_room() {
-                state.seal_tail();
-            }
-            let chunk = state.chunks.len();
-            bytes += state.tail.push(batch, row, commit);
-            state.indexed[chunk].push(&batch.columns, &shape.key, row);
-            let in_tail = state.tail.len() - 1;
-            let key = state.indexed[chunk].key(in_tail);
-            bytes += key.len() + 48;
-            let hash = hash_of(key);
-            state.index_row(chunk, in_tail, hash);
+            let values = batch.columns.iter().map(|column| column.value(row));
+            bytes += state.push(values, batch.periods[row], batch.origins[row], commit, &mut |indexed| {
+                indexed.push(&batch.columns, &shape.key, row);
+            });
         }
         bytes
+    }
+
+    /// Adds a fact that is always valid, by its values.
+    pub(crate) fn insert_values<const N: usize>(
+        &self,
+        shape: &Arc<Shape>,
+        values: [Value; N],
+        commit: Commit,
+    ) -> usize {
+        let mut state = self.write();
+        state.open_tail(shape);
+        let short;
+        let mut long = Vec::new();
+        let key = match shape.key.as_slice() {
+            [only] if let Some(number) = values[*only].lane_i64() => {
+                short = i64_bytes(number);
+                short.as_slice()
+            }
+            columns => {
+                for column_idx in columns {
+                    let value = std::slice::from_ref(&values[*column_idx]);
+                    encode_values(value, &[shape.columns[*column_idx].1], &mut long);
+                }
+                long.as_slice()
+            }
+        };
+        state.push(values.into_iter(), Period::ALWAYS, 0, commit, &mut |indexed| {
+            indexed.key_bytes.extend_from_slice(key);
+            indexed.end_key();
+        })
     }
 
     fn insert_bulk(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {

@@ -10,7 +10,7 @@
 
 use super::Source;
 use crate::{
-    bulk::{Bulk, fill_whole},
+    bulk::{Bulk, arrange, fill_whole},
     catalog::Catalogs,
     config::Config,
     error::{Result, StoreError},
@@ -106,13 +106,14 @@ impl Source {
             };
             fill_whole(&mut found, self.snapshot.view(), &inner.catalogs)?;
             found.bulk = None;
-            if let RecordBody::Commit { catalog_version, write, .. } = &found.record.body
+            if let RecordBody::Commit { catalog_version, write, .. } = &mut found.record.body
                 && let Some(catalog) = target.catalogs.at(*catalog_version)
                 && write.facts.iter().all(|batch| catalog.by_id(batch.table).is_some())
             {
                 let schema_of = |table: TableId| catalog.by_id(table).expect("its tables were found").clone();
                 // Where it is large it takes no memory and no place in the log here either.
-                if let Some(bulk) = Bulk::write(write, &schema_of, &tree)? {
+                let large = arrange(write, &schema_of, tree.config().bulk_bytes_min);
+                if let Some(bulk) = Bulk::write(write, &large, &schema_of, &tree)? {
                     bulk.keep();
                     found.bulk = Some(bulk.section);
                 }

@@ -1,15 +1,17 @@
 //! How do facts become a block, and a block facts again?
 //!
 //! Writing picks for each column the smallest encoding that can be read in place: nothing for a constant, offsets from a
-//! base for integers that lie close, numbers into sorted distinct strings where strings repeat, plain otherwise. Reading
+//! base for integers that lie close, numbers into sorted distinct values where they repeat, no offsets where strings are of one
+//! length, plain otherwise. Reading
 //! checks the archive's structure (bytecheck) and then what it means: equal lengths, rising offsets, UTF-8, codes that
 //! name something. The columns that come out share the block's bytes; nothing is copied.
 //!
 //! Holds: bytes that pass here can be read by the kernel's columns without a panic.
 //! Not here: checksums and offsets in the file (`sst::reader`), which rows make a block (`sst::builder`).
 
+use super::builder::BLOCK_ROWS_MAX;
 use crate::{
-    format::sst_v1::{ArchivedBlockV1, ArchivedColumnV1, ArchivedLaneV1, BlockV1, ColumnV1, LaneV1},
+    format::sst_v1::{ArchivedBlockV1, ArchivedColumnV1, ArchivedLaneV1, BlockV1, ColumnV1, EVEN_BYTES_MAX, LaneV1},
     run::{Run, i64_at},
     shape::Shape,
 };
@@ -25,7 +27,10 @@ use spectradb_kernel::{
     lane::{Element, Lane},
     ty::LaneKind,
 };
-use std::sync::Arc;
+use std::{
+    hash::Hash,
+    sync::{Arc, LazyLock, OnceLock},
+};
 
 /// Why bytes are not a block.
 pub(crate) type Bad = &'static str;
@@ -80,7 +85,10 @@ fn encode_lane(column: &Column) -> LaneV1 {
         },
         LaneKind::I128 => match column.i128s() {
             Vals::One(value) => LaneV1::ConstI128(value),
-            Vals::Many(values) => LaneV1::I128(values.into_owned()),
+            Vals::Many(values) => match coded(&values, nulls, |value| *value) {
+                Some((codes, values)) => LaneV1::Units8 { codes, values },
+                None => LaneV1::I128(values.into_owned()),
+            },
         },
         LaneKind::Bytes => encode_strings(column, nulls),
     }
@@ -115,6 +123,9 @@ fn encode_i64s(column: &Column, values: &[i64], nulls: bool) -> LaneV1 {
         return LaneV1::ConstI64(min);
     }
     let span = max.wrapping_sub(min).cast_unsigned();
+    if !nulls && span == values.len() as u64 - 1 && values.windows(2).all(|pair| pair[0] < pair[1]) {
+        return LaneV1::Rising { base: min };
+    }
     // A NULL row's slot holds any number: it is written as the base.
     let code = |row: usize| if counts(&row) { values[row].wrapping_sub(min).cast_unsigned() } else { 0 };
     let rows = 0..values.len();
@@ -122,6 +133,8 @@ fn encode_i64s(column: &Column, values: &[i64], nulls: bool) -> LaneV1 {
         LaneV1::Offsets8 { base: min, codes: rows.map(|row| code(row) as u8).collect() }
     } else if span <= u64::from(u16::MAX) {
         LaneV1::Offsets16 { base: min, codes: rows.map(|row| code(row) as u16).collect() }
+    } else if let Some((codes, values)) = coded(values, nulls, |value| *value) {
+        LaneV1::Integers8 { codes, values }
     } else if span <= u64::from(u32::MAX) {
         LaneV1::Offsets32 { base: min, codes: rows.map(|row| code(row) as u32).collect() }
     } else {
@@ -135,22 +148,31 @@ fn encode_f64s(values: &[f64], nulls: bool) -> LaneV1 {
     if !nulls && values.iter().all(|value| bits(value) == bits(first)) {
         return LaneV1::ConstF64(*first);
     }
-    let sampled: hashbrown::HashSet<u64> = values.iter().take(SAMPLE_ROWS).map(bits).collect();
-    if values.len() < SAMPLE_ROWS || sampled.len() > 64 {
-        return LaneV1::F64(values.to_vec());
+    match coded(values, false, bits) {
+        Some((codes, values)) => LaneV1::Doubles8 { codes, values },
+        None => LaneV1::F64(values.to_vec()),
+    }
+}
+
+/// Numbers of distinct values, and these sorted by what tells them apart; `None` where there are more than 256, or it seems
+/// so. What the slots of NULL rows hold is a value like others.
+fn coded<T: Copy, K: Copy + Ord + Hash>(values: &[T], nulls: bool, of: impl Fn(&T) -> K) -> Option<(Vec<u8>, Vec<T>)> {
+    let sampled: HashMap<K, T> = values.iter().take(SAMPLE_ROWS).map(|value| (of(value), *value)).collect();
+    if values.len() < SAMPLE_ROWS || sampled.len() > 64 || nulls {
+        return None;
     }
     let mut distinct = sampled;
     for value in values {
-        distinct.insert(bits(value));
+        distinct.insert(of(value), *value);
         if distinct.len() > 256 {
-            return LaneV1::F64(values.to_vec());
+            return None;
         }
     }
-    let mut sorted: Vec<u64> = distinct.into_iter().collect();
-    sorted.sort_unstable();
-    let code_of: HashMap<u64, u8> = sorted.iter().enumerate().map(|(code, bits)| (*bits, code as u8)).collect();
-    let codes = values.iter().map(|value| code_of[&bits(value)]).collect();
-    LaneV1::Doubles8 { codes, values: sorted.into_iter().map(f64::from_bits).collect() }
+    let mut sorted: Vec<(K, T)> = distinct.into_iter().collect();
+    sorted.sort_unstable_by_key(|(key, _)| *key);
+    let code_of: HashMap<K, u8> = sorted.iter().enumerate().map(|(code, (key, _))| (*key, code as u8)).collect();
+    let codes = values.iter().map(|value| code_of[&of(value)]).collect();
+    Some((codes, sorted.into_iter().map(|(_, value)| value).collect()))
 }
 
 fn encode_strings(column: &Column, nulls: bool) -> LaneV1 {
@@ -167,6 +189,10 @@ fn encode_strings(column: &Column, nulls: bool) -> LaneV1 {
     offsets.push(0);
     if let (ByteVals::Plain(from, all), true) = (strings, rows > 0) {
         let (start, end) = (from[0], from[rows]);
+        let length = from[1] - start;
+        if (1..=EVEN_BYTES_MAX).contains(&length) && from.windows(2).all(|pair| pair[1] - pair[0] == length) {
+            return LaneV1::Even { length, bytes: all[start as usize..end as usize].to_vec() };
+        }
         bytes.extend_from_slice(&all[start as usize..end as usize]);
         offsets.extend(from[1..=rows].iter().map(|offset| offset - start));
         return LaneV1::Bytes { offsets, bytes };
@@ -205,6 +231,19 @@ fn encode_dictionary(strings: &ByteVals<'_>, rows: usize) -> Option<LaneV1> {
     } else {
         LaneV1::Strings16 { codes: codes.collect(), offsets, bytes }
     })
+}
+
+/// What blocks share whose rows follow from their place: the numbers from 0 on, and the offsets of strings of one length.
+static NUMBERS: LazyLock<Lane<u16>> = LazyLock::new(|| Lane::from_vec((0..BLOCK_ROWS_MAX as u16).collect()));
+static OFFSETS: [OnceLock<Lane<u32>>; EVEN_BYTES_MAX as usize + 1] =
+    [const { OnceLock::new() }; EVEN_BYTES_MAX as usize + 1];
+
+/// The offsets of so many strings of one length.
+fn even_offsets(length: u32, rows: usize) -> Result<Lane<u32>, Bad> {
+    let known = OFFSETS.get(length as usize).filter(|_| length > 0 && rows <= BLOCK_ROWS_MAX);
+    let known = known.ok_or("strings of one length are too long or too many")?;
+    let lane = known.get_or_init(|| Lane::from_vec((0..=BLOCK_ROWS_MAX as u32).map(|row| row * length).collect()));
+    Ok(lane.slice(0..rows + 1))
 }
 
 /// The facts of a block whose checksum holds. The columns share `bytes`.
@@ -332,13 +371,13 @@ fn decode_lane(
         let values = Arc::new(Column::new(ty, None, Data::Bytes(runs)));
         column(codes.len(), Data::Dictionary { codes, values })
     };
-    let doubles = |codes: Codes, max: u64, values: &[rkyv::rend::f64_le]| {
-        expect(LaneKind::F64)?;
-        if max as usize >= values.len() && !codes.is_empty() {
-            return Err("a code names no double");
+    let numbered = |kind: LaneKind, codes: Lane<u8>, count: usize, values: Data| {
+        expect(kind)?;
+        if code_max(codes.as_slice()) as usize >= count && !codes.is_empty() {
+            return Err("a code names no value");
         }
-        let values = Arc::new(Column::new(ty, None, Data::F64(share_lane(archive, values)?)));
-        column(codes.len(), Data::Dictionary { codes, values })
+        let values = Arc::new(Column::new(ty, None, values));
+        column(codes.len(), Data::Dictionary { codes: Codes::U8(codes), values })
     };
     match lane {
         ArchivedLaneV1::Null => constant(Value::Null),
@@ -431,10 +470,88 @@ fn decode_lane(
             let max = code_max(lane.as_slice());
             strings(Codes::U16(lane), max, offsets.as_slice(), bytes.as_slice())
         }
-        ArchivedLaneV1::Doubles8 { codes, values } => {
-            let lane: Lane<u8> = share_lane(archive, codes.as_slice())?;
-            let max = code_max(lane.as_slice());
-            doubles(Codes::U8(lane), max, values.as_slice())
+        ArchivedLaneV1::Rising { base } => {
+            if rows > BLOCK_ROWS_MAX {
+                return Err("a block has too many rows");
+            }
+            offsets(base.to_native(), Codes::U16(NUMBERS.slice(0..rows)), rows.saturating_sub(1) as u64)
         }
+        ArchivedLaneV1::Even { length, bytes } => {
+            expect(LaneKind::Bytes)?;
+            let length = length.to_native();
+            if bytes.len() as u64 != u64::from(length) * rows as u64 {
+                return Err("strings of one length do not fill their bytes");
+            }
+            let runs = ByteRuns { offsets: even_offsets(length, rows)?, bytes: share(archive, bytes.as_slice()) };
+            check_strings(ty, runs.offsets.as_slice(), bytes, rows)?;
+            column(runs.len(), Data::Bytes(runs))
+        }
+        ArchivedLaneV1::Integers8 { codes, values } => {
+            if ty == Type::Date && values.iter().any(|value| i32::try_from(value.to_native()).is_err()) {
+                return Err("an integer is out of range");
+            }
+            let lane = Data::I64(share_lane(archive, values.as_slice())?);
+            numbered(LaneKind::I64, share_lane(archive, codes.as_slice())?, values.len(), lane)
+        }
+        ArchivedLaneV1::Units8 { codes, values } => {
+            let lane = Data::I128(share_lane(archive, values.as_slice())?);
+            numbered(LaneKind::I128, share_lane(archive, codes.as_slice())?, values.len(), lane)
+        }
+        ArchivedLaneV1::Doubles8 { codes, values } => {
+            let lane = Data::F64(share_lane(archive, values.as_slice())?);
+            numbered(LaneKind::F64, share_lane(archive, codes.as_slice())?, values.len(), lane)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::{constant_instant, constant_integer};
+    use spectradb_kernel::{
+        schema::{ColumnId, TableId},
+        value::Decimal,
+    };
+
+    /// What a lane costs must not depend on luck: these columns have a shape that needs few bytes, and come back as they were.
+    #[test]
+    fn columns_take_the_lane_that_fits_them() {
+        const ROWS: i64 = 1000;
+        let numeric = Type::Numeric { precision: 38, scale: 2 };
+        let units = |row: i64| Value::Numeric(Decimal { units: i128::from(row % 7) << 80, scale: 2 });
+        let text = |row: i64| Value::Text(format!("{:06}", row * 31));
+        let uneven = |row: i64| Value::Text("x".repeat((row % 3) as usize) + &row.to_string());
+        type Of<'a> = &'a dyn Fn(i64) -> Value;
+        let cases: [(Type, Of<'_>, fn(&LaneV1) -> bool); 9] = [
+            (Type::Integer, &|row| Value::Integer(row - 5), |lane| matches!(lane, LaneV1::Rising { base: -5 })),
+            (Type::Integer, &|row| Value::Integer(row * 2), |lane| matches!(lane, LaneV1::Offsets16 { .. })),
+            (Type::Integer, &|row| Value::Integer(row % 5), |lane| matches!(lane, LaneV1::Offsets8 { .. })),
+            (Type::Integer, &|row| Value::Integer((row % 9) << 40), |lane| matches!(lane, LaneV1::Integers8 { .. })),
+            (Type::Integer, &|row| Value::Integer(row << 40), |lane| matches!(lane, LaneV1::I64(_))),
+            (Type::Text, &text, |lane| matches!(lane, LaneV1::Even { length: 6, .. })),
+            (Type::Text, &uneven, |lane| matches!(lane, LaneV1::Bytes { .. })),
+            (numeric, &units, |lane| matches!(lane, LaneV1::Units8 { .. })),
+            (Type::Real, &|row| Value::Real((row % 9) as f64), |lane| matches!(lane, LaneV1::Doubles8 { .. })),
+        ];
+        let columns: Vec<Column> = cases
+            .iter()
+            .map(|(ty, of, _)| Column::from_values(*ty, &(0..ROWS).map(of).collect::<Vec<Value>>()))
+            .collect();
+        for (column, (_, _, fits)) in columns.iter().zip(&cases) {
+            let lane = encode_lane(column);
+            assert!(fits(&lane), "{lane:?}");
+        }
+        let shape = Shape {
+            table: TableId(1),
+            version: 1,
+            columns: (1..).map(ColumnId).zip(cases.iter().map(|(ty, ..)| *ty)).collect(),
+            key: vec![0],
+        };
+        let len = ROWS as usize;
+        let periods = (constant_instant(i64::MIN, len), constant_instant(i64::MAX, len));
+        let lane = |value| constant_integer(value, len);
+        let run = Run::new(columns, periods, lane(1), lane(0), lane(i64::MAX));
+        let read = decode(&Bytes::from_owner(encode(&run, &shape)), &shape).expect("it was written here");
+        assert_eq!(read.columns, run.columns);
     }
 }

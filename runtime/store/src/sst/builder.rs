@@ -19,13 +19,14 @@ use crate::{
         },
     },
     fs::{Disk, File},
-    keys::{encode_row, hash_of},
+    keys::{encode_row, hash_of, integer_key},
     pack::pack,
     run::{Bounds, Run, commit_of_lane, i64_at},
     shape::Shape,
     tree::{FileId, SegmentKind, SegmentMeta, segment_name},
 };
 use rkyv::rancor;
+use spectradb_kernel::{column::Vals, key::i64_bytes};
 use std::sync::Arc;
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -55,6 +56,10 @@ pub(crate) struct Builder {
     hasher: blake3::Hasher,
     blocks: Vec<BlockRefV1>,
     hashes: Vec<u64>,
+    /// The last key, where keys are single integers.
+    last_integer: Option<i64>,
+    /// The first key, as long as none is missing between it and the last one: such keys need no filter.
+    all_from: Option<i64>,
     bounds: Bounds,
     /// For the directory of a history segment: keys with beginnings of validity, one after another, and their ends.
     order: Vec<u8>,
@@ -112,6 +117,8 @@ impl Builder {
             hasher: blake3::Hasher::new(),
             blocks: Vec::new(),
             hashes: Vec::new(),
+            last_integer: None,
+            all_from: None,
             bounds: Bounds::NONE,
             order: Vec::new(),
             order_ends: Vec::new(),
@@ -156,11 +163,44 @@ impl Builder {
         Ok(part)
     }
 
-    /// Adds a block. Its facts follow those before in the segment's order.
-    pub(crate) fn add(&mut self, run: &Run) -> Result<()> {
-        if run.len == 0 {
-            return Ok(());
+    /// Notes the keys of a block that are single integers; answers the least and the greatest.
+    fn add_integers(&mut self, run: &Run, values: &Vals<'_, i64>) -> (Vec<u8>, Vec<u8>) {
+        let first = values.at(0);
+        let (mut min, mut max) = (first, first);
+        let mut last = self.last_integer;
+        let hash = |value: i64| hash_of(&i64_bytes(value));
+        for row in 0..run.len {
+            let value = values.at(row);
+            (min, max) = (min.min(value), max.max(value));
+            // The facts of a key are neighbours in a segment of current ones.
+            if last == Some(value) {
+                continue;
+            }
+            match (self.all_from, last) {
+                (_, None) if self.meta.kind == SegmentKind::Current => self.all_from = Some(value),
+                (Some(_), Some(last)) if last.checked_add(1) == Some(value) => {}
+                (Some(from), Some(last)) => {
+                    self.hashes.extend((from..=last).map(hash));
+                    self.hashes.push(hash(value));
+                    self.all_from = None;
+                }
+                (_, None) | (None, Some(_)) => self.hashes.push(hash(value)),
+            }
+            last = Some(value);
         }
+        self.last_integer = last;
+        if self.meta.kind == SegmentKind::History {
+            for row in 0..run.len {
+                self.order.extend_from_slice(&i64_bytes(values.at(row)));
+                self.order.extend_from_slice(&i64_bytes(i64_at(&run.valid_from, row)));
+                self.order_ends.push(self.order.len());
+            }
+        }
+        (i64_bytes(min).to_vec(), i64_bytes(max).to_vec())
+    }
+
+    /// Notes the keys of a block; answers the least and the greatest.
+    fn add_keys(&mut self, run: &Run) -> (Vec<u8>, Vec<u8>) {
         let (mut key_min, mut key_max) = (Vec::new(), Vec::new());
         let (mut key, mut last, mut prefix) = (Vec::new(), Vec::new(), Vec::new());
         for row in 0..run.len {
@@ -172,7 +212,7 @@ impl Builder {
             if row == 0 || key > key_max {
                 key_max.clone_from(&key);
             }
-            if key != last || (row == 0 && self.hashes.is_empty()) {
+            if row == 0 || key != last {
                 self.hashes.push(hash_of(&key));
                 // What the keys of a composite key begin with is asked for as well.
                 for columns in 1..self.shape.key.len() {
@@ -186,10 +226,22 @@ impl Builder {
             }
             if self.meta.kind == SegmentKind::History {
                 self.order.extend_from_slice(&key);
-                self.order.extend_from_slice(&spectradb_kernel::key::i64_bytes(i64_at(&run.valid_from, row)));
+                self.order.extend_from_slice(&i64_bytes(i64_at(&run.valid_from, row)));
                 self.order_ends.push(self.order.len());
             }
         }
+        (key_min, key_max)
+    }
+
+    /// Adds a block. Its facts follow those before in the segment's order.
+    pub(crate) fn add(&mut self, run: &Run) -> Result<()> {
+        if run.len == 0 {
+            return Ok(());
+        }
+        let (key_min, key_max) = match integer_key(&run.columns, &self.shape.key) {
+            Some(values) => self.add_integers(run, &values),
+            None => self.add_keys(run),
+        };
         let payload = encode(run, &self.shape);
         let placed = self.part(part::BLOCK, &payload)?;
         let bounds = run.bounds;
@@ -241,11 +293,15 @@ impl Builder {
             let rows = self.directory();
             footer.directory = self.part(part::DIRECTORY, rows.as_bytes())?;
         }
-        // Facts of one key need not be neighbours.
-        self.hashes.sort_unstable();
-        self.hashes.dedup();
-        let filter = Filter::of(&self.hashes, self.bits_per_key);
-        footer.filter = self.part(part::FILTER, filter.bytes())?;
+        // Facts of one key need not be neighbours; single integers of current facts were counted once.
+        if self.meta.kind == SegmentKind::History || self.last_integer.is_none() {
+            self.hashes.sort_unstable();
+            self.hashes.dedup();
+        }
+        if self.all_from.is_none() {
+            let filter = Filter::of(&self.hashes, self.bits_per_key);
+            footer.filter = self.part(part::FILTER, filter.bytes())?;
+        }
         footer.block_count = (self.blocks.len() as u32).into();
         let columns = self.shape.columns.iter().map(|(id, ty)| {
             let (ty, precision, scale) = type_to_v1(*ty);

@@ -38,6 +38,11 @@ impl Filter {
         Filter { words: Lane::from_vec(words) }
     }
 
+    /// The filter of keys of which none between the first and the last is missing: nothing is kept from anybody.
+    pub(crate) fn all() -> Filter {
+        Filter { words: Lane::from_vec(Vec::new()) }
+    }
+
     /// The filter whose words lie in a file; `None` when they are not whole blocks.
     pub(crate) fn over(words: Lane<u32>) -> Option<Filter> {
         (!words.is_empty() && words.len().is_multiple_of(8)).then_some(Filter { words })
@@ -51,6 +56,9 @@ impl Filter {
     /// May a key of this hash have been added?
     pub(crate) fn may_hold(&self, hash: u64) -> bool {
         let words = self.words.as_slice();
+        if words.is_empty() {
+            return true;
+        }
         let start = block_of(hash, words.len() / 8) * 8;
         words[start..start + 8].iter().enumerate().all(|(word, bits)| bits & bit_of(hash, word) != 0)
     }

@@ -4,7 +4,11 @@
 //! lane by lane, single rows one by one.
 
 use crate::run::{END_OPEN, Run, constant_integer};
-use spectradb_kernel::{Column, Type, Value, column::ColumnBuilder};
+use spectradb_kernel::{
+    Column, Type, Value,
+    column::{ByteSink, Codes, ColumnBuilder, Data, Vals},
+    ty::LaneKind,
+};
 use std::ops::Range;
 
 /// Rows of one source, in order.
@@ -37,7 +41,91 @@ impl Spans {
 /// Rows of a span that make copying it as a slice worth while.
 const SLICE_ROWS_MIN: usize = 8;
 
-fn gather_column<'a>(spans: &[Span], len: usize, of: impl Fn(usize) -> &'a Column) -> Column {
+/// The rows of spans one by one, where spans are short.
+struct Rows {
+    rows: Vec<(u32, u32)>,
+    source_count: usize,
+}
+
+impl Rows {
+    fn of(spans: &[Span], len: usize) -> Option<Rows> {
+        if spans.len() < 2 || spans.len() * SLICE_ROWS_MIN < len {
+            return None;
+        }
+        let mut rows = Vec::with_capacity(len);
+        for Span { source, rows: some } in spans {
+            rows.extend(some.clone().map(|row| (*source as u32, row as u32)));
+        }
+        let source_count = spans.iter().map(|span| span.source + 1).max().unwrap_or(0);
+        Some(Rows { rows, source_count })
+    }
+
+    fn lane<T: Copy, S>(&self, sources: &[S], at: impl Fn(&S, usize) -> T) -> Vec<T> {
+        self.rows.iter().map(|(source, row)| at(&sources[*source as usize], *row as usize)).collect()
+    }
+
+    /// Their values of a column; `None` where one of the sources is not as plain as this takes.
+    fn gather<'a>(&self, ty: Type, of: impl Fn(usize) -> &'a Column) -> Option<Column> {
+        let sources: Vec<&Column> = (0..self.source_count).map(of).collect();
+        if sources.iter().any(|column| column.has_nulls()) {
+            return None;
+        }
+        let data = match ty.lane() {
+            LaneKind::I64 => {
+                let sources = sources.into_iter().map(Integers::of).collect::<Option<Vec<_>>>()?;
+                Data::I64(self.lane(&sources, Integers::at).into())
+            }
+            LaneKind::F64 => {
+                let sources: Vec<_> = sources.into_iter().map(Column::f64s).collect();
+                Data::F64(self.lane(&sources, Vals::at).into())
+            }
+            LaneKind::Bytes => {
+                let sources: Vec<_> = sources.into_iter().map(Column::byte_vals).collect();
+                let mut sink = ByteSink::with_capacity(self.rows.len(), 0);
+                for (source, row) in &self.rows {
+                    sink.push(sources[*source as usize].at(*row as usize));
+                }
+                Data::Bytes(sink.finish())
+            }
+            LaneKind::Bool | LaneKind::I128 => return None,
+        };
+        Some(Column::new(ty, None, data))
+    }
+}
+
+/// Integers as they lie.
+enum Integers<'a> {
+    One(i64),
+    Plain(&'a [i64]),
+    Narrow8(i64, &'a [u8]),
+    Narrow16(i64, &'a [u16]),
+    Narrow32(i64, &'a [u32]),
+}
+
+impl<'a> Integers<'a> {
+    fn of(column: &'a Column) -> Option<Integers<'a>> {
+        Some(match column.data() {
+            Data::I64(lane) => Integers::Plain(lane.as_slice()),
+            Data::FrameOfReference { base, codes: Codes::U8(lane) } => Integers::Narrow8(*base, lane.as_slice()),
+            Data::FrameOfReference { base, codes: Codes::U16(lane) } => Integers::Narrow16(*base, lane.as_slice()),
+            Data::FrameOfReference { base, codes: Codes::U32(lane) } => Integers::Narrow32(*base, lane.as_slice()),
+            Data::Const(value) => Integers::One(value.lane_i64()?),
+            Data::Dictionary { .. } | Data::Bool(_) | Data::F64(_) | Data::I128(_) | Data::Bytes(_) => return None,
+        })
+    }
+
+    fn at(&self, row: usize) -> i64 {
+        match self {
+            Integers::One(value) => *value,
+            Integers::Plain(lane) => lane[row],
+            Integers::Narrow8(base, codes) => base.wrapping_add(i64::from(codes[row])),
+            Integers::Narrow16(base, codes) => base.wrapping_add(i64::from(codes[row])),
+            Integers::Narrow32(base, codes) => base.wrapping_add(i64::from(codes[row])),
+        }
+    }
+}
+
+fn gather_column<'a>(spans: &[Span], rows: Option<&Rows>, len: usize, of: impl Fn(usize) -> &'a Column) -> Column {
     let first = of(spans[0].source);
     if let [only] = spans {
         return first.slice(only.rows.clone());
@@ -51,6 +139,9 @@ fn gather_column<'a>(spans: &[Span], len: usize, of: impl Fn(usize) -> &'a Colum
         && spans.iter().all(|span| of(span.source).as_const().is_some_and(|other| same(other, value)))
     {
         return Column::constant(first.ty(), value.clone(), len);
+    }
+    if let Some(column) = rows.and_then(|rows| rows.gather(first.ty(), &of)) {
+        return column;
     }
     let mut builder = ColumnBuilder::new(first.ty());
     for span in spans {
@@ -70,9 +161,11 @@ fn gather_column<'a>(spans: &[Span], len: usize, of: impl Fn(usize) -> &'a Colum
 /// When there is no span.
 pub(crate) fn gather(sources: &[&Run], spans: &Spans) -> Run {
     let (spans, len) = (&spans.spans, spans.rows);
-    let column = |column_idx| gather_column(spans, len, |source| &sources[source].columns[column_idx]);
+    let rows = Rows::of(spans, len);
+    let rows = rows.as_ref();
+    let column = |column_idx| gather_column(spans, rows, len, |source| &sources[source].columns[column_idx]);
     let columns = (0..sources[spans[0].source].columns.len()).map(column).collect();
-    let lane = |of: fn(&Run) -> &Column| gather_column(spans, len, |source| of(sources[source]));
+    let lane = |of: fn(&Run) -> &Column| gather_column(spans, rows, len, |source| of(sources[source]));
     let periods = (lane(|run| &run.valid_from), lane(|run| &run.valid_to));
     Run::new(columns, periods, lane(|run| &run.commit), lane(|run| &run.origin), lane(|run| &run.system_to))
 }

@@ -466,6 +466,7 @@ impl Segment {
     pub(super) fn filter(&self) -> Result<&Filter> {
         match self.filter.get() {
             Some(filter) => Ok(filter),
+            None if self.footer.filter.offset.get() == 0 => Ok(self.filter.get_or_init(Filter::all)),
             None => {
                 let (payload, own) = self.part(&self.footer.filter, part::FILTER, None)?;
                 let filter = Lane::from_bytes(payload).ok().and_then(Filter::over);

@@ -213,10 +213,10 @@ fn golden() {
     let disk: Arc<dyn Disk> = Arc::new(MemDisk::new());
     let meta = write(&disk, SegmentKind::History, 300, 290, Compression::None).expect("writes");
     let bytes = bytes_of(&disk);
-    assert_eq!(bytes.len(), 26_816);
+    assert_eq!(bytes.len(), 26_176);
     assert_eq!(
         blake3::hash(&bytes).to_hex().as_str(),
-        "54907c57f7795c37a8c7bd4896856bc3af496e39304d0674256ad6f40aaae315"
+        "24a01a8db291d7571c034a3bf9f6e327a366268362f393fc88cc8a15f536f63c"
     );
     assert_eq!(meta.bytes, bytes.len() as u64);
 }

@@ -246,8 +246,7 @@ impl TreeView {
 
     /// The largest key of any fact of a table.
     pub(crate) fn key_max(&self, table: TableId) -> Option<Vec<u8>> {
-        let shards = self.version.memtables().flat_map(|memtable| memtable.shards_of(table));
-        let mem = shards.filter_map(|table| table.key_max()).max();
+        let mem = self.version.memtables().filter_map(|memtable| memtable.key_max(table)).max();
         let file = self.version.segments_of(table).map(|segment| &segment.meta.key_max).max();
         match mem {
             Some(mem) if file.is_none_or(|file| *file <= mem) => Some(mem),
@@ -397,7 +396,7 @@ impl Tree {
             }
         }
         let table = active.table_for(TableShard { table: COMMITS, shard: 0 }, commits_shape());
-        active.took(table.insert(commits_shape(), &commit_row(applied), None, applied.commit));
+        active.took(table.insert_values(commits_shape(), commit_row(applied), applied.commit));
         if !applied.bulk.is_empty() {
             let mut tables = view.version.tables.clone();
             for segment in applied.bulk {
