@@ -64,6 +64,9 @@ enum Part {
         /// Only in the order of the keys.
         #[arg(long)]
         sorted: bool,
+        /// Ours with every block packed by Zstandard, as cold levels are, beside ours as it comes; the others too if asked for.
+        #[arg(long)]
+        cold: bool,
     },
     /// 100 versions a key: points and scans of the present and of a past commit.
     Versions {
@@ -82,7 +85,7 @@ fn main() {
         Part::Analytics { data } => analytics::run(data, args.rows, args.runs),
         Part::Points => points(&args),
         Part::Commits { lazy, lot } => commits(&args, *lazy, lot),
-        Part::Load { sorted } => load(&args, *sorted),
+        Part::Load { sorted, cold } => load(&args, *sorted, *cold),
         Part::Versions { keys, versions } => {
             let folder = args.temporary();
             versions::compare(folder.path(), *keys, *versions, args.runs);
@@ -265,7 +268,7 @@ fn bytes_of(path: &Path) -> u64 {
     entries.flatten().map(size).sum()
 }
 
-fn load(args: &Args, only_sorted: bool) {
+fn load(args: &Args, only_sorted: bool, cold: bool) {
     let orders = if only_sorted { &[false][..] } else { &[false, true] };
     let shown = orders.len();
     let mut table = Table::new(
@@ -277,7 +280,11 @@ fn load(args: &Args, only_sorted: bool) {
         &["opens a second", "1 / bytes a row, sorted", "1 / bytes a row, random"][..=shown],
     );
     let random = shuffled(args.rows);
-    for (name, open) in args.engines() {
+    let mut engines = args.engines();
+    if cold {
+        engines.insert(1.min(engines.len()), ("SpectraDB, cold", ours::open_cold));
+    }
+    for (name, open) in engines {
         let mut figures = Vec::new();
         let mut after = Vec::new();
         let mut reopened = 0.0;

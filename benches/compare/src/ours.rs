@@ -1,7 +1,7 @@
 //! SpectraDB, through its typed tables.
 
 use crate::engine::{Engine, Found, Row, Sync};
-use spectradb::{Config, Database, Durability, Table};
+use spectradb::{Compression, CompressionPolicy, Config, Database, Durability, Table};
 use std::path::Path;
 
 /// Rows a commit of a load.
@@ -26,13 +26,23 @@ struct Ours {
     db: Database,
 }
 
+/// Opens the engine with all blocks packed, as those of cold levels are.
+pub fn open_cold(path: &Path, sync: Sync) -> Box<dyn Engine> {
+    let packed = Compression::Zstd(3);
+    open_with(path, sync, CompressionPolicy { warm_from: 0, warm: packed, cold_from: 0, cold: packed, history: packed })
+}
+
 /// Opens the engine.
 pub fn open(path: &Path, sync: Sync) -> Box<dyn Engine> {
+    open_with(path, sync, CompressionPolicy::NONE)
+}
+
+fn open_with(path: &Path, sync: Sync, compression: CompressionPolicy) -> Box<dyn Engine> {
     let durability = match sync {
         Sync::Durable => Durability::Synced,
         Sync::Lazy => Durability::None,
     };
-    let db = Database::open_with(path, Config { durability, ..Config::default() }).expect("opens");
+    let db = Database::open_with(path, Config { durability, compression, ..Config::default() }).expect("opens");
     db.create::<T>().expect("a table");
     Box::new(Ours { db })
 }

@@ -298,6 +298,13 @@ pub fn compare(folder: &Path, keys: i64, versions: i64, runs: usize) {
             let mut engine = make(&folder.join(format!("{history:?}-{name}")), plan);
             eprintln!("{name}: {} commits in {:.1} s", plan.commits() + 1, started.elapsed().as_secs_f64());
             table.row(name, &measure(&mut *engine, plan, &picked, &past));
+            if name == "SpectraDB" {
+                let (log, rest) = bytes_of_ours(&folder.join(format!("{history:?}-{name}")));
+                let count =
+                    (0..keys).map(|key| 1 + (1..=plan.commits()).filter(|c| plan.touches(key, *c)).count() as u64);
+                let count = count.sum::<u64>() as f64;
+                println!("SpectraDB: {:.1} bytes a version, and {:.1} of log", rest as f64 / count, log as f64 / count);
+            }
         }
         let mut one = one;
         let now = |one: &mut Ours| {
@@ -310,6 +317,20 @@ pub fn compare(folder: &Path, keys: i64, versions: i64, runs: usize) {
         table.row("SpectraDB with one version a key", &[points, f64::NAN, scans, f64::NAN]);
         table.print();
     }
+}
+
+/// The bytes of the log and of the other files in the folder of a database.
+fn bytes_of_ours(path: &Path) -> (u64, u64) {
+    let (mut log, mut rest) = (0, 0);
+    for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+        let bytes = entry.metadata().map_or(0, |data| std::os::unix::fs::MetadataExt::blocks(&data) * 512);
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match name.starts_with("log-") || name.starts_with("spare-") {
+            true => log += bytes,
+            false => rest += bytes,
+        }
+    }
+    (log, rest)
 }
 
 fn timed(count: f64, work: impl FnOnce() -> i64) -> f64 {

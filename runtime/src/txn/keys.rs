@@ -106,6 +106,11 @@ impl Keys {
 
     /// Is each greater than the one before?
     pub(super) fn rise(&self) -> bool {
+        if matches!(self.ends, Ends::Eight) {
+            // Compared as numbers: the order of big-endian bytes.
+            let keys = self.bytes.as_chunks::<EIGHT>().0;
+            return keys.windows(2).all(|pair| u64::from_be_bytes(pair[0]) < u64::from_be_bytes(pair[1]));
+        }
         (1..self.len()).all(|row| self[row - 1] < self[row])
     }
 

@@ -142,12 +142,16 @@ pub(super) fn always() -> Period {
     Period::new(MICROS_MIN, MICROS_MAX).expect("the whole of time is not empty")
 }
 
+/// Rows whose number is known beforehand become columns up to so many at a time, and need not be joined again.
+const ROWS_AT_ONCE: usize = 16 * BATCH_ROWS;
+
 /// Rows as columns, some thousands at a time.
 pub(super) fn batches<R: AsRow>(rows: impl IntoIterator<Item = R>) -> Vec<(Vec<Column>, usize)> {
     let mut rows = rows.into_iter();
     let mut batches = Vec::new();
     loop {
-        let some: Vec<R> = rows.by_ref().take(BATCH_ROWS).collect();
+        let at_once = rows.size_hint().0.clamp(BATCH_ROWS, ROWS_AT_ONCE);
+        let some: Vec<R> = rows.by_ref().take(at_once).collect();
         if some.is_empty() {
             return batches;
         }

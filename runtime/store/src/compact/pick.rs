@@ -6,14 +6,14 @@
 //! written anew without it. Then history that is past its table's retention. Then history, where segments of about one size are merged when there are enough of them.
 //! What shares nothing with the compactions under way may be chosen beside them.
 //!
-//! Segments that overlap nothing are moved without being read, unless they are small: those are merged with the small
+//! Segments that overlap nothing are moved without being read, unless the next level is packed differently or they are small: those are merged with the small
 //! ones of the next level, so that a table that grows slowly does not become thousands of files.
 //!
 //! Not here: doing it (`compact`).
 
 use super::{Horizons, claims::State};
 use crate::{
-    config::Config,
+    config::{CompressionPolicy, Config},
     error::Result,
     run::lane_of_commit,
     sst::Segment,
@@ -87,11 +87,13 @@ fn downwards(
     files: &TableFiles,
     level: usize,
     mut inputs: Vec<Arc<Segment>>,
-    shard_bytes: u64,
+    (shard_bytes, packing): (u64, &CompressionPolicy),
 ) -> Result<Option<Job>> {
     let below = &files.levels[level + 1];
     let small = |segment: &Arc<Segment>| segment.meta.bytes < shard_bytes / SMALL_ONE_IN;
-    let moves = overlapping(below, &inputs).is_empty() && disjoint(&inputs) && !inputs.iter().any(small);
+    // What is packed differently there has to be written anew.
+    let alike = packing.level(level as u8) == packing.level(level as u8 + 1);
+    let moves = alike && overlapping(below, &inputs).is_empty() && disjoint(&inputs) && !inputs.iter().any(small);
     if !moves {
         if inputs.iter().any(small) {
             inputs.extend(below.iter().filter(|segment| small(segment)).cloned());
@@ -143,7 +145,7 @@ pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<O
         let mut inputs = free(&files.levels[0]);
         inputs.retain(covered);
         if inputs.len() >= config.level0_segments_max.max(1) && is_worth(&inputs, files, config) {
-            let job = downwards(*place, files, 0, inputs, shard_bytes)?;
+            let job = downwards(*place, files, 0, inputs, (shard_bytes, &config.compression))?;
             if job.as_ref().is_some_and(allowed) {
                 return Ok(job);
             }
@@ -159,7 +161,7 @@ pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<O
                     bytes(&overlapping(&files.levels[level + 1], std::slice::from_ref(segment)))
                 });
                 for segment in candidates {
-                    let job = downwards(*place, files, level, vec![segment], shard_bytes)?;
+                    let job = downwards(*place, files, level, vec![segment], (shard_bytes, &config.compression))?;
                     if job.as_ref().is_some_and(allowed) {
                         return Ok(job);
                     }

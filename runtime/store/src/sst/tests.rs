@@ -9,7 +9,7 @@ use crate::{
     error::{Result, StoreError},
     format::Identity,
     fs::{Disk, MemDisk},
-    keys::{Probe, encode_row},
+    keys::{Probe, encode_row, hash_of},
     run::{END_OPEN, Run, constant_integer, integers},
     scan::{SystemScope, ValidScope},
     shape::Shape,
@@ -18,7 +18,7 @@ use crate::{
 };
 use spectradb_kernel::{
     Column, Type, Value,
-    key::prefix_len,
+    key::{i64_bytes, prefix_len},
     schema::{ColumnId, TableId},
     time::{Date, Timestamp},
     value::Decimal,
@@ -204,6 +204,61 @@ fn every_flipped_bit_and_every_cut_is_found_or_harmless() {
         let mut swapped = whole.clone();
         swapped.copy_within(128..192, 192);
         check(&swapped, "a copied envelope");
+    }
+}
+
+/// A filter that lets every key through costs bytes and tells nothing: it is left out where no key is missing, over any
+/// number of blocks and versions of a key, and only there.
+#[test]
+fn keys_without_a_gap_need_no_filter() {
+    let shape =
+        Arc::new(Shape { table: TableId(4), version: 1, columns: vec![(ColumnId(1), Type::Integer)], key: vec![0] });
+    for (blocks, has_filter) in [
+        (vec![vec![5, 6, 7], vec![8, 9]], false),
+        (vec![vec![5, 6, 6], vec![6, 7, 7]], false),
+        (vec![vec![i64::MAX]], false),
+        (vec![vec![5, 6, 8]], true),
+        (vec![vec![5, 6], vec![7, 9], vec![10]], true),
+    ] {
+        let disk: Arc<dyn Disk> = Arc::new(MemDisk::new());
+        let new = NewSegment {
+            file: 12,
+            shard: 0,
+            level: 0,
+            kind: SegmentKind::Current,
+            bits_per_key: 10,
+            compression: Compression::None,
+        };
+        let mut builder = Builder::create(&disk, IDENTITY, &shape, new).expect("memory takes it");
+        let mut first = 0;
+        for keys in &blocks {
+            let len = keys.len() as i64;
+            let from = integers(Type::Timestamp, (first..first + len).collect());
+            let to = integers(Type::Timestamp, (first + 1..first + len + 1).collect());
+            first += len;
+            let lane = |value| constant_integer(value, keys.len());
+            let columns = vec![Column::from_i64s(Type::Integer, keys.clone())];
+            let run = Run::new(columns, (from, to), lane(1), lane(0), lane(END_OPEN));
+            builder.add(&run).expect("memory takes it");
+        }
+        let meta = builder.finish().expect("memory takes it");
+        let segment = Segment::open(&disk, &BlockCache::new(usize::MAX), IDENTITY, meta, true).expect("it opens");
+        segment.audit().expect("it is whole");
+        let keys: Vec<i64> = blocks.concat();
+        for key in (0..12).chain([i64::MAX]) {
+            let bytes = i64_bytes(key);
+            let probe = Probe::new(&bytes, &mut std::iter::once(Type::Integer));
+            let mut found = 0;
+            let walked = segment.visit(&probe, &Wanted::new(9, SystemScope::All, ValidScope::All), &mut |_| {
+                found += 1;
+                ControlFlow::Continue(())
+            });
+            assert!(walked.is_ok_and(|walked| walked.is_continue()));
+            assert_eq!(found, keys.iter().filter(|other| **other == key).count(), "{key} of {keys:?}");
+        }
+        let strangers = (100..200)
+            .filter(|number| segment.filter().is_ok_and(|filter| filter.may_hold(hash_of(&i64_bytes(*number)))));
+        assert_eq!(strangers.count() < 100, has_filter, "{keys:?}");
     }
 }
 
