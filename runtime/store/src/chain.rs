@@ -185,10 +185,9 @@ pub(crate) enum WantedLeaf<'a> {
 
 /// The leaves of a commit, the erased ones in their places.
 pub(crate) fn leaves_of(write: &Write, shapes: &[BatchShape], secret: &Secret) -> Vec<Hash> {
-    let mut entries = Entries::default();
-    entries.gather(write, shapes);
-    let mut leaves = Vec::with_capacity(entries.sorted.len() + secret.erased().len());
-    hash_entries(write, shapes, &entries, secret, &mut |some| leaves.extend_from_slice(some));
+    let mut order = Order::of(write, shapes);
+    let mut leaves = Vec::with_capacity(order.count() + secret.erased().len());
+    hash_entries(write, shapes, &mut order, secret, &mut |some| leaves.extend_from_slice(some));
     leaves
 }
 

@@ -521,8 +521,9 @@ mod tests {
         let units = |row: i64| Value::Numeric(Decimal { units: i128::from(row % 7) << 80, scale: 2 });
         let text = |row: i64| Value::Text(format!("{:06}", row * 31));
         let uneven = |row: i64| Value::Text("x".repeat((row % 3) as usize) + &row.to_string());
-        type Of<'a> = &'a dyn Fn(i64) -> Value;
-        let cases: [(Type, Of<'_>, fn(&LaneV1) -> bool); 9] = [
+        /// A type, the value of a row, and whether a lane is the one it should take.
+        type Case<'a> = (Type, &'a dyn Fn(i64) -> Value, fn(&LaneV1) -> bool);
+        let cases: [Case<'_>; 9] = [
             (Type::Integer, &|row| Value::Integer(row - 5), |lane| matches!(lane, LaneV1::Rising { base: -5 })),
             (Type::Integer, &|row| Value::Integer(row * 2), |lane| matches!(lane, LaneV1::Offsets16 { .. })),
             (Type::Integer, &|row| Value::Integer(row % 5), |lane| matches!(lane, LaneV1::Offsets8 { .. })),
