@@ -235,8 +235,7 @@ impl Binder<'_> {
             let number = Bound::known(counted.column(2, span));
             let gone = self.arithmetic(BinaryOp::Mul, number, Bound::known(counted.column(1, span)), span, span)?;
             let from = counted.column(0, span);
-            let value =
-                self.arithmetic(BinaryOp::Add, Bound::known(from.clone()), Bound::known(gone), span, span)?;
+            let value = self.arithmetic(BinaryOp::Add, Bound::known(from.clone()), Bound::known(gone), span, span)?;
             let mut value = convert::convert(value, ty, Degree::Assignment)?;
             if class == TypeClass::BigNumeric {
                 // The first number shows the digits that it was given with.

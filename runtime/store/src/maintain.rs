@@ -44,10 +44,10 @@ enum Signal {
     Stop,
 }
 
-/// Waits for a signal. Files that wait for readers in other processes are looked after meanwhile, for nobody tells when a
-/// reader goes on.
-fn next_signal(store: &Inner, signals: &Receiver<Signal>) -> Result<Signal, RecvError> {
-    while store.readers.has_waiting() {
+/// Waits for a signal. One thread looks after files that wait for readers in other processes meanwhile, for nobody tells when
+/// a reader goes on.
+fn next_signal(store: &Inner, signals: &Receiver<Signal>, sweeps: bool) -> Result<Signal, RecvError> {
+    while sweeps && store.readers.has_waiting() {
         match signals.recv_timeout(SWEEP_EVERY) {
             Ok(signal) => return Ok(signal),
             Err(RecvTimeoutError::Timeout) => store.readers.sweep(),
@@ -64,18 +64,18 @@ impl Threads {
         let (flush, flush_signals) = bounded(1);
         let compactors = store.config.compaction_thread_count.max(1);
         let (compact, compact_signals) = bounded(compactors);
-        let spawn = |name: &str, signals: Receiver<Signal>, work: fn(&Inner)| {
+        let spawn = |name: &str, signals: Receiver<Signal>, work: fn(&Inner), sweeps: bool| {
             let store = store.clone();
             thread::Builder::new().name(name.to_owned()).spawn(move || {
-                while let Ok(Signal::Look) = next_signal(&store, &signals) {
+                while let Ok(Signal::Look) = next_signal(&store, &signals, sweeps) {
                     work(&store);
                 }
             })
         };
-        let flusher = spawn("spectradb-flush", flush_signals, Inner::work_of_flush_thread).ok()?;
+        let flusher = spawn("spectradb-flush", flush_signals, Inner::work_of_flush_thread, true).ok()?;
         let mut handles = vec![flusher];
         for _ in 0..compactors {
-            match spawn("spectradb-compact", compact_signals.clone(), Inner::work_of_compact_thread) {
+            match spawn("spectradb-compact", compact_signals.clone(), Inner::work_of_compact_thread, false) {
                 Ok(handle) => handles.push(handle),
                 // Fewer do as well; without one nothing would compact.
                 Err(_) if handles.len() > 1 => break,

@@ -13,7 +13,11 @@ use spectradb_store::{
     fact::{FactId, Write},
     fs::{DiskLock, Fault, File},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use support::{names, names_as_of, new_table, open, small, upsert};
 
 fn reader(disk: &SimDisk, config: &Config) -> Store {
@@ -234,6 +238,31 @@ fn a_reader_follows_an_erasure() {
         };
         let traces: Vec<String> = disk.list().expect("it lists").into_iter().filter(has_trace).collect();
         assert_eq!(traces, Vec::<String>::new(), "{log_archive:?}");
+    }
+}
+
+/// Nobody has to write for the files of a reader that has gone on to go.
+#[test]
+fn what_a_reader_held_goes_by_itself() {
+    let disk = SimDisk::new(9);
+    let config = Config { background: true, ..small() };
+    let writer = open(&disk, &config).expect("a new database");
+    let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+    writer.commit(upsert(&writer.snapshot(), &table, &[(0, "unspeakable"), (1, "a")])).expect("no conflict");
+    writer.flush().expect("nothing fails");
+    let beside = reader(&disk, &config);
+    writer.erase(table.id, &[i64_bytes(0).to_vec()]).expect("nothing fails").expect("there was something");
+    let has_trace = |name: &String| {
+        let bytes = disk.content(name).unwrap_or_default();
+        bytes.windows(11).any(|window| window == b"unspeakable")
+    };
+    let is_there = || disk.list().expect("it lists").iter().any(has_trace);
+    assert!(is_there(), "the reader may still ask for it");
+    assert_eq!(names(&beside, &table).len(), 1);
+    let until = Instant::now() + Duration::from_secs(60);
+    while is_there() {
+        assert!(Instant::now() < until, "it is still there");
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
