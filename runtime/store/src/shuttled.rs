@@ -8,6 +8,7 @@
 //! Not here: threads of the system over the whole store (`tests/threads.rs`).
 
 #[path = "publication.rs"]
+#[expect(clippy::duplicate_mod, reason = "compiled a second time, over shuttle")]
 mod publication;
 
 /// What `publication` names, over shuttle.
