@@ -91,7 +91,7 @@ impl Exact {
 
     /// Rounded half away from zero to digits after the point, or (negative) before it.
     pub(crate) fn rounded(&self, digits: i64) -> Exact {
-        self.at(digits, |units, power| divide_rounded(units, power))
+        self.at(digits, divide_rounded)
     }
 
     /// Cut off after digits after the point, or (negative) before it.
@@ -273,13 +273,11 @@ fn weight(number: &Exact) -> (i64, u64) {
     }
     let power = number.first_digit_power();
     let weight = power.div_euclid(4);
-    let one = Exact { units: BigInt::from(1), scale: 0 };
     // The whole part of number / 10000^weight.
     let shift = weight * 4 + i64::from(number.scale);
     let magnitude = BigInt::from(number.units.magnitude().clone());
     let digit =
         if shift >= 0 { magnitude / ten_to(shift as u32) } else { magnitude * ten_to(shift.unsigned_abs() as u32) };
-    debug_assert_eq!(one.scale, 0);
     (weight, u64::try_from(digit).expect("it is below 10,000"))
 }
 
