@@ -1,8 +1,8 @@
 //! What does a function that gives rows mean in a select list?
 //!
 //! `SELECT i, generate_series(1, i) FROM t` gives a row for each value, so the function is moved into FROM, as if it stood
-//! there behind LATERAL; its columns are in no `*`. Rows of several such functions would go side by side: that is refused, as is
-//! one beside groups, where it would be computed after them.
+//! there behind LATERAL; its columns are in no `*`. Several `unnest` are one of several arrays, whose rows go side by side. Other
+//! functions beside each other are refused, as is one beside groups, where it would be computed after them.
 //!
 //! Not here: which rows it gives (`table_function`).
 
@@ -27,7 +27,14 @@ pub(super) fn moved(select: &Select) -> Result<Cow<'_, Select>, Diag> {
     let mut select = select.clone();
     let span = select.span;
     let refuse = |message: &str, help: &str| Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, span).help(help));
-    if count > 1 {
+    let is_unnest = |item: &SelectItem| match item {
+        SelectItem::Expr { expr, .. } => match call_in(expr).map(|call| &call.kind) {
+            Some(ExprKind::Call { name, args, .. }) => name.text == "unnest" && args.len() == 1,
+            _ => true,
+        },
+        _ => true,
+    };
+    if count > 1 && !select.items.iter().all(is_unnest) {
         let message = "several functions that give rows in one select list are not supported";
         return refuse(message, "name them in FROM, WITH ORDINALITY where their rows belong together");
     }
@@ -40,26 +47,42 @@ pub(super) fn moved(select: &Select) -> Result<Cow<'_, Select>, Diag> {
         let message = "a function that gives rows in the select list of a query with groups is not supported";
         return refuse(message, "group in a subquery in FROM, and name the function behind it");
     }
-    for item in &mut select.items {
+    let mut together: Option<TableRef> = None;
+    for (at, item) in select.items.iter_mut().enumerate() {
         let SelectItem::Expr { expr, alias } = item else { continue };
+        let is_named = match &expr.kind {
+            ExprKind::Call { name, .. } => table_function::FUNCTIONS.contains(&name.text.as_str()),
+            kind => matches!(kind, ExprKind::Cast { .. }),
+        };
         let Some(call) = call_in_mut(expr) else { continue };
         let ExprKind::Call { name, args, .. } = &call.kind else { unreachable!("it is a call") };
         let label = Name { text: MOVED.to_owned(), span: call.span };
         if name.text.contains("_each") {
             return refuse("a function that gives several columns stands in FROM", "write SELECT * FROM it");
         }
-        let function = TableRef::Function {
-            name: name.clone(),
-            args: args.clone(),
-            ordinality: false,
-            alias: Some(TableAlias { name: label.clone(), columns: vec![label.clone()] }),
-            span: call.span,
-        };
-        let own_name = name.clone();
-        call.kind = ExprKind::Path(vec![label.clone(), label]);
-        alias.get_or_insert(own_name);
-        select.from.push(function);
+        let column = Name { text: format!("{MOVED}{at}"), span: call.span };
+        let (own_name, own_args) = (name.clone(), args.clone());
+        call.kind = ExprKind::Path(vec![label.clone(), column.clone()]);
+        if is_named {
+            alias.get_or_insert(own_name.clone());
+        }
+        match &mut together {
+            Some(TableRef::Function { args, alias: Some(alias), .. }) => {
+                args.extend(own_args);
+                alias.columns.push(column);
+            }
+            _ => {
+                together = Some(TableRef::Function {
+                    name: own_name,
+                    args: own_args,
+                    ordinality: false,
+                    alias: Some(TableAlias { name: label, columns: vec![column] }),
+                    span: call.span,
+                });
+            }
+        }
     }
+    select.from.extend(together);
     Ok(Cow::Owned(select))
 }
 

@@ -152,7 +152,7 @@ pub fn match_among(text: &[u8], patterns: &[u8], code: i64) -> (bool, Fault) {
 /// What [`match_among`] is put together with: unknown where the text or a pattern is NULL.
 pub fn open_among(text: &[u8], patterns: &[u8], code: i64) -> Option<bool> {
     let (needle, view) = (View::new(text), View::new(patterns));
-    let open = !view.is_empty() && (needle.is_null(0) || view.has_nulls());
+    let open = !view.is_empty() && (needle.is_empty() || needle.is_null(0) || view.has_nulls());
     (!open).then_some(code & ALL != 0)
 }
 
@@ -175,6 +175,9 @@ pub fn bucket(element: &[u8], a: &[u8]) -> (i64, Fault) {
     let (needle, view) = (View::new(element), View::new(a));
     if view.has_nulls() {
         return (0, Fault::InvalidArgument);
+    }
+    if needle.is_empty() {
+        return (0, Fault::Ok);
     }
     if view.dimensions().len() > 1 {
         return (0, Fault::ArrayShape);
