@@ -58,8 +58,14 @@ fn ask(path: &Path, sql: &str) -> Vec<String> {
     String::from_utf8(output.stdout).expect("UTF-8").lines().map(str::to_owned).collect()
 }
 
-/// Feeds transactions from `next` on until the process is killed; answers the last number it printed.
-fn feed_until_killed(path: &Path, way: &[&str], next: u64, alive: Duration) -> Option<u64> {
+/// Feeds statements from number `next` on until the process is killed; answers the last number it printed.
+fn feed_until_killed(
+    path: &Path,
+    way: &[&str],
+    next: u64,
+    alive: Duration,
+    statements: fn(u64) -> String,
+) -> Option<u64> {
     let mut child = shell(path, way);
     let mut stdin = child.stdin.take().expect("piped");
     let stdout = child.stdout.take().expect("piped");
@@ -77,11 +83,7 @@ fn feed_until_killed(path: &Path, way: &[&str], next: u64, alive: Duration) -> O
     });
     let writer = thread::spawn(move || {
         for n in next.. {
-            let sql = format!(
-                "BEGIN; INSERT INTO pairs VALUES ({n}, 'left'); INSERT INTO pairs VALUES (-{n}, 'right'); \
-                 UPDATE counter SET n = {n} WHERE id = 1; COMMIT;\nSELECT {n};\n"
-            );
-            if stdin.write_all(sql.as_bytes()).is_err() {
+            if stdin.write_all(statements(n).as_bytes()).is_err() {
                 return;
             }
         }
@@ -114,7 +116,14 @@ fn a_killed_shell_loses_nothing_acknowledged_and_shows_nothing_half() {
     let mut done = 0;
     for kill in 0..kills {
         let alive = Duration::from_micros(random.below(60_000));
-        let acknowledged = feed_until_killed(&path, WAYS[kill as usize % WAYS.len()], done + 1, alive).unwrap_or(done);
+        let statements = |n: u64| {
+            format!(
+                "BEGIN; INSERT INTO pairs VALUES ({n}, 'left'); INSERT INTO pairs VALUES (-{n}, 'right'); \
+                 UPDATE counter SET n = {n} WHERE id = 1; COMMIT;\nSELECT {n};\n"
+            )
+        };
+        let way = WAYS[kill as usize % WAYS.len()];
+        let acknowledged = feed_until_killed(&path, way, done + 1, alive, statements).unwrap_or(done);
         let asked = "SELECT n FROM counter; SELECT current_commit(); \
                      SELECT count(*), coalesce(max(id), 0), coalesce(sum(id), 0), count(DISTINCT abs(id)) FROM pairs;";
         let answers = ask(&path, asked);
@@ -134,4 +143,58 @@ fn a_killed_shell_loses_nothing_acknowledged_and_shows_nothing_half() {
     let verified = ask(&path, "VERIFY LEDGER;");
     assert_eq!(verified.len(), 1, "the ledger is what it says: {verified:?}");
     assert!(done > u64::from(kills), "the shell got some work done between the kills: {done}");
+}
+
+/// The numbers in the texts of secrets that stand anywhere in a folder.
+#[expect(clippy::disallowed_methods, reason = "a test searches the database's files")]
+fn secrets_in(folder: &Path) -> Vec<u64> {
+    const SECRET: &[u8] = b"unspeakable-";
+    let mut found = Vec::new();
+    for file in std::fs::read_dir(folder).expect("it is there").map_while(Result::ok) {
+        let bytes = std::fs::read(file.path()).expect("it can be read");
+        for at in (0..bytes.len()).filter(|at| bytes[*at..].starts_with(SECRET)) {
+            let digits = bytes[at + SECRET.len()..].iter().take_while(|byte| byte.is_ascii_digit());
+            found.push(digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0')));
+        }
+    }
+    found
+}
+
+/// An erasure that was acknowledged has left no byte when the process dies; one that was not is done whole or not at all.
+#[test]
+fn a_killed_shell_leaves_no_trace_of_what_was_erased() {
+    let seed = std::env::var("SPECTRADB_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0x5eed_0002);
+    println!("SPECTRADB_SEED={seed}");
+    let mut random = Seed(seed);
+    let folder = tempfile::tempdir().expect("a folder for the database");
+    let path: PathBuf = folder.path().join("db");
+    let statements = |n: u64| {
+        format!(
+            "INSERT INTO secrets VALUES ({n}, 'unspeakable-{n}-x') ON CONFLICT DO NOTHING; \
+             UPDATE secrets SET name = 'unspeakable-{n}-y' WHERE id = {n}; ERASE FROM secrets WHERE id = {n}; \
+             UPDATE counter SET n = {n} WHERE id = 1;\nSELECT {n};\n"
+        )
+    };
+    ask(
+        &path,
+        "CREATE TABLE secrets (id INTEGER PRIMARY KEY, name TEXT NOT NULL); \
+         CREATE TABLE counter (id INTEGER PRIMARY KEY, n INTEGER NOT NULL); INSERT INTO counter VALUES (1, 0);",
+    );
+    let mut done = 0;
+    for kill in 0..16 {
+        let alive = Duration::from_micros(random.below(150_000));
+        let way = WAYS[kill % WAYS.len()];
+        let acknowledged = feed_until_killed(&path, way, done + 1, alive, statements).unwrap_or(done);
+        let left: Vec<u64> = secrets_in(&path).into_iter().filter(|number| *number <= acknowledged).collect();
+        assert_eq!(left, Vec::<u64>::new(), "kill {kill}: up to {acknowledged} all were erased");
+        let answers = ask(&path, "SELECT n FROM counter; SELECT count(*) FROM secrets FOR SYSTEM_TIME ALL;");
+        done = answers[0].parse().expect("a number");
+        assert!(done >= acknowledged, "kill {kill}: {acknowledged} was acknowledged, {done} is there");
+        let versions: u64 = answers[1].parse().expect("a number");
+        assert!(versions <= 2, "kill {kill}: {versions} versions are left of one key");
+    }
+    let verified = ask(&path, "ERASE FROM secrets; VERIFY LEDGER;");
+    assert_eq!(verified.len(), 1, "the ledger is what it says: {verified:?}");
+    assert_eq!(secrets_in(&path), Vec::<u64>::new());
+    assert!(done > 16, "the shell erased something between the kills: {done}");
 }
