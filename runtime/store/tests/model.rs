@@ -425,5 +425,6 @@ fn the_store_answers_as_a_list_of_facts_does() {
     println!("SPECTRADB_SEED={first} SPECTRADB_STORE_STEPS={steps}");
     for seed in first..first + steps.div_ceil(400) {
         live(seed, [8, 1, 3][seed as usize % 3], 400);
+        println!("seed {seed} is clean");
     }
 }

@@ -312,3 +312,56 @@ fn a_folder_gets_its_name_last() {
     assert!(matches!(nowhere, Err(StoreError::NoDatabase { .. })), "{nowhere:?}");
     assert!(!folder.path().join("x").exists());
 }
+
+/// A crash within an erasure leaves log segments that still have what was erased, until the next writer puts their copies in their
+/// places. Until then nothing is restored from them.
+#[test]
+fn an_erasure_that_was_interrupted_is_finished_first() {
+    let config = config(LogArchive::Keep, usize::MAX);
+    let prepared = || {
+        let disk = SimDisk::new(1);
+        let store = open(&disk, &config).expect("a new database");
+        let history = history(&store);
+        (disk, store, history)
+    };
+    let erase = |store: &Store| {
+        let table = store.catalog().by_name("t").cloned().expect("it was made");
+        store.erase(table.id, &[spectradb_kernel::key::i64_bytes(3).to_vec()])
+    };
+    let (disk, store, _) = prepared();
+    let before = disk.syncs();
+    erase(&store).expect("nothing fails");
+    let (mut refused, mut whole) = (0, 0);
+    for sync in before + 1..=disk.syncs() {
+        let (disk, store, history) = prepared();
+        disk.inject(Fault::PowerBeforeSync(sync));
+        erase(&store).ok();
+        drop(store);
+        let left = disk.after_crash(sync);
+        let (digest, state) = history.states.iter().find(|(digest, _)| digest.commit == 20).expect("it happened");
+        let was_refused = match restored(&left, At::Commit(20), &config) {
+            Ok((copy, restored)) => {
+                whole += 1;
+                let store = open(&left, &config).expect("it opens");
+                let table = store.catalog().by_name("t").cloned().expect("it was made");
+                let mut state = state.clone();
+                if !names_as_of(&store.snapshot(), &table, 20).contains_key(&3) {
+                    state.remove(&3);
+                }
+                check(&copy, &restored, &config, &(digest.clone(), state));
+                false
+            }
+            Err(StoreError::ErasedMeanwhile) => true,
+            Err(error) => panic!("sync {sync}: {error}"),
+        };
+        if was_refused {
+            refused += 1;
+            open(&left, &config).and_then(|store| store.close()).expect("the next writer completes it");
+            let (copy, restored) = restored(&left, At::Commit(20), &config).expect("all is there");
+            let mut state = state.clone();
+            state.remove(&3);
+            check(&copy, &restored, &config, &(digest.clone(), state));
+        }
+    }
+    assert!(refused > 0 && whole > 0, "{refused} refused, {whole} restored");
+}
