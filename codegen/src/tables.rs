@@ -230,7 +230,7 @@ impl Finder {
                 self.scopes(scopes);
             }
             TableRef::Subquery { lateral: _, query, alias: _, span: _ } => self.query(query),
-            TableRef::Function { name: _, args, ordinality: _, alias: _, span: _ } => {
+            TableRef::Function { name: _, args, ordinality: _, columns: _, alias: _, span: _ } => {
                 args.iter().for_each(|expr| self.expr(expr));
             }
             TableRef::Named { table, alias: _, span: _ } => self.table_ref(table),
@@ -238,7 +238,7 @@ impl Finder {
                 self.table_ref(left);
                 self.table_ref(right);
                 match condition {
-                    JoinCondition::None | JoinCondition::Using(_) | JoinCondition::Natural => {}
+                    JoinCondition::None | JoinCondition::Using(..) | JoinCondition::Natural => {}
                     JoinCondition::On(expr) => self.expr(expr),
                 }
             }

@@ -44,7 +44,35 @@ pub const FORMS: &[(&str, &str)] = &[
         "json_extract_path(json, key, ...), jsonb_extract_path(...), json_extract_path_text(...), jsonb_extract_path_text(...)",
         "What is below the keys, as JSON or as its text.",
     ),
-    ("jsonb_path_query_first(json, path)", "The first that a path of SQL/JSON finds; NULL where it finds nothing."),
+    (
+        "jsonb_path_query_first(json, path [, vars])",
+        "The first that a path of SQL/JSON finds; NULL where it finds nothing. The fields of an object are its variables.",
+    ),
+    ("is_json(text, kind)", "x IS [NOT] JSON [VALUE | SCALAR | ARRAY | OBJECT] [WITH UNIQUE KEYS]."),
+    (
+        "regexp_replace(text, pattern, by, start [, number [, flags]])",
+        "With the match of a number from a character on replaced, or with all where the number is 0.",
+    ),
+    (
+        "regexp_instr(text, pattern, start [, number [, end [, flags [, group]]]])",
+        "At which character a match or a group of it begins, or where end is 1 the one behind it; 0 where there is none.",
+    ),
+    (
+        "regexp_substr(text, pattern, start [, number [, flags [, group]]])",
+        "The match of a number from a character on, or a group of it; NULL where there is none.",
+    ),
+    (
+        "to_number(text, template)",
+        "The number that a text holds, as a NUMERIC of the digits of a constant template such as '9G999D99'.",
+    ),
+    (
+        "rank(x, ...) WITHIN GROUP (ORDER BY y, ...), dense_rank(...), percent_rank(...), cume_dist(...)",
+        "The rank that a row with these values would have among those of the group.",
+    ),
+    (
+        "json_to_record(json) AS x (a type, ...), jsonb_to_record(json), json_to_recordset(json), jsonb_to_recordset(json)",
+        "In FROM: the fields of an object, or of each object of an array, as columns of these types.",
+    ),
     (
         "round(numeric [, digits]), trunc(numeric [, digits]), floor(numeric), ceil(numeric), ceiling(numeric)",
         "A decimal rounded, cut, or the nearest whole number below or above.",

@@ -23,7 +23,7 @@ function wants one.
 const FAMILIES: &[(&[&str], &str)] = &[
     (&["text", "words", "like"], "Texts and bytes"),
     (&["regex"], "Regular expressions"),
-    (&["arith", "math", "trig"], "Numbers and bits"),
+    (&["arith", "math", "trig", "random"], "Numbers and bits"),
     (&["big_numeric"], "Numbers of any length (NUMERIC; a decimal with digits becomes one where it has to)"),
     (&["date", "fields", "interval", "zone", "templates"], "Dates and times"),
     (&["json", "json_tree", "json_order", "json_path"], "JSON"),

@@ -462,6 +462,8 @@ pub enum TableRef {
         args: Vec<Expr>,
         /// Is a column of numbers wanted?
         ordinality: bool,
+        /// The columns of a record, where the alias says them.
+        columns: Vec<(Name, TypeName)>,
         /// Its alias.
         alias: Option<TableAlias>,
         /// Where it stands.
@@ -524,8 +526,8 @@ pub enum JoinCondition {
     None,
     /// `ON expr`
     On(Expr),
-    /// `USING (columns)`
-    Using(Vec<Name>),
+    /// `USING (columns) [AS name]`
+    Using(Vec<Name>, Option<Name>),
     /// `NATURAL`: by the columns that both sides have.
     Natural,
 }

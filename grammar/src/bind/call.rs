@@ -63,6 +63,9 @@ impl Binder<'_> {
         if call.more.is_some_and(|more| more.over.is_some()) {
             return self.window(call, ctx).map(Bound::known);
         }
+        if let Some(rewritten) = super::hypothetical::rewritten(call)? {
+            return self.expr(&rewritten, ctx);
+        }
         if super::window::is_window_only(name) {
             let message = format!("window function {name} requires an OVER clause");
             return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span)

@@ -382,7 +382,16 @@ impl Binder<'_> {
 
 /// What is cast to JSONB is printed as JSONB is: each key once, in PostgreSQL's order, one space behind commas and colons. A
 /// value that was JSON before stays as it was written.
+///
+/// What is cast to times of fewer digits of a second is rounded to them.
 fn tidied(ty: &ast::TypeName, value: Expr) -> Expr {
+    if let Some(digits) = types::digits(ty)
+        && !ty.array
+    {
+        let (span, plain) = (value.span, value.ty);
+        let digits = literal::integer(digits, span);
+        return super::constant::fold(function::call_named("$to_digits", vec![value, digits], plain, span));
+    }
     let is_read = match &value.kind {
         ExprKind::Const(_) => true,
         ExprKind::Call { function, .. } => function.name == "$cast",

@@ -17,10 +17,15 @@ use crate::{
     plan::{Context, Expr, ExprKind},
     span::Span,
 };
-use spectradb_kernel::{Type, Value, ty::TypeClass};
+use spectradb_kernel::{Type, Value, func::number_templates, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 29] = [
+pub(super) const NAMES: [&str; 34] = [
+    "to_number",
+    "is_json",
+    "regexp_replace",
+    "regexp_instr",
+    "regexp_substr",
     "jsonb_path_query_first",
     "to_char",
     "format",
@@ -170,11 +175,47 @@ impl Binder<'_> {
                 }
                 if name.ends_with("_text") { made("$json_text", vec![value], span) } else { value }
             }
-            ("jsonb_path_query_first", 2) => {
-                let [value, path] = two(args);
-                let value = self.coerce(value, Type::Json, Degree::Implicit)?;
-                let path = self.coerce(path, Type::Text, Degree::Implicit)?;
-                let all = made("jsonb_path_query_array", vec![value, path], span);
+            ("to_number", 2) => {
+                let [number, template] = two(args);
+                let number = self.coerce(number, Type::Text, Degree::Implicit)?;
+                let template = super::constant::fold(self.coerce(template, Type::Text, Degree::Implicit)?);
+                self.to_number(number, template, span)?
+            }
+            ("is_json", 2) => {
+                let [value, kind] = two(args);
+                let value = self.coerce(value, Type::Text, Degree::Assignment)?;
+                made("$is_json", vec![value, self.coerce(kind, Type::Text, Degree::Implicit)?], span)
+            }
+            ("regexp_replace", 4..=6) if args.len() > 4 || args[3].class() == Some(TypeClass::Integer) => {
+                let mut all = std::mem::take(args);
+                let options = all.split_off(3);
+                let options = self.regex_options(options, [Some(0), Some(1), None, None, Some(2)], span)?;
+                let mut texts = self.texts(all)?;
+                texts.push(options);
+                made("$regexp_replace", texts, span)
+            }
+            ("regexp_instr", 3..=7) => {
+                let mut all = std::mem::take(args);
+                let options = all.split_off(2);
+                let options = self.regex_options(options, [Some(0), Some(1), Some(2), Some(4), Some(3)], span)?;
+                let mut texts = self.texts(all)?;
+                texts.push(options);
+                made("$regexp_instr", texts, span)
+            }
+            ("regexp_substr", 3 | 5..=6) => {
+                let mut all = std::mem::take(args);
+                let options = all.split_off(2);
+                let options = self.regex_options(options, [Some(0), Some(1), None, Some(3), Some(2)], span)?;
+                let mut texts = self.texts(all)?;
+                texts.push(options);
+                made("$regexp_substr", texts, span)
+            }
+            ("jsonb_path_query_first", 2..=3) => {
+                let mut path = Vec::with_capacity(3);
+                for (arg, ty) in std::mem::take(args).into_iter().zip([Type::Json, Type::Text, Type::Json]) {
+                    path.push(self.coerce(arg, ty, Degree::Implicit)?);
+                }
+                let all = made("jsonb_path_query_array", path, span);
                 function::call_named("$json_get", vec![all, text("0", span)], Type::Json, span)
             }
             ("num_nulls" | "num_nonnulls", 1..) => {
@@ -226,6 +267,50 @@ impl Binder<'_> {
             ("version", 0) => text(concat!("SpectraDB ", env!("CARGO_PKG_VERSION")), span),
             _ => return Ok(None),
         }))
+    }
+
+    fn texts(&mut self, args: Vec<Bound>) -> Result<Vec<Expr>, Diag> {
+        args.into_iter().map(|arg| self.coerce(arg, Type::Text, Degree::Implicit)).collect()
+    }
+
+    /// The options of a function of regular expressions as one text: the character to start at, the match's number, which end
+    /// of it, the group, the flags. `places` says which argument each is.
+    fn regex_options(&mut self, args: Vec<Bound>, places: [Option<usize>; 5], span: Span) -> Result<Expr, Diag> {
+        let mut joined = text("", span);
+        for (part, place) in places.into_iter().enumerate() {
+            let is_flags = part == 4;
+            let given = place.and_then(|place| args.get(place)).cloned();
+            let value = match given {
+                Some(flags) if is_flags => self.coerce(flags, Type::Text, Degree::Implicit)?,
+                Some(number) => {
+                    let number = self.coerce(number, Type::Integer, Degree::Implicit)?;
+                    convert::convert(number, Type::Text, Degree::Explicit)?
+                }
+                // From the first character, the first match, where it begins, the whole of it, without flags.
+                None => text(["1", "1", "0", "0", ""][part], span),
+            };
+            joined = made("||", vec![joined, value], span);
+            if !is_flags {
+                joined = made("||", vec![joined, text(" ", span)], span);
+            }
+        }
+        Ok(super::constant::fold(joined))
+    }
+
+    /// `to_number(text, template)`: the template says how many digits the result has.
+    fn to_number(&mut self, number: Expr, template: Expr, span: Span) -> Result<Expr, Diag> {
+        let digits = match literal::value(&template) {
+            Some(Value::Text(template)) => number_templates::template_digits(template),
+            _ => None,
+        };
+        let Some((whole, fraction)) = digits.filter(|(whole, fraction)| whole + fraction <= 38) else {
+            let message = "to_number by this template is not supported";
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, template.span)
+                .help("give a constant template of at most 38 digits, without RN and EEEE"));
+        };
+        let ty = Type::Numeric { precision: ((whole + fraction) as u8).max(1), scale: fraction as u8 };
+        let scale = literal::integer(fraction as i64, span);
+        Ok(function::call_named("$to_number", vec![number, template, scale], ty, span))
     }
 
     /// Year, month, day, hour, minute and second as an instant.

@@ -61,6 +61,11 @@ struct PendingPoint {
     to: usize,
 }
 
+/// Takes the columns out of `*`.
+fn hide_all(source: &mut Source) {
+    source.scope.tables.iter_mut().flat_map(|table| &mut table.columns).for_each(|column| column.shown = false);
+}
+
 impl Binder<'_> {
     /// The rows of a FROM; one row without columns where there is none.
     pub(super) fn from(&mut self, items: &[TableRef]) -> Result<(Node, Scope), Diag> {
@@ -106,11 +111,14 @@ impl Binder<'_> {
                     Some(left) if *lateral => self.within_frame(left, |binder| binder.query(query, None))?,
                     Some(_) | None => (self.query(query, None)?, Vec::new()),
                 };
-                let source = derived(node, alias.as_ref().map(|alias| (&alias.name, alias.columns.as_slice())))?;
+                let mut source = derived(node, alias.as_ref().map(|alias| (&alias.name, alias.columns.as_slice())))?;
+                if alias.as_ref().is_some_and(|alias| alias.name.text == rows_in_list::MOVED) {
+                    hide_all(&mut source);
+                }
                 Ok(Source { args, ..source })
             }
-            TableRef::Function { name, args, ordinality, alias, span } => {
-                let call = super::table_function::Call { name, args, ordinality: *ordinality, span: *span };
+            TableRef::Function { name, args, ordinality, columns, alias, span } => {
+                let call = super::table_function::Call { name, args, ordinality: *ordinality, columns, span: *span };
                 let (node, args) = match left {
                     Some(left) => self.within_frame(left, |binder| binder.table_function(&call))?,
                     None => (self.table_function(&call)?, Vec::new()),
@@ -135,12 +143,7 @@ impl Binder<'_> {
                     table.columns.push(by_alias);
                 }
                 if alias.0.text == rows_in_list::MOVED {
-                    source
-                        .scope
-                        .tables
-                        .iter_mut()
-                        .flat_map(|table| &mut table.columns)
-                        .for_each(|column| column.shown = false);
+                    hide_all(&mut source);
                 }
                 Ok(Source { args, ..source })
             }
@@ -195,7 +198,7 @@ impl Binder<'_> {
         let common: Vec<Name>;
         let using: &[Name] = match condition {
             JoinCondition::None | JoinCondition::On(_) => &[],
-            JoinCondition::Using(names) => names,
+            JoinCondition::Using(names, _) => names,
             JoinCondition::Natural => {
                 let right = right.scope.star(span);
                 let names = left.scope.star(span).into_iter().map(|(name, _)| name);
@@ -210,11 +213,14 @@ impl Binder<'_> {
                 let mut ctx = Ctx::plain(&scope, "JOIN/ON");
                 parts.extend(self.condition(on, &mut ctx)?.into_conjuncts());
             }
-            JoinCondition::Using(_) | JoinCondition::Natural => {
+            JoinCondition::Using(..) | JoinCondition::Natural => {
                 for name in using {
                     let merged = self.using(name, &left.scope, &right.scope, left_width, kind, &mut parts)?;
                     hide(&mut scope, name, &merged);
                     scope.merged.push(merged);
+                }
+                if let JoinCondition::Using(_, Some(alias)) = condition {
+                    scope.name_merged(alias, using.len())?;
                 }
             }
         }
@@ -276,7 +282,7 @@ impl Binder<'_> {
                 self.coalesce(both, name.span)?
             }
         };
-        Ok(Merged { name: name.text.clone(), expr })
+        Ok(Merged { name: name.text.clone(), expr, of: None })
     }
 
     fn table(
@@ -458,7 +464,8 @@ impl Binder<'_> {
                 }
             }
             // The last column is the one that is compared.
-            JoinCondition::Using(names) => {
+            JoinCondition::Using(_, Some(alias)) => return invalid("USING of an ASOF join has no alias", alias.span),
+            JoinCondition::Using(names, None) => {
                 let Some((last, keys)) = names.split_last() else { return invalid("USING names columns", span) };
                 for (name, sign) in keys.iter().map(|name| (name, "=")).chain([(last, ">=")]) {
                     let path = std::slice::from_ref(name);

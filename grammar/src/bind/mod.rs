@@ -25,6 +25,7 @@ mod from;
 mod function;
 mod group;
 mod grouping;
+mod hypothetical;
 mod literal;
 mod merge;
 mod operator;

@@ -1,15 +1,20 @@
 //! What does a function that gives rows mean in a select list?
 //!
 //! `SELECT i, generate_series(1, i) FROM t` gives a row for each value, so the function is moved into FROM, as if it stood
-//! there behind LATERAL; its columns are in no `*`. Several `unnest` are one of several arrays, whose rows go side by side. Other
-//! functions beside each other are refused, as is one beside groups, where it would be computed after them.
+//! there behind LATERAL; its columns are in no `*`. The rows of several such functions go side by side, the shorter ones padded with
+//! NULL: they are numbered, and joined by their numbers in a subquery behind LATERAL. One beside groups, where it would be
+//! computed after them, is refused.
 //!
 //! Not here: which rows it gives (`table_function`).
 
 use super::table_function;
 use crate::{
-    ast::{Expr, ExprKind, GroupBy, Name, Select, SelectItem, TableAlias, TableRef},
+    ast::{
+        Distinct, Expr, ExprKind, GroupBy, JoinCondition, JoinKind, Name, Query, Scopes, Select, SelectItem, SetExpr,
+        TableAlias, TableRef,
+    },
     diag::{Diag, code},
+    span::Span,
 };
 use spectradb_kernel::agg;
 use std::borrow::Cow;
@@ -27,17 +32,6 @@ pub(super) fn moved(select: &Select) -> Result<Cow<'_, Select>, Diag> {
     let mut select = select.clone();
     let span = select.span;
     let refuse = |message: &str, help: &str| Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, span).help(help));
-    let is_unnest = |item: &SelectItem| match item {
-        SelectItem::Expr { expr, .. } => match call_in(expr).map(|call| &call.kind) {
-            Some(ExprKind::Call { name, args, .. }) => name.text == "unnest" && args.len() == 1,
-            _ => true,
-        },
-        _ => true,
-    };
-    if count > 1 && !select.items.iter().all(is_unnest) {
-        let message = "several functions that give rows in one select list are not supported";
-        return refuse(message, "name them in FROM, WITH ORDINALITY where their rows belong together");
-    }
     let is_grouped = select.having.is_some()
         || match &select.group_by {
             GroupBy::All(_) => true,
@@ -47,43 +41,80 @@ pub(super) fn moved(select: &Select) -> Result<Cow<'_, Select>, Diag> {
         let message = "a function that gives rows in the select list of a query with groups is not supported";
         return refuse(message, "group in a subquery in FROM, and name the function behind it");
     }
-    let mut together: Option<TableRef> = None;
-    for (at, item) in select.items.iter_mut().enumerate() {
+    let mut functions: Vec<(TableRef, Name)> = Vec::new();
+    for item in &mut select.items {
         let SelectItem::Expr { expr, alias } = item else { continue };
         let is_named = match &expr.kind {
             ExprKind::Call { name, .. } => table_function::FUNCTIONS.contains(&name.text.as_str()),
             kind => matches!(kind, ExprKind::Cast { .. }),
         };
-        let Some(call) = call_in_mut(expr) else { continue };
-        let ExprKind::Call { name, args, .. } = &call.kind else { unreachable!("it is a call") };
-        let label = Name { text: MOVED.to_owned(), span: call.span };
-        if name.text.contains("_each") {
-            return refuse("a function that gives several columns stands in FROM", "write SELECT * FROM it");
-        }
-        let column = Name { text: format!("{MOVED}{at}"), span: call.span };
-        let (own_name, own_args) = (name.clone(), args.clone());
-        call.kind = ExprKind::Path(vec![label.clone(), column.clone()]);
-        if is_named {
-            alias.get_or_insert(own_name.clone());
-        }
-        match &mut together {
-            Some(TableRef::Function { args, alias: Some(alias), .. }) => {
-                args.extend(own_args);
-                alias.columns.push(column);
+        while let Some(call) = call_in_mut(expr) {
+            let ExprKind::Call { name, args, .. } = &call.kind else { unreachable!("it is a call") };
+            let number = if functions.is_empty() { String::new() } else { functions.len().to_string() };
+            let label = Name { text: format!("{MOVED}{number}"), span: call.span };
+            if name.text.contains("_each") {
+                return refuse("a function that gives several columns stands in FROM", "write SELECT * FROM it");
             }
-            _ => {
-                together = Some(TableRef::Function {
-                    name: own_name,
-                    args: own_args,
-                    ordinality: false,
-                    alias: Some(TableAlias { name: label, columns: vec![column] }),
-                    span: call.span,
-                });
+            let function = TableRef::Function {
+                name: name.clone(),
+                args: args.clone(),
+                ordinality: false,
+                columns: Vec::new(),
+                alias: Some(TableAlias { name: label.clone(), columns: vec![label.clone()] }),
+                span: call.span,
+            };
+            let own_name = name.clone();
+            let table = Name { text: MOVED.to_owned(), span: call.span };
+            call.kind = ExprKind::Path(vec![table, label.clone()]);
+            if is_named {
+                alias.get_or_insert(own_name);
             }
+            functions.push((function, label));
         }
     }
-    select.from.extend(together);
+    let moved = if functions.len() == 1 { functions.swap_remove(0).0 } else { side_by_side(functions, span) };
+    select.from.push(moved);
     Ok(Cow::Owned(select))
+}
+
+/// `LATERAL (SELECT f.f, g.g FROM f WITH ORDINALITY FULL JOIN g WITH ORDINALITY USING (place))`
+fn side_by_side(functions: Vec<(TableRef, Name)>, span: Span) -> TableRef {
+    let named = |text: &str| Name { text: text.to_owned(), span };
+    let place = named("?place?");
+    let items = functions.iter().map(|(_, label)| SelectItem::Expr {
+        expr: Expr { kind: ExprKind::Path(vec![label.clone(), label.clone()]), span },
+        alias: Some(label.clone()),
+    });
+    let items = items.collect();
+    let numbered = functions.into_iter().map(|(function, label)| match function {
+        TableRef::Function { name, args, span, .. } => {
+            let alias = Some(TableAlias { name: label.clone(), columns: vec![label, place.clone()] });
+            TableRef::Function { name, args, ordinality: true, columns: Vec::new(), alias, span }
+        }
+        other => other,
+    });
+    let joined = numbered.reduce(|left, right| TableRef::Join {
+        kind: JoinKind::Full,
+        left: Box::new(left),
+        right: Box::new(right),
+        condition: JoinCondition::Using(vec![place.clone()], None),
+        as_of: false,
+        span,
+    });
+    let select = Select {
+        distinct: Distinct::No,
+        items,
+        from: joined.into_iter().collect(),
+        filter: None,
+        group_by: GroupBy::Items { items: Vec::new(), distinct: false },
+        having: None,
+        windows: Vec::new(),
+        scopes: Scopes::default(),
+        span,
+    };
+    let query = Box::new(Query::of(SetExpr::Select(Box::new(select)), span));
+    let alias = Some(TableAlias { name: named(MOVED), columns: Vec::new() });
+    TableRef::Subquery { lateral: true, query, alias, span }
 }
 
 /// A call of a function that gives rows: the expression itself, or what is cast or counted with.

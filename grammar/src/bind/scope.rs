@@ -53,6 +53,8 @@ pub(super) struct ScopeColumn {
 pub(super) struct Merged {
     pub(super) name: String,
     pub(super) expr: Expr,
+    /// What USING calls the table of it.
+    pub(super) of: Option<String>,
 }
 
 /// What a path was found to be: a value and the fields to take of it.
@@ -97,6 +99,22 @@ impl Scope {
             merged
         }));
         self
+    }
+
+    /// Names the last merged columns as a table of their own: `USING (..) AS x`.
+    pub(super) fn name_merged(&mut self, alias: &Name, count: usize) -> Result<(), Diag> {
+        if self.table(&alias.text).is_some() || self.merged_of(&alias.text).next().is_some() {
+            let message = format!("table name \"{}\" specified more than once", alias.text);
+            return Err(Diag::new(code::DUPLICATE_ALIAS, message, alias.span));
+        }
+        let first = self.merged.len() - count;
+        self.merged[first..].iter_mut().for_each(|merged| merged.of = Some(alias.text.clone()));
+        Ok(())
+    }
+
+    /// The merged columns that a USING gives this name.
+    pub(super) fn merged_of<'s>(&'s self, alias: &'s str) -> impl Iterator<Item = &'s Merged> {
+        self.merged.iter().filter(move |merged| merged.of.as_deref() == Some(alias))
     }
 
     /// All columns from `first` on may be NULL: their side of an outer join may have no partner.
@@ -161,6 +179,10 @@ impl Scope {
                 None => Err(self.unknown_column(first)),
             };
         };
+        if let Some(merged) = self.merged_of(&first.text).find(|merged| merged.name == second.text) {
+            let expr = Expr { span: first.span.to(second.span), ..merged.expr.clone() };
+            return Ok(Found { expr, fields: &rest[1..] });
+        }
         if let Some(table) = self.table(&first.text)
             && let Some(column) = table.column(second)?
         {

@@ -237,9 +237,14 @@ impl Binder<'_> {
                 self.starred(columns, changes, block, bounds)?;
             }
             SelectItem::QualifiedWildcard(name, changes) => {
-                let Some(table) = block.scope.table(&name.text) else { return Err(no_table(block.scope, name)) };
-                let columns = table.columns.iter().filter(|column| column.shown);
-                let columns = columns.map(|column| (column.name.clone(), column.expr(name.span))).collect();
+                let merged = block.scope.merged_of(&name.text);
+                let mut columns: Vec<(String, Expr)> =
+                    merged.map(|merged| (merged.name.clone(), merged.expr.clone())).collect();
+                if columns.is_empty() {
+                    let Some(table) = block.scope.table(&name.text) else { return Err(no_table(block.scope, name)) };
+                    let shown = table.columns.iter().filter(|column| column.shown);
+                    columns = shown.map(|column| (column.name.clone(), column.expr(name.span))).collect();
+                }
                 self.starred(columns, changes, block, bounds)?;
             }
             SelectItem::Expr { expr, alias } => {

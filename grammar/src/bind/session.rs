@@ -33,7 +33,10 @@ impl Binder<'_> {
             }
             SessionKind::ShowStorage => Session::ShowStorage,
             SessionKind::Prepare { name, types, statement } => {
-                let types = types.iter().map(types::written).collect::<Result<_, _>>()?;
+                let types = types
+                    .iter()
+                    .map(|ty| types::refuse_digits(ty).and_then(|()| types::written(ty)))
+                    .collect::<Result<_, _>>()?;
                 Session::Prepare { name: name.clone(), types, statement: *statement }
             }
             SessionKind::Deallocate(name) => Session::Deallocate(name.clone()),

@@ -15,9 +15,10 @@ use super::{
     predicate::case_of,
     query,
     scope::Scope,
+    types,
 };
 use crate::{
-    ast::{self, BinaryOp, Name},
+    ast::{self, BinaryOp, Name, TypeName},
     diag::{Diag, code, nearest},
     plan::{Expr, ExprKind, Field, Node, NodeKind},
     span::Span,
@@ -25,7 +26,11 @@ use crate::{
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The functions that give rows.
-pub(super) const FUNCTIONS: [&str; 17] = [
+pub(super) const FUNCTIONS: [&str; 21] = [
+    "json_to_record",
+    "jsonb_to_record",
+    "json_to_recordset",
+    "jsonb_to_recordset",
     "generate_series",
     "generate_subscripts",
     "unnest",
@@ -50,6 +55,8 @@ pub(super) struct Call<'c> {
     pub(super) name: &'c Name,
     pub(super) args: &'c [ast::Expr],
     pub(super) ordinality: bool,
+    /// The columns of a record.
+    pub(super) columns: &'c [(Name, TypeName)],
     pub(super) span: Span,
 }
 
@@ -61,7 +68,29 @@ impl Binder<'_> {
         for arg in call.args {
             args.push(self.expr(arg, &mut Ctx::plain(&scope, "a function in FROM"))?);
         }
+        let gives_records = name.contains("_to_record");
+        if call.columns.is_empty() == gives_records {
+            let message = if gives_records {
+                "a column definition list is required for functions returning \"record\""
+            } else {
+                "a column definition list is only allowed for functions returning \"record\""
+            };
+            return Err(Diag::new(code::SYNTAX, message, call.span).help("write AS x (a integer, b text)"));
+        }
         let node = match (name, args.len()) {
+            ("json_to_record" | "jsonb_to_record", 1) => {
+                let object = self.coerce(one(args), Type::Json, Degree::Implicit)?;
+                let row = Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() };
+                let row = row.project(vec![("object".to_owned(), object)]);
+                let object = row.column(0, call.span);
+                self.record(row, object, call)?
+            }
+            ("json_to_recordset" | "jsonb_to_recordset", 1) => {
+                let array = self.json_argument(name, one(args))?;
+                let row = elements(array_from("$json_elements", array), "object", |element| element);
+                let object = row.column(0, call.span);
+                self.record(row, object, call)?
+            }
             ("generate_series", 2..=3) => self.series(args, call.span)?,
             ("generate_subscripts", 2..=3) => self.subscripts(args, call.span)?,
             ("unnest", 1..) => self.unnest_arrays(args, call.span)?,
@@ -81,11 +110,10 @@ impl Binder<'_> {
                 let object = self.json_argument(name, one(args))?;
                 fields(object, name.ends_with("_text"))
             }
-            ("jsonb_path_query", 2) => {
-                let mut args = args.into_iter();
-                let mut next = |ty| self.coerce(args.next().expect("there are two"), ty, Degree::Implicit);
-                let (value, path) = (next(Type::Json)?, next(Type::Text)?);
-                let found = made("jsonb_path_query_array", vec![value, path]);
+            ("jsonb_path_query", 2..=3) => {
+                let typed = args.into_iter().zip([Type::Json, Type::Text, Type::Json]);
+                let path = typed.map(|(arg, ty)| self.coerce(arg, ty, Degree::Implicit));
+                let found = made("jsonb_path_query_array", path.collect::<Result<_, _>>()?);
                 elements(array_from("$json_elements", found), name, |element| element)
             }
             ("string_to_table" | "regexp_split_to_table", 2..=3) => {
@@ -132,6 +160,21 @@ impl Binder<'_> {
             .collect();
         columns.push(("ordinality".to_owned(), numbered.column(width, call.span)));
         Ok(numbered.project(columns))
+    }
+
+    /// The fields of an object as columns of the types that the alias says.
+    fn record(&mut self, row: Node, object: Expr, call: &Call<'_>) -> Result<Node, Diag> {
+        let mut columns = Vec::with_capacity(call.columns.len());
+        for (name, ty) in call.columns {
+            let key = Expr::constant(Value::Text(name.text.clone()), Type::Text, name.span);
+            let field = made_of("$json_get", vec![object.clone(), key], Type::Json);
+            let value = match types::written(ty)? {
+                Type::Json => field,
+                wanted => self.cast_to(Bound::known(text_of(field)), wanted, ty.span)?,
+            };
+            columns.push((name.text.clone(), value));
+        }
+        Ok(row.project(columns))
     }
 
     /// `unnest(array [, ..])`: the elements side by side, as many as the longest array has.

@@ -90,7 +90,7 @@ fn element(name: &TypeName) -> Result<Type, Diag> {
                 Ok(_) | Err(_) => Err(refused(format!("cannot exceed {LENGTH_MAX}"))),
             }
         }
-        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [6]) => Ok(ty),
+        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [0..=6]) => Ok(ty),
         ("float", _, [1..=53]) => Ok(Type::Real),
         (_, Some(ty), []) => Ok(ty),
         (_, Some(_), _) => Err(Diag::new(
@@ -116,6 +116,24 @@ fn element(name: &TypeName) -> Result<Type, Diag> {
             }
         }),
     }
+}
+
+/// The digits of a second that a type of times says, where they are fewer than it has: what is cast to it is rounded.
+pub(super) fn digits(name: &TypeName) -> Option<i64> {
+    let is_time = ["time", "interval"].iter().any(|word| name.name.starts_with(word));
+    match name.args.as_slice() {
+        [digits @ 0..=5] if is_time => Some(*digits),
+        _ => None,
+    }
+}
+
+/// Refuses digits of a second where values are kept as they come.
+pub(super) fn refuse_digits(name: &TypeName) -> Result<(), Diag> {
+    if digits(name).is_none() {
+        return Ok(());
+    }
+    let message = format!("{} with fewer than 6 digits of a second is not supported here", name.name);
+    Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span).help("leave the digits out, and cast values to it"))
 }
 
 /// NUMERIC with digits: of up to 38, all of them after the point at most, in 128 bits; else of any length.

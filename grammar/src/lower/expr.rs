@@ -98,9 +98,10 @@ impl Lower {
                     }
                 }
                 Rule::is_test => {
-                    let (mut negated, mut test) = (false, IsTest::Null);
+                    let (mut negated, mut test, mut json) = (false, IsTest::Null, None);
                     for word in part.into_inner() {
                         match word.as_rule() {
+                            Rule::is_json => json = Some(json_kind(word)),
                             Rule::kw_not | Rule::kw_notnull => negated = true,
                             Rule::kw_true => test = IsTest::True,
                             Rule::kw_false => test = IsTest::False,
@@ -110,6 +111,12 @@ impl Lower {
                     }
                     yard.postfix(Level::Is, |operand| {
                         let place = operand.span.to(span);
+                        if let Some(kind) = json {
+                            let kind = Expr { kind: ExprKind::Text(kind), span };
+                            let test = plain_call("is_json", place, vec![operand, kind]);
+                            let test = if negated { not(Expr { kind: test, span: place }) } else { test };
+                            return Expr { kind: test, span: place };
+                        }
                         Expr { kind: ExprKind::Is { operand: Box::new(operand), test, negated }, span: place }
                     });
                 }
@@ -201,6 +208,12 @@ impl Lower {
         let kind = match pair.as_rule() {
             Rule::number => ExprKind::Number(pair.as_str().to_owned()),
             Rule::plain_text | Rule::escape_text | Rule::dollar_text => ExprKind::Text(self.text(&pair)?),
+            Rule::unicode => ExprKind::Text(self.unicode(pair)?),
+            Rule::double => {
+                let text = pair.into_inner().last().expect("a text follows the type");
+                let ty = TypeName { name: "double precision".to_owned(), args: Vec::new(), array: false, span };
+                ExprKind::Typed { ty, text: self.text(&text)? }
+            }
             Rule::blob => self.blob(&pair)?,
             Rule::position_param | Rule::named_param => self.param(&pair)?,
             Rule::kw_null => ExprKind::Null,
@@ -261,12 +274,19 @@ impl Lower {
     /// `interval '..'`, with the fields that it may have.
     pub(super) fn interval(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
         let (mut text, mut fields) = (String::new(), Vec::new());
+        let mut ty = TypeName { name: "interval".to_owned(), args: Vec::new(), array: false, span };
         for part in pair.into_inner() {
             match part.as_rule() {
+                Rule::type_args => self.type_part(part, &mut ty)?,
                 Rule::plain_text | Rule::escape_text | Rule::dollar_text => text = self.text(&part)?,
                 Rule::interval_fields => {
-                    let words = part.into_inner().filter(|word| word.as_rule() == Rule::interval_field);
-                    fields.extend(words.map(|word| word.as_str().to_lowercase()));
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::interval_field => fields.push(part.as_str().to_lowercase()),
+                            Rule::type_args => self.type_part(part, &mut ty)?,
+                            _ => {}
+                        }
+                    }
                 }
                 _ => {}
             }
@@ -280,7 +300,6 @@ impl Lower {
             // MINUTE TO SECOND: what would be hours and minutes are minutes and seconds.
             text = format!("00:{trimmed}");
         }
-        let ty = TypeName { name: "interval".to_owned(), args: Vec::new(), array: false, span };
         let whole = ExprKind::Typed { ty, text };
         Ok(match fields.pop() {
             Some(finest) if finest != "second" => {
@@ -354,9 +373,29 @@ impl Lower {
     fn call(&mut self, name: Name, pair: Pair<'_>) -> Result<ExprKind, Diag> {
         let (mut args, mut star, mut distinct) = (Vec::new(), false, false);
         let mut more = CallMore::default();
+        let (mut named, mut ignored): (Vec<(Name, Expr)>, _) = (Vec::new(), None);
+        let mut arg_name = None;
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::expr => args.push(self.expr(part)?),
+                Rule::arg_name => {
+                    let label = part.into_inner().find(|part| part.as_rule() == Rule::label);
+                    arg_name = Some(self.name(&label.expect("a named argument has a name")));
+                }
+                Rule::expr => {
+                    let value = self.expr(part)?;
+                    match arg_name.take() {
+                        Some(name) => named.push((name, value)),
+                        None if named.is_empty() => args.push(value),
+                        None => {
+                            let message = "positional argument cannot follow named argument";
+                            return Err(Diag::new(code::SYNTAX, message, value.span));
+                        }
+                    }
+                }
+                Rule::null_rows => {
+                    let ignores = part.as_str().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("ignore"));
+                    ignored = ignores.then(|| self.span(&part));
+                }
                 Rule::star => star = true,
                 Rule::kw_distinct => distinct = true,
                 Rule::order_by => more.order_by = self.order_by(part)?,
@@ -368,6 +407,12 @@ impl Lower {
                 Rule::over => more.over = Some(self.over(part)?),
                 _ => {}
             }
+        }
+        if !named.is_empty() {
+            args = super::arguments::placed(&name, args, named)?;
+        }
+        if let Some(place) = ignored {
+            return super::arguments::ignoring_nulls(name, args, more, place);
         }
         if name.text == "row" && !star && !distinct && more == CallMore::default() {
             return Ok(ExprKind::Row(args));
@@ -579,6 +624,20 @@ pub(super) fn plain_call(function: &str, span: Span, args: Vec<Expr>) -> ExprKin
 
 fn not(operand: Expr) -> ExprKind {
     ExprKind::Unary { op: UnaryOp::Not, operand: Box::new(operand) }
+}
+
+/// Which JSON IS JSON asks for: a kind, and ` unique` behind it where keys must be.
+fn json_kind(pair: Pair<'_>) -> String {
+    let mut kind = "value".to_owned();
+    let mut unique = false;
+    for part in pair.into_inner() {
+        match part.as_rule() {
+            Rule::json_kind => kind = part.as_str().to_lowercase(),
+            Rule::json_unique => unique = part.into_inner().any(|word| word.as_rule() == Rule::kw_with),
+            _ => {}
+        }
+    }
+    if unique { kind + " unique" } else { kind }
 }
 
 /// The sign of an operator that has no name of its own in the tree.

@@ -21,6 +21,71 @@ impl Lower {
         }
     }
 
+    /// `U&'..' [UESCAPE '!']`: an escape and four digits, or it and `+` and six, are a character.
+    pub(super) fn unicode(&self, pair: Pair<'_>) -> Result<String, Diag> {
+        let span = self.span(&pair);
+        let refuse = |message: &str| Err(Diag::new(code::SYNTAX, message, span));
+        let (mut written, mut escape) = (String::new(), '\\');
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::unicode_text => written = unquote(&part.as_str()[2..]),
+                Rule::plain_text => {
+                    let text = self.text(&part)?;
+                    let mut letters = text.chars();
+                    match (letters.next(), letters.next()) {
+                        (Some(letter), None)
+                            if !letter.is_ascii_hexdigit() && !letter.is_whitespace() && !"+'\"".contains(letter) =>
+                        {
+                            escape = letter;
+                        }
+                        _ => return refuse("invalid Unicode escape character"),
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut out = String::with_capacity(written.len());
+        let mut rest = written.chars();
+        let mut high: Option<u32> = None;
+        while let Some(letter) = rest.next() {
+            if letter != escape || rest.as_str().starts_with(escape) {
+                if letter == escape {
+                    rest.next();
+                }
+                if high.is_some() {
+                    return refuse("invalid Unicode surrogate pair");
+                }
+                out.push(letter);
+                continue;
+            }
+            let count = if rest.as_str().starts_with('+') {
+                rest.next();
+                6
+            } else {
+                4
+            };
+            let digits = take_digits(&mut rest, count, 16);
+            let number = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == count);
+            let Some(number) = number else {
+                return Err(Diag::new(code::SYNTAX, "invalid Unicode escape", span)
+                    .help("Unicode escapes must be \\XXXX or \\+XXXXXX"));
+            };
+            match (high.take(), number) {
+                (None, 0xD800..=0xDBFF) => high = Some(number),
+                (Some(high), 0xDC00..=0xDFFF) => {
+                    let number = 0x1_0000 + ((high - 0xD800) << 10) + (number - 0xDC00);
+                    out.push(char::from_u32(number).expect("a pair of surrogates is a character"));
+                }
+                (None, number) => match char::from_u32(number).filter(|_| number != 0) {
+                    Some(letter) => out.push(letter),
+                    None => return refuse("invalid Unicode escape value"),
+                },
+                (Some(_), _) => return refuse("invalid Unicode surrogate pair"),
+            }
+        }
+        if high.is_some() { refuse("invalid Unicode surrogate pair") } else { Ok(out) }
+    }
+
     /// `\n`, `\x41`, `\u00e9` and their kin, as PostgreSQL reads them.
     fn escapes(&self, pair: &Pair<'_>, body: &str) -> Result<String, Diag> {
         let mut out = String::with_capacity(body.len());

@@ -7,6 +7,7 @@
 //! nesting that the survey allows and by [`DEPTH_MAX`].
 //! Not here: anything that needs to know tables.
 
+mod arguments;
 mod array;
 mod ddl;
 mod dml;

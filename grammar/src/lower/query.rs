@@ -349,11 +349,27 @@ impl Lower {
         let rule = pair.as_rule();
         let (mut name, mut scopes, mut alias, mut inner) = (None, Scopes::default(), None, None);
         let (mut lateral, mut args, mut ordinality) = (None, Vec::new(), false);
+        let mut columns = Vec::new();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::name => name = Some(self.name(&part)),
                 Rule::table_scope => self.table_scope(part, &mut scopes)?,
                 Rule::alias => alias = Some(self.alias(part)),
+                Rule::defined => {
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::alias_name => {
+                                alias = Some(TableAlias { name: self.name(&part), columns: Vec::new() });
+                            }
+                            Rule::column_type => {
+                                let mut parts = part.into_inner();
+                                let name = self.name(&parts.next().expect("a column has a name"));
+                                columns.push((name, self.type_name(parts.next().expect("a column has a type"))?));
+                            }
+                            _ => {}
+                        }
+                    }
+                }
                 Rule::from_paren => inner = Some(self.table_paren(part)?),
                 Rule::kw_lateral => lateral = Some(self.span(&part)),
                 Rule::expr => args.push(self.expr(part)?),
@@ -366,7 +382,7 @@ impl Lower {
         }
         if rule == Rule::table_function {
             let name = name.expect("a function has a name");
-            return Ok(TableRef::Function { name, args, ordinality, alias, span });
+            return Ok(TableRef::Function { name, args, ordinality, columns, alias, span });
         }
         match (inner.expect("a derived table has a parenthesis"), alias) {
             // A parenthesis around a whole derived table changes nothing.
@@ -443,8 +459,15 @@ impl Lower {
                     condition = JoinCondition::On(self.exprs(part)?.pop().expect("ON has a condition"));
                 }
                 Rule::join_using => {
-                    let list = part.into_inner().find(|part| part.as_rule() == Rule::name_list);
-                    condition = JoinCondition::Using(self.name_list(list.expect("USING has columns")));
+                    let (mut names, mut alias) = (Vec::new(), None);
+                    for part in part.into_inner() {
+                        match part.as_rule() {
+                            Rule::name_list => names = self.name_list(part),
+                            Rule::alias_name => alias = Some(self.name(&part)),
+                            _ => {}
+                        }
+                    }
+                    condition = JoinCondition::Using(names, alias);
                 }
                 _ => {}
             }

@@ -225,7 +225,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         _ => {}
     }
     match (found.as_str(), next.as_str()) {
-        ("ignore" | "respect", "nulls") => return is(&upper(found_idx, found_idx + 1), None, found_idx, found_idx + 1),
         ("tablesample", _) => return is("TABLESAMPLE", None, found_idx, found_idx),
         ("update" | "share", _) if before(1) == "for" => {
             return is(

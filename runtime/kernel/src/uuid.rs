@@ -3,7 +3,7 @@
 //! 128 bits, printed as 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12. Its lane's number is these bits with the
 //! first one turned over, so that numbers are ordered as identifiers are: byte by byte.
 //!
-//! Not here: making one at random, which would make a statement's result depend on when it runs.
+//! Not here: making one at random (`func::random`).
 
 use std::fmt;
 

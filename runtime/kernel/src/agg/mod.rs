@@ -309,6 +309,15 @@ static TABLES: &[&[Aggregate]] = &[
             doc: "The value at a fraction of all in WITHIN GROUP, between the two nearest if need be.",
         },
         Aggregate {
+            name: "percentile_cont",
+            arg: Some(TypeClass::Interval),
+            more: &[TypeClass::Real],
+            ret: |_| Type::Interval,
+            null_when_empty: true,
+            accumulator: |arg| Box::new(Chosen::new("percentile_cont", arg, Which::Continuous)),
+            doc: "The interval at a fraction of all in WITHIN GROUP, between the two nearest if need be.",
+        },
+        Aggregate {
             name: "string_agg",
             arg: Some(TypeClass::Text),
             more: &[TypeClass::Text],

@@ -8,7 +8,8 @@
 use super::Accumulator;
 use crate::{
     column::{Column, ColumnBuilder},
-    func::{Fault, RowFault},
+    func::{Fault, RowFault, interval},
+    interval::Interval,
     key::{self, SortOrder},
     ty::Type,
     value::Value,
@@ -185,6 +186,22 @@ impl Chosen {
     }
 }
 
+/// What lies at a share of the way from one interval to another; one beyond what an interval holds is the nearer end.
+fn between(low: Interval, high: Interval, share: f64) -> Interval {
+    let way = interval::subtract(high.lane(), low.lane());
+    let part = interval::multiply(way.0, share);
+    match interval::add(low.lane(), part.0) {
+        (sum, Fault::Ok) if way.1 == Fault::Ok && part.1 == Fault::Ok => Interval::from_lane(sum),
+        _ => {
+            if share < 0.5 {
+                low
+            } else {
+                high
+            }
+        }
+    }
+}
+
 impl Accumulator for Chosen {
     fn resize(&mut self, group_count: usize) {
         self.rows.resize(group_count, Vec::new());
@@ -234,9 +251,15 @@ impl Accumulator for Chosen {
                 (Which::Continuous, Some(fraction)) => {
                     let place = fraction * (rows.len() - 1) as f64;
                     let (low, high) = (rows[place.floor() as usize], rows[place.ceil() as usize]);
+                    let share = place - place.floor();
+                    if let (Value::Interval(low), Value::Interval(high)) =
+                        (column.value(low as usize), column.value(high as usize))
+                    {
+                        chosen.push(&Value::Interval(between(low, high, share)));
+                        continue;
+                    }
                     let values = column.f64s();
                     let (low, high) = (values.at(low as usize), values.at(high as usize));
-                    let share = place - place.floor();
                     let value = if low == high { low } else { low + share * (high - low) };
                     chosen.push(&Value::Real(value));
                     continue;

@@ -202,8 +202,18 @@ impl RowFault {
             "date_bin" => ("22023", "stride must be greater than zero and without months".to_owned()),
             "jsonb_path_exists" | "jsonb_path_match" | "jsonb_path_query_array" | "@?" | "@@" => {
                 let path = self.args.get(1).map(Value::to_string).unwrap_or_default();
-                ("42601", format!("invalid jsonpath: \"{path}\""))
+                let what =
+                    if self.args.len() > 2 { "invalid jsonpath, or a variable is missing" } else { "invalid jsonpath" };
+                ("42601", format!("{what}: \"{path}\""))
             }
+            "$regexp_replace" | "$regexp_instr" | "$regexp_substr" => {
+                ("22023", "invalid value for a parameter of a regular expression's function".to_owned())
+            }
+            "$to_number" => ("22P02", {
+                let shown = first.map(Value::to_string).unwrap_or_default();
+                format!("invalid input syntax for type numeric: \"{shown}\"")
+            }),
+            "unistr" => ("42601", "invalid Unicode escape".to_owned()),
             "similar_to" => ("22025", "invalid escape string".to_owned()),
             "date_trunc" | "$extract" | "$extract_int" => {
                 let unit = first.map(Value::to_string).unwrap_or_default();

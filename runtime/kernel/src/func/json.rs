@@ -68,51 +68,75 @@ impl<'de> Deserialize<'de> for Word<'de> {
 }
 
 /// Reads a JSON value to its end, and refuses what is nested deeper than serde_json goes (127 levels): all that
-/// walks a value later may then recurse.
-struct Sound;
+/// walks a value later may then recurse. Where asked, it refuses an object that has a key twice.
+struct Sound<const UNIQUE: bool>;
 
-impl<'de> Deserialize<'de> for Sound {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Sound, D::Error> {
-        struct AnySound;
-        impl<'de> Visitor<'de> for AnySound {
-            type Value = Sound;
+impl<'de, const UNIQUE: bool> Deserialize<'de> for Sound<UNIQUE> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnySound<const UNIQUE: bool>;
+        impl<'de, const UNIQUE: bool> Visitor<'de> for AnySound<UNIQUE> {
+            type Value = Sound<UNIQUE>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("JSON")
             }
-            fn visit_unit<E>(self) -> Result<Sound, E> {
+            fn visit_unit<E>(self) -> Result<Sound<UNIQUE>, E> {
                 Ok(Sound)
             }
-            fn visit_bool<E>(self, _: bool) -> Result<Sound, E> {
+            fn visit_bool<E>(self, _: bool) -> Result<Sound<UNIQUE>, E> {
                 Ok(Sound)
             }
-            fn visit_u64<E>(self, _: u64) -> Result<Sound, E> {
+            fn visit_u64<E>(self, _: u64) -> Result<Sound<UNIQUE>, E> {
                 Ok(Sound)
             }
-            fn visit_i64<E>(self, _: i64) -> Result<Sound, E> {
+            fn visit_i64<E>(self, _: i64) -> Result<Sound<UNIQUE>, E> {
                 Ok(Sound)
             }
-            fn visit_f64<E>(self, _: f64) -> Result<Sound, E> {
+            fn visit_f64<E>(self, _: f64) -> Result<Sound<UNIQUE>, E> {
                 Ok(Sound)
             }
-            fn visit_str<E>(self, _: &str) -> Result<Sound, E> {
+            fn visit_str<E>(self, _: &str) -> Result<Sound<UNIQUE>, E> {
                 Ok(Sound)
             }
-            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Sound, S::Error> {
-                while items.next_element::<Sound>()?.is_some() {}
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Sound<UNIQUE>, S::Error> {
+                while items.next_element::<Sound<UNIQUE>>()?.is_some() {}
                 Ok(Sound)
             }
-            fn visit_map<M: MapAccess<'de>>(self, mut fields: M) -> Result<Sound, M::Error> {
-                while fields.next_entry::<Word<'de>, Sound>()?.is_some() {}
+            fn visit_map<M: MapAccess<'de>>(self, mut fields: M) -> Result<Sound<UNIQUE>, M::Error> {
+                let mut keys = std::collections::HashSet::new();
+                while let Some((key, _)) = fields.next_entry::<Word<'de>, Sound<UNIQUE>>()? {
+                    if UNIQUE && !keys.insert(key.into_text()) {
+                        return Err(serde::de::Error::custom("a key stands twice"));
+                    }
+                }
                 Ok(Sound)
             }
         }
-        deserializer.deserialize_any(AnySound)
+        deserializer.deserialize_any(AnySound::<UNIQUE>)
     }
 }
 
 /// Is the text one JSON value, nested no deeper than 127 levels?
 pub fn is_json(text: &str) -> bool {
-    serde_json::from_str::<Sound>(text).is_ok()
+    serde_json::from_str::<Sound<false>>(text).is_ok()
+}
+
+/// Is the text JSON of a kind: `value`, `scalar`, `array` or `object`; with ` unique` behind it no object has a key twice?
+pub fn is_json_of(text: &str, kind: &str) -> bool {
+    if !is_json(text) {
+        return false;
+    }
+    let (kind, unique) = match kind.strip_suffix(" unique") {
+        Some(kind) => (kind, true),
+        None => (kind, false),
+    };
+    let first = text.trim_ascii_start().as_bytes().first();
+    let fits = match kind {
+        "object" => first == Some(&b'{'),
+        "array" => first == Some(&b'['),
+        "scalar" => !matches!(first, Some(b'{' | b'[')),
+        _ => true,
+    };
+    fits && (!unique || serde_json::from_str::<Sound<true>>(text).is_ok())
 }
 
 /// What is at a path below a value; nothing where there is no such thing.
@@ -323,6 +347,7 @@ functions! { "func::json";
     "$json_as_numeric" (Json, Integer, Integer) -> Numeric, Partial, as_numeric, "A number: x, precision, scale; NULL for another kind or when it does not fit.";
     "$json_as_boolean" (Json) -> Boolean, Partial, as_boolean, "true or false; NULL for another kind.";
     "$json_as_text" (Json) -> Text, Partial, as_text, "A string without its quotes; NULL for another kind.";
+    "$is_json" (Text, Text) -> Boolean, Total, is_json_of, "Is the text JSON of a kind: value, scalar, array or object, with unique keys behind ` unique`?";
     "$json_is_valid" (Text) -> Boolean, Total, is_json, "Is the text JSON, nested up to 127 levels?";
     "json_typeof" (Json) -> Text, Total, type_name, "object, array, string, number, boolean or null.";
     "jsonb_typeof" (Json) -> Text, Total, type_name, "object, array, string, number, boolean or null.";

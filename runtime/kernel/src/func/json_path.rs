@@ -3,10 +3,10 @@
 //! `$.items[*] ? (@.price > 10).name`: members, elements, ranges, wildcards, filters with comparisons, AND, OR, NOT,
 //! `exists`, `starts with` and `like_regex`, and the methods `size()`, `type()`, `double()`, `abs()`, `floor()` and
 //! `ceiling()`. In lax mode, which is the default, an array is looked through where a member is asked of it, and a value
-//! counts as an array of itself; in strict mode what is not there finds nothing.
+//! counts as an array of itself; in strict mode what is not there finds nothing. `$name` is a field of the object of variables.
 //!
 //! Holds: a path is read once more for each row, but in one pass; reading and looking nest no deeper than 64 levels.
-//! Not here: arithmetic, variables, dates.
+//! Not here: arithmetic, dates.
 
 use super::{Fault, json_order, json_tree::Tree, lift::functions};
 
@@ -45,6 +45,8 @@ enum Operand {
     Path { from_root: bool, steps: Vec<Step> },
     /// A literal, as JSON.
     Literal(String),
+    /// A variable, and what is asked of it.
+    Variable { name: String, steps: Vec<Step> },
 }
 
 #[derive(Debug)]
@@ -171,6 +173,14 @@ impl<'p> Reader<'p> {
         let from_root = self.rest.starts_with('$');
         if from_root || self.rest.starts_with('@') {
             self.rest = &self.rest[1..];
+            let is_named = self.rest.starts_with(|c: char| c == '"' || c == '_' || c.is_alphabetic());
+            if from_root && is_named {
+                let name = match self.string() {
+                    Some(name) => name,
+                    None => self.word()?.to_owned(),
+                };
+                return Some(Operand::Variable { name, steps: self.steps()? });
+            }
             return Some(Operand::Path { from_root, steps: self.steps()? });
         }
         if let Some(string) = self.string() {
@@ -314,6 +324,10 @@ impl<'p> Reader<'p> {
 struct Look<'l, 't> {
     root: &'l Tree<'t>,
     strict: bool,
+    /// The object of variables.
+    variables: &'l Tree<'t>,
+    /// A variable that is not there.
+    missing: std::cell::Cell<bool>,
 }
 
 fn leaf<'t>(text: String) -> Tree<'t> {
@@ -333,11 +347,22 @@ impl<'t> Look<'_, 't> {
             Operand::Literal(text) => vec![leaf(text.clone())],
             Operand::Path { from_root, steps } => {
                 let start = if *from_root { self.root } else { here };
-                steps.iter().fold(vec![start.clone()], |items, step| {
-                    items.into_iter().flat_map(|item| self.step(step, item)).collect()
-                })
+                self.after(steps, start)
             }
+            Operand::Variable { name, steps } => match self.variables.child(name) {
+                Some(value) => self.after(steps, value),
+                None => {
+                    self.missing.set(true);
+                    Vec::new()
+                }
+            },
         }
+    }
+
+    fn after(&self, steps: &[Step], start: &Tree<'t>) -> Vec<Tree<'t>> {
+        steps
+            .iter()
+            .fold(vec![start.clone()], |items, step| items.into_iter().flat_map(|item| self.step(step, item)).collect())
     }
 
     fn step(&self, step: &Step, item: Tree<'t>) -> Vec<Tree<'t>> {
@@ -515,24 +540,33 @@ fn compare(a: &Tree<'_>, sign: &str, b: &Tree<'_>) -> Option<bool> {
     })
 }
 
-fn found(json: &str, path: &str) -> Result<Vec<String>, Fault> {
+fn found(json: &str, path: &str, variables: &str) -> Result<Vec<String>, Fault> {
     let path = Reader { rest: path, depth: 0 }.path().ok_or(Fault::InvalidArgument)?;
-    let root = Tree::read(json);
-    let look = Look { root: &root, strict: path.strict };
+    let (root, variables) = (Tree::read(json), Tree::read(variables));
+    if !matches!(variables, Tree::Object(_)) {
+        return Err(Fault::InvalidArgument);
+    }
+    let look = Look { root: &root, strict: path.strict, variables: &variables, missing: false.into() };
     let print = |tree: &Tree<'_>| {
         let mut out = String::new();
         tree.write(&mut out);
         out
     };
-    Ok(match &path.what {
+    let found = match &path.what {
         What::Items(operand) => look.items(operand, &root).iter().map(print).collect(),
         What::Test(test) => vec![look.test(test, &root).map_or("null".to_owned(), |is| is.to_string())],
-    })
+    };
+    if look.missing.get() { Err(Fault::InvalidArgument) } else { Ok(found) }
 }
 
 /// Does the path find anything?
 pub fn exists(json: &str, path: &str) -> (bool, Fault) {
-    match found(json, path) {
+    exists_with(json, path, "{}")
+}
+
+/// Does the path find anything, with an object of variables?
+pub fn exists_with(json: &str, path: &str, variables: &str) -> (bool, Fault) {
+    match found(json, path, variables) {
         Ok(found) => (!found.is_empty(), Fault::Ok),
         Err(fault) => (false, fault),
     }
@@ -540,7 +574,12 @@ pub fn exists(json: &str, path: &str) -> (bool, Fault) {
 
 /// Does the test that the path is hold? Unknown is no.
 pub fn matches(json: &str, path: &str) -> (bool, Fault) {
-    match found(json, path) {
+    matches_with(json, path, "{}")
+}
+
+/// Does the test that the path is hold, with an object of variables? Unknown is no.
+pub fn matches_with(json: &str, path: &str, variables: &str) -> (bool, Fault) {
+    match found(json, path, variables) {
         Ok(found) => (found.first().is_some_and(|first| first == "true"), Fault::Ok),
         Err(fault) => (false, fault),
     }
@@ -548,7 +587,12 @@ pub fn matches(json: &str, path: &str) -> (bool, Fault) {
 
 /// All that the path finds, as an array.
 pub fn query_array(json: &str, path: &str, out: &mut String) -> Fault {
-    match found(json, path) {
+    query_array_with(json, path, "{}", out)
+}
+
+/// All that the path finds with an object of variables, as an array.
+pub fn query_array_with(json: &str, path: &str, variables: &str, out: &mut String) -> Fault {
+    match found(json, path, variables) {
         Ok(found) => {
             out.push('[');
             out.push_str(&found.join(", "));
@@ -563,6 +607,9 @@ functions! { "func::json_path";
     "jsonb_path_exists" (Json, Text) -> Boolean, Fallible, exists, "Does the path of SQL/JSON find anything?";
     "jsonb_path_match" (Json, Text) -> Boolean, Fallible, matches, "Does the test hold that the path of SQL/JSON is?";
     "jsonb_path_query_array" (Json, Text) -> Json, Fallible, query_array, "All that the path of SQL/JSON finds, as an array.";
+    "jsonb_path_exists" (Json, Text, Json) -> Boolean, Fallible, exists_with, "Does the path find anything, with the fields of an object as its variables?";
+    "jsonb_path_match" (Json, Text, Json) -> Boolean, Fallible, matches_with, "Does the test hold, with the fields of an object as its variables?";
+    "jsonb_path_query_array" (Json, Text, Json) -> Json, Fallible, query_array_with, "All that the path finds, with the fields of an object as its variables.";
     "@?" (Json, Text) -> Boolean, Fallible, finds, "Does the path of SQL/JSON find anything?";
     "@@" (Json, Text) -> Boolean, Fallible, holds, "Does the test hold that the path of SQL/JSON is?";
 }

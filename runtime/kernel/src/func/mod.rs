@@ -38,6 +38,7 @@ pub mod logic;
 pub mod math;
 pub mod narrow;
 pub mod number_templates;
+pub mod random;
 pub mod regex;
 pub mod templates;
 pub mod text;
@@ -53,6 +54,7 @@ static FAMILIES: &[&[Function]] = &[
     math::TABLE,
     text::TABLE,
     words::TABLE,
+    random::TABLE,
     regex::TABLE,
     templates::TABLE,
     number_templates::TABLE,

@@ -8,7 +8,10 @@
 //! value of its 32 bits only when it becomes a REAL.
 
 use super::{Fault, lift::functions};
-use crate::ty::{LENGTH_MAX, Type};
+use crate::{
+    interval::Interval,
+    ty::{LENGTH_MAX, Type},
+};
 
 /// A call that narrows or widens: the function's name and its second argument.
 pub type Step = (&'static str, Option<i64>);
@@ -134,7 +137,36 @@ pub fn from_char(a: &str, out: &mut String) {
     out.push_str(a.trim_end_matches(' '));
 }
 
+/// Microseconds rounded to so many digits of a second, half away from zero.
+fn rounded(micros: i64, digits: i64) -> i64 {
+    if micros == i64::MIN || micros == i64::MAX {
+        return micros;
+    }
+    let step = 10i64.pow(6 - digits.clamp(0, 6) as u32);
+    let half = step / 2;
+    if micros < 0 { -((half - micros) / step * step) } else { (micros.saturating_add(half)) / step * step }
+}
+
+/// A time with so many digits of a second.
+pub fn to_digits(micros: i64, digits: i64) -> (i64, Fault) {
+    (rounded(micros, digits), Fault::Ok)
+}
+
+/// An interval with so many digits of a second.
+pub fn interval_to_digits(lane: i128, digits: i64) -> (i128, Fault) {
+    let interval = Interval::from_lane(lane);
+    let micros = rounded(interval.micros(), digits);
+    match Interval::new(interval.months(), interval.days(), micros) {
+        Some(interval) => (interval.lane(), Fault::Ok),
+        None => (lane, Fault::DatetimeRange),
+    }
+}
+
 functions! { "func::narrow";
+    "$to_digits" (Time, Integer) -> Time, Fallible, to_digits, "With so many digits of a second.";
+    "$to_digits" (Timestamp, Integer) -> Timestamp, Fallible, to_digits, "With so many digits of a second.";
+    "$to_digits" (TimestampTz, Integer) -> TimestampTz, Fallible, to_digits, "With so many digits of a second.";
+    "$to_digits" (Interval, Integer) -> Interval, Fallible, interval_to_digits, "With so many digits of a second.";
     "$fit_integer" (Integer, Integer) -> Integer, Fallible, fit_integer, "The integer, if it has at most that many bits.";
     "$to_float4" (Real) -> Real, Fallible, to_float4, "The nearest 32-bit float.";
     "$from_float4" (Real) -> Real, Total, from_float4, "The exact value of a 32-bit float.";

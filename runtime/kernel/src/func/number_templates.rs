@@ -7,7 +7,7 @@
 //! Numbers come as their decimal text, which no scale can spoil.
 //! Not here: currencies of a locale, `V`.
 
-use super::lift::functions;
+use super::{Fault, lift::functions};
 
 #[derive(Default)]
 struct Template {
@@ -321,7 +321,49 @@ pub fn number_to_char(text: &str, template: &str, out: &mut String) {
     out.push_str(&template.suffix);
 }
 
+/// A number read by a template, at a scale: as many digits as the template has, whatever stands between them.
+pub fn to_number(text: &str, template: &str, scale: i64) -> (i128, Fault) {
+    let template = read(template);
+    let whole_max = template.whole.iter().filter(|sign| matches!(sign, '9' | '0')).count();
+    let (mut units, mut whole_count, mut fraction_count, mut behind) = (0i128, 0, 0, false);
+    let mut digits = String::new();
+    for character in text.chars() {
+        match character {
+            '.' if template.has_point && !behind => behind = true,
+            '.' => break,
+            digit @ '0'..='9' if !behind && whole_count < whole_max => {
+                whole_count += 1;
+                digits.push(digit);
+            }
+            digit @ '0'..='9' if behind && fraction_count < template.fraction.len() => {
+                fraction_count += 1;
+                digits.push(digit);
+            }
+            _ => {}
+        }
+    }
+    if digits.is_empty() {
+        return (0, Fault::InvalidArgument);
+    }
+    let zeroes = usize::try_from(scale).unwrap_or(0).saturating_sub(fraction_count);
+    for digit in digits.bytes().chain(std::iter::repeat_n(b'0', zeroes)) {
+        let next = units.checked_mul(10).and_then(|units| units.checked_add(i128::from(digit - b'0')));
+        let Some(next) = next else { return (0, Fault::OutOfRange) };
+        units = next;
+    }
+    let is_negative = text.contains('-') || template.brackets && text.contains('<');
+    (if is_negative { -units } else { units }, Fault::Ok)
+}
+
+/// How many digits a template has before and behind the point; nothing where it is of letters or exponents.
+pub fn template_digits(template: &str) -> Option<(usize, usize)> {
+    let template = read(template);
+    let whole = template.whole.iter().filter(|sign| matches!(sign, '9' | '0')).count();
+    (template.roman.is_none() && !template.exponent).then_some((whole, template.fraction.len()))
+}
+
 functions! { "func::number_templates";
+    "$to_number" (Text, Text, Integer) -> Numeric, Fallible, to_number, "A number read by a template, at a scale.";
     "$number_to_char" (Text, Text) -> Text, Total, number_to_char, "A number, as its decimal text, written by a template such as 'FM999,990.00'.";
 }
 

@@ -167,25 +167,30 @@ pub fn replace(a: &str, pattern: &str, by: &str, flags: &str, out: &mut String) 
     for found in regex.captures_iter(a).take(count) {
         let whole = found.get_match();
         out.push_str(&a[end..whole.start()]);
-        let mut rest = by.chars();
-        while let Some(character) = rest.next() {
-            match (character, if character == '\\' { rest.next() } else { None }) {
-                ('\\', Some('&')) => out.push_str(whole.as_str()),
-                ('\\', Some(digit @ '1'..='9')) => {
-                    out.push_str(found.get(digit as usize - '0' as usize).map_or("", |group| group.as_str()));
-                }
-                ('\\', Some('\\') | None) => out.push('\\'),
-                ('\\', Some(other)) => {
-                    out.push('\\');
-                    out.push(other);
-                }
-                (plain, _) => out.push(plain),
-            }
-        }
+        push_replacement(by, &found, out);
         end = whole.end();
     }
     out.push_str(&a[end..]);
     Fault::Ok
+}
+
+/// What a match is replaced by: `\1` to `\9` are what its groups matched, `\&` the whole.
+fn push_replacement(by: &str, found: &regex::Captures<'_>, out: &mut String) {
+    let mut rest = by.chars();
+    while let Some(character) = rest.next() {
+        match (character, if character == '\\' { rest.next() } else { None }) {
+            ('\\', Some('&')) => out.push_str(found.get_match().as_str()),
+            ('\\', Some(digit @ '1'..='9')) => {
+                out.push_str(found.get(digit as usize - '0' as usize).map_or("", |group| group.as_str()));
+            }
+            ('\\', Some('\\') | None) => out.push('\\'),
+            ('\\', Some(other)) => {
+                out.push('\\');
+                out.push(other);
+            }
+            (plain, _) => out.push(plain),
+        }
+    }
 }
 
 /// How many matches there are.
@@ -297,7 +302,94 @@ pub fn similar_escape(a: &str, pattern: &str, escape: &str) -> (bool, Fault) {
     }
 }
 
+/// Where a function looks: `start number end_option group flags`, as one text.
+struct Options<'o> {
+    start: i64,
+    number: i64,
+    end_option: i64,
+    group: i64,
+    flags: &'o str,
+}
+
+impl<'o> Options<'o> {
+    fn read(text: &'o str) -> Option<Options<'o>> {
+        let mut parts = text.splitn(5, ' ');
+        let mut next = || parts.next()?.parse().ok();
+        let (start, number, end_option, group) = (next()?, next()?, next()?, next()?);
+        let flags = parts.next().unwrap_or_default();
+        let sound = start >= 1 && number >= 0 && (0..=1).contains(&end_option) && group >= 0;
+        sound.then_some(Options { start, number, end_option, group, flags })
+    }
+
+    /// The expression, and where in the text it is looked for; nothing inside where the text is shorter.
+    fn regex(&self, a: &str, pattern: &str) -> Result<(Rc<Regex>, Option<usize>), Fault> {
+        let regex = compiled(pattern, self.flags).ok_or(Fault::InvalidRegex)?;
+        Ok((regex, place(a, self.start).ok_or(Fault::InvalidArgument)?))
+    }
+
+    /// Where the match of the number, or the group in it, stands in the text.
+    fn find(&self, a: &str, pattern: &str) -> Result<Option<(usize, usize)>, Fault> {
+        let (regex, at) = self.regex(a, pattern)?;
+        let skipped = usize::try_from(self.number - 1).map_err(|_| Fault::InvalidArgument)?;
+        let group = usize::try_from(self.group).map_err(|_| Fault::InvalidArgument)?;
+        let Some(at) = at else { return Ok(None) };
+        let found = regex.captures_iter(&a[at..]).nth(skipped);
+        let found = found.as_ref().and_then(|found| found.get(group));
+        Ok(found.map(|found| (at + found.start(), at + found.end())))
+    }
+}
+
+/// Matches replaced from a character on: the one of a number, or all where that is 0.
+pub fn replace_options(a: &str, pattern: &str, by: &str, options: &str, out: &mut String) -> Fault {
+    let Some(options) = Options::read(options) else { return Fault::InvalidArgument };
+    let (regex, at) = match options.regex(a, pattern) {
+        Ok((regex, Some(at))) => (regex, at),
+        Ok((_, None)) => {
+            out.push_str(a);
+            return Fault::Ok;
+        }
+        Err(fault) => return fault,
+    };
+    out.push_str(&a[..at]);
+    let rest = &a[at..];
+    let mut end = 0;
+    for (found, number) in regex.captures_iter(rest).zip(1..) {
+        if options.number != 0 && number != options.number {
+            continue;
+        }
+        let whole = found.get_match();
+        out.push_str(&rest[end..whole.start()]);
+        push_replacement(by, &found, out);
+        end = whole.end();
+    }
+    out.push_str(&rest[end..]);
+    Fault::Ok
+}
+
+/// At which character a match or a group of it begins, or which comes behind it; 0 where there is none.
+pub fn instr_options(a: &str, pattern: &str, options: &str) -> (i64, Fault) {
+    let Some(options) = Options::read(options) else { return (0, Fault::InvalidArgument) };
+    match options.find(a, pattern) {
+        Ok(Some((start, end))) => {
+            let at = if options.end_option == 1 { end } else { start };
+            (a[..at].chars().count() as i64 + 1, Fault::Ok)
+        }
+        Ok(None) => (0, Fault::Ok),
+        Err(fault) => (0, fault),
+    }
+}
+
+/// A match or a group of it; no value where there is none.
+pub fn substr_options(a: &str, pattern: &str, options: &str, out: &mut String) -> bool {
+    let found = Options::read(options).and_then(|options| options.find(a, pattern).ok().flatten());
+    out.push_str(found.map_or("", |(start, end)| &a[start..end]));
+    found.is_some()
+}
+
 functions! { "func::regex";
+    "$regexp_replace" (Text, Text, Text, Text) -> Text, Fallible, replace_options, "With matches replaced from a character on, by options.";
+    "$regexp_instr" (Text, Text, Text) -> Integer, Fallible, instr_options, "At which character a match begins, by options.";
+    "$regexp_substr" (Text, Text, Text) -> Text, Partial, substr_options, "A match or a group of it, by options.";
     "~" (Text, Text) -> Boolean, Fallible, matches, "Does the text match the regular expression?";
     "~*" (Text, Text) -> Boolean, Fallible, matches_any_case, "Does the text match the regular expression in any case?";
     "!~" (Text, Text) -> Boolean, Fallible, differs, "Does the text not match the regular expression?";
