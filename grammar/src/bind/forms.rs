@@ -198,14 +198,16 @@ impl Binder<'_> {
                 let mut all = std::mem::take(args);
                 let options = all.split_off(2);
                 let options = self.regex_options(options, [Some(0), Some(1), Some(2), Some(4), Some(3)], span)?;
+                let options = super::constant::fold(made("$regexp_options", vec![options], span));
                 let mut texts = self.texts(all)?;
                 texts.push(options);
                 made("$regexp_instr", texts, span)
             }
-            ("regexp_substr", 3 | 5..=6) => {
+            ("regexp_substr", 3..=6) => {
                 let mut all = std::mem::take(args);
                 let options = all.split_off(2);
                 let options = self.regex_options(options, [Some(0), Some(1), None, Some(3), Some(2)], span)?;
+                let options = super::constant::fold(made("$regexp_options", vec![options], span));
                 let mut texts = self.texts(all)?;
                 texts.push(options);
                 made("$regexp_substr", texts, span)

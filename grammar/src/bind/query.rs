@@ -202,7 +202,11 @@ impl Binder<'_> {
 
     /// The node with its columns of these types.
     pub(super) fn retype(&mut self, mut node: Node, types: &[Type], span: Span) -> Result<Node, Diag> {
-        if node.fields.iter().zip(types).all(|(field, ty)| crate::plan::check::agrees(field.ty, *ty)) {
+        // A CHAR that becomes another type loses its blanks.
+        let is_char = |ty: Type| matches!(ty, Type::Char { .. });
+        let fits =
+            |field: &Field, ty: Type| crate::plan::check::agrees(field.ty, ty) && (!is_char(field.ty) || is_char(ty));
+        if node.fields.iter().zip(types).all(|(field, ty)| fits(field, *ty)) {
             return Ok(node);
         }
         let rows: &mut [Vec<Expr>] = match &mut node.kind {

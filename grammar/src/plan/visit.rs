@@ -123,6 +123,11 @@ impl Expr {
         self.any(&mut |expr| matches!(expr.kind, ExprKind::Subplan { .. }))
     }
 
+    /// Does it come by chance? A function without arguments does.
+    pub fn has_chance(&self) -> bool {
+        self.any(&mut |expr| matches!(&expr.kind, ExprKind::Call { args, .. } if args.is_empty()))
+    }
+
     /// May evaluating it be an error?
     pub fn is_fallible(&self) -> bool {
         self.any(&mut |expr| match &expr.kind {

@@ -5,7 +5,7 @@
 //! the join. An outer join whose missing rows a condition throws away anyway becomes an inner one.
 //!
 //! Holds: conditions keep their order among each other, and grow by no more than [`GROWTH_MAX`] at each projection or grouping:
-//! where `s` stands for `s + s` of a query below, and so on, every level would double them.
+//! where `s` stands for `s + s` of a query below, and so on, every level would double them. What comes by chance stays one value.
 
 use super::can_move;
 use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind};
@@ -14,8 +14,9 @@ use spectradb_kernel::func::Shape;
 /// So many parts of expressions may come in for the columns of the conditions that go through a node.
 const GROWTH_MAX: usize = 4_096;
 
-/// Would putting these expressions for their columns make the conditions too large?
-fn grow_too_much(conditions: &[Expr], exprs: &[Expr]) -> bool {
+/// Must the conditions stay above, because putting these expressions for their columns would make them too large, or ask
+/// chance once more?
+fn must_stay(conditions: &[Expr], exprs: &[Expr]) -> bool {
     let mut uses = vec![0usize; exprs.len()];
     for condition in conditions {
         condition.walk(&mut |part| {
@@ -25,6 +26,9 @@ fn grow_too_much(conditions: &[Expr], exprs: &[Expr]) -> bool {
                 *uses += 1;
             }
         });
+    }
+    if exprs.iter().zip(&uses).any(|(expr, uses)| *uses > 0 && expr.has_chance()) {
+        return true;
     }
     let growth = exprs.iter().zip(uses).filter(|(_, uses)| *uses > 0).map(|(expr, uses)| {
         let mut inner_parts = 0usize;
@@ -47,7 +51,7 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
             all.append(&mut conditions);
             self::node(*input, all)
         }
-        NodeKind::Project { input, exprs } if grow_too_much(&conditions, &exprs) => {
+        NodeKind::Project { input, exprs } if must_stay(&conditions, &exprs) => {
             let input = Box::new(self::node(*input, Vec::new()));
             filtered(Node { kind: NodeKind::Project { input, exprs }, fields }, conditions)
         }
@@ -70,10 +74,10 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
             filtered(Node { kind: NodeKind::Distinct { input }, fields }, above)
         }
         NodeKind::Aggregate { input, group, aggregates } => {
-            let too_large = grow_too_much(&conditions, &group);
+            let stays = must_stay(&conditions, &group);
             let (below, above) = split(conditions, |condition| {
                 let columns = condition.columns();
-                !too_large && !columns.is_empty() && columns.iter().all(|column| *column < group.len())
+                !stays && !columns.is_empty() && columns.iter().all(|column| *column < group.len())
             });
             let below = below.into_iter().map(|condition| condition.substitute(&group)).collect();
             let input = Box::new(self::node(*input, below));

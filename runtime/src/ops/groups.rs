@@ -405,9 +405,9 @@ impl Groups {
     }
 }
 
-/// Are a column's bytes the key as they are?
+/// Are a column's bytes the key as they are? So they are where it has a length, too: both kinds of column may meet.
 fn is_string(ty: Type) -> bool {
-    matches!(ty, Type::Text | Type::Blob)
+    matches!(ty.plain(), Type::Text | Type::Blob)
 }
 
 fn null_number(nulls: Nulls, null: &mut Option<u32>, next: u32, grows: bool) -> u32 {

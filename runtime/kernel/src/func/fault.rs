@@ -206,7 +206,7 @@ impl RowFault {
                     if self.args.len() > 2 { "invalid jsonpath, or a variable is missing" } else { "invalid jsonpath" };
                 ("42601", format!("{what}: \"{path}\""))
             }
-            "$regexp_replace" | "$regexp_instr" | "$regexp_substr" => {
+            "$regexp_replace" | "$regexp_instr" | "$regexp_options" | "regexp_like" | "regexp_count" => {
                 ("22023", "invalid value for a parameter of a regular expression's function".to_owned())
             }
             "$to_number" => ("22P02", {

@@ -122,6 +122,9 @@ pub fn differs_any_case(a: &str, pattern: &str) -> (bool, Fault) {
 
 /// Does the text match, by flags?
 pub fn regexp_like(a: &str, pattern: &str, flags: &str) -> (bool, Fault) {
+    if flags.contains('g') {
+        return (false, Fault::InvalidArgument);
+    }
     is_match(a, pattern, flags)
 }
 
@@ -208,6 +211,9 @@ pub fn count_from(a: &str, pattern: &str, start: i64) -> (i64, Fault) {
 
 /// How many matches there are from a character on, by flags.
 pub fn count_flags(a: &str, pattern: &str, start: i64, flags: &str) -> (i64, Fault) {
+    if flags.contains('g') {
+        return (0, Fault::InvalidArgument);
+    }
     let (Some(regex), Some(at)) = (compiled(pattern, flags), place(a, start)) else {
         return (0, if start < 1 { Fault::InvalidArgument } else { Fault::InvalidRegex });
     };
@@ -231,23 +237,12 @@ pub fn instr(a: &str, pattern: &str) -> (i64, Fault) {
     }
 }
 
-fn nth(a: &str, pattern: &str, start: i64, nth: i64, flags: &str, out: &mut String) -> Option<bool> {
-    let regex = compiled(pattern, flags)?;
-    let at = place(a, start)?;
-    let skipped = usize::try_from(nth.checked_sub(1)?).ok()?;
-    let found = at.and_then(|at| regex.find_iter(&a[at..]).nth(skipped));
-    out.push_str(found.map_or("", |found| found.as_str()));
-    Some(found.is_some())
-}
-
 /// The first match; no value where there is none, or where the expression is none.
 pub fn substr(a: &str, pattern: &str, out: &mut String) -> bool {
-    nth(a, pattern, 1, 1, "", out).unwrap_or(false)
-}
-
-/// The match of a number from a character on; no value where there is none.
-pub fn substr_nth(a: &str, pattern: &str, start: i64, number: i64, out: &mut String) -> bool {
-    nth(a, pattern, start, number, "", out).unwrap_or(false)
+    let regex = compiled(pattern, "");
+    let found = regex.as_ref().and_then(|regex| regex.find(a));
+    out.push_str(found.map_or("", |found| found.as_str()));
+    found.is_some()
 }
 
 /// What the first group of the first match matched, or the whole match where there is no group; no value where nothing
@@ -339,6 +334,17 @@ impl<'o> Options<'o> {
     }
 }
 
+/// The options of a function that looks for one match, once they are sound.
+pub fn one_match(options: &str, out: &mut String) -> Fault {
+    match Options::read(options) {
+        Some(read) if read.number >= 1 && !read.flags.contains('g') => {
+            out.push_str(options);
+            Fault::Ok
+        }
+        _ => Fault::InvalidArgument,
+    }
+}
+
 /// Matches replaced from a character on: the one of a number, or all where that is 0.
 pub fn replace_options(a: &str, pattern: &str, by: &str, options: &str, out: &mut String) -> Fault {
     let Some(options) = Options::read(options) else { return Fault::InvalidArgument };
@@ -387,6 +393,7 @@ pub fn substr_options(a: &str, pattern: &str, options: &str, out: &mut String) -
 }
 
 functions! { "func::regex";
+    "$regexp_options" (Text) -> Text, Fallible, one_match, "The options of a function that looks for one match, once they are sound.";
     "$regexp_replace" (Text, Text, Text, Text) -> Text, Fallible, replace_options, "With matches replaced from a character on, by options.";
     "$regexp_instr" (Text, Text, Text) -> Integer, Fallible, instr_options, "At which character a match begins, by options.";
     "$regexp_substr" (Text, Text, Text) -> Text, Partial, substr_options, "A match or a group of it, by options.";
@@ -403,7 +410,6 @@ functions! { "func::regex";
     "regexp_count" (Text, Text, Integer, Text) -> Integer, Fallible, count_flags, "How many matches there are from a character on, by flags.";
     "regexp_instr" (Text, Text) -> Integer, Fallible, instr, "At which character the first match begins; 0 where there is none.";
     "regexp_substr" (Text, Text) -> Text, Partial, substr, "The first match; NULL where there is none.";
-    "regexp_substr" (Text, Text, Integer, Integer) -> Text, Partial, substr_nth, "The match of a number from a character on; NULL where there is none.";
     "regexp_substring" (Text, Text) -> Text, Partial, substring, "SUBSTRING(text FROM expression): what the first group matched, or the whole match; NULL where nothing matches.";
     "similar_to" (Text, Text) -> Boolean, Fallible, similar, "text SIMILAR TO pattern.";
     "similar_to" (Text, Text, Text) -> Boolean, Fallible, similar_escape, "text SIMILAR TO pattern ESCAPE character.";
