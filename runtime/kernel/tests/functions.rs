@@ -180,7 +180,8 @@ fn takes_scales(function: &Function) -> bool {
 
 /// A function, and rows of arguments for it.
 fn calls() -> impl Strategy<Value = (&'static Function, Vec<Vec<Value>>, Vec<Encoding>)> {
-    let functions: Vec<&'static Function> = func::all().collect();
+    // What comes by chance has no arguments, and is not the same twice.
+    let functions: Vec<&'static Function> = func::all().filter(|function| !function.args.is_empty()).collect();
     let encodings = [Encoding::Plain, Encoding::Plain, Encoding::Constant, Encoding::Dictionary, Encoding::Frame];
     (prop::sample::select(functions), 0..12usize).prop_flat_map(move |(function, len)| {
         let wild = !takes_scales(function);
@@ -252,7 +253,7 @@ fn signatures_are_unique_and_documented() {
         let by_result = is_by_result.then_some(function.ret);
         assert!(seen.insert((function.name, function.args, by_result)), "{function:?} is there twice");
         assert!(function.doc.ends_with(['.', '?']), "{function:?} has no sentence for its reference");
-        assert!((1..=4).contains(&function.args.len()), "{function:?}");
+        assert!(function.args.len() <= 4, "{function:?}");
         let same_leaf = func::by_path(function.path).expect("listed");
         assert_eq!(same_leaf.shape, function.shape, "{function:?}: one leaf, one shape");
         if !is_by_result {

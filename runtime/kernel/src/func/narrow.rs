@@ -144,7 +144,8 @@ fn rounded(micros: i64, digits: i64) -> i64 {
     }
     let step = 10i64.pow(6 - digits.clamp(0, 6) as u32);
     let half = step / 2;
-    if micros < 0 { -((half - micros) / step * step) } else { (micros.saturating_add(half)) / step * step }
+    let moved = if micros < 0 { micros.saturating_sub(half) } else { micros.saturating_add(half) };
+    moved / step * step
 }
 
 /// A time with so many digits of a second.

@@ -345,7 +345,7 @@ pub fn to_number(text: &str, template: &str, scale: i64) -> (i128, Fault) {
     if digits.is_empty() {
         return (0, Fault::InvalidArgument);
     }
-    let zeroes = usize::try_from(scale).unwrap_or(0).saturating_sub(fraction_count);
+    let zeroes = (scale.clamp(0, 38) as usize).saturating_sub(fraction_count);
     for digit in digits.bytes().chain(std::iter::repeat_n(b'0', zeroes)) {
         let next = units.checked_mul(10).and_then(|units| units.checked_add(i128::from(digit - b'0')));
         let Some(next) = next else { return (0, Fault::OutOfRange) };
