@@ -113,8 +113,11 @@ fn among_batch(columns: &[Column], len: usize) -> Result<Column, RowFault> {
     })
 }
 
-/// How texts are matched, in the order of their numbers.
-const MATCHES: [(&str, fn(&str, &str) -> (bool, Fault), bool); 8] = [
+/// Does a text match a pattern?
+type Match = fn(&str, &str) -> (bool, Fault);
+
+/// How texts are matched, in the order of their numbers, and which answer is wanted.
+const MATCHES: [(&str, Match, bool); 8] = [
     ("~~", like::like, true),
     ("!~~", like::like, false),
     ("~~*", like::ilike, true),
