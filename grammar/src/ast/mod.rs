@@ -239,6 +239,7 @@ pub struct Cte {
 }
 
 /// What a name of `WITH` stands for.
+#[expect(clippy::large_enum_variant, reason = "a statement has few of them, and nearly all are queries")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum CteBody {
     /// A query's rows.

@@ -179,7 +179,7 @@ impl Binder<'_> {
                 let [number, template] = two(args);
                 let number = self.coerce(number, Type::Text, Degree::Implicit)?;
                 let template = super::constant::fold(self.coerce(template, Type::Text, Degree::Implicit)?);
-                self.to_number(number, template, span)?
+                self.number_by(number, template, span)?
             }
             ("is_json", 2) => {
                 let [value, kind] = two(args);
@@ -300,7 +300,7 @@ impl Binder<'_> {
     }
 
     /// `to_number(text, template)`: the template says how many digits the result has.
-    fn to_number(&mut self, number: Expr, template: Expr, span: Span) -> Result<Expr, Diag> {
+    fn number_by(&mut self, number: Expr, template: Expr, span: Span) -> Result<Expr, Diag> {
         let digits = match literal::value(&template) {
             Some(Value::Text(template)) => number_templates::template_digits(template),
             _ => None,
