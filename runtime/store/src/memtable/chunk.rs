@@ -87,6 +87,16 @@ impl Tail {
         }
     }
 
+    /// One that follows a full one: as many facts are to be expected, and their lanes grow no more.
+    pub(super) fn after(full: &Tail) -> Tail {
+        let mut tail = Tail::new(full.shape.clone());
+        tail.columns.iter_mut().for_each(|column| column.reserve_exact(full.len()));
+        for lane in [&mut tail.commits, &mut tail.origins, &mut tail.from, &mut tail.to, &mut tail.ends] {
+            lane.reserve_exact(full.len());
+        }
+        tail
+    }
+
     pub(super) fn len(&self) -> usize {
         self.commits.len()
     }

@@ -307,10 +307,9 @@ impl State {
             return;
         }
         let chunk = self.tail_copy.take().unwrap_or_else(|| Arc::new(self.tail.to_chunk()));
-        let shape = self.tail.shape.clone();
         self.chunks.push(chunk);
         self.indexed.push(Indexed::default());
-        self.tail = Tail::new(shape);
+        self.tail = Tail::after(&self.tail);
     }
 
     /// Visits the wanted facts of a key.
