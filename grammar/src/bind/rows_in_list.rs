@@ -86,10 +86,18 @@ fn side_by_side(functions: Vec<(TableRef, Name)>, span: Span) -> TableRef {
         alias: Some(label.clone()),
     });
     let items = items.collect();
+    // Each in a subquery of its own, so that it may name the rows around and not the functions beside it.
     let numbered = functions.into_iter().map(|(function, label)| match function {
-        TableRef::Function { name, args, span, .. } => {
-            let alias = Some(TableAlias { name: label.clone(), columns: vec![label, place.clone()] });
-            TableRef::Function { name, args, ordinality: true, columns: Vec::new(), alias, span }
+        TableRef::Function { name, args, columns, span, .. } => {
+            let alias = Some(TableAlias { name: label.clone(), columns: vec![label.clone(), place.clone()] });
+            let function = TableRef::Function { name, args, ordinality: true, columns, alias, span };
+            let items = [label.clone(), place.clone()].map(|name| SelectItem::Expr {
+                expr: Expr { kind: ExprKind::Path(vec![label.clone(), name.clone()]), span },
+                alias: Some(name),
+            });
+            let query = Box::new(block(items.into(), vec![function], span));
+            let alias = Some(TableAlias { name: label, columns: Vec::new() });
+            TableRef::Subquery { lateral: false, query, alias, span }
         }
         other => other,
     });
@@ -101,10 +109,17 @@ fn side_by_side(functions: Vec<(TableRef, Name)>, span: Span) -> TableRef {
         as_of: false,
         span,
     });
+    let query = Box::new(block(items, joined.into_iter().collect(), span));
+    let alias = Some(TableAlias { name: named(MOVED), columns: Vec::new() });
+    TableRef::Subquery { lateral: true, query, alias, span }
+}
+
+/// `SELECT items FROM tables`
+fn block(items: Vec<SelectItem>, from: Vec<TableRef>, span: Span) -> Query {
     let select = Select {
         distinct: Distinct::No,
         items,
-        from: joined.into_iter().collect(),
+        from,
         filter: None,
         group_by: GroupBy::Items { items: Vec::new(), distinct: false },
         having: None,
@@ -112,9 +127,7 @@ fn side_by_side(functions: Vec<(TableRef, Name)>, span: Span) -> TableRef {
         scopes: Scopes::default(),
         span,
     };
-    let query = Box::new(Query::of(SetExpr::Select(Box::new(select)), span));
-    let alias = Some(TableAlias { name: named(MOVED), columns: Vec::new() });
-    TableRef::Subquery { lateral: true, query, alias, span }
+    Query::of(SetExpr::Select(Box::new(select)), span)
 }
 
 /// A call of a function that gives rows: the expression itself, or what is cast or counted with.
