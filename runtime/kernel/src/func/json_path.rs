@@ -652,16 +652,16 @@ mod tests {
             ("$.x", ""),
         ];
         for (path, items) in expected {
-            assert_eq!(found(DOC, path).map(|found| found.join(" ")).as_deref(), Ok(items), "{path}");
+            assert_eq!(found(DOC, path, "{}").map(|found| found.join(" ")).as_deref(), Ok(items), "{path}");
         }
     }
 
     #[test]
     fn what_is_no_path_is_refused() {
         for path in ["", "$.", "$[", "$ ? (", "$.a ?? ", "x", "$.a.b()", "$ ? (@ == )"] {
-            assert_eq!(found(DOC, path), Err(Fault::InvalidArgument), "{path}");
+            assert_eq!(found(DOC, path, "{}"), Err(Fault::InvalidArgument), "{path}");
         }
         let deep = format!("$ ? {}@ == 1{}", "(".repeat(1000), ")".repeat(1000));
-        assert_eq!(found(DOC, &deep), Err(Fault::InvalidArgument));
+        assert_eq!(found(DOC, &deep, "{}"), Err(Fault::InvalidArgument));
     }
 }
