@@ -60,7 +60,8 @@ impl Engine for Ours {
     }
 
     fn put(&self, rows: &[Row]) {
-        self.db.insert_all(rows.iter().cloned().map(T::from)).expect("the keys are new");
+        // A session of its own: the database's own one serves one thread at a time, and commits would wait for each other.
+        self.db.session().insert_all(rows.iter().cloned().map(T::from)).expect("the keys are new");
     }
 
     fn read(&self, keys: &[i64]) -> Found {

@@ -24,14 +24,27 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Debug)]
 pub(crate) struct Durable {
     record: AtomicU64,
-    /// Held by the thread that syncs.
-    syncing: Mutex<()>,
+    /// Is a thread syncing, or doing what nobody may sync beside?
+    syncing: Mutex<bool>,
+    /// Notified when it is done.
+    done: Condvar,
+}
+
+/// The one thread that syncs, until it is dropped. All that wait are woken at once: handed from one to the next, each would
+/// wait for the waking of those before it.
+struct Syncing<'a>(&'a Durable);
+
+impl Drop for Syncing<'_> {
+    fn drop(&mut self) {
+        *held(&self.0.syncing) = false;
+        self.0.done.notify_all();
+    }
 }
 
 impl Durable {
     /// Durable up to a record.
     pub(crate) fn upto(record: u64) -> Durable {
-        Durable { record: AtomicU64::new(record), syncing: Mutex::new(()) }
+        Durable { record: AtomicU64::new(record), syncing: Mutex::new(false), done: Condvar::new() }
     }
 
     /// Up to which record.
@@ -50,13 +63,7 @@ impl Durable {
     /// # Errors
     /// What `sync` gives.
     pub(crate) fn through<E>(&self, record: u64, sync: impl FnOnce() -> Result<u64, E>) -> Result<(), E> {
-        if self.record() >= record {
-            return Ok(());
-        }
-        let _syncing = held(&self.syncing);
-        if self.record() >= record {
-            return Ok(());
-        }
+        let Some(_syncing) = self.enter(|| self.record() >= record) else { return Ok(()) };
         let written = sync()?;
         self.raise(written);
         Ok(())
@@ -64,8 +71,24 @@ impl Durable {
 
     /// Does something that nobody syncs beside.
     pub(crate) fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _syncing = held(&self.syncing);
+        let _syncing = self.enter(|| false);
         work()
+    }
+
+    /// Waits for its turn to sync; `None` once there is no need to.
+    fn enter(&self, enough: impl Fn() -> bool) -> Option<Syncing<'_>> {
+        if enough() {
+            return None;
+        }
+        let mut syncing = held(&self.syncing);
+        while *syncing && !enough() {
+            syncing = self.done.wait(syncing).unwrap_or_else(PoisonError::into_inner);
+        }
+        if enough() {
+            return None;
+        }
+        *syncing = true;
+        Some(Syncing(self))
     }
 }
 
