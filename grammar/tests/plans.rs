@@ -224,7 +224,7 @@ fn writes_with_more() {
             "MERGE INTO accounts USING rates ON name = currency WHEN NOT MATCHED BY SOURCE THEN DO NOTHING",
             "TRUNCATE accounts, notes",
             "ERASE FROM accounts AS a WHERE a.balance > 10 OR id IN (SELECT id FROM invoices)",
-            "ERASE FROM prices",
+            "ERASE FROM prices WHERE TRUE",
             "CREATE TABLE made (a) AS SELECT id, name FROM accounts",
             "SELECT id, _valid_from INTO made FROM accounts",
             "CREATE TABLE IF NOT EXISTS accounts AS SELECT 1 AS x WITH NO DATA",

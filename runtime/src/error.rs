@@ -315,7 +315,9 @@ impl From<StoreError> for Error {
             StoreError::Pruned { .. } => Error::new(code::CLOSED, message)
                 .with_help("facts of dropped log segments are in the tables, but nothing more can be proved of them"),
             StoreError::Closed => Error::new(code::CLOSED, message),
-            StoreError::FutureInstant { .. } => Error::new(code::INVALID_PARAMETER, message),
+            StoreError::FutureInstant { .. } | StoreError::NothingYet { .. } => {
+                Error::new(code::INVALID_PARAMETER, message)
+            }
             StoreError::NotEmpty { .. } => {
                 Error::new(code::DUPLICATE_FILE, message).with_help("name a folder that is not there yet")
             }

@@ -117,7 +117,7 @@ pub enum StatementKind {
         /// Its alias.
         alias: Option<Name>,
         /// `WHERE`
-        filter: Option<Expr>,
+        filter: Expr,
     },
     /// `VACUUM`, `VACUUM t`
     Vacuum(Option<Name>),

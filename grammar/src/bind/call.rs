@@ -98,6 +98,14 @@ impl Binder<'_> {
         for arg in call.args {
             args.push(self.expr(arg, ctx)?);
         }
+        // SUBSTRING(text FROM pattern) looks for a regular expression.
+        let is_pattern = |arg: &ast::Expr, bound: &Bound| {
+            matches!(arg.kind, ast::ExprKind::Text(_)) || bound.class() == Some(TypeClass::Text)
+        };
+        let name = match (call.name.text.as_str(), call.args, args.as_slice()) {
+            ("substring", [_, second], [_, bound]) if is_pattern(second, bound) => "regexp_substring",
+            _ => name,
+        };
         if let Some(expr) = self.form(name, &mut args, call)? {
             return Ok(Bound::known(expr));
         }

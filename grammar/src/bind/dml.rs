@@ -375,19 +375,14 @@ impl Binder<'_> {
     }
 
     /// The condition is asked of every version of both times; what comes out are keys, some of them many times.
-    pub(super) fn erase(
-        &mut self,
-        name: &Name,
-        alias: Option<&Name>,
-        filter: Option<&ast::Expr>,
-    ) -> Result<Statement, Diag> {
+    pub(super) fn erase(&mut self, name: &Name, alias: Option<&Name>, filter: &ast::Expr) -> Result<Statement, Diag> {
         let table = self.writable_table(name)?;
         let (mut node, scope_table) = fact_scan(&table, &alias.unwrap_or(name).text, ValidScope::All);
         if let NodeKind::Scan(scan) = &mut node.kind {
             scan.system = SystemScope::All;
         }
         let Source { node, scope, .. } = Source::of_table(node, scope_table);
-        let node = self.where_of(node, &scope, filter)?;
+        let node = self.where_of(node, &scope, Some(filter))?;
         let columns = fact_columns(&node, table.columns.len(), name.span);
         let keys = table.key.iter().map(|column_idx| columns[*column_idx].clone()).collect();
         let source = self.query_plan(node.project(keys))?;

@@ -207,7 +207,7 @@ impl Binder<'_> {
             ast::StatementKind::ShowTables => plan::Statement::ShowTables,
             ast::StatementKind::Describe(name) => plan::Statement::Describe(self.existing_table(name)?),
             ast::StatementKind::SetRetention { table, retention } => self.set_retention(table, retention.as_ref())?,
-            ast::StatementKind::Erase { table, alias, filter } => self.erase(table, alias.as_ref(), filter.as_ref())?,
+            ast::StatementKind::Erase { table, alias, filter } => self.erase(table, alias.as_ref(), filter)?,
             ast::StatementKind::Vacuum(name) => {
                 let table = name.as_ref().map(|name| self.existing_table(name)).transpose()?;
                 plan::Statement::Vacuum(table)

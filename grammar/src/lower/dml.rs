@@ -182,7 +182,11 @@ impl Lower {
                 _ => {}
             }
         }
-        let table = table.expect("an ERASE names a table");
+        let table: Name = table.expect("an ERASE names a table");
+        let Some(filter) = filter else {
+            return Err(Diag::new(code::SYNTAX, "ERASE needs a WHERE", table.span)
+                .help("nothing brings back what is erased; WHERE TRUE erases every key of the table"));
+        };
         Ok(StatementKind::Erase { table, alias, filter })
     }
 

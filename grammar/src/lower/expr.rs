@@ -491,11 +491,6 @@ impl Lower {
                     }
                 }
                 let text = text.expect("SUBSTRING has a text");
-                // SUBSTRING(text FROM 'pattern') looks for a regular expression.
-                if let (Some(Expr { kind: ExprKind::Text(_), .. }), None) = (&from, &length) {
-                    let args = vec![text, from.expect("there is a pattern")];
-                    return Ok(plain_call("regexp_substring", word, args));
-                }
                 // FOR alone counts from the first character.
                 let from = from.unwrap_or_else(|| Expr {
                     kind: ExprKind::Number("1".to_owned()),

@@ -22,11 +22,11 @@ use crate::{
 };
 use order::{Entries, Entry, Order};
 use spectradb_kernel::{
-    Column, Type,
+    Column,
     column::{ByteVals, Vals},
     schema::{ColumnId, TableId},
     time::Micros,
-    ty::{LaneKind, TypeClass},
+    ty::LaneKind,
 };
 use std::{cell::Cell, sync::LazyLock};
 
@@ -445,7 +445,7 @@ impl LeafColumn<'_> {
             return;
         }
         out.put_u32(self.id.0);
-        out.put_u8(type_code(self.column.ty()));
+        out.put_u8(self.column.ty().class().code());
         match &self.values {
             LeafValues::Bool(values) => out.put_u8(values.at(row)),
             LeafValues::I64(values) => out.put_i64(values.at(row)),
@@ -456,26 +456,6 @@ impl LeafColumn<'_> {
             }
             LeafValues::Bytes(values) => out.put_bytes(values.at(row)),
         }
-    }
-}
-
-fn type_code(ty: Type) -> u8 {
-    match ty.class() {
-        TypeClass::Boolean => 1,
-        TypeClass::Integer => 2,
-        TypeClass::Real => 3,
-        TypeClass::Numeric => 4,
-        TypeClass::Text => 5,
-        TypeClass::Blob => 6,
-        TypeClass::Date => 7,
-        TypeClass::Timestamp => 8,
-        TypeClass::Json => 9,
-        TypeClass::Time => 10,
-        TypeClass::TimestampTz => 11,
-        TypeClass::Interval => 12,
-        TypeClass::Uuid => 13,
-        TypeClass::Array => 14,
-        TypeClass::BigNumeric => 15,
     }
 }
 
@@ -535,7 +515,7 @@ impl Merkle {
 mod tests {
     use super::*;
     use crate::fact::{FactBatch, FactId, Retraction, Superseded};
-    use spectradb_kernel::{Period, Value, key};
+    use spectradb_kernel::{Period, Type, Value, key};
 
     fn shape() -> BatchShape {
         BatchShape { key: vec![0], ids: vec![ColumnId(1), ColumnId(2)] }

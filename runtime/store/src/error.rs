@@ -169,6 +169,12 @@ pub enum StoreError {
         /// The instant.
         asked: Micros,
     },
+    /// A state was asked for from before the first record.
+    #[error("the database held nothing yet at {}", spectradb_kernel::time::Timestamp(*asked))]
+    NothingYet {
+        /// The instant.
+        asked: Micros,
+    },
     /// A new database was to be made where something is.
     #[error("\"{folder}\" is there already")]
     NotEmpty {

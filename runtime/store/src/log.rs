@@ -469,18 +469,7 @@ impl Log {
         next_payload: &mut dyn FnMut(&mut Vec<u8>) -> bool,
     ) -> Result<LogEnd> {
         self.health.check()?;
-        let head = RecordHead {
-            kind: record.kind,
-            timeline: self.identity.timeline,
-            record: self.end.record + 1,
-            commit: record.commit,
-            instant: record.instant,
-            catalog_version: record.catalog_version,
-            epoch: self.identity.epoch,
-            term: 0,
-            previous: self.end.link,
-        };
-        let link = link(self.identity.database, &head, &record.root);
+        let (head, link) = self.next(record);
         let before = self.segment.clone();
         if self.pending.capacity() > 4 * WRITE_BYTES {
             // One very long row must not hold its memory for ever.
@@ -539,12 +528,8 @@ impl Log {
         }
     }
 
-    /// Writes a short record to the start of a segment in which the log does not go on yet, durably.
-    ///
-    /// # Errors
-    /// What the disk says; the log is as it was.
-    pub(crate) fn write_aside(&self, segment: &Segment, record: &NewRecord, payload: &[u8]) -> Result<LogEnd> {
-        self.health.check()?;
+    /// The head of the record behind the last one, and its link.
+    fn next(&self, record: &NewRecord) -> (RecordHead, Hash) {
         let head = RecordHead {
             kind: record.kind,
             timeline: self.identity.timeline,
@@ -556,7 +541,16 @@ impl Log {
             term: 0,
             previous: self.end.link,
         };
-        let link = link(self.identity.database, &head, &record.root);
+        (head, link(self.identity.database, &head, &record.root))
+    }
+
+    /// Writes a short record to the start of a segment in which the log does not go on yet, durably.
+    ///
+    /// # Errors
+    /// What the disk says; the log is as it was.
+    pub(crate) fn write_aside(&self, segment: &Segment, record: &NewRecord, payload: &[u8]) -> Result<LogEnd> {
+        self.health.check()?;
+        let (head, link) = self.next(record);
         let place = FramePlace {
             generation: segment.generation,
             offset: 0,

@@ -72,7 +72,7 @@ pub struct Restored {
 ///
 /// # Errors
 /// [`StoreError::NoDatabase`]; [`StoreError::NotEmpty`] when there is something at the new place;
-/// [`StoreError::Future`] and [`StoreError::FutureInstant`]; [`StoreError::NotRestorable`] when neither log nor segments have
+/// [`StoreError::Future`], [`StoreError::FutureInstant`] and [`StoreError::NothingYet`]; [`StoreError::NotRestorable`] when neither log nor segments have
 /// what the state was; [`StoreError::ErasedMeanwhile`]; [`StoreError::Corrupt`] when the old database is not what its ledger says;
 /// what the disks say.
 pub fn restore_path(from: &Path, to: &Path, at: At, config: &Config) -> Result<Restored> {
@@ -162,6 +162,9 @@ impl Source {
             let versions = self.inner().catalogs.all();
             let later = versions.iter().filter(|version| version.after_commit == commit && version.record > record);
             record = later.take_while(|version| version.instant <= instant).last().map_or(record, |last| last.record);
+            if record == 0 {
+                return Err(StoreError::NothingYet { asked: instant });
+            }
         }
         Ok((commit, record))
     }
