@@ -13,7 +13,7 @@ use crate::{
     statement::{Run, done, new_table, output_columns, periods},
     txn::{Changed, Clash, Edit, Twice, Txn, TxnView},
 };
-use spectradb_grammar::plan::{Conflict, Expr, MergeAction, QueryPlan, Statement};
+use spectradb_grammar::plan::{Conflict, Expr, Field, MergeAction, QueryPlan, Statement};
 use spectradb_kernel::{Batch, Column, Value, schema::TableSchema};
 use spectradb_store::Snapshot;
 use std::sync::Arc;
@@ -241,7 +241,12 @@ impl Writer<'_> {
                     }
                 }
                 if !free_periods.is_empty() {
-                    edit.insert(free, free_periods, vec![numbers]);
+                    let mut extra: Vec<Column> = old_values(table, conflict)
+                        .iter()
+                        .map(|field| Column::constant(field.ty, Value::Null, free_periods.len()))
+                        .collect();
+                    extra.push(numbers);
+                    edit.insert(free, free_periods, extra);
                 }
                 edit.order_returned();
                 self.finish(txn, view, edit, returning)
@@ -285,5 +290,16 @@ impl Writer<'_> {
             }
         }
         self.finish(txn, view, edit, returning)
+    }
+}
+
+/// The old values that DO UPDATE gives for RETURNING: what stands between the changed fact and the part that changes.
+fn old_values<'c>(table: &TableSchema, conflict: &'c Conflict) -> &'c [Field] {
+    match conflict {
+        Conflict::Nothing => &[],
+        Conflict::Update(update) => {
+            let fields = &update.root.fields;
+            &fields[2 * table.columns.len() + 4..fields.len() - 3]
+        }
     }
 }

@@ -64,13 +64,18 @@ impl Binder<'_> {
         let source = self.new_facts(&table, insert)?;
         let source = self.query_plan(source)?;
         let alias = insert.alias.as_ref().unwrap_or(&insert.table);
+        let updates = insert.on_conflict.as_ref().is_some_and(|conflict| conflict.update.is_some());
+        let sides = if updates { Sides::Updated } else { Sides::Inserted };
+        let sides = self.asked_sides(insert.returning.as_ref(), sides);
         let conflict = match &insert.on_conflict {
-            Some(conflict) => Some(self.on_conflict(conflict, &table, alias)?),
+            Some(conflict) => Some(self.on_conflict(conflict, &table, alias, sides)?),
             None => None,
         };
-        let sides = self.asked_sides(insert.returning.as_ref(), Sides::Inserted);
-        let sides = if insert.on_conflict.is_some() { Sides::Unasked } else { sides };
-        let returning = self.returning(insert.returning.as_ref(), &table, alias, Scope::default(), &[], sides)?;
+        // A row that is new has no old values.
+        let visible = table.columns.iter().filter(|column| !column.hidden && sides == Sides::Updated);
+        let old = visible.map(|column| Field { name: column.name.clone(), ty: column.ty, nullable: true });
+        let old: Vec<Field> = old.collect();
+        let returning = self.returning(insert.returning.as_ref(), &table, alias, Scope::default(), &old, sides)?;
         Ok(Statement::Insert { table, source, conflict, returning })
     }
 
@@ -410,6 +415,7 @@ impl Binder<'_> {
         conflict: &ast::OnConflict,
         table: &Arc<TableSchema>,
         alias: &Name,
+        sides: Sides,
     ) -> Result<Conflict, Diag> {
         if let Some((columns, span)) = &conflict.target {
             let mut named = Vec::with_capacity(columns.len());
@@ -455,6 +461,9 @@ impl Binder<'_> {
         let new = self.assigned(&update.assignments, table, &node, &scope, at)?;
         let mut columns = fact_columns(&node, width, at);
         columns.extend(table.columns.iter().zip(new).map(|(column, expr)| (column.name.clone(), expr)));
+        if sides == Sides::Updated {
+            columns.extend(old_values(table, &node, at));
+        }
         let shared = last - 2..node.fields.len();
         columns.extend(shared.map(|column| (node.fields[column].name.clone(), node.column(column, at))));
         let plan = node.project(columns);

@@ -76,13 +76,18 @@ impl Checker {
             Statement::Query(query) | Statement::CopyTo { source: query, .. } => self.query(query).map(|_| ()),
             Statement::Insert { table, source, conflict, returning } => {
                 types_are(&self.query(source)?, new_types(table), "INSERT's source")?;
+                let mut old = Vec::new();
                 if let Some(Conflict::Update(update)) = conflict {
                     let given = fact_types(table).chain(new_types(table)).chain([Type::Integer]);
                     self.given(update, &given.collect::<Vec<_>>())?;
-                    let shall = update_types(table).chain([Type::Timestamp, Type::Timestamp, Type::Integer]);
-                    types_are(&self.query(update)?, shall, "what ON CONFLICT updates")?;
+                    let fields = self.query(update)?;
+                    let of = "what ON CONFLICT updates";
+                    let (old_values, part) =
+                        begins_with(&fields, update_types(table), of)?.split_last_chunk::<3>().ok_or(of)?;
+                    types_are(part, [Type::Timestamp, Type::Timestamp, Type::Integer].into_iter(), of)?;
+                    old.extend_from_slice(old_values);
                 }
-                self.returning(returning.as_ref(), table, &[])
+                self.returning(returning.as_ref(), table, &old)
             }
             Statement::Update { table, source, portion, joined: _, returning } => {
                 self.portion(portion.as_ref())?;

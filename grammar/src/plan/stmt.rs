@@ -213,7 +213,8 @@ pub enum Conflict {
     Update(
         /// Over [`NodeKind::Given`] rows: the fact in the way as [`Statement::Delete`] has it, then the new fact as
         /// [`Statement::Insert`] has it, its period the part that the two share, and its number (INTEGER). Its fields:
-        /// those of [`Statement::Update`], then the part (two TIMESTAMPs) that changes, then the number.
+        /// those of [`Statement::Update`], then the part (two TIMESTAMPs) that changes, then the number. What it gives for
+        /// `returning` are the old values, which are NULL where a fact is new.
         Box<QueryPlan>,
     ),
 }
