@@ -111,19 +111,7 @@ impl<'a> Probe<'a> {
         };
         let Form::Integer(value) = self.form else { return partition_point(run.len, before) };
         // Keys of one integer are most keys: search their lane as it lies.
-        let first = match run.columns[key[0]].data() {
-            Data::I64(lane) => first_at_least(lane.as_slice(), value),
-            Data::FrameOfReference { base, codes } => {
-                let offset = i128::from(value) - i128::from(*base);
-                let Ok(offset) = i64::try_from(offset) else { return if offset < 0 { 0 } else { run.len } };
-                match codes {
-                    Codes::U8(lane) => first_at_least(lane.as_slice(), offset),
-                    Codes::U16(lane) => first_at_least(lane.as_slice(), offset),
-                    Codes::U32(lane) => first_at_least(lane.as_slice(), offset),
-                }
-            }
-            _ => return partition_point(run.len, before),
-        };
+        let first = first_integer(&run.columns[key[0]], run.len, value);
         // Most keys have one fact; of many, those that begin in time come first.
         if first + 1 < run.len && i64_at(&run.columns[key[0]], first + 1) == value {
             return first + partition_point(run.len - first, |row| before(first + row));
@@ -184,6 +172,23 @@ pub(crate) fn integer_key<'c>(columns: &'c [Column], key: &[usize]) -> Option<Va
     let [only] = key else { return None };
     let column = &columns[*only];
     (column.ty().lane() == LaneKind::I64 && !column.has_nulls()).then(|| column.i64s())
+}
+
+/// How many of the first numbers of a rising column are below `value`?
+pub(crate) fn first_integer(column: &Column, len: usize, value: i64) -> usize {
+    match column.data() {
+        Data::I64(lane) => first_at_least(lane.as_slice(), value),
+        Data::FrameOfReference { base, codes } => {
+            let offset = i128::from(value) - i128::from(*base);
+            let Ok(offset) = i64::try_from(offset) else { return if offset < 0 { 0 } else { len } };
+            match codes {
+                Codes::U8(lane) => first_at_least(lane.as_slice(), offset),
+                Codes::U16(lane) => first_at_least(lane.as_slice(), offset),
+                Codes::U32(lane) => first_at_least(lane.as_slice(), offset),
+            }
+        }
+        _ => partition_point(len, |row| i64_at(column, row) < value),
+    }
 }
 
 /// How many numbers of a rising lane are below `value`? Numbers that lie about evenly are found at their place at once.

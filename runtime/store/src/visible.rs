@@ -68,6 +68,27 @@ impl Wanted {
             && bounds.to_max > self.to_above
     }
 
+    /// Can a run of these bounds hold a fact that is wanted as far as valid time says?
+    pub(crate) fn meets_valid(&self, bounds: &Bounds) -> bool {
+        bounds.from_min <= self.from_max && bounds.to_max > self.to_above
+    }
+
+    /// Is it one point of both times? Then a key has one such fact at most.
+    pub(crate) fn is_point(&self) -> bool {
+        self.commit_max == self.end_above && self.from_max == self.to_above
+    }
+
+    /// Does a row of a run begin in time, as system time counts?
+    pub(crate) fn holds_commit(&self, run: &Run, row: usize) -> bool {
+        run.bounds.commit_max <= self.commit_max || i64_at(&run.commit, row) <= self.commit_max
+    }
+
+    /// Is a row of a run wanted as far as valid time says?
+    pub(crate) fn holds_valid(&self, run: &Run, row: usize) -> bool {
+        (run.bounds.from_max <= self.from_max || i64_at(&run.valid_from, row) <= self.from_max)
+            && (run.bounds.to_min > self.to_above || i64_at(&run.valid_to, row) > self.to_above)
+    }
+
     /// Does one fact count?
     pub(crate) fn holds(&self, commit: i64, end: i64, from: Micros, to: Micros) -> bool {
         commit <= self.commit_max && end > self.end_above && from <= self.from_max && to > self.to_above
@@ -76,11 +97,10 @@ impl Wanted {
     /// Does a row of a run count, given the end noted for it?
     pub(crate) fn holds_row(&self, run: &Run, row: usize, noted_end: i64) -> bool {
         let bounds = &run.bounds;
-        (bounds.commit_max <= self.commit_max || i64_at(&run.commit, row) <= self.commit_max)
+        self.holds_commit(run, row)
             && noted_end > self.end_above
             && (bounds.end_min > self.end_above || i64_at(&run.system_to, row) > self.end_above)
-            && (bounds.from_max <= self.from_max || i64_at(&run.valid_from, row) <= self.from_max)
-            && (bounds.to_min > self.to_above || i64_at(&run.valid_to, row) > self.to_above)
+            && self.holds_valid(run, row)
     }
 
     /// The rows of a run that count, of those that `mask` leaves (all when there is none).

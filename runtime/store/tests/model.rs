@@ -151,14 +151,39 @@ impl Model {
     }
 }
 
+/// Does a fact lie in a part of both times?
+fn lies_in(fact: &Fact, system: SystemScope, valid: ValidScope) -> bool {
+    let seen = match system {
+        SystemScope::AsOf(at) => fact.commit <= at && at < fact.end,
+        SystemScope::Between { from, to } => fact.commit < to && from < fact.end,
+        SystemScope::All => true,
+    };
+    let holds = match valid {
+        ValidScope::At(at) => fact.from <= at && at < fact.to,
+        ValidScope::Overlaps(period) => fact.from < period.to() && period.from() < fact.to,
+        ValidScope::All => true,
+    };
+    seen && holds
+}
+
 fn as_of(store: &Store, table: &TableSchema, at: Commit) -> Result<Vec<Fact>, StoreError> {
+    read(store, table, KeyRange::All, SystemScope::AsOf(at), ValidScope::All)
+}
+
+fn read(
+    store: &Store,
+    table: &TableSchema,
+    keys: KeyRange,
+    system: SystemScope,
+    valid: ValidScope,
+) -> Result<Vec<Fact>, StoreError> {
     use ScanColumn::{Commit as Written, Data, Origin, ValidFrom, ValidTo};
     let spec = ScanSpec {
         table: table.id,
         columns: vec![Data(0), ValidFrom, ValidTo, Data(1), Written, Origin],
-        keys: KeyRange::All,
-        system: SystemScope::AsOf(at),
-        valid: ValidScope::All,
+        keys,
+        system,
+        valid,
         predicates: Vec::new(),
         batch_rows_max: 64,
     };
@@ -222,6 +247,32 @@ fn check(store: &Store, table: &TableSchema, model: &Model, dice: &mut Dice, sto
             Ok(found) => assert!(at >= first && found == model.as_of(at), "{story}: as of {at}, kept from {first}"),
             Err(StoreError::BeforeHorizon { horizon, .. }) => assert!(at < first && horizon == first, "{story}: {at}"),
             Err(error) => panic!("{story}: {error}"),
+        }
+    }
+    // Keys are looked up another way than tables are scanned.
+    for _ in 0..6 {
+        let (key, instant) = (dice.roll(12) as i64, dice.roll(30) as i64);
+        let at = first + dice.roll(newest - first + 1);
+        let system = match dice.roll(4) {
+            0 => SystemScope::Between { from: at, to: at + 1 + dice.roll(newest - at + 1) },
+            1 if first == 0 => SystemScope::All,
+            _ => SystemScope::AsOf(at),
+        };
+        let valid = match dice.roll(4) {
+            0 => ValidScope::All,
+            1 => ValidScope::Overlaps(Period::new(instant, instant + 3).expect("not empty")),
+            _ => ValidScope::At(instant),
+        };
+        let asked = format!("{story}: key {key}, {system:?}, {valid:?}");
+        let keys = KeyRange::Exact(vec![i64_bytes(key).to_vec()]);
+        let found = read(store, table, keys, system, valid).unwrap_or_else(|error| panic!("{asked}: {error}"));
+        let wanted = model.facts.iter().filter(|fact| fact.key == key && lies_in(fact, system, valid));
+        let mut expected: Vec<Fact> = wanted.map(|fact| Fact { end: Commit::MAX, ..fact.clone() }).collect();
+        expected.sort();
+        assert_eq!(found, expected, "{asked}");
+        if system == SystemScope::AsOf(newest) && matches!(valid, ValidScope::At(_)) {
+            let name = store.snapshot().point(table.id, &i64_bytes(key), instant, |value| value(1).to_string());
+            assert_eq!(name.expect("it reads"), found.first().map(|fact| fact.name.clone()), "{asked}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Which bytes make a segment?
 //!
 //! A file header, then parts, then a footer of [`FOOTER_BYTES`]. A part is an [`Envelope`] of 64 bytes and a payload, and
-//! begins on a 64-byte boundary; the file is mapped, so payloads lie aligned in memory. Blocks and the index are archives
-//! of rkyv, the filter and the directory plain lanes of `u32`.
+//! begins on a 64-byte boundary; the file is mapped, so payloads lie aligned in memory. Blocks, the index and the directory
+//! are archives of rkyv, the filter is a plain lane of `u32`.
 //!
 //! | offset | bytes | what |
 //! |---|---|---|
@@ -49,7 +49,7 @@ pub(crate) mod part {
     pub(crate) const INDEX: u8 = 2;
     /// The filter.
     pub(crate) const FILTER: u8 = 3;
-    /// Row numbers in key order.
+    /// Row numbers key by key.
     pub(crate) const DIRECTORY: u8 = 4;
 }
 
@@ -297,8 +297,22 @@ pub(crate) enum SpanV1 {
     },
 }
 
+/// Where the facts of each key lie in a history segment, whose blocks are in the order of ends.
+#[derive(Archive, Serialize, Debug)]
+pub(crate) struct DirectoryV1 {
+    /// How many keys.
+    pub(crate) key_count: u32,
+    /// The distinct keys, rising: numbers where the key is one 64-bit integer, encoded keys otherwise.
+    pub(crate) keys: LaneV1,
+    /// For each key, where in `rows` its row numbers begin: behind those of the key before it.
+    pub(crate) starts: LaneV1,
+    /// Row numbers of the file, key by key; those of a key rise, and so do their ends.
+    pub(crate) rows: LaneV1,
+}
+
 const _: () = {
     assert!(size_of::<ArchivedBlockV1>() == 208);
+    assert!(size_of::<ArchivedDirectoryV1>() == 112);
     assert!(size_of::<ArchivedColumnV1>() == 48);
     assert!(size_of::<ArchivedLaneV1>() == 32);
     assert!(size_of::<ArchivedIndexV1>() == 28);

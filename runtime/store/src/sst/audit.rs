@@ -36,7 +36,7 @@ impl Segment {
         let mut bounds = Bounds::NONE;
         let mut last: Option<(i64, Vec<u8>, i64)> = None;
         let (mut least, mut greatest): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
-        let mut places: Vec<(Vec<u8>, i64)> = Vec::new();
+        let mut keys_of_rows: Vec<Vec<u8>> = Vec::new();
         for block in &index.blocks {
             let run = self.run(block)?;
             let bad = |what: &str| self.corrupt(block.offset(), what);
@@ -62,7 +62,7 @@ impl Segment {
                 }
                 last = Some(here);
                 if self.meta.kind == SegmentKind::History {
-                    places.push((key.clone(), from));
+                    keys_of_rows.push(key.clone());
                 }
                 if low.as_ref().is_none_or(|low| key < *low) {
                     low = Some(key.clone());
@@ -82,14 +82,8 @@ impl Segment {
         if !self.claims(bounds) || keys != (Some(meta.key_min.as_slice()), Some(meta.key_max.as_slice())) {
             return Err(self.corrupt(0, "the manifest does not say which facts the file has"));
         }
-        if meta.kind == SegmentKind::History {
-            let rows = self.directory()?.as_slice();
-            let mut seen = vec![false; places.len()];
-            rows.iter().for_each(|row| seen[*row as usize] = true);
-            let in_order = rows.windows(2).all(|pair| places[pair[0] as usize] <= places[pair[1] as usize]);
-            if !in_order || seen.contains(&false) {
-                return Err(self.corrupt(0, "the directory is not one of the facts"));
-            }
+        if meta.kind == SegmentKind::History && !self.directory()?.lists(&keys_of_rows) {
+            return Err(self.corrupt(0, "the directory is not one of the facts"));
         }
         Ok(())
     }

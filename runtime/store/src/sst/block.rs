@@ -65,7 +65,7 @@ fn encode_column(column: &Column) -> ColumnV1 {
     ColumnV1 { validity, lane: encode_lane(column) }
 }
 
-fn encode_lane(column: &Column) -> LaneV1 {
+pub(super) fn encode_lane(column: &Column) -> LaneV1 {
     if let Some(value) = column.as_const() {
         return constant(value);
     }
@@ -341,7 +341,7 @@ fn code_max<T: Copy + Into<u64>>(codes: &[T]) -> u64 {
     codes.iter().map(|code| (*code).into()).max().unwrap_or(0)
 }
 
-fn decode_lane(
+pub(super) fn decode_lane(
     archive: &Bytes,
     lane: &ArchivedLaneV1,
     ty: Type,

@@ -6,7 +6,7 @@
 //! Holds: a builder that is given up removes its file. When [`Builder::finish`] returns, the file and its name are durable, and nothing is ever written to it again.
 //! Not here: choosing the order (`flush`, `compact`).
 
-use super::{block::encode, filter::Filter, stats::Zone};
+use super::{block::encode, directory::DirectoryBuilder, filter::Filter, stats::Zone};
 use crate::{
     config::Compression,
     error::Result,
@@ -21,7 +21,7 @@ use crate::{
     fs::{Disk, File},
     keys::{encode_row, hash_of, integer_key},
     pack::pack,
-    run::{Bounds, Run, commit_of_lane, i64_at},
+    run::{Bounds, Run, commit_of_lane},
     shape::Shape,
     tree::{FileId, SegmentKind, SegmentMeta, segment_name},
 };
@@ -61,9 +61,8 @@ pub(crate) struct Builder {
     /// The first key, as long as none is missing between it and the last one: such keys need no filter.
     all_from: Option<i64>,
     bounds: Bounds,
-    /// For the directory of a history segment: keys with beginnings of validity, one after another, and their ends.
-    order: Vec<u8>,
-    order_ends: Vec<usize>,
+    /// Of a history segment.
+    directory: DirectoryBuilder,
     finished: bool,
 }
 
@@ -120,8 +119,7 @@ impl Builder {
             last_integer: None,
             all_from: None,
             bounds: Bounds::NONE,
-            order: Vec::new(),
-            order_ends: Vec::new(),
+            directory: DirectoryBuilder::default(),
             finished: false,
         })
     }
@@ -167,6 +165,14 @@ impl Builder {
     fn add_integers(&mut self, run: &Run, values: &Vals<'_, i64>) -> (Vec<u8>, Vec<u8>) {
         let first = values.at(0);
         let (mut min, mut max) = (first, first);
+        if self.meta.kind == SegmentKind::History {
+            for row in 0..run.len {
+                let value = values.at(row);
+                (min, max) = (min.min(value), max.max(value));
+                self.directory.push_integer(value);
+            }
+            return (i64_bytes(min).to_vec(), i64_bytes(max).to_vec());
+        }
         let mut last = self.last_integer;
         let hash = |value: i64| hash_of(&i64_bytes(value));
         for row in 0..run.len {
@@ -177,25 +183,18 @@ impl Builder {
                 continue;
             }
             match (self.all_from, last) {
-                (_, None) if self.meta.kind == SegmentKind::Current => self.all_from = Some(value),
+                (_, None) => self.all_from = Some(value),
                 (Some(_), Some(last)) if last.checked_add(1) == Some(value) => {}
                 (Some(from), Some(last)) => {
                     self.hashes.extend((from..=last).map(hash));
                     self.hashes.push(hash(value));
                     self.all_from = None;
                 }
-                (_, None) | (None, Some(_)) => self.hashes.push(hash(value)),
+                (None, Some(_)) => self.hashes.push(hash(value)),
             }
             last = Some(value);
         }
         self.last_integer = last;
-        if self.meta.kind == SegmentKind::History {
-            for row in 0..run.len {
-                self.order.extend_from_slice(&i64_bytes(values.at(row)));
-                self.order.extend_from_slice(&i64_bytes(i64_at(&run.valid_from, row)));
-                self.order_ends.push(self.order.len());
-            }
-        }
         (i64_bytes(min).to_vec(), i64_bytes(max).to_vec())
     }
 
@@ -225,9 +224,7 @@ impl Builder {
                 last.clone_from(&key);
             }
             if self.meta.kind == SegmentKind::History {
-                self.order.extend_from_slice(&key);
-                self.order.extend_from_slice(&i64_bytes(i64_at(&run.valid_from, row)));
-                self.order_ends.push(self.order.len());
+                self.directory.push_bytes(&key);
             }
         }
         (key_min, key_max)
@@ -274,26 +271,16 @@ impl Builder {
         Ok(())
     }
 
-    /// Row numbers in the order of key and validity; rows alike stay in the order of their ends.
-    fn directory(&self) -> Vec<u32> {
-        let key = |row: u32| {
-            let row = row as usize;
-            let start = if row == 0 { 0 } else { self.order_ends[row - 1] };
-            &self.order[start..self.order_ends[row]]
-        };
-        let mut rows: Vec<u32> = (0..self.order_ends.len() as u32).collect();
-        rows.sort_by(|a, b| key(*a).cmp(key(*b)));
-        rows
-    }
-
     /// Writes what follows the blocks, and makes the file durable.
     pub(crate) fn finish(mut self) -> Result<SegmentMeta> {
         let mut footer = Footer::new_zeroed();
         if self.meta.kind == SegmentKind::History {
-            let rows = self.directory();
-            footer.directory = self.part(part::DIRECTORY, rows.as_bytes())?;
+            let listed = std::mem::take(&mut self.directory).finish();
+            footer.directory = self.part(part::DIRECTORY, &listed.archive())?;
+            self.hashes.extend(listed.integers.iter().map(|key| hash_of(&i64_bytes(*key))));
+            self.all_from = listed.integers.first().copied().filter(|_| listed.is_whole());
         }
-        // Facts of one key need not be neighbours; single integers of current facts were counted once.
+        // Facts of one key need not be neighbours; single integers were counted once.
         if self.meta.kind == SegmentKind::History || self.last_integer.is_none() {
             self.hashes.sort_unstable();
             self.hashes.dedup();

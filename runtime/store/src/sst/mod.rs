@@ -7,6 +7,7 @@ mod audit;
 mod block;
 mod builder;
 mod cache;
+mod directory;
 mod filter;
 mod gather;
 mod reader;

@@ -12,6 +12,7 @@
 use super::{
     block::decode,
     cache::{BlockCache, Kept, Slot},
+    directory::Directory,
     filter::Filter,
     stats::Zone,
 };
@@ -41,7 +42,6 @@ use bytes::Bytes;
 use rkyv::rancor;
 use spectradb_kernel::{key::i64_from_bytes, lane::Lane, schema::ColumnId, time::Commit, ty::LaneKind};
 use std::{
-    cmp::Ordering,
     ops::{ControlFlow, Range},
     sync::{
         Arc, Mutex, OnceLock,
@@ -62,7 +62,7 @@ pub(crate) struct Segment {
     bounds: Bounds,
     index: OnceLock<Index>,
     filter: OnceLock<Filter>,
-    directory: OnceLock<Lane<u32>>,
+    directory: OnceLock<Directory>,
     noted: AtomicU64,
     /// How many bytes of memory it keeps beside its blocks: counted in the cache.
     kept: AtomicUsize,
@@ -95,6 +95,9 @@ impl Content {
 pub(crate) struct Index {
     pub(crate) shape: Arc<Shape>,
     pub(crate) blocks: Vec<Block>,
+    /// The numbers of the blocks' first rows, and the blocks' last ends: what look-ups search, side by side.
+    first_rows: Vec<u64>,
+    last_ends: Vec<i64>,
     /// The first and last keys of the blocks, for keys of one integer.
     integers: Option<Vec<(i64, i64)>>,
 }
@@ -127,7 +130,12 @@ impl Block {
     /// About how many bytes of memory it takes while its facts are not there.
     fn bytes_beside_the_facts(&self) -> usize {
         let zones = self.zones.len() * size_of::<Zone>();
-        size_of::<Block>() + size_of::<Slot>() + self.key_min.len() + self.key_max.len() + zones
+        size_of::<Block>()
+            + size_of::<Slot>()
+            + size_of::<(u64, i64)>()
+            + self.key_min.len()
+            + self.key_max.len()
+            + zones
     }
 
     /// Where in the file it begins.
@@ -409,7 +417,9 @@ impl Segment {
         let integer = |key: &[u8]| key.try_into().ok().map(i64_from_bytes);
         let ends = |block: &Block| Some((integer(&block.key_min)?, integer(&block.key_max)?));
         let integers = if one_integer { blocks.iter().map(ends).collect() } else { None };
-        Ok(Index { shape: Arc::new(shape), blocks, integers })
+        let first_rows = blocks.iter().map(|block| block.first_row).collect();
+        let last_ends = blocks.iter().map(|block| block.bounds.end_max).collect();
+        Ok(Index { shape: Arc::new(shape), blocks, first_rows, last_ends, integers })
     }
 
     /// The payloads of all blocks, unpacked.
@@ -477,18 +487,14 @@ impl Segment {
         }
     }
 
-    pub(super) fn directory(&self) -> Result<&Lane<u32>> {
+    pub(super) fn directory(&self) -> Result<&Directory> {
         match self.directory.get() {
-            Some(rows) => Ok(rows),
+            Some(directory) => Ok(directory),
             None => {
                 let (payload, own) = self.part(&self.footer.directory, part::DIRECTORY, None)?;
-                let bad = || self.corrupt(self.footer.directory.offset.get(), "the directory does not name every row");
-                let rows: Lane<u32> = Lane::from_bytes(payload).map_err(|_| bad())?;
-                let in_file = |row: &u32| u64::from(*row) < self.meta.rows;
-                if rows.len() as u64 != self.meta.rows || !rows.as_slice().iter().all(in_file) {
-                    return Err(bad());
-                }
-                Ok(self.keep_in(&self.directory, rows, own))
+                let bad = |what| self.corrupt(self.footer.directory.offset.get(), what);
+                let directory = Directory::read(&payload, self.meta.rows).map_err(bad)?;
+                Ok(self.keep_in(&self.directory, directory, own))
             }
         }
     }
@@ -525,8 +531,7 @@ impl Segment {
         }
         match self.meta.kind {
             SegmentKind::Current => self.visit_current(probe, wanted, found),
-            SegmentKind::History if self.filter()?.may_hold(probe.hash) => self.visit_history(probe, wanted, found),
-            SegmentKind::History => Ok(ControlFlow::Continue(())),
+            SegmentKind::History => self.visit_history(probe, wanted, found),
         }
     }
 
@@ -578,31 +583,44 @@ impl Segment {
         found: &mut dyn FnMut(BlockRow<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
         let index = self.index()?;
-        let rows = self.directory()?.as_slice();
-        // A damaged block ends the search at any place; what failed is told after it.
-        let mut failed = None;
-        let first = partition_point(rows.len(), |at| {
-            let compared = self
-                .place(u64::from(rows[at]))
-                .and_then(|(block, row)| Ok(probe.compare_row(&*self.run(block)?, &index.shape.key, row)));
-            compared.map_err(|error| failed = Some(error)) == Ok(Ordering::Less)
-        });
-        if let Some(error) = failed {
-            return Err(error);
+        let directory = self.directory()?;
+        // Numbers are found as fast as the filter says maybe.
+        if !directory.has_numbers() && !self.filter()?.may_hold(probe.hash) {
+            return Ok(ControlFlow::Continue(()));
         }
-        for row in &rows[first..] {
-            let (block, row) = self.place(u64::from(*row))?;
+        let Some(mut places) = directory.places_of(probe) else { return Ok(ControlFlow::Continue(())) };
+        // Blocks and a key's rows are in the order of ends: what ended too early comes first.
+        let first_block = index.last_ends.partition_point(|end| *end <= wanted.end_above);
+        let Some(block) = index.blocks.get(first_block) else { return Ok(ControlFlow::Continue(())) };
+        let start = places.start;
+        places.start += partition_point(places.len(), |place| directory.row(start + place) < block.first_row);
+        let (start, behind) = (places.start, block.first_row + u64::from(block.rows));
+        if block.bounds.end_min <= wanted.end_above && !places.is_empty() && directory.row(start) < behind {
             let run = self.run(block)?;
-            if probe.compare_row(&run, &index.shape.key, row) != Ordering::Equal
-                || i64_at(&run.valid_from, row) > wanted.from_max
-            {
-                break;
+            let too_early = |row: u64| i64_at(&run.system_to, (row - block.first_row) as usize) <= wanted.end_above;
+            places.start += partition_point(places.len(), |place| {
+                let row = directory.row(start + place);
+                row < behind && too_early(row)
+            });
+        }
+        for place in places {
+            let (block, row) = self.place(directory.row(place))?;
+            if !wanted.meets_valid(&block.bounds) {
+                continue;
             }
-            if wanted.holds_row(&run, row, block.ends.end_of(row)) {
+            let run = self.run(block)?;
+            if !wanted.holds_valid(&run, row) {
+                continue;
+            }
+            if wanted.holds_commit(&run, row) {
                 let walked = found(BlockRow { shape: &index.shape, block, run: &run, row });
                 if walked.is_break() {
                     return Ok(walked);
                 }
+            }
+            // Facts that hold an instant follow each other in system time: those that end later begin later.
+            if wanted.is_point() {
+                break;
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -610,8 +628,8 @@ impl Segment {
 
     /// The block of a row of the file, and the row in it.
     pub(crate) fn place(&self, row: u64) -> Result<(&Block, usize)> {
-        let blocks = &self.index()?.blocks;
-        let block_idx = blocks.partition_point(|block| block.first_row <= row).checked_sub(1);
+        let Index { blocks, first_rows, .. } = self.index()?;
+        let block_idx = first_rows.partition_point(|first_row| *first_row <= row).checked_sub(1);
         match block_idx.map(|block_idx| &blocks[block_idx]) {
             Some(block) if row - block.first_row < u64::from(block.rows) => {
                 Ok((block, (row - block.first_row) as usize))

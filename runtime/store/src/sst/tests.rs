@@ -268,10 +268,10 @@ fn golden() {
     let disk: Arc<dyn Disk> = Arc::new(MemDisk::new());
     let meta = write(&disk, SegmentKind::History, 300, 290, Compression::None).expect("writes");
     let bytes = bytes_of(&disk);
-    assert_eq!(bytes.len(), 26_176);
+    assert_eq!(bytes.len(), 29_888);
     assert_eq!(
         blake3::hash(&bytes).to_hex().as_str(),
-        "24a01a8db291d7571c034a3bf9f6e327a366268362f393fc88cc8a15f536f63c"
+        "867a696e3b1b23f47bd206060f0a3ee3013c118244b8749f412fb348a7360adb"
     );
     assert_eq!(meta.bytes, bytes.len() as u64);
 }

@@ -2,12 +2,16 @@
 //!
 //! Current facts lie in levels: level 0 holds what flushes wrote, newest first, each segment over any keys; on every
 //! deeper level segments are sorted by key and do not overlap but for a key that two neighbours share. History lies
-//! beside the levels, in segments over any keys.
+//! beside the levels, in segments over any keys, in the order of their last ends.
+//!
+//! A point of both times has one fact at most, so whoever found it asks nobody else. Of the facts that held at an instant
+//! it is the one that ended first after the commit: it tends to lie in the first segment of history that goes on behind it.
 
 use super::{SegmentKind, SegmentMeta};
 use crate::{
     error::Result,
     keys::Probe,
+    run::lane_of_commit,
     sst::{BlockRow, Segment},
     visible::Wanted,
 };
@@ -33,7 +37,10 @@ impl TableFiles {
     /// Adds a segment where it belongs.
     pub(crate) fn add(&mut self, segment: Arc<Segment>, meta: &SegmentMeta) {
         match (meta.kind, usize::from(meta.level).min(LEVEL_COUNT - 1)) {
-            (SegmentKind::History, _) => self.history.push(segment),
+            (SegmentKind::History, _) => {
+                let at = self.history.partition_point(|other| other.meta.system_to_max <= segment.meta.system_to_max);
+                self.history.insert(at, segment);
+            }
             (SegmentKind::Current, 0) => {
                 // Files are numbered in the order of their making, though a file may be added again at another level.
                 let level = &mut self.levels[0];
@@ -85,7 +92,8 @@ impl TableFiles {
                 }
             }
         }
-        for segment in &self.history {
+        let over = |segment: &Arc<Segment>| lane_of_commit(segment.meta.system_to_max) <= wanted.end_above;
+        for segment in &self.history[self.history.partition_point(over)..] {
             if segment.visit(probe, wanted, &mut |row| found(segment, row))?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
