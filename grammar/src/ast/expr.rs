@@ -14,6 +14,106 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// The expressions that it is made of: not those of queries in it, and of a call its arguments only.
+    pub fn parts(&self) -> Vec<&Expr> {
+        match &self.kind {
+            ExprKind::Null
+            | ExprKind::Default
+            | ExprKind::Boolean(_)
+            | ExprKind::Number(_)
+            | ExprKind::Text(_)
+            | ExprKind::Blob(_)
+            | ExprKind::Typed { .. }
+            | ExprKind::Path(_)
+            | ExprKind::Param(_)
+            | ExprKind::EveryItem
+            | ExprKind::Exists(_)
+            | ExprKind::Subquery(_) => Vec::new(),
+            ExprKind::Unary { operand, .. }
+            | ExprKind::Is { operand, .. }
+            | ExprKind::InQuery { operand, .. }
+            | ExprKind::Cast { operand, .. }
+            | ExprKind::Extract { operand, .. } => vec![operand],
+            ExprKind::Binary { left, right, .. }
+            | ExprKind::IsDistinct { left, right, .. }
+            | ExprKind::Period { left, right, .. } => vec![left, right],
+            ExprKind::InList { operand, list, .. } => std::iter::once(&**operand).chain(list).collect(),
+            ExprKind::Between { operand, low, high, .. } => vec![operand, low, high],
+            ExprKind::Like { operand, pattern, escape, .. } => {
+                [operand, pattern].into_iter().chain(escape).map(|part| &**part).collect()
+            }
+            ExprKind::Quantified { operand, among, .. } => match &**among {
+                Among::Query(_) => vec![operand],
+                Among::Array(array) => vec![operand, array],
+            },
+            ExprKind::Row(parts) | ExprKind::Array(parts) | ExprKind::Call { args: parts, .. } => {
+                parts.iter().collect()
+            }
+            ExprKind::Case { operand, arms, otherwise } => {
+                let arms = arms.iter().flat_map(|(condition, value)| [condition, value]);
+                operand.as_deref().into_iter().chain(arms).chain(otherwise.as_deref()).collect()
+            }
+            ExprKind::Subscript { operand, subscripts } => {
+                let bounds = subscripts.iter().flat_map(|subscript| match subscript {
+                    Subscript::At(at) => [Some(at), None],
+                    Subscript::Slice(from, to) => [from.as_ref(), to.as_ref()],
+                });
+                std::iter::once(&**operand).chain(bounds.flatten()).collect()
+            }
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn parts_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.kind {
+            ExprKind::Null
+            | ExprKind::Default
+            | ExprKind::Boolean(_)
+            | ExprKind::Number(_)
+            | ExprKind::Text(_)
+            | ExprKind::Blob(_)
+            | ExprKind::Typed { .. }
+            | ExprKind::Path(_)
+            | ExprKind::Param(_)
+            | ExprKind::EveryItem
+            | ExprKind::Exists(_)
+            | ExprKind::Subquery(_) => Vec::new(),
+            ExprKind::Unary { operand, .. }
+            | ExprKind::Is { operand, .. }
+            | ExprKind::InQuery { operand, .. }
+            | ExprKind::Cast { operand, .. }
+            | ExprKind::Extract { operand, .. } => vec![operand],
+            ExprKind::Binary { left, right, .. }
+            | ExprKind::IsDistinct { left, right, .. }
+            | ExprKind::Period { left, right, .. } => vec![left, right],
+            ExprKind::InList { operand, list, .. } => std::iter::once(&mut **operand).chain(list).collect(),
+            ExprKind::Between { operand, low, high, .. } => vec![operand, low, high],
+            ExprKind::Like { operand, pattern, escape, .. } => {
+                [operand, pattern].into_iter().chain(escape).map(|part| &mut **part).collect()
+            }
+            ExprKind::Quantified { operand, among, .. } => match &mut **among {
+                Among::Query(_) => vec![operand],
+                Among::Array(array) => vec![operand, array],
+            },
+            ExprKind::Row(parts) | ExprKind::Array(parts) | ExprKind::Call { args: parts, .. } => {
+                parts.iter_mut().collect()
+            }
+            ExprKind::Case { operand, arms, otherwise } => {
+                let arms = arms.iter_mut().flat_map(|(condition, value)| [condition, value]);
+                operand.as_deref_mut().into_iter().chain(arms).chain(otherwise.as_deref_mut()).collect()
+            }
+            ExprKind::Subscript { operand, subscripts } => {
+                let bounds = subscripts.iter_mut().flat_map(|subscript| match subscript {
+                    Subscript::At(at) => [Some(at), None],
+                    Subscript::Slice(from, to) => [from.as_mut(), to.as_mut()],
+                });
+                std::iter::once(&mut **operand).chain(bounds.flatten()).collect()
+            }
+        }
+    }
+}
+
 /// The kinds of expression.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ExprKind {

@@ -80,6 +80,18 @@ impl Binder<'_> {
         if name == "grouping" {
             return self.grouping(call, ctx).map(Bound::known);
         }
+        if super::table_function::FUNCTIONS.contains(&name) {
+            let place = match ctx.in_aggregate {
+                true => "aggregate function calls",
+                false if matches!(ctx.clause, "SELECT" | "ORDER BY") => {
+                    "expressions that compute not all of their parts"
+                }
+                false => ctx.clause,
+            };
+            let message = format!("set-returning functions are not allowed in {place}");
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span)
+                .help(format!("name {name} in FROM, or as an item of the select list")));
+        }
         if let Some(more) = call.more {
             let word = match more {
                 ast::CallMore { filter: Some(_), .. } => "FILTER",

@@ -90,6 +90,13 @@ impl Binder<'_> {
         Ok((node, source.scope))
     }
 
+    /// Rows with more items of FROM behind them, which may name them.
+    pub(super) fn beside(&mut self, node: Node, scope: Scope, items: &[TableRef]) -> Result<(Node, Scope), Diag> {
+        let source = Source { node, scope, points: Vec::new(), args: Vec::new() };
+        let source = self.followed(source, items)?;
+        Ok((source.node, source.scope))
+    }
+
     /// An item of FROM with those behind it.
     pub(super) fn followed(&mut self, mut source: Source, items: &[TableRef]) -> Result<Source, Diag> {
         for item in items {
@@ -112,7 +119,7 @@ impl Binder<'_> {
                     Some(_) | None => (self.query(query, None)?, Vec::new()),
                 };
                 let mut source = derived(node, alias.as_ref().map(|alias| (&alias.name, alias.columns.as_slice())))?;
-                if alias.as_ref().is_some_and(|alias| alias.name.text == rows_in_list::MOVED) {
+                if alias.as_ref().is_some_and(|alias| alias.name.text.starts_with(rows_in_list::MOVED)) {
                     hide_all(&mut source);
                 }
                 Ok(Source { args, ..source })
@@ -142,7 +149,7 @@ impl Binder<'_> {
                     let by_alias = ScopeColumn { name: alias.0.text.clone(), shown: false, ..only.clone() };
                     table.columns.push(by_alias);
                 }
-                if alias.0.text == rows_in_list::MOVED {
+                if alias.0.text.starts_with(rows_in_list::MOVED) {
                     hide_all(&mut source);
                 }
                 Ok(Source { args, ..source })

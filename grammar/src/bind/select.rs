@@ -14,10 +14,10 @@ use super::{
 use crate::{
     ast::{self, Distinct, GroupBy, GroupItem, Name, SelectItem, StarChanges},
     diag::{Diag, code, nearest},
-    plan::{Expr, Node, SortKey},
+    plan::{Expr, ExprKind, Node, SortKey},
     span::Span,
 };
-use spectradb_kernel::Type;
+use spectradb_kernel::{Type, Value};
 use std::borrow::Cow;
 
 /// A bound item of the select list.
@@ -55,8 +55,15 @@ impl Binder<'_> {
         order_by: &[ast::OrderItem],
         targets: Option<&[Type]>,
     ) -> Result<Node, Diag> {
-        let select = &*rows_in_list::moved(select)?;
-        let (mut node, scope) = self.from(&select.from)?;
+        let (mut node, mut scope) = self.from(&select.from)?;
+        let moved = rows_in_list::moved(select, order_by, &scope, self.sql)?;
+        if !moved.functions.is_empty() {
+            (node, scope) = match select.from.is_empty() {
+                true => self.from(&moved.functions)?,
+                false => self.beside(node, scope, &moved.functions)?,
+            };
+        }
+        let (select, order_by, late) = (&*moved.select, &*moved.order_by, &moved.late);
         let aliases: Vec<(&Name, &ast::Expr)> = select.items.iter().filter_map(named_item).collect();
         if let Some(filter) = &select.filter {
             let mut ctx = Ctx::plain(&scope, "WHERE");
@@ -71,9 +78,12 @@ impl Binder<'_> {
         }
         let mut block = Block::new(&scope, &aliases, &select.windows);
         let mut bounds = Vec::with_capacity(select.items.len());
+        let mut places = Vec::with_capacity(select.items.len());
         for item in &select.items {
+            places.push(bounds.len());
             self.item(item, select, &mut block, &mut bounds)?;
         }
+        let late = &late.at_places(&places);
         let mut items = Vec::with_capacity(bounds.len());
         let width = bounds.len();
         for (at, (name, bound)) in bounds.into_iter().enumerate() {
@@ -83,6 +93,16 @@ impl Binder<'_> {
                 (None, _) | (_, None) => self.settled(bound)?,
             };
             items.push(Item { name, expr });
+        }
+        for (at, name, expr) in &late.items {
+            // It is not known yet, and equal to nothing.
+            let (kind, ty) = (ExprKind::Column(usize::MAX - at), Type::Text);
+            items[*at] = Item { name: name.clone(), expr: Expr { kind, ty, nullable: true, span: expr.span } };
+        }
+        let mut parts = Vec::with_capacity(late.parts.len());
+        for part in &late.parts {
+            let bound = self.expr(part, &mut block.ctx("SELECT", true))?;
+            parts.push(self.settled(bound)?);
         }
         let has_groups = self.group_by(&select.group_by, &items, &mut block)?;
         let having = match &select.having {
@@ -137,8 +157,16 @@ impl Binder<'_> {
         }
         names.extend((1..=others.len()).map(|number| format!("?order{number}?")));
         exprs.extend(others);
+        for (at, ..) in &late.items {
+            exprs[*at] = Expr::constant(Value::Null, Type::Text, select.span);
+        }
+        names.extend((0..parts.len()).map(|_| String::new()));
+        exprs.extend(parts);
         let (node, exprs) = block.assemble(node, exprs, having, is_grouped)?;
         let mut node = node.project(names.into_iter().zip(exprs).collect());
+        if !late.items.is_empty() {
+            node = self.late_rows(node, late, width, targets, select.span)?;
+        }
         if select.distinct == Distinct::Yes {
             node = query::distinct(node);
         }
@@ -468,4 +496,4 @@ fn type_word(written: &str) -> &str {
     }
 }
 
-const UNNAMED: &str = "?column?";
+pub(super) const UNNAMED: &str = "?column?";
