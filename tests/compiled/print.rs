@@ -27,6 +27,7 @@ const FILES: &[&str] = &[
     "slt/temporal/periods.slt",
     "slt/temporal/system_time.slt",
     "slt/types/casts.slt",
+    "slt/types/encoded.slt",
     "slt/windows/ranking.slt",
 ];
 

@@ -1,7 +1,7 @@
 //! How do many data of one type lie side by side?
 //!
 //! Contract. A [`Column`] is immutable and cheap to clone: its lanes are shared with a mapped file or an owned vector.
-//! It is plain (Arrow's layout, but for booleans: a byte a row), constant, frame-of-reference or dictionary encoded;
+//! It is plain (Arrow's layout, but for booleans: a byte a row), constant, frame-of-reference, dictionary or run-length encoded;
 //! readers that do not care ask for [`Column::i64s`] and its like, which borrow where the column is plain and decode
 //! once where it is not. Slots of NULL rows hold a valid but meaningless value.
 //!
@@ -19,8 +19,10 @@ use bytes::Bytes;
 use std::{borrow::Cow, ops::Range, sync::Arc};
 
 mod build;
+mod runs;
 
 pub use build::{ByteSink, ColumnBuilder};
+pub use runs::Runs;
 
 /// Values of one type, one a row.
 #[derive(Clone, Debug)]
@@ -47,14 +49,14 @@ pub enum Data {
     I128(Lane<i128>),
     /// TEXT, JSON (UTF-8), BLOB.
     Bytes(ByteRuns),
-    /// Integers of the `I64` lane as offsets from a base.
+    /// Integers of the `I64` lane, or units of the `I128` lane, as offsets from a base.
     FrameOfReference {
         /// Added to every code.
         base: i64,
         /// Unsigned offsets.
         codes: Codes,
     },
-    /// Any lane as codes into values, which are distinct in a file and need not be elsewhere.
+    /// Any lane as codes into values, which need not be distinct: the codes of runs are as many as there are runs.
     Dictionary {
         /// Row numbers in `values`.
         codes: Codes,
@@ -63,7 +65,7 @@ pub enum Data {
     },
 }
 
-/// Unsigned codes of the narrowest width that holds them.
+/// Unsigned codes: of the narrowest width that holds them, or a number for each run of rows.
 #[derive(Clone, Debug)]
 pub enum Codes {
     /// Up to 255.
@@ -72,6 +74,8 @@ pub enum Codes {
     U16(Lane<u16>),
     /// Up to 4,294,967,295.
     U32(Lane<u32>),
+    /// The number of the run that the row belongs to.
+    Runs(Runs),
 }
 
 /// Variable-length byte strings: string `i` is `bytes[offsets[i]..offsets[i + 1]]`.
@@ -154,6 +158,7 @@ impl Codes {
             Codes::U8(codes) => usize::from(codes.as_slice()[row]),
             Codes::U16(codes) => usize::from(codes.as_slice()[row]),
             Codes::U32(codes) => codes.as_slice()[row] as usize,
+            Codes::Runs(runs) => runs.at(row),
         }
     }
 
@@ -163,6 +168,7 @@ impl Codes {
             Codes::U8(codes) => codes.len(),
             Codes::U16(codes) => codes.len(),
             Codes::U32(codes) => codes.len(),
+            Codes::Runs(runs) => runs.len(),
         }
     }
 
@@ -177,6 +183,17 @@ impl Codes {
             Codes::U8(codes) => Codes::U8(codes.slice(rows)),
             Codes::U16(codes) => Codes::U16(codes.slice(rows)),
             Codes::U32(codes) => Codes::U32(codes.slice(rows)),
+            Codes::Runs(runs) => Codes::Runs(runs.slice(rows)),
+        }
+    }
+
+    /// The codes in order.
+    pub fn for_each(&self, mut with: impl FnMut(usize)) {
+        match self {
+            Codes::U8(codes) => codes.as_slice().iter().for_each(|code| with(usize::from(*code))),
+            Codes::U16(codes) => codes.as_slice().iter().for_each(|code| with(usize::from(*code))),
+            Codes::U32(codes) => codes.as_slice().iter().for_each(|code| with(*code as usize)),
+            Codes::Runs(runs) => runs.iter().for_each(|(run, rows)| rows.for_each(|_| with(run))),
         }
     }
 
@@ -185,14 +202,22 @@ impl Codes {
             Codes::U8(codes) => Codes::U8(take_lane(codes.as_slice(), rows)),
             Codes::U16(codes) => Codes::U16(take_lane(codes.as_slice(), rows)),
             Codes::U32(codes) => Codes::U32(take_lane(codes.as_slice(), rows)),
+            Codes::Runs(runs) => {
+                Codes::U32(Lane::from_vec(rows.iter().map(|row| runs.at(*row as usize) as u32).collect()))
+            }
         }
     }
 
-    fn map<T>(&self, mut value_of: impl FnMut(usize) -> T) -> Vec<T> {
+    fn map<T: Copy>(&self, mut value_of: impl FnMut(usize) -> T) -> Vec<T> {
         match self {
             Codes::U8(codes) => codes.as_slice().iter().map(|code| value_of(usize::from(*code))).collect(),
             Codes::U16(codes) => codes.as_slice().iter().map(|code| value_of(usize::from(*code))).collect(),
             Codes::U32(codes) => codes.as_slice().iter().map(|code| value_of(*code as usize)).collect(),
+            Codes::Runs(runs) => {
+                let mut values = Vec::with_capacity(runs.len());
+                runs.iter().for_each(|(run, rows)| values.resize(rows.end, value_of(run)));
+                values
+            }
         }
     }
 }
@@ -220,7 +245,8 @@ impl Column {
         let fits = match &data {
             Data::Const(_) => true,
             Data::Bool(_) => ty.lane() == LaneKind::Bool,
-            Data::I64(_) | Data::FrameOfReference { .. } => ty.lane() == LaneKind::I64,
+            Data::I64(_) => ty.lane() == LaneKind::I64,
+            Data::FrameOfReference { .. } => matches!(ty.lane(), LaneKind::I64 | LaneKind::I128),
             Data::F64(_) => ty.lane() == LaneKind::F64,
             Data::I128(_) => ty.lane() == LaneKind::I128,
             Data::Bytes(_) => ty.lane() == LaneKind::Bytes,
@@ -377,6 +403,10 @@ impl Column {
             Data::Const(Value::Null) => Vals::One(0),
             Data::Const(value) if let Some(number) = value.lane_i128() => Vals::One(number),
             Data::I128(lane) => Vals::Many(Cow::Borrowed(lane.as_slice())),
+            Data::FrameOfReference { base, codes } => {
+                let base = i128::from(*base);
+                Vals::Many(Cow::Owned(codes.map(|code| base + code as i128)))
+            }
             Data::Dictionary { codes, values } => match values.i128s() {
                 Vals::One(value) => Vals::One(value),
                 Vals::Many(values) => Vals::Many(Cow::Owned(codes.map(|code| values[code]))),
@@ -442,7 +472,10 @@ impl Column {
                     _ => Value::Text(text()),
                 }
             }
-            Data::FrameOfReference { base, codes } => Value::of_i64(self.ty, base.wrapping_add(codes.at(row) as i64)),
+            Data::FrameOfReference { base, codes } => match self.ty.lane() {
+                LaneKind::I128 => Value::of_i128(self.ty, i128::from(*base) + codes.at(row) as i128),
+                _ => Value::of_i64(self.ty, base.wrapping_add(codes.at(row) as i64)),
+            },
             Data::Dictionary { codes, values } => values.value(codes.at(row)),
         }
     }
@@ -541,6 +574,7 @@ impl Column {
             Codes::U8(lane) => lane.len(),
             Codes::U16(lane) => lane.len() * 2,
             Codes::U32(lane) => lane.len() * 4,
+            Codes::Runs(runs) => runs.memory_bytes(),
         };
         let data = match &self.data {
             Data::Const(_) => size_of::<Value>(),
@@ -587,12 +621,34 @@ mod tests {
         let values = Arc::new(Column::from_i64s(Type::Integer, vec![10, 11, 12]));
         let dictionary =
             Column::new(Type::Integer, None, Data::Dictionary { codes: Codes::U16(vec![0, 2, 1, 2].into()), values });
-        for column in [&frame, &dictionary] {
+        let values = Arc::new(Column::from_i64s(Type::Integer, vec![7, 10, 12, 11, 12, 7]));
+        let runs = Runs::new(vec![2, 3, 4, 5, 6, 9].into()).expect("they rise");
+        let runs = Column::new(Type::Integer, None, Data::Dictionary { codes: Codes::Runs(runs), values });
+        for column in [&frame, &dictionary, &runs.slice(2..6)] {
             assert_eq!(column, &plain);
             assert_eq!(column.take(&[3, 0]), plain.take(&[3, 0]));
             assert_eq!(column.slice(1..3), plain.slice(1..3));
             assert_eq!(column.to_plain(), plain);
         }
+    }
+
+    #[test]
+    fn offsets_of_decimals_hold_the_same_values() {
+        let ty = Type::Numeric { precision: 12, scale: 2 };
+        let units = [i64::MAX, i64::MAX - 5].map(|units| Value::of_i128(ty, i128::from(units) + 5));
+        let frame = Data::FrameOfReference { base: i64::MAX, codes: Codes::U8(vec![5, 0].into()) };
+        let frame = Column::new(ty, None, frame);
+        let plain = Column::from_values(ty, &units);
+        assert_eq!(frame, plain);
+        assert_eq!(frame.to_plain(), plain);
+        assert_eq!(frame.take(&[1, 1]), plain.take(&[1, 1]));
+        let one_by_one = |column: &Column| {
+            let mut builder = ColumnBuilder::new(ty);
+            (0..2).for_each(|row| builder.push_from(column, row));
+            builder.finish()
+        };
+        assert_eq!(one_by_one(&frame), plain);
+        assert_eq!(frame.i128s().at(0), i128::from(i64::MAX) + 5);
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
     func::{compare::lt_f64, json_order},
     interval,
     time::{Date, Time, Timestamp, TimestampTz},
-    ty::{Type, TypeClass},
+    ty::{LaneKind, Type, TypeClass},
     uuid::Uuid,
     value::{Decimal, Value},
 };
@@ -125,21 +125,27 @@ fn encode_datum(column: &Column, row: usize, out: &mut Vec<u8>) {
         Data::Bool(lane) => out.push(lane.as_slice()[row]),
         Data::I64(lane) => out.extend_from_slice(&i64_bytes(lane.as_slice()[row])),
         Data::F64(lane) => out.extend_from_slice(&f64_bytes(lane.as_slice()[row])),
-        Data::I128(lane) if column.ty() == Type::Interval => {
-            out.extend_from_slice(&i128_bytes(interval::span(lane.as_slice()[row])));
-        }
-        Data::I128(lane) => out.extend_from_slice(&i128_bytes(lane.as_slice()[row])),
+        Data::I128(lane) => push_units(column.ty(), lane.as_slice()[row], out),
         Data::Bytes(_) => {
             assert!(!matches!(column.ty(), Type::Json | Type::Array(_)), "JSON and arrays are no keys");
             let bytes = column.byte_vals().at(row);
             let is_number = column.ty().class() == TypeClass::BigNumeric;
             push_string(if is_number { big_numeric::value_bytes(bytes) } else { bytes }, out);
         }
+        Data::FrameOfReference { base, codes } if column.ty().lane() == LaneKind::I128 => {
+            push_units(column.ty(), i128::from(*base) + codes.at(row) as i128, out);
+        }
         Data::FrameOfReference { base, codes } => {
             out.extend_from_slice(&i64_bytes(base.wrapping_add(codes.at(row) as i64)));
         }
         Data::Dictionary { codes, values } => encode_datum(values, codes.at(row), out),
     }
+}
+
+/// Appends a datum of the 128-bit lane.
+fn push_units(ty: Type, units: i128, out: &mut Vec<u8>) {
+    let ordered = if ty == Type::Interval { interval::span(units) } else { units };
+    out.extend_from_slice(&i128_bytes(ordered));
 }
 
 /// Appends the key of values, one for each type.

@@ -297,15 +297,16 @@ impl Groups {
             (_, Data::Dictionary { codes, values }) if values.len() <= column.len() => {
                 // Numbered by code; a code's group is found when its first row comes, so that order is kept.
                 let mut known = vec![None; values.len()];
-                for row in rows {
+                let mut row = 0;
+                codes.for_each(|code| {
                     let group = if column.is_null(row) {
                         self.one(column, row, grows)
                     } else {
-                        let code = codes.at(row);
                         *known[code].get_or_insert_with(|| self.one(values, code, grows))
                     };
                     out.put(row, group, &mut self.len);
-                }
+                    row += 1;
+                });
             }
             (Keys::Ints(table), _) => {
                 let Vals::Many(values) = column.i64s() else { unreachable!("constants were handled") };

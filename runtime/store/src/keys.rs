@@ -185,6 +185,7 @@ pub(crate) fn first_integer(column: &Column, len: usize, value: i64) -> usize {
                 Codes::U8(lane) => first_at_least(lane.as_slice(), offset),
                 Codes::U16(lane) => first_at_least(lane.as_slice(), offset),
                 Codes::U32(lane) => first_at_least(lane.as_slice(), offset),
+                Codes::Runs(_) => partition_point(len, |row| i64_at(column, row) < value),
             }
         }
         _ => partition_point(len, |row| i64_at(column, row) < value),

@@ -10,7 +10,7 @@
 
 use spectradb_kernel::{
     Column, Period, Type, Value,
-    column::{Codes, Data, Vals},
+    column::{Codes, Data, Runs, Vals},
     time::{COMMIT_OPEN, Commit, MICROS_MAX, MICROS_MIN, Timestamp},
 };
 
@@ -155,6 +155,11 @@ pub(crate) fn i64_at(column: &Column, row: usize) -> i64 {
     }
 }
 
+/// Clears the mask in the runs that are not kept.
+fn mask_runs(mask: &mut [u8], runs: &Runs, keep: impl Fn(usize) -> bool) {
+    runs.iter().filter(|(run, _)| !keep(*run)).for_each(|(_, rows)| mask[rows].fill(0));
+}
+
 /// Clears the mask where an integer lane is above a bound.
 pub(crate) fn mask_at_most(mask: &mut [u8], column: &Column, bound: i64) {
     fn each<T: Copy + PartialOrd>(mask: &mut [u8], lane: &[T], bound: T) {
@@ -172,7 +177,11 @@ pub(crate) fn mask_at_most(mask: &mut [u8], column: &Column, bound: i64) {
                 Codes::U8(lane) => each(mask, lane.as_slice(), u8::try_from(offset).unwrap_or(u8::MAX)),
                 Codes::U16(lane) => each(mask, lane.as_slice(), u16::try_from(offset).unwrap_or(u16::MAX)),
                 Codes::U32(lane) => each(mask, lane.as_slice(), u32::try_from(offset).unwrap_or(u32::MAX)),
+                Codes::Runs(runs) => mask_runs(mask, runs, |run| run as u64 <= offset),
             }
+        }
+        Data::Dictionary { codes: Codes::Runs(runs), values } => {
+            mask_runs(mask, runs, |run| i64_at(values, run) <= bound);
         }
         _ => match column.i64s() {
             Vals::One(value) if value <= bound => {}
@@ -198,7 +207,11 @@ pub(crate) fn mask_above(mask: &mut [u8], column: &Column, bound: i64) {
                 Codes::U8(lane) => each(mask, lane.as_slice(), u8::try_from(offset).unwrap_or(u8::MAX)),
                 Codes::U16(lane) => each(mask, lane.as_slice(), u16::try_from(offset).unwrap_or(u16::MAX)),
                 Codes::U32(lane) => each(mask, lane.as_slice(), u32::try_from(offset).unwrap_or(u32::MAX)),
+                Codes::Runs(runs) => mask_runs(mask, runs, |run| run as u64 > offset),
             }
+        }
+        Data::Dictionary { codes: Codes::Runs(runs), values } => {
+            mask_runs(mask, runs, |run| i64_at(values, run) > bound);
         }
         _ => match column.i64s() {
             Vals::One(value) if value > bound => {}

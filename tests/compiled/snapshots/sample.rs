@@ -464,6 +464,36 @@ mod slt_types_casts {
     }
 }
 
+mod slt_types_encoded {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_types_encoded_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/types/encoded.slt");
+        check.statement(r####"CREATE TABLE readings (tenant TEXT, at INTEGER, zone INTEGER, price NUMERIC(12,2), rate REAL, open BOOLEAN, note TEXT, total NUMERIC(30,0), PRIMARY KEY (tenant, at))"####);
+        check.statement(r####"INSERT INTO readings SELECT 'tenant ' || i / 250, i, CASE WHEN i % 50 <> 7 THEN (i / 100) * 1000000007 END, i * 0.07, (i / 400) / 4.0, i < 500, CASE WHEN i >= 300 THEN 'since ' || i / 300 END, (i / 500) * 1000000000000000000000 FROM generate_series(0, 999) AS g(i)"####);
+        check.query(r####"SELECT tenant, count(*), count(zone), sum(price), sum(rate), bool_and(open), max(note), sum(total) FROM readings GROUP BY tenant ORDER BY tenant"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT tenant, count(*), count(zone), sum(price), sum(rate), bool_and(open), max(note), sum(total) FROM readings GROUP BY tenant ORDER BY tenant"####)));
+        check.statement(r####"VACUUM"####);
+        check.query(r####"SELECT tenant, count(*), count(zone), sum(price), sum(rate), bool_and(open), max(note), sum(total) FROM readings GROUP BY tenant ORDER BY tenant"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT tenant, count(*), count(zone), sum(price), sum(rate), bool_and(open), max(note), sum(total) FROM readings GROUP BY tenant ORDER BY tenant"####)));
+        check.query(r####"SELECT * FROM readings WHERE tenant = 'tenant 2' AND at IN (507, 599, 600)"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT * FROM readings WHERE tenant = 'tenant 2' AND at IN (507, 599, 600)"####)));
+        check.query(r####"SELECT zone / 1000000007, count(*) FROM readings WHERE zone > 7000000049 GROUP BY 1 ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT zone / 1000000007, count(*) FROM readings WHERE zone > 7000000049 GROUP BY 1 ORDER BY 1"####)));
+        check.query(r####"SELECT upper(note), count(*) FROM readings WHERE open GROUP BY 1 ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT upper(note), count(*) FROM readings WHERE open GROUP BY 1 ORDER BY 1"####)));
+        check.query(r####"SELECT substring(note FROM 7)::INTEGER::TEXT, count(*) FROM readings WHERE note IS NOT NULL GROUP BY 1 ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT substring(note FROM 7)::INTEGER::TEXT, count(*) FROM readings WHERE note IS NOT NULL GROUP BY 1 ORDER BY 1"####)));
+        check.query(r####"SELECT count(*), count(DISTINCT zone) FROM readings WHERE price BETWEEN 10.01 AND 35.49"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), count(DISTINCT zone) FROM readings WHERE price BETWEEN 10.01 AND 35.49"####)));
+        check.query(r####"SELECT at, price FROM readings WHERE price > 69.80 ORDER BY price DESC"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT at, price FROM readings WHERE price > 69.80 ORDER BY price DESC"####)));
+        check.query(r####"SELECT DISTINCT a.tenant, a.zone FROM readings AS a JOIN readings AS b ON a.zone = b.zone AND a.total > b.total ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT DISTINCT a.tenant, a.zone FROM readings AS a JOIN readings AS b ON a.zone = b.zone AND a.total > b.total ORDER BY 1, 2"####)));
+        check.query(r####"SELECT tenant, at, zone, row_number() OVER (PARTITION BY zone ORDER BY at DESC) FROM readings WHERE at BETWEEN 96 AND 103 ORDER BY at"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT tenant, at, zone, row_number() OVER (PARTITION BY zone ORDER BY at DESC) FROM readings WHERE at BETWEEN 96 AND 103 ORDER BY at"####)));
+        check.statement(r####"SELECT 1 / zone FROM readings"####);
+        check.query(r####"SELECT count(1 / zone) FROM readings WHERE zone > 0"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(1 / zone) FROM readings WHERE zone > 0"####)));
+        check.statement(r####"UPDATE readings SET price = price + 1 WHERE at >= 990"####);
+        check.statement(r####"VACUUM"####);
+        check.query(r####"SELECT sum(price), (SELECT sum(price) FROM readings FOR SYSTEM_TIME AS OF current_commit() - 1) FROM readings"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT sum(price), (SELECT sum(price) FROM readings FOR SYSTEM_TIME AS OF current_commit() - 1) FROM readings"####)));
+        check.finish();
+    }
+}
+
 mod slt_windows_ranking {
     #[allow(unused_imports, clippy::allow_attributes)]
     use super::check::{Check, at_most_one, one, rows};

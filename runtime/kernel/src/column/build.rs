@@ -213,6 +213,9 @@ impl ColumnBuilder {
             (LaneBuilder::I64(lane), Data::FrameOfReference { base, codes }) => {
                 lane.push(base.wrapping_add(codes.at(row) as i64));
             }
+            (LaneBuilder::I128(lane), Data::FrameOfReference { base, codes }) => {
+                lane.push(i128::from(*base) + codes.at(row) as i128);
+            }
             (LaneBuilder::F64(lane), Data::F64(from)) => lane.push(from.as_slice()[row]),
             (LaneBuilder::I128(lane), Data::I128(from)) => lane.push(from.as_slice()[row]),
             (LaneBuilder::Bytes(sink), Data::Bytes(_)) => sink.push(column.byte_vals().at(row)),

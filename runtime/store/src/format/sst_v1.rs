@@ -217,6 +217,29 @@ pub(crate) enum LaneV1 {
         codes: Vec<u8>,
         values: Vec<i128>,
     },
+    /// Values that stay the same for many rows: run `i` has `values[i]` and ends before row `ends[i]`.
+    BoolRuns {
+        ends: Vec<u16>,
+        values: Vec<u8>,
+    },
+    IntegerRuns {
+        ends: Vec<u16>,
+        values: Vec<i64>,
+    },
+    DoubleRuns {
+        ends: Vec<u16>,
+        values: Vec<f64>,
+    },
+    UnitRuns {
+        ends: Vec<u16>,
+        values: Vec<i128>,
+    },
+    /// The same of strings; the string of run `i` is `bytes[offsets[i]..offsets[i + 1]]`.
+    StringRuns {
+        ends: Vec<u16>,
+        offsets: Vec<u32>,
+        bytes: Vec<u8>,
+    },
 }
 
 /// The longest strings of a [`LaneV1::Even`].

@@ -1,15 +1,15 @@
 //! How do facts become a block, and a block facts again?
 //!
 //! Writing picks for each column the smallest encoding that can be read in place: nothing for a constant, offsets from a
-//! base for integers that lie close, numbers into sorted distinct values where they repeat, no offsets where strings are of one
-//! length, plain otherwise. Reading
+//! base for integers that lie close, numbers into sorted distinct values where they repeat, runs where they stay the same, no offsets
+//! where strings are of one length, plain otherwise. Reading
 //! checks the archive's structure (bytecheck) and then what it means: equal lengths, rising offsets, UTF-8, codes that
 //! name something. The columns that come out share the block's bytes; nothing is copied.
 //!
 //! Holds: bytes that pass here can be read by the kernel's columns without a panic.
 //! Not here: checksums and offsets in the file (`sst::reader`), which rows make a block (`sst::builder`).
 
-use super::builder::BLOCK_ROWS_MAX;
+use super::{builder::BLOCK_ROWS_MAX, runs::RunsOf};
 use crate::{
     format::sst_v1::{ArchivedBlockV1, ArchivedColumnV1, ArchivedLaneV1, BlockV1, ColumnV1, EVEN_BYTES_MAX, LaneV1},
     run::{Run, i64_at},
@@ -23,7 +23,7 @@ use spectradb_kernel::{
     array::{self, Array},
     big_numeric::{self, BigNumeric},
     bitmap::Bitmap,
-    column::{ByteRuns, ByteVals, Codes, Data, Vals},
+    column::{ByteRuns, ByteVals, Codes, Data, Runs, Vals},
     lane::{Element, Lane},
     ty::LaneKind,
 };
@@ -73,7 +73,10 @@ pub(super) fn encode_lane(column: &Column) -> LaneV1 {
     match column.ty().lane() {
         LaneKind::Bool => match column.bools() {
             Vals::One(value) => LaneV1::ConstBool(value),
-            Vals::Many(values) => LaneV1::Bool(values.into_owned()),
+            Vals::Many(values) => match in_runs(column, &values, |a, b| a == b) {
+                Some((ends, values)) => LaneV1::BoolRuns { ends, values },
+                None => LaneV1::Bool(values.into_owned()),
+            },
         },
         LaneKind::I64 => match column.i64s() {
             Vals::One(value) => LaneV1::ConstI64(value),
@@ -81,14 +84,11 @@ pub(super) fn encode_lane(column: &Column) -> LaneV1 {
         },
         LaneKind::F64 => match column.f64s() {
             Vals::One(value) => LaneV1::ConstF64(value),
-            Vals::Many(values) => encode_f64s(&values, nulls),
+            Vals::Many(values) => encode_f64s(column, &values, nulls),
         },
         LaneKind::I128 => match column.i128s() {
             Vals::One(value) => LaneV1::ConstI128(value),
-            Vals::Many(values) => match coded(&values, nulls, |value| *value) {
-                Some((codes, values)) => LaneV1::Units8 { codes, values },
-                None => LaneV1::I128(values.into_owned()),
-            },
+            Vals::Many(values) => encode_i128s(column, values.into_owned(), nulls),
         },
         LaneKind::Bytes => encode_strings(column, nulls),
     }
@@ -126,6 +126,9 @@ fn encode_i64s(column: &Column, values: &[i64], nulls: bool) -> LaneV1 {
     if !nulls && span == values.len() as u64 - 1 && values.windows(2).all(|pair| pair[0] < pair[1]) {
         return LaneV1::Rising { base: min };
     }
+    if let Some((ends, values)) = in_runs(column, values, |a, b| a == b) {
+        return LaneV1::IntegerRuns { ends, values };
+    }
     // A NULL row's slot holds any number: it is written as the base.
     let code = |row: usize| if counts(&row) { values[row].wrapping_sub(min).cast_unsigned() } else { 0 };
     let rows = 0..values.len();
@@ -142,16 +145,58 @@ fn encode_i64s(column: &Column, values: &[i64], nulls: bool) -> LaneV1 {
     }
 }
 
-fn encode_f64s(values: &[f64], nulls: bool) -> LaneV1 {
+fn encode_f64s(column: &Column, values: &[f64], nulls: bool) -> LaneV1 {
     let bits = |value: &f64| value.to_bits();
     let Some(first) = values.first() else { return LaneV1::F64(Vec::new()) };
     if !nulls && values.iter().all(|value| bits(value) == bits(first)) {
         return LaneV1::ConstF64(*first);
     }
+    if let Some((ends, values)) = in_runs(column, values, |a, b| bits(a) == bits(b)) {
+        return LaneV1::DoubleRuns { ends, values };
+    }
     match coded(values, false, bits) {
         Some((codes, values)) => LaneV1::Doubles8 { codes, values },
         None => LaneV1::F64(values.to_vec()),
     }
+}
+
+fn encode_i128s(column: &Column, values: Vec<i128>, nulls: bool) -> LaneV1 {
+    if let Some((ends, values)) = in_runs(column, &values, |a, b| a == b) {
+        return LaneV1::UnitRuns { ends, values };
+    }
+    if let Some(narrow) = encode_narrow(column, &values, nulls) {
+        return narrow;
+    }
+    match coded(&values, nulls, |value| *value) {
+        Some((codes, values)) => LaneV1::Units8 { codes, values },
+        None => LaneV1::I128(values),
+    }
+}
+
+/// Units of 128 bits as offsets from a base, where they lie close to each other and the least has 64 bits.
+fn encode_narrow(column: &Column, values: &[i128], nulls: bool) -> Option<LaneV1> {
+    let has_value = |row: &usize| !nulls || !column.is_null(*row);
+    let present = || (0..values.len()).filter(has_value).map(|row| values[row]);
+    let (least, most) = (present().min()?, present().max()?);
+    let base = i64::try_from(least).ok()?;
+    let code = |row: usize| if has_value(&row) { (values[row] - least) as u64 } else { 0 };
+    let rows = 0..values.len();
+    let span = most.checked_sub(least)?;
+    Some(if span <= i128::from(u8::MAX) {
+        LaneV1::Offsets8 { base, codes: rows.map(|row| code(row) as u8).collect() }
+    } else if span <= i128::from(u16::MAX) {
+        LaneV1::Offsets16 { base, codes: rows.map(|row| code(row) as u16).collect() }
+    } else if span <= i128::from(u32::MAX) {
+        LaneV1::Offsets32 { base, codes: rows.map(|row| code(row) as u32).collect() }
+    } else {
+        return None;
+    })
+}
+
+/// The ends of the runs of a column's values, and the value of each; `None` where they are short.
+fn in_runs<T: Copy>(column: &Column, values: &[T], same: impl Fn(&T, &T) -> bool) -> Option<(Vec<u16>, Vec<T>)> {
+    let found = RunsOf::find(column, values.len(), |a, b| same(&values[a], &values[b]))?;
+    Some((found.ends, found.rows.into_iter().map(|row| values[row]).collect()))
 }
 
 /// Numbers of distinct values, and these sorted by what tells them apart; `None` where there are more than 256, or it seems
@@ -181,6 +226,9 @@ fn encode_strings(column: &Column, nulls: bool) -> LaneV1 {
     if rows > 0 && !nulls && (1..rows).all(|row| strings.at(row) == strings.at(0)) {
         return LaneV1::ConstBytes(strings.at(0).to_vec());
     }
+    if let Some(runs) = encode_string_runs(column, &strings, rows) {
+        return runs;
+    }
     if let Some(coded) = encode_dictionary(&strings, rows) {
         return coded;
     }
@@ -202,6 +250,20 @@ fn encode_strings(column: &Column, nulls: bool) -> LaneV1 {
         offsets.push(u32::try_from(bytes.len()).expect("a block holds less than 4 GiB of strings"));
     }
     LaneV1::Bytes { offsets, bytes }
+}
+
+/// Strings that stay the same, where they take less than a byte a row.
+fn encode_string_runs(column: &Column, strings: &ByteVals<'_>, rows: usize) -> Option<LaneV1> {
+    let found = RunsOf::find(column, rows, |a, b| strings.at(a) == strings.at(b))?;
+    let (mut offsets, mut bytes) = (vec![0u32], Vec::new());
+    for row in found.rows {
+        bytes.extend_from_slice(strings.at(row));
+        offsets.push(u32::try_from(bytes.len()).ok()?);
+        if bytes.len() > rows {
+            return None;
+        }
+    }
+    Some(LaneV1::StringRuns { ends: found.ends, offsets, bytes })
 }
 
 fn encode_dictionary(strings: &ByteVals<'_>, rows: usize) -> Option<LaneV1> {
@@ -337,6 +399,15 @@ fn check_offsets(ty: Type, base: i64, code_max: u64) -> Result<(), Bad> {
     if fits { Ok(()) } else { Err("an integer is out of range") }
 }
 
+fn check_integers(ty: Type, values: &[rkyv::rend::i64_le]) -> Result<(), Bad> {
+    let is_out = |value: &rkyv::rend::i64_le| ty == Type::Date && i32::try_from(value.to_native()).is_err();
+    if values.iter().any(is_out) { Err("an integer is out of range") } else { Ok(()) }
+}
+
+fn check_bools(values: &[u8]) -> Result<(), Bad> {
+    if values.iter().any(|value| *value > 1) { Err("a boolean is neither true nor false") } else { Ok(()) }
+}
+
 fn code_max<T: Copy + Into<u64>>(codes: &[T]) -> u64 {
     codes.iter().map(|code| (*code).into()).max().unwrap_or(0)
 }
@@ -357,8 +428,10 @@ pub(super) fn decode_lane(
         if len == rows { Ok(Column::new(ty, validity.clone(), data)) } else { Err("a column has too few rows") }
     };
     let offsets = |base: i64, codes: Codes, max: u64| {
-        expect(LaneKind::I64)?;
-        check_offsets(ty, base, max)?;
+        if kind != LaneKind::I128 {
+            expect(LaneKind::I64)?;
+            check_offsets(ty, base, max)?;
+        }
         column(codes.len(), Data::FrameOfReference { base, codes })
     };
     let strings = |codes: Codes, max: u64, at: &[rkyv::rend::u32_le], bytes: &[u8]| {
@@ -370,6 +443,15 @@ pub(super) fn decode_lane(
         }
         let values = Arc::new(Column::new(ty, None, Data::Bytes(runs)));
         column(codes.len(), Data::Dictionary { codes, values })
+    };
+    let runs = |kind: LaneKind, ends: &[rkyv::rend::u16_le], count: usize, values: Data| {
+        expect(kind)?;
+        let runs = Runs::new(share_lane(archive, ends)?).ok_or("runs do not rise")?;
+        if ends.len() != count {
+            return Err("runs have more or fewer values than ends");
+        }
+        let values = Arc::new(Column::new(ty, None, values));
+        column(runs.len(), Data::Dictionary { codes: Codes::Runs(runs), values })
     };
     let numbered = |kind: LaneKind, codes: Lane<u8>, count: usize, values: Data| {
         expect(kind)?;
@@ -418,16 +500,12 @@ pub(super) fn decode_lane(
         }
         ArchivedLaneV1::Bool(values) => {
             expect(LaneKind::Bool)?;
-            if values.iter().any(|value| *value > 1) {
-                return Err("a boolean is neither true nor false");
-            }
+            check_bools(values)?;
             column(values.len(), Data::Bool(share_lane(archive, values.as_slice())?))
         }
         ArchivedLaneV1::I64(values) => {
             expect(LaneKind::I64)?;
-            if ty == Type::Date && values.iter().any(|value| i32::try_from(value.to_native()).is_err()) {
-                return Err("an integer is out of range");
-            }
+            check_integers(ty, values)?;
             column(values.len(), Data::I64(share_lane(archive, values.as_slice())?))
         }
         ArchivedLaneV1::F64(values) => {
@@ -487,9 +565,7 @@ pub(super) fn decode_lane(
             column(runs.len(), Data::Bytes(runs))
         }
         ArchivedLaneV1::Integers8 { codes, values } => {
-            if ty == Type::Date && values.iter().any(|value| i32::try_from(value.to_native()).is_err()) {
-                return Err("an integer is out of range");
-            }
+            check_integers(ty, values)?;
             let lane = Data::I64(share_lane(archive, values.as_slice())?);
             numbered(LaneKind::I64, share_lane(archive, codes.as_slice())?, values.len(), lane)
         }
@@ -500,6 +576,27 @@ pub(super) fn decode_lane(
         ArchivedLaneV1::Doubles8 { codes, values } => {
             let lane = Data::F64(share_lane(archive, values.as_slice())?);
             numbered(LaneKind::F64, share_lane(archive, codes.as_slice())?, values.len(), lane)
+        }
+        ArchivedLaneV1::BoolRuns { ends, values } => {
+            check_bools(values)?;
+            let lane = Data::Bool(share_lane(archive, values.as_slice())?);
+            runs(LaneKind::Bool, ends, values.len(), lane)
+        }
+        ArchivedLaneV1::IntegerRuns { ends, values } => {
+            check_integers(ty, values)?;
+            runs(LaneKind::I64, ends, values.len(), Data::I64(share_lane(archive, values.as_slice())?))
+        }
+        ArchivedLaneV1::DoubleRuns { ends, values } => {
+            runs(LaneKind::F64, ends, values.len(), Data::F64(share_lane(archive, values.as_slice())?))
+        }
+        ArchivedLaneV1::UnitRuns { ends, values } => {
+            runs(LaneKind::I128, ends, values.len(), Data::I128(share_lane(archive, values.as_slice())?))
+        }
+        ArchivedLaneV1::StringRuns { ends, offsets, bytes } => {
+            let strings =
+                ByteRuns { offsets: share_lane(archive, offsets.as_slice())?, bytes: share(archive, bytes.as_slice()) };
+            check_strings(ty, strings.offsets.as_slice(), bytes, ends.len())?;
+            runs(LaneKind::Bytes, ends, strings.len(), Data::Bytes(strings))
         }
     }
 }
@@ -519,11 +616,14 @@ mod tests {
         const ROWS: i64 = 1000;
         let numeric = Type::Numeric { precision: 38, scale: 2 };
         let units = |row: i64| Value::Numeric(Decimal { units: i128::from(row % 7) << 80, scale: 2 });
+        let price = |row: i64| Value::Numeric(Decimal { units: i128::from(row * 77), scale: 2 });
         let text = |row: i64| Value::Text(format!("{:06}", row * 31));
+        let in_runs = |row: i64| if row % 50 == 7 { Value::Null } else { Value::Integer((row / 100) << 40) };
+        let same_text = |row: i64| Value::Text(format!("tenant {}", row / 250));
         let uneven = |row: i64| Value::Text("x".repeat((row % 3) as usize) + &row.to_string());
         /// A type, the value of a row, and whether a lane is the one it should take.
         type Case<'a> = (Type, &'a dyn Fn(i64) -> Value, fn(&LaneV1) -> bool);
-        let cases: [Case<'_>; 9] = [
+        let cases: [Case<'_>; 15] = [
             (Type::Integer, &|row| Value::Integer(row - 5), |lane| matches!(lane, LaneV1::Rising { base: -5 })),
             (Type::Integer, &|row| Value::Integer(row * 2), |lane| matches!(lane, LaneV1::Offsets16 { .. })),
             (Type::Integer, &|row| Value::Integer(row % 5), |lane| matches!(lane, LaneV1::Offsets8 { .. })),
@@ -533,6 +633,12 @@ mod tests {
             (Type::Text, &uneven, |lane| matches!(lane, LaneV1::Bytes { .. })),
             (numeric, &units, |lane| matches!(lane, LaneV1::Units8 { .. })),
             (Type::Real, &|row| Value::Real((row % 9) as f64), |lane| matches!(lane, LaneV1::Doubles8 { .. })),
+            (numeric, &price, |lane| matches!(lane, LaneV1::Offsets32 { base: 0, .. })),
+            (Type::Integer, &in_runs, |lane| matches!(lane, LaneV1::IntegerRuns { ends, .. } if ends.len() == 10)),
+            (Type::Real, &|row| Value::Real((row / 400) as f64), |lane| matches!(lane, LaneV1::DoubleRuns { .. })),
+            (Type::Boolean, &|row| Value::Boolean(row < 500), |lane| matches!(lane, LaneV1::BoolRuns { .. })),
+            (numeric, &|row| units(row / 333), |lane| matches!(lane, LaneV1::UnitRuns { .. })),
+            (Type::Text, &same_text, |lane| matches!(lane, LaneV1::StringRuns { .. })),
         ];
         let columns: Vec<Column> = cases
             .iter()

@@ -110,7 +110,12 @@ impl<'a> Integers<'a> {
             Data::FrameOfReference { base, codes: Codes::U16(lane) } => Integers::Narrow16(*base, lane.as_slice()),
             Data::FrameOfReference { base, codes: Codes::U32(lane) } => Integers::Narrow32(*base, lane.as_slice()),
             Data::Const(value) => Integers::One(value.lane_i64()?),
-            Data::Dictionary { .. } | Data::Bool(_) | Data::F64(_) | Data::I128(_) | Data::Bytes(_) => return None,
+            Data::FrameOfReference { codes: Codes::Runs(_), .. }
+            | Data::Dictionary { .. }
+            | Data::Bool(_)
+            | Data::F64(_)
+            | Data::I128(_)
+            | Data::Bytes(_) => return None,
         })
     }
 

@@ -11,6 +11,7 @@ mod directory;
 mod filter;
 mod gather;
 mod reader;
+mod runs;
 mod stats;
 #[cfg(test)]
 mod tests;

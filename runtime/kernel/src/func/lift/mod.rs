@@ -343,11 +343,12 @@ fn lone_dictionary(columns: &[Column]) -> Option<(usize, &Codes, &Arc<Column>)> 
 /// The results of a dictionary's values, given to the rows that have them.
 fn recode(results: Column, codes: &Codes, rows: Option<&Bitmap>) -> Column {
     let ty = results.ty();
-    let code_of: Vec<u32> = match codes {
-        Codes::U8(codes) => codes.as_slice().iter().map(|code| u32::from(*code)).collect(),
-        Codes::U16(codes) => codes.as_slice().iter().map(|code| u32::from(*code)).collect(),
-        Codes::U32(codes) => codes.as_slice().to_vec(),
-    };
+    if let (Codes::Runs(_), None) = (codes, results.validity()) {
+        let values = Arc::new(results.to_plain());
+        return Column::new(ty, rows.cloned(), Data::Dictionary { codes: codes.clone(), values });
+    }
+    let mut code_of: Vec<u32> = Vec::with_capacity(codes.len());
+    codes.for_each(|code| code_of.push(code as u32));
     let Data::Bytes(_) = results.data() else {
         let column = results.take(&code_of);
         let both = match (column.validity(), rows) {

@@ -1,0 +1,1 @@
+CREATE TABLE readings (tenant TEXT, at INTEGER, zone INTEGER, price NUMERIC(12,2), rate REAL, open BOOLEAN, note TEXT, total NUMERIC(30,0), PRIMARY KEY (tenant, at));
