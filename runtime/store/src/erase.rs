@@ -34,13 +34,13 @@ use crate::{
     fs::Disk,
     links::LedgerTree,
     log::{LogEnd, NewRecord, Segment, held, is_spare, segment_generation, segment_name, zero_from},
-    manifest::{KnownEnd, ManifestState},
+    manifest::{Erasing, KnownEnd, ManifestState},
     recover::catalog_name,
     replay::Receipt,
     store::{Inner, Store},
     tree::{Checkpoint, Edit},
 };
-use log::copy_name;
+use log::{copy_name, is_in_place};
 use spectradb_kernel::schema::TableId;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -85,19 +85,25 @@ fn remove(disk: &dyn Disk, name: &str) -> Result<()> {
 /// Puts the copies that a manifest names in the places of their log segments.
 ///
 /// # Errors
-/// What the disk says; the call can be made again.
+/// [`StoreError::Missing`] when a copy is gone that is not in its place; what the disk says. The call can be made again.
 pub(crate) fn finish(disk: &dyn Disk, state: &ManifestState) -> Result<()> {
-    for generation in &state.erasing {
-        if *generation < state.log_first {
-            remove(disk, &copy_name(*generation))?;
+    for erasing in &state.erasing {
+        let copy = copy_name(erasing.generation);
+        if erasing.generation < state.log_first {
+            remove(disk, &copy)?;
             continue;
         }
-        match disk.rename(&copy_name(*generation), &segment_name(*generation)) {
-            // It is there already: the copy was durable before the manifest named it.
-            Ok(()) | Err(StoreError::Missing { .. }) => {}
+        match disk.rename(&copy, &segment_name(erasing.generation)) {
+            Ok(()) => remove(disk, &archive_name(erasing.generation))?,
+            // It was durable before the manifest named it: it was put in its place already, or somebody took it away.
+            Err(StoreError::Missing { .. }) if is_in_place(disk, erasing)? => {
+                if disk.open(&segment_name(erasing.generation)).is_ok() {
+                    remove(disk, &archive_name(erasing.generation))?;
+                }
+            }
+            Err(StoreError::Missing { .. }) => return Err(StoreError::Missing { file: copy }),
             Err(error) => return Err(error),
         }
-        remove(disk, &archive_name(*generation))?;
     }
     disk.sync_dir()
 }
@@ -138,10 +144,10 @@ impl Inner {
         while self.tree.flush_one(&|edit| self.install(edit))? {}
 
         let rewritten = self.tree.without(keys)?;
-        let mut generations = Vec::new();
+        let mut copied = Vec::new();
         let receipt = Receipt { table: keys.table, keys: keys.keys.len() as u64, facts: rewritten.facts };
-        let prepared = self.prepare(keys, &before, &mut generations).and_then(|()| {
-            if generations.is_empty() && rewritten.old.is_empty() {
+        let prepared = self.prepare(keys, &before, &mut copied).and_then(|()| {
+            if copied.is_empty() && rewritten.old.is_empty() {
                 return Ok(None);
             }
             let payload = encode_receipt(&receipt);
@@ -161,20 +167,20 @@ impl Inner {
             Ok(Some(prepared)) => prepared,
             Ok(None) => return Ok(None),
             Err(error) => {
-                self.forget(&generations, before.generation + 1);
+                self.forget(&copied, before.generation + 1);
                 return Err(error);
             }
         };
         let old_catalog = self.manifest.state().catalog_file;
         let upto = Checkpoint { commit: end.commit, record: end.record };
         let replaced =
-            self.tree.replace_rewritten(&rewritten, upto, &|edit| self.decide(edit, &end, &generations, &receipt));
+            self.tree.replace_rewritten(&rewritten, upto, &|edit| self.decide(edit, &end, &copied, &receipt));
         let change = match replaced {
             Ok(change) => change,
             Err(error) => {
                 // Once writes are refused nobody knows which manifest the next open finds.
                 if self.health.cause().is_none() {
-                    self.forget(&generations, end.generation);
+                    self.forget(&copied, end.generation);
                 }
                 return Err(error);
             }
@@ -202,15 +208,18 @@ impl Inner {
     }
 
     /// Copies the log segments that speak of the keys, and clears what stands behind the log's end.
-    fn prepare(&self, keys: &Keys, end: &LogEnd, copied: &mut Vec<u64>) -> Result<()> {
+    fn prepare(&self, keys: &Keys, end: &LogEnd, copied: &mut Vec<Erasing>) -> Result<()> {
         let plan = self.plan_erasure(keys, end)?;
         for generation in &plan.generations {
-            copied.push(*generation);
-            if !self.copy_without(*generation, &plan, keys, end)? {
-                copied.pop();
+            match self.copy_without(*generation, &plan, keys, end) {
+                Ok(erasing) => copied.extend(erasing),
+                Err(error) => {
+                    self.disk.remove(&copy_name(*generation)).ok();
+                    return Err(error);
+                }
             }
         }
-        if !copied.contains(&end.generation) {
+        if copied.iter().all(|erasing| erasing.generation != end.generation) {
             let file = self.disk.open(&segment_name(end.generation))?;
             zero_from(&*file, end.offset)?;
             file.sync()?;
@@ -219,7 +228,7 @@ impl Inner {
     }
 
     /// Makes the erasure durable: the step before which nothing and after which everything is erased.
-    fn decide(&self, edit: &Edit, end: &LogEnd, generations: &[u64], receipt: &Receipt) -> Result<()> {
+    fn decide(&self, edit: &Edit, end: &LogEnd, copied: &[Erasing], receipt: &Receipt) -> Result<()> {
         let mut catalog_file = self.manifest.state().catalog_file;
         if end.catalog_version > catalog_file {
             self.write_catalog(end.catalog_version)?;
@@ -232,7 +241,7 @@ impl Inner {
             state.known = KnownEnd::at(end);
             state.log_last = end.generation;
             state.catalog_file = catalog_file;
-            state.erasing = generations.to_vec();
+            state.erasing = copied.to_vec();
             state.receipts += 1;
             state.erased_facts += receipt.facts;
         })
@@ -290,8 +299,8 @@ impl Inner {
     }
 
     /// Takes away what was prepared and is not named. What stays is a leftover to the next open.
-    fn forget(&self, generations: &[u64], next: u64) {
-        for name in generations.iter().map(|generation| copy_name(*generation)).chain([segment_name(next)]) {
+    fn forget(&self, copied: &[Erasing], next: u64) {
+        for name in copied.iter().map(|erasing| copy_name(erasing.generation)).chain([segment_name(next)]) {
             self.disk.remove(&name).ok();
         }
     }

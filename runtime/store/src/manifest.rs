@@ -60,7 +60,7 @@ pub(crate) struct ManifestState {
     pub(crate) catalog_file: u64,
     /// Log segments whose rewritten form, under a name of its own, takes their place: the next open does it if this one did
     /// not.
-    pub(crate) erasing: Vec<u64>,
+    pub(crate) erasing: Vec<Erasing>,
     /// How many erasures there were.
     pub(crate) receipts: u64,
     /// How many facts went with them.
@@ -76,6 +76,16 @@ pub(crate) struct ManifestState {
 }
 
 /// Where a database left a timeline: it goes on from a past state of itself.
+/// A log segment that was written anew, and how its new form is told from the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Erasing {
+    pub(crate) generation: u64,
+    /// Where the first frame stands that says something else than the old form.
+    pub(crate) offset: u64,
+    /// The checksum of that frame's header.
+    pub(crate) header_crc: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fork {
     /// The timeline that was left.

@@ -286,6 +286,38 @@ fn a_power_failure_at_every_sync_leaves_everything_or_nothing() {
     crash_at_every_sync(&Config { log_archive: LogArchive::Drop, bulk_bytes_min: 600, ..config });
 }
 
+/// The copies of log segments are put in their places after the erasure was decided. Whoever takes one away in between takes a
+/// part of the log away.
+#[test]
+fn a_copy_that_somebody_takes_away_is_missed() {
+    let config = Config { log_segment_bytes: 4 << 10, ..small() };
+    let (disk, model, syncs, _) = before_erasure(&config);
+    let mut missed = 0;
+    for sync in 1..=syncs {
+        let disk = disk.copy();
+        let store = open(&disk, &config).expect("it opens");
+        disk.inject(Fault::PowerBeforeSync(disk.syncs() + sync));
+        let table = store.catalog().by_name("t").cloned().expect("the table");
+        store.erase(table.id, &keys()).ok();
+        drop(store);
+        let disk = disk.after_crash(sync);
+        let copies = disk.list().expect("it lists").into_iter().filter(|name| name.ends_with(".era"));
+        for copy in copies {
+            let disk = disk.copy();
+            disk.remove(&copy).expect("it is there");
+            match open(&disk, &config) {
+                Ok(store) => assert_eq!(states(&store, model.len()), model, "sync {sync}: it was not decided on"),
+                Err(StoreError::Missing { file }) => {
+                    assert_eq!(file, copy, "sync {sync}");
+                    missed += 1;
+                }
+                Err(error) => panic!("sync {sync}: {error}"),
+            }
+        }
+    }
+    assert!(missed > 0, "some crash was between the two");
+}
+
 #[test]
 fn a_failing_call_leaves_everything_or_nothing_and_the_store_goes_on() {
     let config = Config { log_segment_bytes: 4 << 10, log_archive: LogArchive::Compress, ..small() };

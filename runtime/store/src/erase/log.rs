@@ -10,6 +10,7 @@
 
 use super::corrupt;
 use crate::{
+    archive::open_log,
     bulk::fill_whole,
     chain::{BatchShape, leaves_of_keys},
     compact::{Keys, pick_rows},
@@ -23,7 +24,7 @@ use crate::{
     fs::{Disk, File},
     keys::encode_row,
     log::{LogEnd, segment_name},
-    manifest::{self, KnownEnd},
+    manifest::{self, Erasing, KnownEnd},
     replay::{Found, LogScan, RecordBody, Window},
     salts::Secret,
     shape::Shape,
@@ -62,8 +63,26 @@ pub(crate) fn named_copy(disk: &dyn Disk, generation: u64) -> Result<Option<Arc<
         found => found?,
     };
     // One that was prepared and not decided on counts for nothing.
-    let named = manifest::read(disk)?.is_some_and(|(_, state)| state.erasing.contains(&generation));
+    let named = manifest::read(disk)?
+        .is_some_and(|(_, state)| state.erasing.iter().any(|erasing| erasing.generation == generation));
     Ok(named.then_some(copy))
+}
+
+/// Has the copy taken the place of the log segment, or of its archive?
+///
+/// # Errors
+/// What the disk says.
+pub(super) fn is_in_place(disk: &dyn Disk, erasing: &Erasing) -> Result<bool> {
+    let file = match open_log(disk, erasing.generation) {
+        Err(StoreError::Missing { .. }) => return Ok(false),
+        found => found?,
+    };
+    let mut header = [0; FRAME_HEADER_BYTES];
+    if erasing.offset + header.len() as u64 > file.len()? {
+        return Ok(false);
+    }
+    file.read_at(&mut header, erasing.offset)?;
+    Ok(FrameHeader::read(&header).is_some_and(|header| header.header_crc() == erasing.header_crc))
 }
 
 /// A record that loses leaves.
@@ -174,12 +193,18 @@ impl Inner {
         Ok(Some(Lessened { secret: found.secret.without(leaf_count, &erased), versions }))
     }
 
-    /// Copies a log segment aside without what it says of the keys; answers whether it said anything.
-    pub(super) fn copy_without(&self, generation: u64, plan: &Plan, keys: &Keys, end: &LogEnd) -> Result<bool> {
+    /// Copies a log segment aside without what it says of the keys; `None` when it said nothing.
+    pub(super) fn copy_without(
+        &self,
+        generation: u64,
+        plan: &Plan,
+        keys: &Keys,
+        end: &LogEnd,
+    ) -> Result<Option<Erasing>> {
         let mut window = Window::open(&*self.disk, generation)?;
         let file = self.disk.create(&copy_name(generation))?;
         let mut copy = Copy { file, pending: Vec::new(), written: 0 };
-        let (mut offset, mut changed) = (0, false);
+        let (mut offset, mut changed) = (0, None);
         let key_places = |version: u32| Some(self.catalogs.schema_at(keys.table, version)?.key.clone());
         loop {
             let header = window.get(offset, FRAME_HEADER_BYTES as u64)?.and_then(FrameHeader::read);
@@ -214,20 +239,21 @@ impl Inner {
                 copy.pending.extend_from_slice(payload);
             }
             let new = &copy.pending[frame + FRAME_HEADER_BYTES..];
-            changed |= new != payload;
             let new_header = FrameHeader::new(self.identity, &header.head(), &place, new);
+            if new != payload && changed.is_none() {
+                changed = Some(Erasing { generation, offset: place.offset, header_crc: new_header.header_crc() });
+            }
             copy.pending[frame..frame + FRAME_HEADER_BYTES].copy_from_slice(new_header.as_bytes());
             let padded = (copy.pending.len() - frame - FRAME_HEADER_BYTES) as u64;
             copy.pending.resize(frame + frame_bytes(padded) as usize, 0);
             offset += frame_bytes(header.payload_bytes());
             copy.write()?;
         }
-        if !changed {
-            self.disk.remove(&copy_name(generation))?;
-            return Ok(false);
+        match changed {
+            Some(_) => copy.file.sync()?,
+            None => self.disk.remove(&copy_name(generation))?,
         }
-        copy.file.sync()?;
-        Ok(true)
+        Ok(changed)
     }
 }
 

@@ -232,6 +232,11 @@ impl FrameHeader {
         self.record.get()
     }
 
+    /// The checksum over the rest of the header, and so over the payload's.
+    pub(crate) fn header_crc(&self) -> u32 {
+        self.header_crc.get()
+    }
+
     pub(crate) fn frame_idx(&self) -> u32 {
         self.frame_idx.get()
     }

@@ -18,7 +18,7 @@ use crate::{
     chain::{BatchShape, commit_root, link},
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     log::LogEnd,
-    manifest::{Fork, KnownEnd, ManifestState},
+    manifest::{Erasing, Fork, KnownEnd, ManifestState},
     salts::{ErasedLeaf, Secret},
     tree::{Checkpoint, NotesMeta, SegmentKind, SegmentMeta},
 };
@@ -232,7 +232,7 @@ fn a_manifest() {
     state.closed_clean = true;
     state.forks.push(Fork { timeline: 1, record: 3, commit: 2, link: [8; 32] });
     state.catalog_file = 1;
-    state.erasing = vec![1];
+    state.erasing = vec![Erasing { generation: 1, offset: 288, header_crc: 0x1234_5678 }];
     (state.receipts, state.erased_facts) = (1, 9);
     // Most of the bytes are the slots, which follow from the number of shards: their hash is kept.
     let body = encode(&state);

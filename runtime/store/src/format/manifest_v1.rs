@@ -8,7 +8,7 @@
 
 use crate::{
     log::LogEnd,
-    manifest::{Fork, KnownEnd, ManifestState, SLOT_COUNT},
+    manifest::{Erasing, Fork, KnownEnd, ManifestState, SLOT_COUNT},
     tree::{Checkpoint, NotesMeta, SegmentKind, SegmentMeta, TreeState},
 };
 use rkyv::{Archive, Deserialize, Serialize};
@@ -44,12 +44,19 @@ pub(crate) struct ManifestV1 {
     /// One more with each manifest that takes another's place.
     sequence: u64,
     /// Log segments whose rewritten form takes their place.
-    erasing: Vec<u64>,
+    erasing: Vec<ErasingV1>,
     /// Erasures there were, and how many facts went with them.
     receipts: u64,
     erased_facts: u64,
     /// Where the database left earlier timelines, oldest first.
     forks: Vec<ForkV1>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
+struct ErasingV1 {
+    generation: u64,
+    offset: u64,
+    header_crc: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Archive, Serialize, Deserialize)]
@@ -111,6 +118,7 @@ struct NotesV1 {
 const _: () = assert!(size_of::<rkyv::Archived<ManifestV1>>() == 256);
 const _: () = assert!(size_of::<rkyv::Archived<SegmentV1>>() == 120);
 const _: () = assert!(size_of::<rkyv::Archived<NotesV1>>() == 64);
+const _: () = assert!(size_of::<rkyv::Archived<ErasingV1>>() == 24);
 
 /// The body's bytes.
 pub(crate) fn encode(state: &ManifestState) -> Vec<u8> {
@@ -141,7 +149,7 @@ impl From<&ManifestState> for ManifestV1 {
             known_generation: state.known.generation,
             closed_clean: state.closed_clean,
             catalog_file: state.catalog_file,
-            erasing: state.erasing.clone(),
+            erasing: state.erasing.iter().map(ErasingV1::from).collect(),
             receipts: state.receipts,
             erased_facts: state.erased_facts,
             shard_count: state.shard_count,
@@ -186,7 +194,7 @@ impl ManifestV1 {
             },
             closed_clean: self.closed_clean,
             catalog_file: self.catalog_file,
-            erasing: self.erasing,
+            erasing: self.erasing.into_iter().map(Erasing::from).collect(),
             receipts: self.receipts,
             erased_facts: self.erased_facts,
             shard_count: self.shard_count,
@@ -194,6 +202,20 @@ impl ManifestV1 {
             sequence: self.sequence,
             forks: self.forks.into_iter().map(Fork::from).collect(),
         })
+    }
+}
+
+impl From<&Erasing> for ErasingV1 {
+    fn from(erasing: &Erasing) -> ErasingV1 {
+        let Erasing { generation, offset, header_crc } = *erasing;
+        ErasingV1 { generation, offset, header_crc }
+    }
+}
+
+impl From<ErasingV1> for Erasing {
+    fn from(erasing: ErasingV1) -> Erasing {
+        let ErasingV1 { generation, offset, header_crc } = erasing;
+        Erasing { generation, offset, header_crc }
     }
 }
 
