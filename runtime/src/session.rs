@@ -235,8 +235,7 @@ impl Session {
         let sql = prepared.sql.clone();
         let result = self.attempt(&sql, |session, snapshot| {
             session.renew(prepared, snapshot)?;
-            let plan = prepared.plan.clone();
-            session.run_plan(&plan, &sql, params, snapshot)
+            session.run_plan(&prepared.plan, &sql, params, snapshot)
         });
         self.after(result)
     }
@@ -354,7 +353,7 @@ impl Session {
     pub(crate) fn view(&self) -> TxnView {
         match &self.state {
             State::Active(txn) => txn.view(),
-            State::Autocommit | State::Failed(_) => self.new_txn(self.shared.store.snapshot()).view(),
+            State::Autocommit | State::Failed(_) => self.new_view(self.shared.store.snapshot()),
         }
     }
 
@@ -422,6 +421,11 @@ impl Session {
             1 => Ok(self.read_snapshot()),
             _ => Ok(self.shared.store.snapshot_settled()?),
         }
+    }
+
+    fn new_view(&self, snapshot: Snapshot) -> TxnView {
+        let now = self.shared.store.clock().now().max(snapshot.instant());
+        TxnView::new(snapshot, now)
     }
 
     fn new_txn(&self, snapshot: Snapshot) -> Txn {
@@ -524,7 +528,7 @@ impl Session {
     pub(crate) fn view_on(&self, snapshot: &Snapshot) -> TxnView {
         match &self.state {
             State::Active(txn) => txn.view(),
-            State::Autocommit | State::Failed(_) => self.new_txn(snapshot.clone()).view(),
+            State::Autocommit | State::Failed(_) => self.new_view(snapshot.clone()),
         }
     }
 

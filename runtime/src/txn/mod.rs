@@ -121,6 +121,11 @@ impl std::ops::AddAssign for Changed {
 }
 
 impl TxnView {
+    /// What a transaction sees that has changed nothing; `now` is what `now()` says.
+    pub(crate) fn new(snapshot: Snapshot, now: Micros) -> TxnView {
+        TxnView { snapshot, now, changes: Arc::default(), reads: None }
+    }
+
     /// The snapshot it reads.
     pub(crate) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
@@ -165,7 +170,7 @@ impl TxnView {
         if spec.table == COMMITS {
             return Ok(());
         }
-        if commit >= self.snapshot.commit() || self.snapshot.catalog_at(commit)?.by_id(spec.table).is_some() {
+        if commit >= self.snapshot.commit() || self.snapshot.had_table(spec.table, commit)? {
             return Ok(());
         }
         let name = self.snapshot.catalog().by_id(spec.table).map(|table| table.name.clone());
@@ -207,7 +212,7 @@ impl TableReader for TxnView {
 impl Txn {
     /// A transaction on a snapshot; `now` is what `now()` says throughout.
     pub(crate) fn new(snapshot: Snapshot, now: Micros) -> Txn {
-        let view = TxnView { snapshot, now, changes: Arc::default(), reads: None };
+        let view = TxnView::new(snapshot, now);
         let (options, metadata) = (TransactionOptions::default(), None);
         Txn { view, options, metadata, savepoints: Vec::new(), used: AtomicBool::new(false) }
     }

@@ -22,6 +22,7 @@ use crate::{
     statement::open_in_zone,
     txn::TxnView,
 };
+use arc_swap::{ArcSwapOption, Guard};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     agg::{self, Aggregate},
@@ -34,7 +35,7 @@ use spectradb_store::{
     Catalog,
     scan::{BlockOp, BlockPredicate, KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
 };
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Weak};
 
 /// A compiled query.
 pub trait Query {
@@ -71,26 +72,43 @@ pub struct Start {
 
 /// The catalogue under which a query's tables were compared, and their numbers.
 #[derive(Debug)]
-pub struct Checked(RwLock<(Weak<Catalog>, Vec<TableId>)>);
+pub struct Checked(ArcSwapOption<Seen>);
+
+#[derive(Debug)]
+struct Seen {
+    catalog: Weak<Catalog>,
+    tables: Vec<TableId>,
+}
+
+/// The numbers of a query's tables.
+pub(super) struct Tables(Guard<Option<Arc<Seen>>>);
+
+impl std::ops::Deref for Tables {
+    type Target = [TableId];
+
+    fn deref(&self) -> &[TableId] {
+        self.0.as_ref().map_or(&[], |seen| &seen.tables)
+    }
+}
 
 impl Checked {
     /// Nothing was compared yet.
     pub const fn new() -> Checked {
-        Checked(RwLock::new((Weak::new(), Vec::new())))
+        Checked(ArcSwapOption::const_empty())
     }
 
     /// The numbers of the tables, compared if this catalogue was not seen last.
-    pub(super) fn tables(&self, shapes: &[TableShape], catalog: &Arc<Catalog>) -> Result<Vec<TableId>> {
-        {
-            // The weak pointer keeps the address from being used again, so equal addresses are one catalogue.
-            let seen = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            if std::ptr::eq(seen.0.as_ptr(), Arc::as_ptr(catalog)) {
-                return Ok(seen.1.clone());
-            }
+    pub(super) fn tables(&self, shapes: &[TableShape], catalog: &Arc<Catalog>) -> Result<Tables> {
+        // The weak pointer keeps the address from being used again, so equal addresses are one catalogue.
+        let seen = self.0.load();
+        if seen.as_ref().is_some_and(|seen| std::ptr::eq(seen.catalog.as_ptr(), Arc::as_ptr(catalog))) {
+            return Ok(Tables(seen));
         }
-        let ids = shapes.iter().map(|shape| shape.find(catalog).map(|table| table.id)).collect::<Result<Vec<_>>>()?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = (Arc::downgrade(catalog), ids.clone());
-        Ok(ids)
+        let tables =
+            shapes.iter().map(|shape| shape.find(catalog).map(|table| table.id)).collect::<Result<Vec<_>>>()?;
+        let seen = Arc::new(Seen { catalog: Arc::downgrade(catalog), tables });
+        self.0.store(Some(seen.clone()));
+        Ok(Tables(Guard::from_inner(Some(seen))))
     }
 }
 

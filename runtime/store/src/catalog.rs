@@ -8,6 +8,7 @@
 //! Holds: version n + 1 follows n; version 0 is the empty catalogue.
 //! Not here: the bytes (`format::catalog_v1`), the order of changes among commits (the log).
 
+use arc_swap::ArcSwap;
 use spectradb_kernel::{
     schema::{ColumnId, ColumnSchema, TableId, TableKind, TableSchema},
     time::{Commit, Micros},
@@ -114,13 +115,15 @@ pub struct CatalogVersion {
 #[derive(Debug)]
 pub struct Catalogs {
     versions: RwLock<Vec<CatalogVersion>>,
+    /// Each table that was ever made, by its number, with the last commit before it.
+    made: ArcSwap<Vec<(TableId, Commit)>>,
 }
 
 impl Default for Catalogs {
     fn default() -> Catalogs {
         let empty =
             CatalogVersion { catalog: Arc::default(), change: None, after_commit: 0, instant: Micros::MIN, record: 0 };
-        Catalogs { versions: RwLock::new(vec![empty]) }
+        Catalogs { versions: RwLock::new(vec![empty]), made: ArcSwap::default() }
     }
 }
 
@@ -138,6 +141,12 @@ impl Catalogs {
     pub fn at(&self, version: u64) -> Option<Arc<Catalog>> {
         let place = usize::try_from(version).ok()?;
         self.read().get(place).map(|version| version.catalog.clone())
+    }
+
+    /// The last commit before a table was made.
+    pub(crate) fn made_after(&self, table: TableId) -> Option<Commit> {
+        let made = self.made.load();
+        made.binary_search_by_key(&table, |(table, _)| *table).ok().map(|place| made[place].1)
     }
 
     /// The last schema that a table had, a dropped one's too.
@@ -204,6 +213,12 @@ impl Catalogs {
     pub(crate) fn push(&self, version: CatalogVersion) {
         let mut versions = self.versions.write().expect("nobody panics while adding a version");
         debug_assert_eq!(versions.len() as u64, version.catalog.version, "versions follow each other");
+        if let Some(CatalogChange::Create(table)) = &version.change {
+            // Numbers are given in rising order.
+            let mut made = Vec::clone(&self.made.load());
+            made.push((table.id, version.after_commit));
+            self.made.store(Arc::new(made));
+        }
         versions.push(version);
     }
 }

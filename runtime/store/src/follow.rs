@@ -25,6 +25,7 @@ use crate::{
     readers::{PUBLISHED_NAME, READER_PREFIX},
     recover::{apply, read_catalogs},
     replay::LogScan,
+    snapshot::Snapshot,
     store::{Inner, LOCK_NAME},
     tree::TreeView,
 };
@@ -288,6 +289,12 @@ impl Follower {
         held(&inner.sequencer).log.follow(*end);
         inner.publication.show(visible.clone());
         self.seen.store(Arc::new(Seen { visible, view: inner.tree.view() }));
+    }
+
+    /// Is it what readers are shown now?
+    pub(crate) fn shows(&self, snapshot: &Snapshot) -> bool {
+        let seen = self.seen.load();
+        Arc::ptr_eq(&seen.visible, snapshot.visible()) && Arc::ptr_eq(&seen.view.version, &snapshot.view().version)
     }
 
     /// Tells the writer what is needed now.

@@ -201,7 +201,7 @@ impl Inner {
     /// Up to which commit the history of a table may go.
     fn horizons(&self) -> impl Fn(TableId) -> Result<Commit> {
         // One state for all tables. Its catalogue is durable, and commits after it only move horizons up.
-        let (snapshot, _) = self.shown();
+        let snapshot = self.shown();
         move |table| snapshot.horizon(table)
     }
 

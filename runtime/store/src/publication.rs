@@ -120,6 +120,11 @@ impl Publication {
         self.visible.load()
     }
 
+    /// Is this what readers see now?
+    pub(crate) fn is_visible(&self, visible: &Arc<Visible>) -> bool {
+        self.visible.is(visible)
+    }
+
     /// Makes a record visible that another process wrote.
     pub(crate) fn show(&self, visible: Arc<Visible>) {
         self.visible.store(visible);

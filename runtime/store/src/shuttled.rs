@@ -31,6 +31,10 @@ mod sync {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
         }
 
+        pub(super) fn is(&self, value: &Arc<T>) -> bool {
+            Arc::ptr_eq(&self.0.lock().unwrap_or_else(PoisonError::into_inner), value)
+        }
+
         pub(super) fn store(&self, value: Arc<T>) {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = value;
         }
@@ -122,7 +126,10 @@ impl Store {
 
     /// What a snapshot sees: the visible commit first, then the tree.
     fn snapshot(&self) -> u64 {
-        let visible = self.publication.visible().record;
+        let newest = self.publication.visible();
+        let is_newest = self.publication.is_visible(&newest);
+        assert!(is_newest || self.publication.visible().record > newest.record);
+        let visible = newest.record;
         assert!(self.applied.load(Ordering::SeqCst) >= visible, "the tree has what is visible");
         visible
     }

@@ -35,10 +35,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 struct Pinned {
     view: TreeView,
-    record: u64,
-    commit: Commit,
-    instant: Micros,
-    catalog: Arc<Catalog>,
+    visible: Arc<Visible>,
     catalogs: Arc<Catalogs>,
     /// Does it answer about times before a table's horizon, with what is still there?
     sees_all: bool,
@@ -46,43 +43,58 @@ struct Pinned {
 
 impl Snapshot {
     /// A reader of a state that was visible before the view was taken.
-    pub(crate) fn new(view: TreeView, visible: &Visible, catalogs: Arc<Catalogs>) -> Snapshot {
-        let Visible { record, commit, instant, catalog } = visible.clone();
-        Snapshot { pinned: Arc::new(Pinned { view, record, commit, instant, catalog, catalogs, sees_all: false }) }
+    pub(crate) fn new(view: TreeView, visible: Arc<Visible>, catalogs: Arc<Catalogs>) -> Snapshot {
+        Snapshot { pinned: Arc::new(Pinned { view, visible, catalogs, sees_all: false }) }
     }
 
     /// The same state, with what is still there of the times before a table's horizon: not for answers, but for what must
     /// leave nothing out.
     #[must_use]
     pub fn with_all_that_is_left(&self) -> Snapshot {
-        let Pinned { view, record, commit, instant, catalog, catalogs, sees_all: _ } = &*self.pinned;
-        let (view, catalog, catalogs) = (view.clone(), catalog.clone(), catalogs.clone());
-        let (record, commit, instant) = (*record, *commit, *instant);
-        Snapshot { pinned: Arc::new(Pinned { view, record, commit, instant, catalog, catalogs, sees_all: true }) }
+        let Pinned { view, visible, catalogs, sees_all: _ } = &*self.pinned;
+        let (view, visible, catalogs) = (view.clone(), visible.clone(), catalogs.clone());
+        Snapshot { pinned: Arc::new(Pinned { view, visible, catalogs, sees_all: true }) }
     }
 
     /// The newest record of the ledger that it sees; 0 when there is none.
     pub fn record(&self) -> u64 {
-        self.pinned.record
+        self.pinned.visible.record
     }
 
     /// The newest commit it sees; 0 when there is none.
     pub fn commit(&self) -> Commit {
-        self.pinned.commit
+        self.pinned.visible.commit
     }
 
     /// The instant of that commit; `i64::MIN` when there is none.
     pub fn instant(&self) -> Micros {
-        self.pinned.instant
+        self.pinned.visible.instant
     }
 
     /// The catalogue at the time it was taken.
     pub fn catalog(&self) -> &Arc<Catalog> {
-        &self.pinned.catalog
+        &self.pinned.visible.catalog
     }
 
     pub(crate) fn view(&self) -> &TreeView {
         &self.pinned.view
+    }
+
+    /// What was visible.
+    pub(crate) fn visible(&self) -> &Arc<Visible> {
+        &self.pinned.visible
+    }
+
+    /// Was a table that is there now there already as of a commit?
+    ///
+    /// # Errors
+    /// As [`Snapshot::catalog_at`].
+    pub fn had_table(&self, table: TableId, commit: Commit) -> Result<bool> {
+        // A table's number is never given again, so one that is there was there since it was made.
+        match self.pinned.catalogs.made_after(table) {
+            Some(before) if self.pinned.visible.catalog.by_id(table).is_some() => Ok(before < commit),
+            Some(_) | None => Ok(self.catalog_at(commit)?.by_id(table).is_some()),
+        }
     }
 
     /// The catalogue that a commit was written under; an empty one for commit 0.
@@ -102,8 +114,8 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Future`] for a commit after the snapshot's, or what reading segments gives.
     pub fn instant_of(&self, commit: Commit) -> Result<Micros> {
-        if commit == self.pinned.commit {
-            return Ok(self.pinned.instant);
+        if commit == self.pinned.visible.commit {
+            return Ok(self.pinned.visible.instant);
         }
         match self.commit_column(commit, COMMITS_INSTANT)? {
             Some(Value::Timestamp(Timestamp(instant))) => Ok(instant),
@@ -117,7 +129,7 @@ impl Snapshot {
     /// What reading segments gives.
     pub fn commit_at(&self, instant: Micros) -> Result<Commit> {
         // Instants rise with commits, and every commit has one.
-        let (mut low, mut high) = (0, self.pinned.commit);
+        let (mut low, mut high) = (0, self.pinned.visible.commit);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
             if self.instant_of(middle)? <= instant {
@@ -130,12 +142,12 @@ impl Snapshot {
     }
 
     pub(crate) fn commit_column(&self, commit: Commit, column_idx: usize) -> Result<Option<Value>> {
-        if commit > self.pinned.commit {
-            return Err(StoreError::Future { asked: commit, newest: self.pinned.commit });
+        if commit > self.pinned.visible.commit {
+            return Err(StoreError::Future { asked: commit, newest: self.pinned.visible.commit });
         }
         let key = i64_bytes(lane_of_commit(commit));
         let probe = Probe::new(&key, &mut std::iter::once(Type::Integer));
-        let wanted = Wanted::new(self.pinned.commit, SystemScope::All, ValidScope::All);
+        let wanted = Wanted::new(self.pinned.visible.commit, SystemScope::All, ValidScope::All);
         let mut value = None;
         self.pinned.view.visit(COMMITS, &probe, &wanted, &mut |found| {
             value = Some(found.value(column_idx));
@@ -151,8 +163,8 @@ impl Snapshot {
     /// What reading segments gives.
     pub fn horizon(&self, table: TableId) -> Result<Commit> {
         let gone = self.pinned.view.version.pruned.get(&table).copied().unwrap_or(0);
-        let Some(retention) = self.pinned.catalog.retention(table) else { return Ok(gone) };
-        Ok(self.commit_at(self.pinned.instant.saturating_sub(retention))?.max(gone))
+        let Some(retention) = self.pinned.visible.catalog.retention(table) else { return Ok(gone) };
+        Ok(self.commit_at(self.pinned.visible.instant.saturating_sub(retention))?.max(gone))
     }
 
     /// Is all there that a scope asks of a table?
@@ -164,7 +176,7 @@ impl Snapshot {
             return Ok(());
         }
         let asked = match system {
-            SystemScope::AsOf(at) if at >= self.pinned.commit => return Ok(()),
+            SystemScope::AsOf(at) if at >= self.pinned.visible.commit => return Ok(()),
             SystemScope::AsOf(at) => at,
             SystemScope::Between { from, .. } => from,
             SystemScope::All => 0,
@@ -181,7 +193,7 @@ impl Snapshot {
         if table == COMMITS {
             return Ok(commits_schema().clone());
         }
-        let present = self.pinned.catalog.by_id(table).cloned();
+        let present = self.pinned.visible.catalog.by_id(table).cloned();
         present.or_else(|| self.pinned.catalogs.schema(table)).ok_or(StoreError::UnknownTable { table })
     }
 
@@ -205,7 +217,8 @@ impl Snapshot {
         valid_at: Micros,
         read: impl FnOnce(&mut dyn FnMut(usize) -> Value) -> R,
     ) -> Result<Option<R>> {
-        let Pinned { view, commit, catalog, .. } = &*self.pinned;
+        let Pinned { view, visible, .. } = &*self.pinned;
+        let Visible { commit, catalog, .. } = &**visible;
         let schema = catalog.by_id(table).ok_or(StoreError::UnknownTable { table })?;
         let wanted = Wanted::new(*commit, SystemScope::AsOf(*commit), ValidScope::At(valid_at));
         let (mut read, mut row) = (Some(read), None);
@@ -238,8 +251,8 @@ impl Snapshot {
                 continue;
             }
             let probe = Probe::new(key, &mut schema.key_types());
-            let scope = SystemScope::AsOf(self.pinned.commit);
-            let wanted = Wanted::new(self.pinned.commit, scope, ValidScope::Overlaps(*period));
+            let scope = SystemScope::AsOf(self.pinned.visible.commit);
+            let wanted = Wanted::new(self.pinned.visible.commit, scope, ValidScope::Overlaps(*period));
             self.pinned.view.visit(table, &probe, &wanted, &mut |found| {
                 let period = Period::new(found.from(), found.to()).expect("facts have periods");
                 overlaps.push(Overlap { key_idx, period, commit: commit_of_lane(found.commit()) });

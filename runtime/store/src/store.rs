@@ -419,7 +419,7 @@ impl Store {
     /// A reader of the newest visible commit. Where another process writes and what is new cannot be read, of the newest that
     /// could; [`Store::newest`] tells why.
     pub fn snapshot(&self) -> Snapshot {
-        self.newest().unwrap_or_else(|_| self.inner().shown().0)
+        self.newest().unwrap_or_else(|_| self.inner().shown())
     }
 
     /// A reader of the newest visible commit.
@@ -427,7 +427,7 @@ impl Store {
     /// # Errors
     /// What the disk says, where another process writes.
     pub fn newest(&self) -> Result<Snapshot> {
-        Ok(self.snapshot_with_record()?.0)
+        self.inner().newest()
     }
 
     /// A reader of the newest visible commit, and the record up to which it sees.
@@ -581,22 +581,42 @@ impl Inner {
         if let Some(follower) = &self.follower {
             follower.refresh(self)?;
         }
+        let snapshot = self.shown();
+        let visible = snapshot.visible().clone();
+        Ok((snapshot, visible))
+    }
+
+    /// A reader of the newest visible commit.
+    ///
+    /// # Errors
+    /// What following another process's writes gives.
+    pub(crate) fn newest(&self) -> Result<Snapshot> {
+        if let Some(follower) = &self.follower {
+            follower.refresh(self)?;
+        }
         Ok(self.shown())
     }
 
     /// What is known to be visible.
-    pub(crate) fn shown(&self) -> (Snapshot, Arc<Visible>) {
-        if let Some(follower) = &self.follower {
-            // One pair, whatever is read beside.
-            let seen = follower.seen();
-            let snapshot = Snapshot::new(seen.view.clone(), &seen.visible, self.catalogs.clone());
-            return (snapshot, seen.visible.clone());
-        }
+    pub(crate) fn shown(&self) -> Snapshot {
         // The commit first: what it says is then in the view.
-        let visible = self.publication.visible();
-        let view = self.tree.view();
-        let snapshot = Snapshot::new(view, &visible, self.catalogs.clone());
-        (snapshot, visible)
+        let is_newest = |snapshot: &Snapshot| match &self.follower {
+            Some(follower) => follower.shows(snapshot),
+            None => self.publication.is_visible(snapshot.visible()) && self.tree.is_newest(&snapshot.view().version),
+        };
+        let take = || {
+            let (visible, view) = match &self.follower {
+                // One pair, whatever is read beside.
+                Some(follower) => {
+                    let seen = follower.seen();
+                    (seen.visible.clone(), seen.view.clone())
+                }
+                None => (self.publication.visible(), self.tree.view()),
+            };
+            Snapshot::new(view, visible, self.catalogs.clone())
+        };
+        let may_keep = |snapshot: &Snapshot| self.tree.is_newest(&snapshot.view().version);
+        self.tree.lent.newest(is_newest, take, may_keep)
     }
 
     fn commit(&self, write: Write) -> Result<Committed, CommitError> {

@@ -23,6 +23,11 @@ impl<T> Shared<T> {
         self.0.load_full()
     }
 
+    /// Is this the value of now? Asking touches nothing that other threads write.
+    pub(crate) fn is(&self, value: &Arc<T>) -> bool {
+        Arc::ptr_eq(&self.0.load(), value)
+    }
+
     pub(crate) fn store(&self, value: Arc<T>) {
         self.0.store(value);
     }

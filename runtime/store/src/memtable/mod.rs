@@ -14,14 +14,18 @@ pub(crate) use chunk::Chunk;
 pub(crate) use table::{MemRow, TableMem};
 
 use crate::{
+    keys::Probe,
     shape::Shape,
     tree::{SegmentMeta, TableShard},
+    visible::Wanted,
 };
+use arc_swap::ArcSwap;
 use spectradb_kernel::schema::TableId;
 use std::{
     collections::BTreeMap,
+    ops::ControlFlow,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -29,7 +33,8 @@ use std::{
 /// The newest facts of all tables.
 #[derive(Debug, Default)]
 pub(crate) struct MemTable {
-    tables: RwLock<BTreeMap<TableShard, Arc<TableMem>>>,
+    /// Looked up at every read and changed at a table's first fact: replaced as a whole, so that readers write nothing.
+    tables: ArcSwap<BTreeMap<TableShard, Arc<TableMem>>>,
     bytes: AtomicUsize,
     notes: Mutex<Vec<SegmentNote>>,
     /// Segments of large commits that the manifest does not name yet; the flush of this memtable brings them there.
@@ -50,18 +55,32 @@ pub(crate) struct SegmentNote {
 impl MemTable {
     /// The facts of a table in one shard, if it has any here.
     pub(crate) fn table(&self, place: TableShard) -> Option<Arc<TableMem>> {
-        self.tables.read().unwrap_or_else(PoisonError::into_inner).get(&place).cloned()
+        self.tables.load().get(&place).cloned()
+    }
+
+    /// Visits the wanted facts of a key.
+    pub(crate) fn visit(
+        &self,
+        place: TableShard,
+        probe: &Probe<'_>,
+        wanted: &Wanted,
+        found: &mut dyn FnMut(MemRow<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        match self.tables.load().get(&place) {
+            Some(table) => table.visit(probe, wanted, found),
+            None => ControlFlow::Continue(()),
+        }
     }
 
     /// The facts of a table, shard by shard.
     pub(crate) fn shards_of(&self, table: TableId) -> Vec<Arc<TableMem>> {
-        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = self.tables.load();
         tables.range(TableShard::all_of(table)).map(|(_, table)| table.clone()).collect()
     }
 
     /// The largest key of any fact of a table.
     pub(crate) fn key_max(&self, table: TableId) -> Option<Vec<u8>> {
-        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
+        let tables = self.tables.load();
         tables.range(TableShard::all_of(table)).filter_map(|(_, table)| table.key_max()).max()
     }
 
@@ -70,14 +89,18 @@ impl MemTable {
         if let Some(found) = self.table(place) {
             return found;
         }
-        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        tables.entry(place).or_insert_with(|| Arc::new(TableMem::new(shape))).clone()
+        let added = Arc::new(TableMem::new(shape));
+        self.tables.rcu(|tables| {
+            let mut tables = BTreeMap::clone(tables);
+            tables.entry(place).or_insert_with(|| added.clone());
+            tables
+        });
+        self.table(place).expect("it was added, here or by another thread")
     }
 
     /// Every table and shard with facts here.
     pub(crate) fn tables(&self) -> Vec<(TableShard, Arc<TableMem>)> {
-        let tables = self.tables.read().unwrap_or_else(PoisonError::into_inner);
-        tables.iter().map(|(place, table)| (*place, table.clone())).collect()
+        self.tables.load().iter().map(|(place, table)| (*place, table.clone())).collect()
     }
 
     /// The notes on facts in segments.

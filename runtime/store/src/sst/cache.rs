@@ -12,7 +12,10 @@
 //! but for blocks that were read while it looked, and unless the segments alone need more; then no block stays.
 //! Not here: the mapped bytes themselves, which the system takes back as it likes.
 
-use crate::run::Run;
+use crate::{
+    run::Run,
+    stripes::{STRIPES, stripe},
+};
 use arc_swap::{ArcSwapOption, Guard};
 use std::{
     collections::VecDeque,
@@ -22,9 +25,6 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
-
-/// Threads count on lines of their own, or they would wait for each other's counting.
-const STRIPES: usize = 16;
 
 /// Ring entries of slots that are gone are removed when there are more of them than this, and than slots.
 const DEAD_MAX: usize = 256;
@@ -56,6 +56,7 @@ pub(crate) struct BlockCache {
     index_bytes: AtomicUsize,
     blocks: AtomicUsize,
     evictions: AtomicU64,
+    /// Threads count on lines of their own, or they would wait for each other's counting.
     counts: [Stripe; STRIPES],
     /// Filled slots, the longest ago first.
     ring: Mutex<VecDeque<Weak<Slot>>>,
@@ -94,16 +95,6 @@ impl Kept {
     pub(crate) fn share(self) -> Arc<Run> {
         Guard::into_inner(self.0).expect("only filled slots are handed out")
     }
-}
-
-fn stripe() -> usize {
-    thread_local! {
-        static STRIPE: usize = {
-            static NEXT: AtomicUsize = AtomicUsize::new(0);
-            NEXT.fetch_add(1, Relaxed) % STRIPES
-        };
-    }
-    STRIPE.with(|stripe| *stripe)
 }
 
 impl BlockCache {

@@ -31,6 +31,7 @@ use crate::{
     format::{Identity, notes_v1},
     fs::Disk,
     keys::Probe,
+    lent::Lent,
     log::Health,
     memtable::{MemRow, MemTable, SegmentNote},
     readers::Readers,
@@ -89,6 +90,8 @@ pub(crate) struct Tree {
     /// The checked blocks of all segments.
     pub(crate) cache: Arc<BlockCache>,
     version: ArcSwap<Version>,
+    /// The newest snapshots, as threads have them.
+    pub(crate) lent: Lent,
     /// Held while a commit is applied, and while files take the place of memtables or of other files.
     writer: Mutex<()>,
     /// Held by who flushes: memtables are flushed in their order.
@@ -219,8 +222,7 @@ impl TreeView {
     ) -> Result<()> {
         let place = self.version.shards.place(table, probe.hash);
         for memtable in self.version.memtables() {
-            let Some(table) = memtable.table(place) else { continue };
-            if table.visit(probe, wanted, &mut |row| found(Found::Mem(row))).is_break() {
+            if memtable.visit(place, probe, wanted, &mut |row| found(Found::Mem(row))).is_break() {
                 return Ok(());
             }
         }
@@ -299,6 +301,7 @@ impl Tree {
             readers,
             cache,
             version: ArcSwap::from_pointee(version),
+            lent: Lent::default(),
             writer: Mutex::new(()),
             flushing: Mutex::new(()),
             claims: Claims::default(),
@@ -351,6 +354,13 @@ impl Tree {
         let most = version.tables.values().map(|files| files.levels[0].len()).max();
         self.level0_most.store(most.unwrap_or(0), Relaxed);
         self.version.store(Arc::new(version));
+        // What this version has and the new one has not is given up when the last reader lets go of it.
+        self.lent.clear();
+    }
+
+    /// Is this what a reader would get now?
+    pub(crate) fn is_newest(&self, version: &Arc<Version>) -> bool {
+        Arc::ptr_eq(&self.version.load(), version)
     }
 
     pub(crate) fn files(&self) -> MutexGuard<'_, Files> {

@@ -179,7 +179,7 @@ impl World {
     fn snapshot(&self) -> Snapshot {
         let instant = self.commit as i64 * 10;
         let visible = Visible { record: 0, commit: self.commit, instant, catalog: self.catalog.clone() };
-        Snapshot::new(self.tree.view(), &visible, Arc::new(Catalogs::default()))
+        Snapshot::new(self.tree.view(), Arc::new(visible), Arc::new(Catalogs::default()))
     }
 
     fn key_bytes(&self, key: &[Value]) -> Vec<u8> {
