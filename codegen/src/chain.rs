@@ -243,19 +243,10 @@ fn print(state: &State, statement: &Statement, tables: NamedTables) -> TokenStre
             | StatementKind::Update(Update { returning, .. })
             | StatementKind::Delete(Delete { returning, .. })
             | StatementKind::Merge(Merge { returning, .. }),
-        ) => {
-            let rows = match &plan.statement {
-                plan::Statement::Insert { returning, .. }
-                | plan::Statement::Update { returning, .. }
-                | plan::Statement::Delete { returning, .. }
-                | plan::Statement::Merge { returning, .. } => returning.as_ref(),
-                _ => None,
-            };
-            match (rows, returning) {
-                (Some(rows), Some(_)) => dml::returning(krate, &v1, input, &rows.root.fields, &arguments),
-                (_, _) => change(&v1, input, &arguments),
-            }
-        }
+        ) => match (plan.statement.returning(), returning) {
+            (Some(rows), Some(_)) => dml::returning(krate, &v1, input, &rows.root.fields, &arguments),
+            (_, _) => change(&v1, input, &arguments),
+        },
         (_, StatementKind::Truncate(_)) => change(&v1, input, &arguments),
         _ => unreachable!("other statements were refused when the chain began"),
     }

@@ -49,8 +49,9 @@ pub fn query(shared: Shared<'_>, plan: &QueryPlan) -> PrintedQuery {
         let name = format_ident!("q{idx}");
         let mut body = TokenStream::new();
         let source = printer.whole(subplan, &mut body);
+        let made = if is_read(plan, idx) { quote!(cx.once) } else { quote!(#v1::Subplan::new) };
         open.extend(quote! {
-            let #name = #v1::Subplan::new(|| {
+            let #name = #made(|| {
                 #body
                 ::core::result::Result::Ok(#source)
             });
@@ -59,6 +60,17 @@ pub fn query(shared: Shared<'_>, plan: &QueryPlan) -> PrintedQuery {
     let source = printer.whole(&plan.root, &mut open);
     open.extend(quote!(::core::result::Result::Ok(#source)));
     PrintedQuery { items: printer.items, open, tables: printer.tables }
+}
+
+/// Are the rows of a subplan read as such, and not asked by expressions?
+fn is_read(plan: &QueryPlan, idx: usize) -> bool {
+    let mut found = false;
+    for node in plan.subplans.iter().chain([&plan.root]) {
+        node.walk(&mut |node| {
+            found |= matches!(&node.kind, NodeKind::Shared { subplan_idx, .. } if *subplan_idx == idx);
+        });
+    }
+    found
 }
 
 struct Printer<'p> {
@@ -184,6 +196,24 @@ impl Printer<'_> {
             }
             NodeKind::Given { .. } | NodeKind::Constants { .. } => {
                 unreachable!("only statements that write have such rows")
+            }
+            NodeKind::Shared { subplan_idx, columns } => {
+                let (name, reader) = (format_ident!("q{subplan_idx}"), self.name("source"));
+                out.extend(quote!(let #reader: #v1::BoxSource = ::std::boxed::Box::new(#name.reader()?);));
+                // What is not picked is not looked at, so its type does not matter.
+                let width = columns.iter().max().map_or(0, |last| last + 1);
+                let mut fields = vec![Field { name: String::new(), ty: Type::Integer, nullable: true }; width];
+                for (column, field) in columns.iter().zip(&node.fields) {
+                    fields[*column] = field.clone();
+                }
+                let picked = columns.iter().zip(&node.fields).map(|(column, field)| Expr {
+                    kind: ExprKind::Column(*column),
+                    ty: field.ty,
+                    nullable: field.nullable,
+                    span: spectradb_grammar::span::Span::default(),
+                });
+                let types = node.fields.iter().map(|field| field.ty).collect();
+                Lowered { source: reader, fields, steps: vec![Step::Project(picked.collect())], types }
             }
             NodeKind::Filter { input, predicate } => {
                 let mut lowered = self.node(input, None, out);

@@ -80,7 +80,7 @@ impl Finder {
 
     /// Names that WITH declares, from here on.
     fn with(&mut self, with: &[Cte]) {
-        for Cte { name, columns: _, body, recursive } in with {
+        for Cte { name, columns: _, body, recursive, materialized: _ } in with {
             let visible = self.ctes.len();
             // A recursive query names itself.
             if *recursive {

@@ -153,6 +153,7 @@ impl Writer<'_> {
                 }
                 Ok((changed, Vec::new()))
             }
+            Statement::Query(query) => Ok((Changed::default(), self.run(&view, &[]).collect(query)?)),
             _ => Err(Error::new(spectradb_grammar::diag::code::INTERNAL, "the statement writes no facts")),
         }
     }

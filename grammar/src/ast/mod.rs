@@ -236,6 +236,8 @@ pub struct Cte {
     pub body: CteBody,
     /// May it name itself: is it of `WITH RECURSIVE`?
     pub recursive: bool,
+    /// `MATERIALIZED`, `NOT MATERIALIZED`
+    pub materialized: Option<bool>,
 }
 
 /// What a name of `WITH` stands for.

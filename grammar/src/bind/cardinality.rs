@@ -51,7 +51,9 @@ pub(crate) fn of_node(node: &Node) -> Cardinality {
         NodeKind::Scan(_) => Cardinality::Many,
         NodeKind::Values { rows } if rows.len() == 1 => Cardinality::One,
         NodeKind::Values { rows } if rows.is_empty() => Cardinality::AtMostOne,
-        NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } => Cardinality::Many,
+        NodeKind::Values { .. } | NodeKind::Constants { .. } | NodeKind::Given { .. } | NodeKind::Shared { .. } => {
+            Cardinality::Many
+        }
         NodeKind::Filter { input, predicate } => match (&input.kind, of_node(input)) {
             (_, Cardinality::One | Cardinality::AtMostOne) => Cardinality::AtMostOne,
             (NodeKind::Scan(scan), Cardinality::Many) if pins_the_key(scan, predicate) => Cardinality::AtMostOne,

@@ -145,6 +145,16 @@ enum Means {
     Query(ast::Query),
     /// Rows that are there already: a recursion's last ones, or those that a change returns.
     Rows(Node),
+    /// A query that is computed once, under the scopes of its place; elsewhere it is bound anew.
+    Once {
+        /// Its rows.
+        rows: Node,
+        /// The scopes that they were bound under.
+        times: Times,
+        /// What was written; of a part that is MATERIALIZED other scopes are refused.
+        query: ast::Query,
+        materialized: bool,
+    },
     /// A change that returns nothing.
     Nothing,
 }
@@ -171,7 +181,7 @@ struct Binder<'a> {
 impl Binder<'_> {
     fn statement(&mut self, statement: &ast::Statement) -> Result<plan::Statement, Diag> {
         Ok(match &statement.kind {
-            kind if with::changes(kind) => self.with_changes(kind)?,
+            kind if with::changes(kind, self.sql) => self.with_changes(kind)?,
             ast::StatementKind::Query(query) => {
                 let root = self.query(query, None)?;
                 plan::Statement::Query(self.query_plan(root)?)

@@ -70,7 +70,19 @@ impl Binder<'_> {
                 let message = "WITH clause containing a data-modifying statement must be at the top level";
                 return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, cte.name.span));
             };
-            self.name_cte(cte, Means::Query(query.clone()));
+            let means = match self.once(cte, query)? {
+                Some(node) => {
+                    let columns = (0..node.fields.len()).collect();
+                    let fields = node.fields.clone();
+                    self.subplans.push(node);
+                    let kind = NodeKind::Shared { subplan_idx: self.subplans.len() - 1, columns };
+                    let materialized = cte.materialized == Some(true);
+                    let (rows, times) = (Node { kind, fields }, self.times.clone());
+                    Means::Once { rows, times, query: query.clone(), materialized }
+                }
+                None => Means::Query(query.clone()),
+            };
+            self.name_cte(cte, means);
         }
         Ok(())
     }
@@ -85,7 +97,13 @@ impl Binder<'_> {
     }
 
     pub(super) fn name_cte(&mut self, cte: &ast::Cte, means: Means) {
-        self.ctes.push(Rc::new(Cte {
+        let named = self.named(cte, means);
+        self.ctes.push(Rc::new(named));
+    }
+
+    /// A name as the next one in view.
+    pub(super) fn named(&self, cte: &ast::Cte, means: Means) -> Cte {
+        Cte {
             name: cte.name.text.clone(),
             columns: cte.columns.clone(),
             means,
@@ -93,7 +111,7 @@ impl Binder<'_> {
             depth: self.outer.len(),
             recursive: cte.recursive,
             used: Cell::new(false),
-        }));
+        }
     }
 
     /// What nobody uses must still be right; its subplans are not run.

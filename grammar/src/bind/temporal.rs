@@ -27,7 +27,7 @@ use spectradb_kernel::{
 };
 
 /// The scopes that short forms have set for a block.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Times {
     pub(super) system: Option<SystemScope>,
     pub(super) valid: Option<ValidScope>,

@@ -80,6 +80,9 @@ fn asked_for(mut root: Node, subplans: Vec<Node>) -> (Node, Vec<Node>) {
     let mut asked = vec![false; subplans.len()];
     let note = |node: &Node, asked: &mut Vec<bool>| {
         node.walk(&mut |node| {
+            if let NodeKind::Shared { subplan_idx, .. } = node.kind {
+                asked[subplan_idx] = true;
+            }
             node.for_each_expr(&mut |expr| {
                 expr.walk(&mut |part| {
                     if let ExprKind::Subplan { subplan_idx, .. } = part.kind {
@@ -117,6 +120,9 @@ fn is_dependent(expr: &Expr) -> bool {
 
 fn renumber(node: &mut Node, places: &[usize]) {
     node.for_each_input_mut(&mut |input| crate::stack::deeper(|| renumber(input, places)));
+    if let NodeKind::Shared { subplan_idx, .. } = &mut node.kind {
+        *subplan_idx = places[*subplan_idx];
+    }
     node.for_each_expr_mut(&mut |expr| {
         expr.walk_mut(&mut |part| {
             if let ExprKind::Subplan { subplan_idx, .. } = &mut part.kind {

@@ -4,15 +4,20 @@
 //! the text, whether or not anybody reads what it returns, and all of them read the state before the statement. Its rows
 //! are then there as often as they are named.
 //!
+//! A part that is MATERIALIZED, or that comes out differently each time (`random()`), is computed once as well: before the changes
+//! of a statement, or as a subplan whose rows all readers share.
+//!
 //! Holds: a change stands in the WITH of a whole statement only.
 //! Not here: parts that are queries (`query`), what a change means (`dml`, `merge`).
 
 use super::{Binder, Means};
 use crate::{
     ast::{self, Cte, CteBody, StatementKind},
-    diag::Diag,
-    plan::{Node, NodeKind, Statement},
+    diag::{Diag, code},
+    plan::{ExprKind, Node, NodeKind, Statement},
 };
+use spectradb_kernel::func::random as chance;
+use std::rc::Rc;
 
 /// The WITH of a statement.
 fn with_of(kind: &StatementKind) -> &[Cte] {
@@ -26,12 +31,74 @@ fn with_of(kind: &StatementKind) -> &[Cte] {
     }
 }
 
-/// Does a part of the statement's WITH write?
-pub(super) fn changes(kind: &StatementKind) -> bool {
-    with_of(kind).iter().any(|cte| matches!(cte.body, CteBody::Change(_)))
+/// Does a part of the statement's WITH write, or stand for rows that all queries of a change must see alike?
+pub(super) fn changes(kind: &StatementKind, sql: &str) -> bool {
+    let writes = !matches!(kind, StatementKind::Query(_));
+    with_of(kind).iter().any(|cte| match &cte.body {
+        CteBody::Change(_) => true,
+        CteBody::Query(query) => writes && may_be_once(cte, query, sql),
+    })
+}
+
+/// Is a part asked to be computed once, or may it be one that comes out differently each time? Its text says so.
+fn may_be_once(cte: &Cte, query: &ast::Query, sql: &str) -> bool {
+    let text = || query.span.of(sql).to_ascii_lowercase();
+    cte.materialized == Some(true) || chance::names().any(|name| text().contains(name))
+}
+
+/// Does a plan hold what comes out differently each time?
+fn is_by_chance(node: &Node) -> bool {
+    let mut found = false;
+    node.walk(&mut |node| {
+        node.for_each_expr(&mut |expr| {
+            found = found
+                || expr.any(&mut |part| {
+                    matches!(&part.kind, ExprKind::Call { function, .. } if chance::is_by_chance(function.name))
+                });
+        });
+    });
+    found
+}
+
+/// Does a plan name columns around it?
+fn is_dependent(node: &Node) -> bool {
+    let mut found = false;
+    node.walk(&mut |node| {
+        node.for_each_expr(&mut |expr| {
+            found = found || expr.any(&mut |part| matches!(part.kind, ExprKind::Outer(_)));
+        });
+    });
+    found
 }
 
 impl Binder<'_> {
+    /// The rows of a part that is computed once: one that is MATERIALIZED, or comes out differently each time. Others are bound
+    /// where they are read.
+    pub(super) fn once(&mut self, cte: &Cte, query: &ast::Query) -> Result<Option<Node>, Diag> {
+        if !may_be_once(cte, query, self.sql) {
+            return Ok(None);
+        }
+        let subplan_count = self.subplans.len();
+        let named = Rc::new(self.named(cte, Means::Query(query.clone())));
+        let node = self.cte_node(&named, self.times.clone())?;
+        let materialized = cte.materialized == Some(true);
+        let (dependent, by_chance) = {
+            let own = self.subplans[subplan_count..].iter().chain([&node]);
+            (own.clone().any(is_dependent), own.clone().any(is_by_chance))
+        };
+        if dependent {
+            if materialized {
+                let message = "a part that is MATERIALIZED and names columns around it is not supported";
+                return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, cte.name.span)
+                    .help("leave MATERIALIZED out, or name it outside of the subquery"));
+            }
+        } else if materialized || by_chance {
+            return Ok(Some(node));
+        }
+        self.subplans.truncate(subplan_count);
+        Ok(None)
+    }
+
     /// A statement with changes in its WITH.
     pub(super) fn with_changes(&mut self, kind: &StatementKind) -> Result<Statement, Diag> {
         let first_cte = self.ctes.len();
@@ -39,7 +106,18 @@ impl Binder<'_> {
         for cte in with_of(kind) {
             self.refuse_second(cte, first_cte)?;
             let means = match &cte.body {
-                CteBody::Query(query) => Means::Query(query.clone()),
+                CteBody::Query(query) => match self.once(cte, query)? {
+                    Some(node) => {
+                        let columns = (0..node.fields.len()).collect();
+                        let fields = node.fields.clone();
+                        changes.push(Statement::Query(self.query_plan(node)?));
+                        let kind = NodeKind::Given { change: Some(changes.len() - 1), columns };
+                        let materialized = cte.materialized == Some(true);
+                        let (rows, times) = (Node { kind, fields }, self.times.clone());
+                        Means::Once { rows, times, query: query.clone(), materialized }
+                    }
+                    None => Means::Query(query.clone()),
+                },
                 CteBody::Change(kind) => {
                     let change = self.change(kind)?;
                     let rows = change.returning().map(|rows| rows.root.fields.clone());

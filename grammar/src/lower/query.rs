@@ -121,17 +121,21 @@ impl Lower {
                 _ => continue,
             }
             let (mut name, mut columns, mut body) = (None, Vec::new(), None);
+            let (mut negated, mut materialized) = (false, None);
             for part in cte.into_inner() {
                 match part.as_rule() {
                     Rule::name => name = Some(self.name(&part)),
                     Rule::name_list => columns = self.name_list(part),
+                    Rule::kw_not => negated = true,
+                    Rule::kw_materialized => materialized = Some(!negated),
                     Rule::paren_query => body = Some(CteBody::Query(self.paren_query(part)?)),
                     Rule::paren_change => body = Some(CteBody::Change(Box::new(self.paren_change(part)?))),
                     _ => {}
                 }
             }
             let name = name.expect("a WITH part has a name");
-            ctes.push(Cte { name, columns, body: body.expect("a WITH part is a query or a change"), recursive });
+            let body = body.expect("a WITH part is a query or a change");
+            ctes.push(Cte { name, columns, body, recursive, materialized });
         }
         Ok(ctes)
     }

@@ -124,7 +124,10 @@ impl Checker {
                 for change in changes {
                     self.statement(change)?;
                     self.given_by_changes(change, &given)?;
-                    let rows = change.returning().map(|rows| &rows.root.fields);
+                    let rows = match change {
+                        Statement::Query(query) => Some(&query.root.fields),
+                        change => change.returning().map(|rows| &rows.root.fields),
+                    };
                     given.push(rows.into_iter().flatten().map(|field| field.ty).collect());
                 }
                 self.statement(body)?;
@@ -268,6 +271,13 @@ impl Checker {
             }
             // Where they are handed in, `given` has looked.
             NodeKind::Given { .. } => Ok(()),
+            NodeKind::Shared { subplan_idx, columns } => {
+                let rule = || "what is read of a subplan is what it gives".to_owned();
+                let Some(fields) = self.subplans.get(*subplan_idx) else { return Err(rule()) };
+                let picked = columns.iter().map(|column| fields.get(*column).map(|field| field.ty));
+                let types: Option<Vec<Type>> = picked.collect();
+                types_are(&node.fields, types.ok_or_else(rule)?.into_iter(), "Shared")
+            }
             NodeKind::Filter { input, predicate } => {
                 self.boolean(predicate, &input.fields)?;
                 same_fields(&node.fields, &input.fields)
@@ -658,6 +668,7 @@ fn sources<'n>(node: &'n Node, bindings: Option<&'n [Expr]>, recursions: &mut Ve
         NodeKind::Scan(_)
         | NodeKind::Constants { .. }
         | NodeKind::Given { .. }
+        | NodeKind::Shared { .. }
         | NodeKind::Values { .. }
         | NodeKind::Filter { .. }
         | NodeKind::Project { .. }

@@ -148,6 +148,7 @@ impl Printer<'_> {
             }
             NodeKind::Given { change: None, columns: _ } => "Given rows".to_owned(),
             NodeKind::Given { change: Some(change), columns: _ } => format!("Rows of change {change}"),
+            NodeKind::Shared { subplan_idx, columns: _ } => format!("Rows of subplan {}", subplan_idx + 1),
             NodeKind::Filter { input, predicate } => format!("Filter {}", self.expr(predicate, &names(input))),
             NodeKind::Project { input, exprs } => {
                 let names = names(input);
@@ -535,6 +536,7 @@ fn names(node: &Node) -> Vec<String> {
         NodeKind::Values { .. }
         | NodeKind::Constants { .. }
         | NodeKind::Given { .. }
+        | NodeKind::Shared { .. }
         | NodeKind::UnionAll { .. }
         | NodeKind::SetOp { .. }
         | NodeKind::Bindings

@@ -148,6 +148,13 @@ pub enum NodeKind {
         /// Which of their columns, one for each field.
         columns: Vec<usize>,
     },
+    /// The rows of a subplan that is computed once, whoever reads it how often.
+    Shared {
+        /// Which of [`QueryPlan::subplans`].
+        subplan_idx: usize,
+        /// Which of its columns, one for each field.
+        columns: Vec<usize>,
+    },
     /// The rows for which the predicate is true.
     Filter {
         /// Whose rows.

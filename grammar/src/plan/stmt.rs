@@ -92,8 +92,8 @@ pub enum Statement {
     },
     /// Changes of one state of the database, and what becomes of the rows that they return.
     With {
-        /// INSERT, UPDATE, DELETE or MERGE, in the order of the text. What one reads of an earlier one is
-        /// [`NodeKind::Given`].
+        /// INSERT, UPDATE, DELETE or MERGE, or a query that is computed once, in the order of the text. What one reads of an
+        /// earlier one is [`NodeKind::Given`].
         changes: Vec<Statement>,
         /// A query or a change, which reads the state before them all.
         body: Box<Statement>,

@@ -287,6 +287,7 @@ impl Node {
             | NodeKind::Values { .. }
             | NodeKind::Constants { .. }
             | NodeKind::Given { .. }
+            | NodeKind::Shared { .. }
             | NodeKind::Bindings
             | NodeKind::Working { .. } => {}
             NodeKind::Filter { input, .. }
@@ -320,6 +321,7 @@ impl Node {
             | NodeKind::Values { .. }
             | NodeKind::Constants { .. }
             | NodeKind::Given { .. }
+            | NodeKind::Shared { .. }
             | NodeKind::Bindings
             | NodeKind::Working { .. } => {}
             NodeKind::Filter { input, .. }
@@ -372,6 +374,7 @@ impl Node {
             | NodeKind::Values { .. }
             | NodeKind::Constants { .. }
             | NodeKind::Given { .. }
+            | NodeKind::Shared { .. }
             | NodeKind::Filter { .. }
             | NodeKind::Project { .. }
             | NodeKind::Aggregate { .. }
@@ -433,6 +436,7 @@ impl Node {
             }
             NodeKind::Constants { columns: _, row_count: _ }
             | NodeKind::Given { .. }
+            | NodeKind::Shared { .. }
             | NodeKind::Distinct { input: _ }
             | NodeKind::UnionAll { inputs: _ }
             | NodeKind::SetOp { .. }
@@ -480,6 +484,7 @@ impl Node {
             }
             NodeKind::Constants { columns: _, row_count: _ }
             | NodeKind::Given { .. }
+            | NodeKind::Shared { .. }
             | NodeKind::Distinct { input: _ }
             | NodeKind::UnionAll { inputs: _ }
             | NodeKind::SetOp { .. }

@@ -55,8 +55,8 @@ fn can_move(expr: &Expr) -> bool {
     !expr.any(&mut |part| match &part.kind {
         ExprKind::Call { function, args } => {
             let widens = matches!(
-                (function.name, args[0].ty.class()),
-                ("$numeric_rescale", _) | ("$cast", TypeClass::Date | TypeClass::Integer | TypeClass::Numeric)
+                (function.name, args.first().map(|arg| arg.ty.class())),
+                ("$numeric_rescale", _) | ("$cast", Some(TypeClass::Date | TypeClass::Integer | TypeClass::Numeric))
             );
             function.shape == Shape::Fallible && !widens
         }

@@ -72,7 +72,7 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             keep(&mut node.fields, wanted);
             places(wanted)
         }
-        NodeKind::Given { change: _, columns } => {
+        NodeKind::Given { change: _, columns } | NodeKind::Shared { subplan_idx: _, columns } => {
             keep(columns, wanted);
             keep(&mut node.fields, wanted);
             places(wanted)

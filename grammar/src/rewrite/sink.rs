@@ -126,6 +126,7 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
         | NodeKind::Values { .. }
         | NodeKind::Constants { .. }
         | NodeKind::Given { .. }
+        | NodeKind::Shared { .. }
         | NodeKind::Bindings
         | NodeKind::Working { .. }) => filtered(Node { kind, fields }, conditions),
     }

@@ -73,6 +73,7 @@ fn tidy(node: Node) -> Node {
         | NodeKind::Values { .. }
         | NodeKind::Constants { .. }
         | NodeKind::Given { .. }
+        | NodeKind::Shared { .. }
         | NodeKind::Join(_)
         | NodeKind::Aggregate { .. }
         | NodeKind::Window { .. }

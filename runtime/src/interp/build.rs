@@ -71,6 +71,8 @@ pub(super) struct Builder<'a> {
     pub(super) context: &'a ExecContext<'a>,
     subplans: &'a [Node],
     answers: RefCell<Vec<Answers>>,
+    /// The rows of subplans that are read as such, once somebody has asked for them.
+    shared: RefCell<Vec<Option<Tee>>>,
     /// Where it is noted what each node takes, if anybody asks.
     profile: Option<&'a Profile>,
     /// The left sides of the joins around whose right side asks for bindings.
@@ -126,8 +128,9 @@ pub(super) fn place(span: Span) -> Place {
 impl<'a> Builder<'a> {
     fn new(subplans: &'a [Node], context: &'a ExecContext<'a>) -> Builder<'a> {
         let answers = RefCell::new(vec![Answers::default(); subplans.len()]);
+        let shared = RefCell::new(subplans.iter().map(|_| None).collect());
         let (bindings, working) = (RefCell::default(), RefCell::default());
-        Builder { context, subplans, answers, profile: None, bindings, working, in_step: Cell::new(false) }
+        Builder { context, subplans, answers, shared, profile: None, bindings, working, in_step: Cell::new(false) }
     }
 
     /// The operator of a node, measured if anybody asks. No more than `wanted` of its rows will be asked for, where that is
@@ -175,6 +178,25 @@ impl<'a> Builder<'a> {
                 let given = change.map_or(self.context.given, |change| &self.context.written[change]);
                 let batches = given.iter().map(pick).collect();
                 Ok(Lowered::new(Box::new(Values::new(batches)), node))
+            }
+            NodeKind::Shared { subplan_idx, columns } => {
+                let held = self.shared.borrow()[*subplan_idx].as_ref().map(Tee::reader);
+                let reader = match held {
+                    Some(reader) => reader,
+                    None => {
+                        // The first reader is nobody's, so that no rewind computes the rows anew.
+                        let tee =
+                            Tee::new(self.node(&self.subplans[*subplan_idx], None)?.finish(), &self.context.tuning);
+                        let reader = tee.reader();
+                        self.shared.borrow_mut()[*subplan_idx] = Some(tee);
+                        reader
+                    }
+                };
+                let picked = columns.iter().zip(&node.fields);
+                let picked = picked.map(|(column, field)| Expr::new(Kind::Column(*column), field.ty));
+                let mut lowered = Lowered::new(Box::new(reader), node);
+                lowered.steps.push(Step::Project(picked.collect()));
+                Ok(lowered)
             }
             NodeKind::Filter { input, predicate } => {
                 let mut lowered = self.node(input, None)?;

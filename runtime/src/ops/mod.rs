@@ -57,7 +57,7 @@ pub use scope::{Scope, ScopeReader, valid_at, valid_range};
 pub use series::{Series, SeriesSpec};
 pub use set_op::{SetOp, SetOpSpec};
 pub use sort::{Sort, SortColumn, SortSpec};
-pub use tee::{Replay, Tee};
+pub use tee::{Once, Replay, Tee};
 pub use union::UnionAll;
 pub use values::Values;
 pub use window::{Window, WindowCallSpec, WindowFunction, WindowSpec};

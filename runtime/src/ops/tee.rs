@@ -5,7 +5,10 @@
 
 use super::{BoxSource, ExecError, Held, Source, Tuning};
 use spectradb_kernel::Batch;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    cell::RefCell,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 /// A reader of an input that others read as well.
 pub struct Tee {
@@ -62,6 +65,32 @@ impl Source for Tee {
         shared.batches.clear();
         shared.has_ended = false;
         shared.input.rewind()
+    }
+}
+
+/// Rows that are computed once, when the first reader asks.
+pub struct Once<F> {
+    open: F,
+    tee: RefCell<Option<Tee>>,
+    tuning: Tuning,
+}
+
+impl<F: Fn() -> Result<BoxSource, ExecError>> Once<F> {
+    /// Rows that are opened so.
+    pub fn new(open: F, tuning: &Tuning) -> Once<F> {
+        Once { open, tee: RefCell::new(None), tuning: tuning.clone() }
+    }
+
+    /// A reader of all rows, however many others there are.
+    ///
+    /// # Errors
+    /// What opening meets.
+    pub fn reader(&self) -> Result<Tee, ExecError> {
+        if let Some(tee) = &*self.tee.borrow() {
+            return Ok(tee.reader());
+        }
+        let tee = Tee::new((self.open)()?, &self.tuning);
+        Ok(self.tee.borrow_mut().insert(tee).reader())
     }
 }
 

@@ -346,6 +346,11 @@ impl<'a> Cx<'a> {
         ops::Tee::new(input, &self.tuning)
     }
 
+    /// Rows that are computed once, when the first reader asks.
+    pub fn once<F: Fn() -> Result<BoxSource, ExecError>>(&self, open: F) -> ops::Once<F> {
+        ops::Once::new(open, &self.tuning)
+    }
+
     /// Rows that are the same in every round of a recursion.
     pub fn replay(&self, input: BoxSource) -> BoxSource {
         Box::new(ops::Replay::new(input, &self.tuning))

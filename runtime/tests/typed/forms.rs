@@ -266,3 +266,19 @@ fn a_compiled_query_follows_the_time_zone_of_its_session() -> Result<()> {
     assert_eq!((row.day, row.at.to_string()), ("2024-07-02".into(), "2024-07-01 10:00:00+00".into()));
     Ok(())
 }
+
+#[test]
+fn a_part_of_with_that_is_computed_once_is_so_when_compiled() -> Result<()> {
+    let db = bank()?;
+    let same = spectra_sql!(
+        db,
+        "WITH r AS (SELECT id, random() AS x FROM accounts) SELECT count(*) AS n FROM r a JOIN r b USING (id) WHERE a.x = b.x"
+    )?;
+    assert_eq!(same.n, 3);
+    let second = spectra_sql!(
+        db,
+        "WITH r AS MATERIALIZED (SELECT name, id FROM accounts) SELECT max(id) AS id FROM r WHERE id < (SELECT max(id) FROM r)"
+    )?;
+    assert_eq!(second.id, Some(2));
+    Ok(())
+}

@@ -178,6 +178,7 @@ impl Unnest {
             kind @ (NodeKind::Scan(_)
             | NodeKind::Constants { .. }
             | NodeKind::Given { .. }
+            | NodeKind::Shared { .. }
             | NodeKind::Limit { .. }
             | NodeKind::Distinct { .. }
             | NodeKind::UnionAll { .. }

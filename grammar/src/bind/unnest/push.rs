@@ -228,9 +228,11 @@ impl Unnest {
                 let carried = nullable(binding_fields(args));
                 Node { kind: NodeKind::Working { recursion }, fields: with_fields(fields, &carried) }
             }
-            kind @ (NodeKind::Scan(_) | NodeKind::Constants { .. } | NodeKind::Given { .. } | NodeKind::Bindings) => {
-                crossed(Node { kind, fields }, args)
-            }
+            kind @ (NodeKind::Scan(_)
+            | NodeKind::Constants { .. }
+            | NodeKind::Given { .. }
+            | NodeKind::Shared { .. }
+            | NodeKind::Bindings) => crossed(Node { kind, fields }, args),
         })
     }
 

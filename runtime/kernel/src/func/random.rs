@@ -19,6 +19,19 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
+/// The functions whose values come out differently each time.
+const BY_CHANCE: [&str; 2] = ["random", "gen_random_uuid"];
+
+/// Does a function come out differently each time?
+pub fn is_by_chance(name: &str) -> bool {
+    BY_CHANCE.contains(&name)
+}
+
+/// What a text names that holds a call which may come out differently each time.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    BY_CHANCE.into_iter()
+}
+
 thread_local! {
     static CHANCE: RefCell<(RandomState, u64)> = RefCell::new((RandomState::new(), 0));
 }
