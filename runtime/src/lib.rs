@@ -36,6 +36,7 @@ mod named;
 #[doc(hidden)]
 pub mod ops;
 mod params;
+mod point;
 #[doc(hidden)]
 pub mod private;
 mod restore;

@@ -178,6 +178,13 @@ impl Rows {
         Ok(rows)
     }
 
+    /// One row that was read already, or none.
+    pub(crate) fn ready(columns: Arc<[OutputColumn]>, row: Option<Vec<Column>>, sql: Arc<str>) -> Rows {
+        let row_count = usize::from(row.is_some());
+        let (batch, failed) = (row.unwrap_or_default(), Arc::default());
+        Rows { columns, source: None, batch, row_count, next_row: 0, sql, done: None, failed }
+    }
+
     fn hold(&mut self, batch: Batch) {
         self.row_count = batch.len();
         self.next_row = 0;

@@ -7,11 +7,11 @@
 //! SQLite keeps a table of the present and one of the history, with the commits between which each version held; LMDB keeps all
 //! versions under (key, commit), newest first. Both are what is usually built where time travel is wanted.
 
-use crate::{Random, engine::Sync, median, peers::lmdb::environment, table::Table};
+use crate::{Random, engine::Sync, median, peers::lmdb::environment, table};
 use cpu_time::ThreadTime;
 use heed::types::Bytes;
 use rusqlite::{Connection, params};
-use spectradb::{Config, Database, Durability, Value, kernel};
+use spectradb::{At, Config, Database, Durability, Table, Timestamp, Value, kernel};
 use std::{path::Path, time::Instant};
 
 /// How the versions come.
@@ -76,6 +76,30 @@ struct Ours {
     session: spectradb::Session,
     /// The ledger's commit number of the commit that made all keys.
     first: i64,
+}
+
+/// The table as a struct.
+#[derive(Table)]
+#[table(name = "account")]
+struct Account {
+    #[key]
+    id: i64,
+    balance: i64,
+}
+
+/// The same database through typed tables.
+struct Typed(Ours);
+
+impl Past for Typed {
+    fn points(&mut self, keys: &[i64], commit: Option<i64>) -> i64 {
+        let at = commit.map_or(At::now(), |commit| At::commit((self.0.first + commit) as u64));
+        let get = |key: &i64| self.0.session.get_at::<Account>(*key, at).expect("it reads").expect("the key is there");
+        keys.iter().map(|key| get(key).balance).sum()
+    }
+
+    fn scan(&mut self, commit: Option<i64>) -> i64 {
+        self.0.scan(commit)
+    }
 }
 
 fn ours(path: &Path, plan: Plan) -> Ours {
@@ -274,11 +298,11 @@ impl Past for Lmdb {
 }
 
 /// Makes the histories and prints what reading them costs.
-pub fn compare(folder: &Path, keys: i64, versions: i64, runs: usize) {
+pub fn compare(folder: &Path, keys: i64, versions: i64, runs: usize, wanted: &dyn Fn(&str) -> bool) {
     const POINTS: usize = 100_000;
     for history in [History::RoundRobin, History::Random] {
         let plan = Plan { history, keys, versions };
-        let mut table = Table::new(
+        let mut table = table::Table::new(
             format!("{keys} keys x {versions} versions, {history:?}, a second of CPU time"),
             &["points now", "points as of", "scans now", "scans as of"],
         );
@@ -288,23 +312,23 @@ pub fn compare(folder: &Path, keys: i64, versions: i64, runs: usize) {
         // A table with one version shows what the past costs the present.
         let single = Plan { versions: 1, ..plan };
         let one = ours(&folder.join(format!("{history:?}-single")), single);
-        let cases: [(&str, fn(&Path, Plan) -> Box<dyn Past>); 3] = [
-            ("SpectraDB", |path, plan| Box::new(ours(path, plan))),
-            ("LMDB", |path, plan| Box::new(lmdb(path, plan))),
-            ("SQLite", |path, plan| Box::new(sqlite(path, plan))),
-        ];
-        for (name, make) in cases {
+        let started = Instant::now();
+        let path = folder.join(format!("{history:?}-SpectraDB"));
+        let mut engine = ours(&path, plan);
+        eprintln!("SpectraDB: {} commits in {:.1} s", plan.commits() + 1, started.elapsed().as_secs_f64());
+        table.row("SpectraDB", &measure(&mut engine, plan, &picked, &past));
+        table.row("SpectraDB, typed", &measure(&mut Typed(engine), plan, &picked, &past));
+        let (log, rest) = bytes_of_ours(&path);
+        let count = (0..keys).map(|key| 1 + (1..=plan.commits()).filter(|c| plan.touches(key, *c)).count() as u64);
+        let count = count.sum::<u64>() as f64;
+        println!("SpectraDB: {:.1} bytes a version, and {:.1} of log", rest as f64 / count, log as f64 / count);
+        let cases: [(&str, fn(&Path, Plan) -> Box<dyn Past>); 2] =
+            [("LMDB", |path, plan| Box::new(lmdb(path, plan))), ("SQLite", |path, plan| Box::new(sqlite(path, plan)))];
+        for (name, make) in cases.into_iter().filter(|(name, _)| wanted(name)) {
             let started = Instant::now();
             let mut engine = make(&folder.join(format!("{history:?}-{name}")), plan);
             eprintln!("{name}: {} commits in {:.1} s", plan.commits() + 1, started.elapsed().as_secs_f64());
             table.row(name, &measure(&mut *engine, plan, &picked, &past));
-            if name == "SpectraDB" {
-                let (log, rest) = bytes_of_ours(&folder.join(format!("{history:?}-{name}")));
-                let count =
-                    (0..keys).map(|key| 1 + (1..=plan.commits()).filter(|c| plan.touches(key, *c)).count() as u64);
-                let count = count.sum::<u64>() as f64;
-                println!("SpectraDB: {:.1} bytes a version, and {:.1} of log", rest as f64 / count, log as f64 / count);
-            }
         }
         let mut one = one;
         let now = |one: &mut Ours| {
@@ -359,4 +383,68 @@ fn measure(engine: &mut dyn Past, plan: Plan, picked: &[i64], past: &[i64]) -> [
         median(runs, || timed(1.0, || engine.scan(None))),
         median(runs, || timed(1.0, || engine.scan(Some(commit())))),
     ]
+}
+
+/// A day in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// What many valid periods cost a point: keys with one fact, and with one a day.
+pub fn periods(folder: &Path, keys: i64, days: i64, runs: usize) {
+    const POINTS: usize = 100_000;
+    let mut table =
+        table::Table::new(format!("{keys} keys, points at a random day, a second of CPU time"), &["prepared", "typed"]);
+    let mut random = Random::new(5);
+    let asked: Vec<(i64, i64)> = (0..POINTS).map(|_| (random.below(keys), random.below(days))).collect();
+    let balance = |key: i64, day: i64| (key * 31 + day * 17) % 1_000;
+    for count in [1, days] {
+        let name = format!("{count} valid periods a key");
+        let config = Config { durability: Durability::None, ..Config::default() };
+        let db = Database::open_with(folder.join(&name), config).expect("opens");
+        db.sql("CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)").expect("a table");
+        let mut session = db.session();
+        let length = days / count;
+        let facts: Vec<(i64, i64)> =
+            (0..keys).flat_map(|key| (0..count).map(move |part| (key, part * length))).collect();
+        for lot in facts.chunks(500_000) {
+            let column = |of: &dyn Fn(&(i64, i64)) -> i64| {
+                kernel::Column::from_i64s(kernel::Type::Integer, lot.iter().map(of).collect())
+            };
+            let period =
+                |(_, day): &(i64, i64)| kernel::Period::new(day * DAY, (day + length) * DAY).expect("not empty");
+            let columns = vec![column(&|(key, _)| *key), column(&|(key, day)| balance(*key, *day))];
+            session.append_valid("account", columns, lot.iter().map(period).collect()).expect("they do not overlap");
+        }
+        db.store().compact().expect("the disk holds it");
+        let mut get = session.prepare("SELECT balance FROM account WHERE id = $1 VALID AT $2").expect("it binds");
+        let at = |day: i64| Timestamp(day * DAY + DAY / 2);
+        let expected: i64 = asked.iter().map(|(key, day)| balance(*key, day / length * length)).sum();
+        let mut prepared = || {
+            let mut sum = 0;
+            for (key, day) in &asked {
+                let params = [Value::Integer(*key), Value::Timestamp(at(*day))];
+                let rows = session.execute_prepared(&mut get, &params).expect("it runs");
+                sum += rows
+                    .into_rows()
+                    .expect("a query")
+                    .next()
+                    .expect("a row")
+                    .expect("it reads")
+                    .get::<i64>(0)
+                    .expect("a number");
+            }
+            assert_eq!(sum, expected, "{name}");
+            sum
+        };
+        prepared();
+        let first = median(runs, || timed(asked.len() as f64, &mut prepared));
+        let typed = || {
+            let get = |(key, day): &(i64, i64)| session.get_at::<Account>(*key, At::now().valid(at(*day)));
+            let sum = asked.iter().map(|asked| get(asked).expect("it reads").expect("a row").balance).sum();
+            assert_eq!(sum, expected, "{name}");
+            sum
+        };
+        let second = median(runs, || timed(asked.len() as f64, typed));
+        table.row(&name, &[first, second]);
+    }
+    table.print();
 }

@@ -131,6 +131,11 @@ impl TxnView {
         &self.snapshot
     }
 
+    /// Must it be known what is read?
+    pub(crate) fn is_watched(&self) -> bool {
+        self.reads.is_some()
+    }
+
     /// Has the transaction changed a table itself?
     pub(crate) fn has_changed(&self, table: TableId) -> bool {
         self.changes.contains_key(&table)
@@ -165,16 +170,12 @@ impl TxnView {
 
     /// A point of system time before a table was made is an error, not an empty answer. After the newest commit there is
     /// none: a table made since then is there, and empty.
-    fn check_existed(&self, spec: &ScanSpec) -> Result<(), StoreError> {
-        let SystemScope::AsOf(commit) = spec.system else { return Ok(()) };
-        if spec.table == COMMITS {
+    pub(crate) fn check_existed(&self, table: TableId, commit: Commit) -> Result<(), StoreError> {
+        if table == COMMITS || commit >= self.snapshot.commit() || self.snapshot.had_table(table, commit)? {
             return Ok(());
         }
-        if commit >= self.snapshot.commit() || self.snapshot.had_table(spec.table, commit)? {
-            return Ok(());
-        }
-        let name = self.snapshot.catalog().by_id(spec.table).map(|table| table.name.clone());
-        Err(StoreError::NotYetCreated { table: name.unwrap_or_else(|| spec.table.to_string()), commit })
+        let name = self.snapshot.catalog().by_id(table).map(|table| table.name.clone());
+        Err(StoreError::NotYetCreated { table: name.unwrap_or_else(|| table.to_string()), commit })
     }
 }
 
@@ -183,7 +184,9 @@ impl TableReader for TxnView {
         self.note_read(&spec);
         let changes = match reads {
             Reads::Committed => {
-                self.check_existed(&spec)?;
+                if let SystemScope::AsOf(commit) = spec.system {
+                    self.check_existed(spec.table, commit)?;
+                }
                 None
             }
             Reads::WithOwnWrites => self.changes.get(&spec.table),

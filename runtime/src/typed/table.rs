@@ -279,12 +279,22 @@ impl Session {
         let types: Vec<Type> = T::KEY.iter().map(|idx| T::COLUMNS[*idx].ty).collect();
         let key = T::key_values(key);
         let valid_at = at.valid.unwrap_or(Timestamp(view.now()));
-        if at.system.is_none() && !view.has_changed(tables[0]) {
+        let commit = match at.system {
+            None => Some(view.snapshot().commit()).filter(|_| !view.has_changed(tables[0])),
+            Some(SystemPoint::Commit(commit)) if commit <= view.snapshot().commit() => {
+                view.check_existed(tables[0], commit)?;
+                Some(commit)
+            }
+            Some(SystemPoint::Commit(_) | SystemPoint::Instant(_)) => None,
+        };
+        if let Some(commit) = commit {
             // Nothing to lay over the store's answer: one look-up, and no batch of one row.
             let mut encoded = Vec::new();
             spectradb_kernel::key::encode_values(&key, &types, &mut encoded);
-            view.note_keys(tables[0], || vec![encoded.clone()]);
-            return Ok(view.snapshot().point(tables[0], &encoded, valid_at.0, T::of_values)?);
+            if commit == view.snapshot().commit() {
+                view.note_keys(tables[0], || vec![encoded.clone()]);
+            }
+            return Ok(view.snapshot().point_as_of(tables[0], &encoded, commit, valid_at.0, T::of_values)?);
         }
         let cx = Cx::new(&view, &tables);
         let opened = || {

@@ -217,10 +217,36 @@ impl Snapshot {
         valid_at: Micros,
         read: impl FnOnce(&mut dyn FnMut(usize) -> Value) -> R,
     ) -> Result<Option<R>> {
+        self.point_as_of(table, key, self.commit(), valid_at, read)
+    }
+
+    /// The same as of a commit.
+    ///
+    /// # Errors
+    /// [`StoreError::Future`] for a commit after the snapshot's, [`StoreError::BeforeHorizon`]; as [`Snapshot::point`].
+    pub fn point_as_of<R>(
+        &self,
+        table: TableId,
+        key: &[u8],
+        at: Commit,
+        valid_at: Micros,
+        read: impl FnOnce(&mut dyn FnMut(usize) -> Value) -> R,
+    ) -> Result<Option<R>> {
         let Pinned { view, visible, .. } = &*self.pinned;
         let Visible { commit, catalog, .. } = &**visible;
-        let schema = catalog.by_id(table).ok_or(StoreError::UnknownTable { table })?;
-        let wanted = Wanted::new(*commit, SystemScope::AsOf(*commit), ValidScope::At(valid_at));
+        if at > *commit {
+            return Err(StoreError::Future { asked: at, newest: *commit });
+        }
+        let dropped;
+        let schema = match catalog.by_id(table) {
+            Some(schema) => schema,
+            None => {
+                dropped = self.schema(table)?;
+                &dropped
+            }
+        };
+        self.check_horizon(schema, SystemScope::AsOf(at))?;
+        let wanted = Wanted::new(*commit, SystemScope::AsOf(at), ValidScope::At(valid_at));
         let (mut read, mut row) = (Some(read), None);
         view.visit(table, &Probe::new(key, &mut schema.key_types()), &wanted, &mut |found| {
             let shape = found.shape();
