@@ -132,6 +132,9 @@ struct Knobs {
     /// Write a commit with so many bytes of one table to SSTables at once, instead of to the log.
     #[arg(long, value_name = "BYTES")]
     bulk_min_bytes: Option<u64>,
+    /// How many bytes of new facts a transaction keeps in memory; more of them go to SSTables before it commits.
+    #[arg(long, value_name = "BYTES")]
+    transaction_max_bytes: Option<u64>,
     /// How many bytes a block of an SSTable aims at.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
     sstable_block_bytes: Option<u64>,
@@ -232,6 +235,9 @@ fn config(raw: &Knobs) -> Config {
     if let Some(flag) = raw.bulk_min_bytes {
         config.bulk_bytes_min = bytes(flag);
     }
+    if let Some(flag) = raw.transaction_max_bytes {
+        config.transaction_bytes_max = bytes(flag);
+    }
     if let Some(flag) = raw.sstable_block_bytes {
         config.sstable_block_bytes = bytes(flag);
     }
@@ -271,6 +277,7 @@ mod tests {
             "8",
             "--memtable-max-bytes=1048576",
             "--bulk-min-bytes=65536",
+            "--transaction-max-bytes=77",
             "--sstable-block-bytes=4096",
             "--block-cache-max-bytes=1000",
             "--bloom-bits-per-key=12",
@@ -284,6 +291,7 @@ mod tests {
         assert_eq!(config.durability, Durability::EveryRecords(8));
         assert_eq!((config.memtable_bytes_max, config.sstable_block_bytes), (1 << 20, 4096));
         assert_eq!((config.block_cache_bytes_max, config.bulk_bytes_min), (1000, 65536));
+        assert_eq!(config.transaction_bytes_max, 77);
         assert_eq!((config.bloom_bits_per_key, config.shard_count), (12, Some(4)));
         assert_eq!((config.compression, config.mapped, config.io_uring), (CompressionPolicy::COLD, false, true));
         assert_eq!(config.log_archive, LogArchive::Compress);

@@ -27,12 +27,14 @@ impl Seed {
     }
 }
 
-/// What a process is told besides: every write to the log or to segments at once, log segments kept, archived, or dropped.
-const WAYS: [&[&str]; 4] = [
+/// What a process is told besides: every write to the log or to segments at once, or to files before it commits; log segments
+/// kept, archived, or dropped.
+const WAYS: [&[&str]; 5] = [
     &[],
     &["--bulk-min-bytes", "0"],
     &["--bulk-min-bytes", "0", "--log-archive", "compress"],
     &["--bulk-min-bytes", "64", "--log-archive", "drop"],
+    &["--transaction-max-bytes", "0"],
 ];
 
 fn shell(path: &Path, way: &[&str]) -> Child {

@@ -219,6 +219,7 @@ fn version_and_help() {
         "--wal-fsync-every-n-records",
         "--memtable-max-bytes",
         "--bulk-min-bytes",
+        "--transaction-max-bytes",
         "--sstable-block-bytes",
         "--block-cache-max-bytes",
         "--bloom-bits-per-key",

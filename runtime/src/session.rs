@@ -309,9 +309,9 @@ impl Session {
         let store = &self.shared.store;
         if options.isolation == Isolation::Serializable {
             let (snapshot, watch) = store.watch()?;
-            return Ok(Txn::begin(snapshot, store.clock().now(), options)?.watched(watch));
+            return Ok(Txn::begin(snapshot, store.clock().now(), options)?.watched(watch).spilling_to(store));
         }
-        Txn::begin(store.newest()?, store.clock().now(), options)
+        Ok(Txn::begin(store.newest()?, store.clock().now(), options)?.spilling_to(store))
     }
 
     /// Makes a transaction the open one.
@@ -456,13 +456,13 @@ impl Session {
 
     fn new_txn(&self, snapshot: Snapshot) -> Txn {
         let now = self.shared.store.clock().now().max(snapshot.instant());
-        Txn::new(snapshot, now)
+        Txn::new(snapshot, now).spilling_to(&self.shared.store)
     }
 
     fn commit_txn(&self, txn: Txn) -> Result<Option<Commit>, CommitError> {
         // What it watches is watched until the commit has been validated.
         let _watching = txn.watching();
-        let Some(mut write) = txn.into_write() else { return Ok(None) };
+        let Some(mut write) = txn.into_write()? else { return Ok(None) };
         write.durability = write.durability.or(self.settings.durability);
         Ok(Some(self.shared.store.commit(write)?.commit))
     }
@@ -570,7 +570,9 @@ impl Session {
         match &mut self.state {
             State::Active(txn) => {
                 txn.may_write()?;
-                Ok((change(txn)?, None))
+                let changed = change(txn)?;
+                txn.spill_if_full()?;
+                Ok((changed, None))
             }
             State::Failed(_) => Err(in_failed_transaction()),
             State::Autocommit => {

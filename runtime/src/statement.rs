@@ -257,6 +257,29 @@ impl Run<'_> {
         interp::build(query, &self.context()).map_err(|error| Error::from_exec(error, self.sql))
     }
 
+    /// Hands rows on in lots of about so many bytes, and answers the last ones.
+    pub(crate) fn in_lots(
+        &self,
+        query: &QueryPlan,
+        bytes_max: usize,
+        take: &mut dyn FnMut(Vec<Batch>) -> Result<()>,
+    ) -> Result<Vec<Batch>> {
+        let mut source = self.open(query)?;
+        let (mut batches, mut bytes) = (Vec::new(), 0);
+        let mut held = self.tuning.budget.hold();
+        while let Some(batch) = source.next().map_err(|error| Error::from_exec(error, self.sql))? {
+            held.add_batch(&batch).map_err(|error| Error::from_exec(error, self.sql))?;
+            let batch = batch.dense();
+            bytes += (0..batch.column_count()).map(|at| batch.raw_column(at).memory_bytes()).sum::<usize>();
+            batches.push(batch);
+            if bytes > bytes_max {
+                take(std::mem::take(&mut batches))?;
+                (bytes, held) = (0, self.tuning.budget.hold());
+            }
+        }
+        Ok(batches)
+    }
+
     /// All rows at once: a statement that writes reads its source to the end before it changes anything.
     pub(crate) fn collect(&self, query: &QueryPlan) -> Result<Vec<Batch>> {
         let mut source = self.open(query)?;

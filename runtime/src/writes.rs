@@ -204,6 +204,9 @@ impl Writer<'_> {
         conflict: Option<&Conflict>,
         returning: Option<&QueryPlan>,
     ) -> Result<Written> {
+        if conflict.is_none() && returning.is_none() && !self.goes_on {
+            return Ok((self.insert_in_lots((view, txn), table, source)?, Vec::new()));
+        }
         let mut edit = Edit::new(table, None);
         if returning.is_some() {
             edit.keep_returned();
@@ -255,6 +258,26 @@ impl Writer<'_> {
         }
     }
 
+    /// States the rows of a query, whatever their number: lot by lot, in the memory that a transaction has. The query goes on
+    /// reading what was there before the statement.
+    fn insert_in_lots(
+        &self,
+        (view, txn): (TxnView, &mut Txn),
+        table: &Arc<TableSchema>,
+        source: &QueryPlan,
+    ) -> Result<Changed> {
+        let mut changed = Changed::default();
+        let lot_bytes = txn.lot_bytes();
+        let last = self.run(&view, &[]).in_lots(source, lot_bytes, &mut |lot| {
+            changed += insert_lot(txn, table, lot, changed.rows)?;
+            txn.spill_if_full()
+        })?;
+        // What is still lent out would be copied when it changes.
+        drop(view);
+        changed += insert_lot(txn, table, last, changed.rows)?;
+        Ok(changed)
+    }
+
     fn merge(
         &self,
         (view, txn): (TxnView, &mut Txn),
@@ -303,4 +326,18 @@ fn old_values<'c>(table: &TableSchema, conflict: &'c Conflict) -> &'c [Field] {
             &fields[2 * table.columns.len() + 4..fields.len() - 3]
         }
     }
+}
+
+/// States rows of a statement, of which it has stated so many before.
+fn insert_lot(txn: &mut Txn, table: &Arc<TableSchema>, lot: Vec<Batch>, before: u64) -> Result<Changed> {
+    let mut edit = Edit::new(table, None);
+    for batch in lot {
+        let mut columns = batch.into_columns();
+        let bounds = columns.split_off(columns.len() - 2);
+        edit.insert(columns, periods(&bounds[0], &bounds[1])?, Vec::new());
+    }
+    txn.apply(edit).map_err(|error| match error.row() {
+        Some(row) if before > 0 => error.of_row(before as usize + row),
+        Some(_) | None => error,
+    })
 }

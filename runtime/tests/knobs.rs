@@ -113,6 +113,28 @@ fn a_commit_of_so_many_bytes_goes_to_segments_at_once() {
 }
 
 #[test]
+fn a_transaction_has_files_for_what_is_more_than_so_many_bytes() {
+    let written = |transaction_bytes_max: usize| {
+        let (db, _) = database(Config { transaction_bytes_max, ..Config::default() });
+        let mut session = db.session();
+        session.begin().expect("no transaction is open");
+        for part in 0..5 {
+            let sql = format!(
+                "INSERT INTO t SELECT i, 'the text of row ' || i FROM generate_series({part}001, {part}999) AS s(i)"
+            );
+            session.execute(&sql, ()).expect("rows");
+        }
+        let before = db.store().written_figures().bulk_bytes;
+        session.commit().expect("nobody else writes");
+        (before, db.store().written_figures().bulk_bytes)
+    };
+    assert_eq!(written(64 << 20), (0, 0));
+    let (some, all) = (written(100_000), written(0));
+    assert!(0 < some.0 && some.0 < some.1, "{some:?}");
+    assert_eq!(all.0, all.1, "nothing was left for the commit to write");
+}
+
+#[test]
 fn a_block_aims_at_so_many_bytes() {
     let blocks = |sstable_block_bytes: usize| {
         let (db, _) = database(Config { sstable_block_bytes, ..Config::default() });

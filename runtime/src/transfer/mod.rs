@@ -1,7 +1,7 @@
 //! How do whole tables come in and go out as files?
 //!
 //! COPY FROM reads a CSV file in batches, casts its fields to the columns' types and gives them to the transaction as an
-//! INSERT would; the whole file is one commit. COPY TO writes a query's rows to a file beside the one asked for and
+//! INSERT would; the whole file is one commit, and what of it memory has no room for is written to segments before that. COPY TO writes a query's rows to a file beside the one asked for and
 //! renames it when it is whole, so that a reader never sees half a file.
 //!
 //! Not here: the form of a CSV file (`csv`), which columns there are (the binder).
@@ -72,6 +72,7 @@ pub(crate) fn copy_from(
                 }
                 None => error,
             })?;
+            txn.spill_if_full()?;
         }
     }
     Ok(changed)

@@ -2,7 +2,8 @@
 //!
 //! New facts lie in pieces, one a statement, by columns; a fact that is changed again is marked dead where it lies. The
 //! committed facts that end are kept by key. At the commit, what an ended fact covered and no new fact covers is deleted,
-//! and the ledger is told so.
+//! and the ledger is told so. When pieces take too much memory, their facts are written to segments of the transaction's own
+//! ([`Spill`]) and read from there; those that change again are told apart by key and beginning.
 //!
 //! Holds: alive facts of one key never overlap; an own fact is found by its key and its period.
 
@@ -10,20 +11,20 @@ use super::Keys;
 use crate::ops::TableScan;
 use hashbrown::HashMap;
 use spectradb_kernel::{
-    Batch, Column, Period, Type,
+    Batch, Column, Period, Type, Value,
     column::ColumnBuilder,
     key,
     rectangle::{self, Leftover},
     schema::{TableId, TableSchema},
-    time::{Commit, Micros},
+    time::{Commit, Micros, Timestamp},
 };
 use spectradb_store::{
-    Snapshot,
+    Snapshot, Spill, Store,
     error::StoreError,
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
-    scan::{KeyRange, ScanColumn, ScanSpec, ValidScope},
+    scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
 };
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 /// The `_commit` of a fact that is not committed yet.
 pub(super) const UNCOMMITTED: Commit = 0;
@@ -41,7 +42,16 @@ pub(super) struct TableChanges {
     key_top: Option<Vec<u8>>,
     /// Committed facts that end with this transaction.
     ended: HashMap<Vec<u8>, Vec<Ended>>,
+    /// About how many bytes the pieces take, and what finds them.
+    bytes: usize,
+    /// New facts that lie in segments.
+    spill: Option<Spill>,
+    /// Facts of the spill that were changed again, by key and where their periods begin.
+    spilled_dead: HashMap<Vec<u8>, Vec<Micros>>,
 }
+
+/// About what it takes to find an own fact by its key.
+const INDEXED_BYTES: usize = 128;
 
 /// Facts written by one statement, by columns of the schema.
 #[derive(Clone)]
@@ -76,6 +86,9 @@ impl TableChanges {
             indexed_count: 0,
             key_top: None,
             ended: HashMap::new(),
+            bytes: 0,
+            spill: None,
+            spilled_dead: HashMap::new(),
         }
     }
 
@@ -96,20 +109,62 @@ impl TableChanges {
 
     /// A row whose key one of the own facts holds over an overlapping period, and that period. `rising` says that the
     /// keys are sorted and distinct.
-    pub(super) fn own_clash(&mut self, keys: &Keys, periods: &[Period], rising: bool) -> Option<(usize, Period)> {
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub(super) fn own_clash(
+        &mut self,
+        keys: &Keys,
+        periods: &[Period],
+        rising: bool,
+    ) -> Result<Option<(usize, Period)>, StoreError> {
         let above = match &self.key_top {
             Some(top) if keys.len() > 0 => rising && top.as_slice() < &keys[0],
             Some(_) | None => true,
         };
         if above {
-            return None;
+            return Ok(None);
         }
         self.index_all();
-        keys.iter().enumerate().find_map(|(row, key)| {
+        let clash = keys.iter().enumerate().find_map(|(row, key)| {
             let facts = self.own.get(key)?;
             let clash = facts.iter().map(|fact| fact.period).find(|period| period.overlaps(periods[row]))?;
             Some((row, clash))
-        })
+        });
+        let Some(spill) = self.spill.as_ref().filter(|_| clash.is_none()) else { return Ok(clash) };
+        let refs: Vec<&[u8]> = keys.iter().collect();
+        let spilled = spill.snapshot().overlapping(self.schema.id, &refs, periods)?;
+        let mut alive = spilled.iter().filter(|fact| !self.is_spilled_dead(&keys[fact.key_idx], fact.period.from()));
+        Ok(alive.next().map(|fact| (fact.key_idx, fact.period)))
+    }
+
+    fn is_spilled_dead(&self, key: &[u8], from: Micros) -> bool {
+        self.spilled_dead.get(key).is_some_and(|starts| starts.contains(&from))
+    }
+
+    /// About how many bytes of memory the new facts take.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Writes the new facts to segments, which have them from now on.
+    ///
+    /// # Errors
+    /// What the disk says; then the facts stay where they are.
+    pub(super) fn spill(&mut self, store: &Store, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let is_dead = |piece: &Arc<Piece>| piece.keys.iter().any(|key| self.spilled_dead.contains_key(key));
+        if !self.spilled_dead.is_empty() && self.pieces.iter().any(is_dead) {
+            // A dead fact and the one in its place could not be told apart.
+            let spill = self.spill.clone().map(|spill| store.rewrite(snapshot, &spill.without(self.spilled_dead())));
+            self.spill = spill.transpose()?;
+            self.spilled_dead.clear();
+        }
+        let facts = self.batches();
+        let spill = store.spill(snapshot, &self.schema, self.spill.as_ref(), facts)?;
+        self.spill = Some(spill);
+        (self.pieces, self.dead, self.own) = (Vec::new(), Vec::new(), HashMap::new());
+        (self.indexed_count, self.bytes) = (0, 0);
+        Ok(())
     }
 
     /// Does the transaction end the committed fact of this key and period?
@@ -129,7 +184,11 @@ impl TableChanges {
         }
         self.index_all();
         let mut own = self.own.get(key).into_iter().flatten();
-        own.any(|fact| fact.period == period && fact.piece_idx < piece_count)
+        match own.find(|fact| fact.period == period) {
+            Some(fact) => fact.piece_idx < piece_count,
+            // No statement that names a fact twice spills: what was spilled was there before it.
+            None => self.spill.is_some() && !self.is_spilled_dead(key, period.from()),
+        }
     }
 
     /// Adds new facts.
@@ -139,6 +198,7 @@ impl TableChanges {
         {
             self.key_top = Some(last.to_vec());
         }
+        self.bytes += piece.bytes();
         self.dead.push(Vec::new());
         self.pieces.push(Arc::new(piece));
     }
@@ -150,6 +210,7 @@ impl TableChanges {
                 let fact = OwnFact { piece_idx, row, period: piece.periods[row] };
                 self.own.entry_ref(key).or_default().push(fact);
             }
+            self.bytes += piece.periods.len() * INDEXED_BYTES;
         }
         self.indexed_count = self.pieces.len();
     }
@@ -161,9 +222,15 @@ impl TableChanges {
             return;
         }
         self.index_all();
-        let facts = self.own.get_mut(key).expect("an own fact is in the index");
-        let at = facts.iter().position(|fact| fact.period == period).expect("an own fact is found by its period");
-        let fact = facts.swap_remove(at);
+        let in_memory = self.own.get_mut(key).and_then(|facts| {
+            let at = facts.iter().position(|fact| fact.period == period)?;
+            Some(facts.swap_remove(at))
+        });
+        let Some(fact) = in_memory else {
+            assert!(self.spill.is_some(), "an own fact is in the index or in the spill");
+            self.spilled_dead.entry_ref(key).or_default().push(period.from());
+            return;
+        };
         let dead = &mut self.dead[fact.piece_idx];
         if dead.is_empty() {
             dead.resize(self.pieces[fact.piece_idx].periods.len(), false);
@@ -197,18 +264,54 @@ impl TableChanges {
         batches
     }
 
+    /// The transaction's own current facts that a scan asks for and that lie in segments; `None` when none do.
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub(super) fn spilled_scan(&self, spec: &ScanSpec, now: Micros) -> Result<Option<TableScan>, StoreError> {
+        let Some(spill) = &self.spill else { return Ok(None) };
+        let own = spill.snapshot();
+        let spec = ScanSpec { system: SystemScope::AsOf(own.commit()), ..spec.clone() };
+        let from_at: Vec<usize> =
+            (0..spec.columns.len()).filter(|at| spec.columns[*at] == ScanColumn::SystemFrom).collect();
+        let dead: HashMap<Vec<u8>, Vec<Micros>> = self.spilled_dead.clone();
+        let scan = match dead.is_empty() {
+            true => Box::new(own.scan(spec)?),
+            false => self.without(own, spec, dead)?,
+        };
+        if from_at.is_empty() {
+            return Ok(Some(scan));
+        }
+        // Their commit has no instant yet.
+        Ok(Some(Box::new(scan.map(move |batch| {
+            let batch = batch?.dense();
+            let row_count = batch.len();
+            let mut columns = batch.into_columns();
+            for at in &from_at {
+                columns[*at] = Column::constant(Type::Timestamp, Value::Timestamp(Timestamp(now)), row_count);
+            }
+            Ok(Batch::new(columns, row_count))
+        }))))
+    }
+
     /// The snapshot's facts of a scan, less those that the transaction has ended.
-    pub(super) fn without_ended(&self, snapshot: &Snapshot, mut spec: ScanSpec) -> Result<TableScan, StoreError> {
+    pub(super) fn without_ended(&self, snapshot: &Snapshot, spec: ScanSpec) -> Result<TableScan, StoreError> {
+        let starts = |facts: &Vec<Ended>| facts.iter().map(|fact| fact.period.from()).collect();
+        self.without(snapshot, spec, self.ended.iter().map(|(key, facts)| (key.clone(), starts(facts))).collect())
+    }
+
+    /// The facts of a scan, less some that are told by key and where their periods begin.
+    fn without(
+        &self,
+        snapshot: &Snapshot,
+        mut spec: ScanSpec,
+        ended: HashMap<Vec<u8>, Vec<Micros>>,
+    ) -> Result<TableScan, StoreError> {
         let wanted_count = spec.columns.len();
         let key_at = spec.columns.len();
         spec.columns.extend(self.schema.key.iter().map(|column_idx| ScanColumn::Data(*column_idx)));
         let from_at = spec.columns.len();
         spec.columns.push(ScanColumn::ValidFrom);
-        let ended: HashMap<Vec<u8>, Vec<Micros>> = self
-            .ended
-            .iter()
-            .map(|(key, facts)| (key.clone(), facts.iter().map(|fact| fact.period.from()).collect()))
-            .collect();
         let scan = snapshot.scan(spec)?;
         Ok(Box::new(scan.map(move |batch| {
             let batch = batch?.dense();
@@ -232,44 +335,47 @@ impl TableChanges {
         })))
     }
 
+    /// The new facts that are in memory. They are copied only where others see them too, or some of a piece are dead.
+    fn batches(&self) -> Vec<FactBatch> {
+        let (table, schema_version) = (self.schema.id, self.schema.version);
+        let mut batches = Vec::with_capacity(self.pieces.len());
+        for (piece_idx, piece) in self.pieces.iter().enumerate() {
+            if !self.dead[piece_idx].contains(&true) {
+                let Piece { columns, keys: _, periods, origins } = Piece::clone(piece);
+                batches.push(FactBatch { table, schema_version, columns, periods, origins });
+                continue;
+            }
+            let alive: Vec<u32> = self.alive(piece_idx).collect();
+            batches.push(FactBatch {
+                table,
+                schema_version,
+                columns: piece.columns.iter().map(|column| column.take(&alive)).collect(),
+                periods: alive.iter().map(|row| piece.periods[*row as usize]).collect(),
+                origins: alive.iter().map(|row| piece.origins[*row as usize]).collect(),
+            });
+        }
+        batches.retain(|batch| !batch.periods.is_empty());
+        batches
+    }
+
     /// Adds what the transaction changed to a write.
-    pub(super) fn add_to(mut self, write: &mut Write) {
+    ///
+    /// # Errors
+    /// What reading segments gives.
+    pub(super) fn add_to(mut self, write: &mut Write) -> Result<(), StoreError> {
         let table = self.schema.id;
+        self.add_spill_to(write);
         if self.ended.is_empty() && self.dead.iter().all(Vec::is_empty) {
             // New facts only: they are the write's, and copied only where an open query sees them too.
             for piece in self.pieces.into_iter().filter(|piece| !piece.periods.is_empty()) {
                 let Piece { columns, keys: _, periods, origins } = Arc::unwrap_or_clone(piece);
                 write.facts.push(FactBatch { table, schema_version: self.schema.version, columns, periods, origins });
             }
-            return;
+            return Ok(());
         }
-        for (piece_idx, piece) in self.pieces.iter().enumerate() {
-            if !self.dead[piece_idx].contains(&true) && !piece.periods.is_empty() {
-                write.facts.push(FactBatch {
-                    table,
-                    schema_version: self.schema.version,
-                    columns: piece.columns.clone(),
-                    periods: piece.periods.clone(),
-                    origins: piece.origins.clone(),
-                });
-                continue;
-            }
-            let alive: Vec<u32> = self.alive(piece_idx).collect();
-            if alive.is_empty() {
-                continue;
-            }
-            let whole = alive.len() == piece.periods.len();
-            let pick = |column: &Column| if whole { column.clone() } else { column.take(&alive) };
-            write.facts.push(FactBatch {
-                table,
-                schema_version: self.schema.version,
-                columns: piece.columns.iter().map(pick).collect(),
-                periods: alive.iter().map(|row| piece.periods[*row as usize]).collect(),
-                origins: alive.iter().map(|row| piece.origins[*row as usize]).collect(),
-            });
-        }
+        write.facts.extend(self.batches());
         if self.ended.is_empty() {
-            return;
+            return Ok(());
         }
         let mut ended: Vec<(Vec<u8>, Vec<Ended>)> = std::mem::take(&mut self.ended).into_iter().collect();
         ended.sort_by(|a, b| a.0.cmp(&b.0));
@@ -278,6 +384,14 @@ impl TableChanges {
             for row in self.alive(piece_idx) {
                 let row = row as usize;
                 own.entry(&piece.keys[row]).or_default().push(piece.periods[row]);
+            }
+        }
+        let keys: Vec<&[u8]> = ended.iter().map(|(key, _)| key.as_slice()).collect();
+        if let Some(spill) = &self.spill {
+            for fact in spill.snapshot().overlapping(table, &keys, &vec![Period::ALWAYS; keys.len()])? {
+                if !self.is_spilled_dead(keys[fact.key_idx], fact.period.from()) {
+                    own.entry(keys[fact.key_idx]).or_default().push(fact.period);
+                }
             }
         }
         let key_types: Vec<Type> = self.schema.key_types().collect();
@@ -301,10 +415,31 @@ impl TableChanges {
             let keys = key_builders.into_iter().map(ColumnBuilder::finish).collect();
             write.retractions.push(Retraction { table, keys, periods });
         }
+        Ok(())
+    }
+
+    fn spilled_dead(&self) -> HashSet<(Vec<u8>, Micros)> {
+        let dead = self.spilled_dead.iter();
+        dead.flat_map(|(key, starts)| starts.iter().map(|from| (key.clone(), *from))).collect()
+    }
+
+    fn add_spill_to(&self, write: &mut Write) {
+        let Some(spill) = &self.spill else { return };
+        let dead = self.spilled_dead();
+        // Nothing is left of a spill that was taken back whole, and then nothing is written.
+        if spill.rows() > dead.len() as u64 {
+            write.spilled.push(spill.clone().without(dead));
+        }
     }
 }
 
 impl Piece {
+    /// About how many bytes it takes.
+    fn bytes(&self) -> usize {
+        let columns: usize = self.columns.iter().map(Column::memory_bytes).sum();
+        columns + self.keys.bytes() + self.periods.len() * (size_of::<Period>() + size_of::<Commit>())
+    }
+
     fn scan_column(&self, column: ScanColumn, rows: &[u32], now: Micros) -> Column {
         let each =
             |of: &dyn Fn(usize) -> i64, ty| Column::from_i64s(ty, rows.iter().map(|row| of(*row as usize)).collect());

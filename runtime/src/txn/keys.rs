@@ -58,6 +58,15 @@ impl Keys {
         }
     }
 
+    /// About how many bytes they take.
+    pub(super) fn bytes(&self) -> usize {
+        let ends = match &self.ends {
+            Ends::Eight => 0,
+            Ends::At(ends) => ends.capacity() * size_of::<usize>(),
+        };
+        self.bytes.capacity() + ends
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         match &self.ends {

@@ -2,7 +2,8 @@
 //!
 //! A transaction reads one pinned snapshot. Its own writes are kept beside it, per table: new facts by columns
 //! ([`Piece`]), and the committed facts they end. A scan of the latest state leaves out the ended facts and adds the
-//! transaction's own; a scan of a past state sees the snapshot alone. Nothing reaches the store before the commit.
+//! transaction's own; a scan of a past state sees the snapshot alone. Nothing reaches the ledger before the commit, but what
+//! takes too much memory is written to files that only the transaction knows ([`Txn::spill_if_full`]).
 //!
 //! Holds: the facts of one key that a transaction would leave current never overlap; a statement that would break this is
 //! refused before it changes anything.
@@ -34,7 +35,7 @@ use spectradb_kernel::{
     time::{Commit, Micros, Timestamp},
 };
 use spectradb_store::{
-    Snapshot, Watch,
+    Snapshot, Store, Watch,
     commits::COMMITS,
     error::StoreError,
     fact::{Read, Write},
@@ -55,6 +56,8 @@ pub(crate) struct Txn {
     savepoints: Vec<(String, Arc<HashMap<TableId, TableChanges>>)>,
     /// Did a statement look at what it sees?
     used: AtomicBool,
+    /// Where facts go that memory has no room for.
+    store: Option<Store>,
 }
 
 /// What a transaction sees at one moment; it stays as it is when the transaction goes on.
@@ -195,12 +198,17 @@ impl TableReader for TxnView {
             return Ok(Box::new(self.snapshot.scan(spec)?));
         };
         let own = changes.own_batches(&spec, self.now);
+        let spilled = changes.spilled_scan(&spec, self.now)?;
         let committed: TableScan = if changes.ends_nothing() {
             Box::new(self.snapshot.scan(spec)?)
         } else {
             changes.without_ended(&self.snapshot, spec)?
         };
-        Ok(Box::new(committed.chain(own.into_iter().map(Ok))))
+        let in_memory = own.into_iter().map(Ok);
+        Ok(match spilled {
+            None => Box::new(committed.chain(in_memory)),
+            Some(spilled) => Box::new(committed.chain(spilled).chain(in_memory)),
+        })
     }
 
     fn commit_at(&self, instant: Micros) -> Result<Commit, StoreError> {
@@ -217,7 +225,7 @@ impl Txn {
     pub(crate) fn new(snapshot: Snapshot, now: Micros) -> Txn {
         let view = TxnView::new(snapshot, now);
         let (options, metadata) = (TransactionOptions::default(), None);
-        Txn { view, options, metadata, savepoints: Vec::new(), used: AtomicBool::new(false) }
+        Txn { view, options, metadata, savepoints: Vec::new(), used: AtomicBool::new(false), store: None }
     }
 
     /// A transaction of which more is said; `clock` is the time.
@@ -242,6 +250,38 @@ impl Txn {
     pub(crate) fn watched(mut self, watch: Watch) -> Txn {
         self.view.reads = Some(Arc::new(Reading { reads: Mutex::new(Vec::new()), _watch: watch }));
         self
+    }
+
+    /// Lets it write facts to files of this store before its commit.
+    #[must_use]
+    pub(crate) fn spilling_to(mut self, store: &Store) -> Txn {
+        self.store = Some(store.clone());
+        self
+    }
+
+    /// Writes new facts to files when they take more memory than a transaction may have. Not while a statement goes on that
+    /// asks which facts it has changed already.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn spill_if_full(&mut self) -> Result<()> {
+        let Some(store) = self.store.clone() else { return Ok(()) };
+        let bytes_max = store.config().transaction_bytes_max;
+        loop {
+            let bytes = self.view.changes.values().map(TableChanges::bytes);
+            if bytes.sum::<usize>() <= bytes_max {
+                return Ok(());
+            }
+            let largest = self.view.changes.values().max_by_key(|changes| changes.bytes()).map(TableChanges::table);
+            let changes = Arc::make_mut(&mut self.view.changes);
+            let Some(changes) = largest.and_then(|table| changes.get_mut(&table)) else { return Ok(()) };
+            changes.spill(&store, &self.view.snapshot)?;
+        }
+    }
+
+    /// What of a statement's rows is worth being stated before the rest has been read.
+    pub(crate) fn lot_bytes(&self) -> usize {
+        self.store.as_ref().map_or(usize::MAX, |store| store.config().transaction_bytes_max / 2)
     }
 
     /// What keeps later commits watched.
@@ -318,7 +358,10 @@ impl Txn {
     }
 
     /// Everything that it would commit; `None` when that is nothing.
-    pub(crate) fn into_write(self) -> Option<Write> {
+    ///
+    /// # Errors
+    /// What reading its own segments gives.
+    pub(crate) fn into_write(self) -> Result<Option<Write>, StoreError> {
         let mut write = Write {
             snapshot: self.view.snapshot.commit(),
             record: self.view.snapshot.record(),
@@ -338,10 +381,11 @@ impl Txn {
         let mut tables: Vec<TableChanges> = changes.into_values().collect();
         tables.sort_by_key(TableChanges::table);
         for changes in tables {
-            changes.add_to(&mut write);
+            changes.add_to(&mut write)?;
         }
-        let is_empty = write.facts.is_empty() && write.superseded.is_empty() && write.retractions.is_empty();
-        (!is_empty).then_some(write)
+        let no_facts = write.facts.is_empty() && write.spilled.is_empty();
+        let is_empty = no_facts && write.superseded.is_empty() && write.retractions.is_empty();
+        Ok((!is_empty).then_some(write))
     }
 
     /// May these be columns of new facts, whatever becomes of them?
@@ -367,7 +411,7 @@ impl Txn {
     ) -> Result<()> {
         let now = self.view.now;
         let rising = keys.rise();
-        if let Some((row, period)) = self.changes_of(table).own_clash(keys, periods, rising) {
+        if let Some((row, period)) = self.changes_of(table).own_clash(keys, periods, rising)? {
             return Err(duplicate_key(table, columns, row, period, now));
         }
         if !rising {

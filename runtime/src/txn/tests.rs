@@ -1,7 +1,7 @@
 //! Does a transaction on the real store answer like a naive grid of (commit, key, instant) -> value?
 //!
 //! Random transactions insert, change and delete over parts of valid time, some roll back, the store is flushed and
-//! compacted in between; after every statement the transaction's own view is compared, after every commit each past
+//! compacted in between, some write what they have stated to files before they commit; after every statement the transaction's own view is compared, after every commit each past
 //! commit at each instant. Could go wrong wherever a leftover, an ended fact or an own write is counted twice or lost.
 
 use super::*;
@@ -206,11 +206,16 @@ fn carry_out(txn: &mut Txn, table: &Arc<TableSchema>, grid: &mut Grid, change: &
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn transactions_answer_like_a_grid(steps in proptest::collection::vec(step(), 1..14)) {
-        let store = Store::open_memory(Config::default()).expect("memory is there");
+    fn transactions_answer_like_a_grid(
+        steps in proptest::collection::vec(step(), 1..14),
+        spills in proptest::sample::select(vec![0, 300, usize::MAX]),
+        shard_count in proptest::sample::select(vec![1, 3]),
+    ) {
+        let config = Config { transaction_bytes_max: spills, shard_count: Some(shard_count), ..Config::default() };
+        let store = Store::open_memory(config).expect("memory is there");
         let table = table_of(&store);
         let mut history: Vec<Grid> = vec![Grid::new()];
         for step in &steps {
@@ -218,7 +223,7 @@ proptest! {
                 Step::Flush => store.flush().expect("memory is there"),
                 Step::Compact => store.compact().expect("memory is there"),
                 Step::Transaction { changes, commits } => {
-                    let mut txn = Txn::new(store.snapshot(), 0);
+                    let mut txn = Txn::new(store.snapshot(), 0).spilling_to(&store);
                     let mut grid = history.last().expect("there is a first").clone();
                     let mut failed = false;
                     for change in changes {
@@ -226,10 +231,11 @@ proptest! {
                             failed = true;
                             break;
                         }
+                        txn.spill_if_full().expect("memory is there");
                         let seen = read(&txn.view(), &table, Reads::WithOwnWrites, txn.snapshot().commit());
                         prop_assert_eq!(&seen, &grid, "own view after {:?}", change);
                     }
-                    let write = txn.into_write().filter(|_| *commits && !failed);
+                    let write = txn.into_write().expect("it reads").filter(|_| *commits && !failed);
                     if let Some(write) = write {
                         let committed = store.commit(write).expect("nobody else commits");
                         prop_assert_eq!(committed.commit, history.len() as u64);
@@ -244,5 +250,7 @@ proptest! {
                 prop_assert_eq!(&seen, grid, "as of commit {}", commit);
             }
         }
+        let found = store.verify(None).expect("it reads");
+        prop_assert_eq!(found.difference, None);
     }
 }

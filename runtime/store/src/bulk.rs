@@ -47,10 +47,12 @@ pub(crate) struct BulkSection {
     pub(crate) root: Hash,
     /// The files; their level is 0, and their commit is the record's.
     pub(crate) files: Vec<SegmentMeta>,
+    /// The schema version of each table that has files.
+    pub(crate) versions: BTreeMap<TableId, u32>,
 }
 
 /// The part of a write that was written to segments.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Bulk {
     pub(crate) section: BulkSection,
     pub(crate) segments: Vec<Arc<Segment>>,
@@ -88,20 +90,27 @@ pub(crate) fn arrange(
         let (of, others): (Vec<FactBatch>, Vec<FactBatch>) =
             std::mem::take(&mut write.facts).into_iter().partition(|batch| batch.table == *table);
         write.facts = others;
-        let key = &schema_of(*table).key;
-        let (mut some, mut bytes) = (Vec::new(), 0);
-        for batch in of.into_iter().filter(|batch| !batch.periods.is_empty()) {
-            let more = bytes_of(&batch);
-            if bytes + more > JOINED_BYTES && !some.is_empty() {
-                write.facts.push(sorted(std::mem::take(&mut some), key));
-                bytes = 0;
-            }
-            bytes += more;
-            some.push(batch);
-        }
-        write.facts.push(sorted(some, key));
+        write.facts.extend(in_order(of, &schema_of(*table).key));
     }
     large
+}
+
+/// Facts of one table in the order of key and validity, in as few batches as can be.
+pub(crate) fn in_order(facts: Vec<FactBatch>, key: &[usize]) -> Vec<FactBatch> {
+    let (mut ordered, mut some, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for batch in facts.into_iter().filter(|batch| !batch.periods.is_empty()) {
+        let more = bytes_of(&batch);
+        if bytes + more > JOINED_BYTES && !some.is_empty() {
+            ordered.push(sorted(std::mem::take(&mut some), key));
+            bytes = 0;
+        }
+        bytes += more;
+        some.push(batch);
+    }
+    if !some.is_empty() {
+        ordered.push(sorted(some, key));
+    }
+    ordered
 }
 
 /// Batches of one table and schema version as one, in order.
@@ -192,8 +201,18 @@ impl Bulk {
         // Whatever becomes of the commit: the bytes are written.
         let bytes = segments.iter().map(|segment: &Arc<Segment>| segment.meta.bytes).sum();
         tree.written.bulk_bytes.fetch_add(bytes, Relaxed);
-        let files = segments.iter().map(|segment| segment.meta.clone()).collect();
-        Ok(Some(Bulk { section: BulkSection { root: [0; 32], files }, segments }))
+        let versions = write.facts.iter().filter(|batch| tables.contains(&batch.table));
+        let versions = versions.map(|batch| (batch.table, batch.schema_version)).collect();
+        let mut bulk = Bulk::default();
+        bulk.add(segments, versions);
+        Ok(Some(bulk))
+    }
+
+    /// Adds segments.
+    pub(crate) fn add(&mut self, segments: Vec<Arc<Segment>>, versions: BTreeMap<TableId, u32>) {
+        self.section.files.extend(segments.iter().map(|segment| segment.meta.clone()));
+        self.section.versions.extend(versions);
+        self.segments.extend(segments);
     }
 
     /// The files stay from now on, whatever becomes of the commit: its record may be in the log.
@@ -209,7 +228,12 @@ impl Bulk {
 
 impl Tree {
     /// Writes sorted facts of one table to segments, each shard's apart.
-    fn write_bulk(&self, shape: &Arc<Shape>, batch: &FactBatch, segments: &mut Vec<Arc<Segment>>) -> Result<()> {
+    pub(crate) fn write_bulk(
+        &self,
+        shape: &Arc<Shape>,
+        batch: &FactBatch,
+        segments: &mut Vec<Arc<Segment>>,
+    ) -> Result<()> {
         for (place, rows) in self.view().version.shards.split(shape, batch) {
             let some = rows.map(|rows| batch.take(&rows));
             self.write_straight(place, shape, some.as_ref().unwrap_or(batch), segments)?;

@@ -10,6 +10,7 @@
 //! segments. NULL columns are left out, so a fact hashes the same after a column was added.
 //! Not here: the tree over records and what proofs say (`proof`).
 
+mod merged;
 mod order;
 
 use crate::{
@@ -25,12 +26,13 @@ use spectradb_kernel::{
     Column,
     column::{ByteVals, Vals},
     schema::{ColumnId, TableId},
-    time::Micros,
+    time::{Commit, Micros},
     ty::LaneKind,
 };
 use std::{cell::Cell, sync::LazyLock};
 
 pub(crate) use crate::proof::merkle::Hash;
+pub(crate) use merged::commit_root_of_runs;
 
 /// The link before the first record.
 pub(crate) const GENESIS: Hash = [0; 32];
@@ -272,16 +274,15 @@ fn hash_entries(
     let mut erased = secret.erased();
     // Small commits are hashed one after another in the same memory.
     let mut room = ROOM.take();
-    let Room { salts: stride_salts, keys, columns, key_hashes, column_hashes, pairs, leaves } = &mut room;
     // A record of few leaves needs few salts.
-    stride_salts.resize(leaf_count.min(LEAVES_AT_ONCE), [0; 32]);
+    room.salts.resize(leaf_count.min(LEAVES_AT_ONCE), [0; 32]);
     for (stride, first) in (0..).zip((0..leaf_count).step_by(LEAVES_AT_ONCE)) {
         let places = first..leaf_count.min(first + LEAVES_AT_ONCE);
+        room.clear();
+        let Room { salts: stride_salts, keys, columns, .. } = &mut room;
         salts.stride(stride, &mut stride_salts[..places.len()]);
         let gone = erased.partition_point(|leaf| leaf.place < places.end as u64);
         let (some, key_bytes) = order.next(places.len() - gone);
-        keys.clear();
-        columns.clear();
         let mut salt_idx = 0;
         let mut next_gone = erased[..gone].iter().map(|leaf| leaf.place as usize - first).peekable();
         for entry in some {
@@ -296,31 +297,16 @@ fn hash_entries(
             put_columns(write, of_batch, entry, &salt[SALT_BYTES..], columns.buffer());
             columns.end();
         }
-        keys.hash(&KEYS.key_and_period, key_hashes);
-        columns.hash(&KEYS.columns, column_hashes);
-        // Table, version and kind are in the leaf's key, so that the two commitments fill exactly one block; leaves that
-        // have them in common mostly stand together.
         let kind = |entry: &Entry| (entry.table, schema_version(write, entry), entry.op);
-        let mut next = 0;
-        leaves.clear();
-        for alike in some.chunk_by(|one, other| kind(one) == kind(other)) {
-            let (table, schema_version, op) = kind(&alike[0]);
-            let commitments = next..next + alike.len();
-            next = commitments.end;
-            let both = key_hashes[commitments.clone()].iter().zip(&column_hashes[commitments]);
-            pairs.clear();
-            pairs.extend(both.flat_map(|(key, columns)| [*key, *columns]));
-            hash_pairs(&leaf_key(table, schema_version, op as u8), pairs, leaves);
-        }
+        room.hash(some.iter().map(kind));
+        let leaves = &mut room.leaves;
         for leaf in &erased[..gone] {
             leaves.insert((leaf.place as usize - first).min(leaves.len()), leaf.leaf);
         }
         erased = &erased[gone..];
         take(leaves);
     }
-    if room.keys.capacity() + room.columns.capacity() < ROOM_BYTES_MAX {
-        ROOM.set(room);
-    }
+    room.give_back();
 }
 
 /// Where leaves are salted and hashed.
@@ -333,6 +319,43 @@ struct Room {
     column_hashes: Vec<Hash>,
     pairs: Vec<Hash>,
     leaves: Vec<Hash>,
+}
+
+impl Room {
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.columns.clear();
+    }
+
+    /// Makes leaves of the messages, given of each the table, the schema version and the kind.
+    fn hash(&mut self, kinds: impl ExactSizeIterator<Item = (TableId, u32, Op)>) {
+        let Room { salts: _, keys, columns, key_hashes, column_hashes, pairs, leaves } = self;
+        keys.hash(&KEYS.key_and_period, key_hashes);
+        columns.hash(&KEYS.columns, column_hashes);
+        // Table, version and kind are in the leaf's key, so that the two commitments fill exactly one block; leaves that
+        // have them in common mostly stand together.
+        leaves.clear();
+        let (mut start, mut end) = (0, 0);
+        let mut kinds = kinds.peekable();
+        while let Some(kind) = kinds.next() {
+            end += 1;
+            if kinds.peek() == Some(&kind) {
+                continue;
+            }
+            let both = key_hashes[start..end].iter().zip(&column_hashes[start..end]);
+            pairs.clear();
+            pairs.extend(both.flat_map(|(key, columns)| [*key, *columns]));
+            hash_pairs(&leaf_key(kind.0, kind.1, kind.2 as u8), pairs, leaves);
+            start = end;
+        }
+    }
+
+    /// Keeps its memory for the next record.
+    fn give_back(self) {
+        if self.keys.capacity() + self.columns.capacity() < ROOM_BYTES_MAX {
+            ROOM.set(self);
+        }
+    }
 }
 
 /// Very long rows do not hold their memory for ever.
@@ -373,9 +396,14 @@ fn put_key_and_period(write: &Write, key: &[u8], entry: &Entry, salt: &[u8], out
         Op::Supersede => (0, write.superseded[entry.source as usize].facts[row].commit),
         Op::Metadata | Op::Catalog => (0, 0),
     };
+    put_key(key, (entry.valid_from, to), commit, salt, out);
+}
+
+/// The same of a key and period as they are, with the origin or the commit that is named.
+fn put_key(key: &[u8], (from, to): (Micros, Micros), commit: Commit, salt: &[u8], out: &mut Vec<u8>) {
     let mut head = [0; SALT_BYTES + 24];
     head[..SALT_BYTES].copy_from_slice(salt);
-    head[SALT_BYTES..][..8].copy_from_slice(&entry.valid_from.to_le_bytes());
+    head[SALT_BYTES..][..8].copy_from_slice(&from.to_le_bytes());
     head[SALT_BYTES + 8..][..8].copy_from_slice(&to.to_le_bytes());
     head[SALT_BYTES + 16..].copy_from_slice(&commit.to_le_bytes());
     out.put(&head);

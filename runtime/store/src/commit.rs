@@ -12,7 +12,7 @@
 use crate::{
     bulk::{Bulk, arrange},
     catalog::{Catalog, CatalogChange, CatalogVersion, Catalogs, NewTable},
-    chain::{BatchShape, Hash, catalog_root, commit_root},
+    chain::{BatchShape, Hash, catalog_root, commit_root, commit_root_of_runs},
     clock::Clock,
     erase::ErasedKeys,
     error::{CommitError, Result, StoreError},
@@ -20,6 +20,8 @@ use crate::{
     format::{catalog_v1::encode_change, frame::RecordKind, log_v1::Sections},
     log::{Log, LogEnd, NewRecord},
     salts::Secret,
+    spill::{Spill, each_key},
+    sst::Segment,
     tree::{Applied, Tree},
     watch::Watches,
 };
@@ -29,7 +31,7 @@ use spectradb_kernel::{
     schema::{ColumnId, TableId, TableSchema},
     time::{Commit, Micros},
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A write with everything that does not depend on other writers.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub(crate) struct Prepared {
     root: Hash,
     /// What was written to segments already.
     bulk: Option<Bulk>,
+    /// The tables of which segments alone have the facts, with these segments.
+    spilled: Vec<(TableId, Vec<Arc<Segment>>)>,
     /// The payload, if one frame holds it.
     payload: Option<Vec<u8>>,
 }
@@ -53,6 +57,7 @@ impl Prepared {
     /// segments of a large write gives.
     pub(crate) fn new(mut write: Write, catalog: &Catalog, seed: Hash, tree: &Tree) -> Result<Prepared, CommitError> {
         check_tables(&write, catalog)?;
+        let (spilled, versions) = finish_spills(&mut write, tree)?;
         let schema_of = |table| catalog.by_id(table).expect("the table was found").clone();
         let large = arrange(&mut write, &schema_of, tree.config().bulk_bytes_min);
         let shape = |batch: &crate::fact::FactBatch| {
@@ -62,13 +67,20 @@ impl Prepared {
         };
         let shapes: Vec<BatchShape> = write.facts.iter().map(shape).collect();
         let secret = Secret::Seed(seed);
-        let root = commit_root(&write, &shapes, &secret);
+        let runs: Vec<Arc<Segment>> = spilled.iter().flat_map(|(_, segments)| segments).cloned().collect();
+        let root = match runs.is_empty() {
+            true => commit_root(&write, &shapes, &secret),
+            false => commit_root_of_runs(&write, &shapes, &secret, &runs)?,
+        };
         let (column_ids, keys) = shapes.into_iter().map(|shape| (shape.ids, shape.key)).unzip();
         let mut bulk = Bulk::write(&write, &large, &schema_of, tree)?;
+        if !runs.is_empty() {
+            bulk.get_or_insert_with(Bulk::default).add(runs, versions);
+        }
         if let Some(bulk) = &mut bulk {
             bulk.section.root = root;
         }
-        let mut prepared = Prepared { write, column_ids, keys, secret, root, bulk, payload: None };
+        let mut prepared = Prepared { write, column_ids, keys, secret, root, bulk, spilled, payload: None };
         // Room for a row or two: most commits are small, and a large one's frames are long.
         let mut payload = Vec::with_capacity(512);
         if prepared.sections().next_payload(&mut payload) {
@@ -96,6 +108,25 @@ impl Prepared {
     }
 }
 
+/// Segments of tables of which a write has no facts in memory any more, and the schema versions of these.
+type Spilled = (Vec<(TableId, Vec<Arc<Segment>>)>, BTreeMap<TableId, u32>);
+
+/// Writes the last facts of tables whose others lie in segments there as well.
+fn finish_spills(write: &mut Write, tree: &Tree) -> Result<Spilled> {
+    let (mut spilled, mut versions) = Spilled::default();
+    for spill in std::mem::take(&mut write.spilled) {
+        let (last, others) =
+            std::mem::take(&mut write.facts).into_iter().partition(|batch| batch.table == spill.table());
+        write.facts = others;
+        let segments = spill.finish(tree, last)?;
+        if !segments.is_empty() {
+            versions.insert(spill.table(), spill.schema().version);
+            spilled.push((spill.table(), segments));
+        }
+    }
+    Ok((spilled, versions))
+}
+
 /// Are all tables of a write in the catalogue as the write knows them?
 fn check_tables(write: &Write, catalog: &Catalog) -> Result<(), CommitError> {
     let batches = write.facts.iter().map(|batch| (batch.table, Some(batch)));
@@ -107,7 +138,12 @@ fn check_tables(write: &Write, catalog: &Catalog) -> Result<(), CommitError> {
             return Err(CommitError::SchemaChanged { table });
         }
     }
-    Ok(())
+    let is_other =
+        |spill: &&Spill| catalog.by_id(spill.table()).is_none_or(|now| now.version != spill.schema().version);
+    match write.spilled.iter().find(is_other) {
+        Some(spill) => Err(CommitError::SchemaChanged { table: spill.table() }),
+        None => Ok(()),
+    }
 }
 
 fn batch_fits(batch: &crate::fact::FactBatch, schema: &TableSchema) -> bool {
@@ -175,6 +211,13 @@ impl Sequencer {
     ) -> Result<(LogEnd, Result<()>), CommitError> {
         let write = &prepared.write;
         check_tables(write, &self.catalog)?;
+        if let Some(bulk) = &prepared.bulk {
+            let mut versions = bulk.section.versions.iter();
+            let fits = |(table, version)| self.catalog.by_id(table).is_some_and(|schema| schema.version == version);
+            if let Some((table, _)) = versions.find(|(table, version)| !fits((**table, **version))) {
+                return Err(CommitError::SchemaChanged { table: *table });
+            }
+        }
         self.check_conflicts(prepared, tree)?;
         let instant = match write.system_time {
             None => self.instant(clock),
@@ -212,8 +255,9 @@ impl Sequencer {
             bulk: bulk.as_deref().unwrap_or_default(),
         };
         let outcome = tree.apply(&applied);
-        watches.note(end.commit, write, &prepared.keys);
-        let tables = write.facts.iter().map(|batch| batch.table);
+        let spilled = prepared.spilled.iter().map(|(table, _)| *table);
+        watches.note(end.commit, write, &prepared.keys, spilled.clone());
+        let tables = write.facts.iter().map(|batch| batch.table).chain(spilled);
         let tables = tables.chain(write.retractions.iter().map(|retraction| retraction.table));
         for table in tables.chain(write.superseded.iter().map(|superseded| superseded.table)) {
             self.touched.insert(table, end.commit);
@@ -281,6 +325,12 @@ impl Sequencer {
             let keys: Vec<Column> = key_idxs.iter().map(|position| batch.columns[*position].clone()).collect();
             self.check_keys(batch.table, &keys, &batch.periods, write, tree)?;
         }
+        for (table, segments) in &prepared.spilled {
+            let (is_touched, is_erased) = self.concerns(*table, write);
+            if is_touched || is_erased {
+                each_key(segments, |key, period| self.check_key(*table, key, period, is_touched, write, tree))?;
+            }
+        }
         for retraction in &write.retractions {
             self.check_keys(retraction.table, &retraction.keys, &retraction.periods, write, tree)?;
         }
@@ -295,18 +345,37 @@ impl Sequencer {
         write: &Write,
         tree: &Tree,
     ) -> Result<(), CommitError> {
-        let is_touched = self.touched.get(&table).copied().unwrap_or(self.opened_at) > write.snapshot;
-        if !is_touched && self.erased.after(table, write.record).is_none() {
+        let (is_touched, is_erased) = self.concerns(table, write);
+        if !is_touched && !is_erased {
             return Ok(());
         }
         let mut encoded = Vec::new();
         for (row, period) in periods.iter().enumerate() {
             encoded.clear();
             key::encode(keys, row, &mut encoded);
-            self.check_erased(table, &encoded, write.record)?;
-            if is_touched && let Some(period) = tree.current_overlaps(table, &encoded, *period, write.snapshot)? {
-                return Err(CommitError::Conflict { table, key: encoded, period });
-            }
+            self.check_key(table, &encoded, *period, is_touched, write, tree)?;
+        }
+        Ok(())
+    }
+
+    /// Was a table touched after the snapshot of a write, and was something of it erased?
+    fn concerns(&self, table: TableId, write: &Write) -> (bool, bool) {
+        let is_touched = self.touched.get(&table).copied().unwrap_or(self.opened_at) > write.snapshot;
+        (is_touched, self.erased.after(table, write.record).is_some())
+    }
+
+    fn check_key(
+        &self,
+        table: TableId,
+        key: &[u8],
+        period: Period,
+        is_touched: bool,
+        write: &Write,
+        tree: &Tree,
+    ) -> Result<(), CommitError> {
+        self.check_erased(table, key, write.record)?;
+        if is_touched && let Some(period) = tree.current_overlaps(table, key, period, write.snapshot)? {
+            return Err(CommitError::Conflict { table, key: key.to_vec(), period });
         }
         Ok(())
     }

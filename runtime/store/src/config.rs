@@ -127,6 +127,9 @@ pub struct Config {
     /// record in the log names them instead of carrying the facts. A smaller one is written to the log and, with others, to
     /// segments when the memtable is flushed.
     pub bulk_bytes_min: usize,
+    /// A transaction keeps about so many bytes of new facts in memory. What goes beyond is written to segments of its own,
+    /// which its commit names; nobody else sees them before.
+    pub transaction_bytes_max: usize,
     /// A log segment file is preallocated with so many bytes.
     pub log_segment_bytes: u64,
     /// Segments in level 0 of a table that start a compaction.
@@ -160,6 +163,7 @@ impl Default for Config {
             io_uring: false,
             shard_count: None,
             bulk_bytes_min: 2 << 20,
+            transaction_bytes_max: 64 << 20,
             log_segment_bytes: 16 << 20,
             level0_segments_max: 4,
             level0_segments_slow: 12,

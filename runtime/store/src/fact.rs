@@ -7,6 +7,7 @@
 use crate::{
     config::Durability,
     scan::{KeyRange, ValidScope},
+    spill::Spill,
 };
 use spectradb_kernel::{
     Column, Period,
@@ -26,6 +27,8 @@ pub struct Write {
     pub catalog_version: u64,
     /// New facts, leftovers included. Within one key their periods are disjoint.
     pub facts: Vec<FactBatch>,
+    /// New facts that were written to segments already, a spill a table. The table's others, in `facts`, go to segments too.
+    pub spilled: Vec<Spill>,
     /// Deletions: periods of keys that hold no fact from this commit on. They are in the ledger, and no read returns them.
     pub retractions: Vec<Retraction>,
     /// The facts that end with this commit.

@@ -46,6 +46,7 @@ mod shape;
 #[cfg(test)]
 mod shuttled;
 pub mod snapshot;
+pub mod spill;
 mod sst;
 pub mod store;
 mod stripes;
@@ -71,6 +72,7 @@ pub use replay::{Receipt, Record, RecordBody};
 pub use restore::{At, Restored};
 pub use scan::Scan;
 pub use snapshot::Snapshot;
+pub use spill::Spill;
 pub use sst::CacheStats;
 pub use store::{Store, StoreStats};
 pub use verify::{Difference, Verification};

@@ -478,7 +478,8 @@ impl Store {
     /// the commit is in the log, and whether it survives is known at the next open. Other store errors: nothing
     /// happened.
     pub fn commit(&self, write: Write) -> Result<Committed, CommitError> {
-        let is_empty = write.facts.iter().all(|batch| batch.periods.is_empty())
+        let is_empty = write.spilled.is_empty()
+            && write.facts.iter().all(|batch| batch.periods.is_empty())
             && write.retractions.iter().all(|retraction| retraction.periods.is_empty())
             && write.superseded.iter().all(|superseded| superseded.facts.is_empty());
         if is_empty && !self.is_read_only() {

@@ -93,8 +93,15 @@ impl Watches {
         Watch { watches: self.clone(), since: commit }
     }
 
-    /// Notes what a commit touches, given where the key stands in each of its batches. Commits come one at a time.
-    pub(crate) fn note(&self, commit: Commit, write: &Write, keys: &[Vec<usize>]) {
+    /// Notes what a commit touches, given where the key stands in each of its batches; of the tables that were `spilled` no key
+    /// is told. Commits come one at a time.
+    pub(crate) fn note(
+        &self,
+        commit: Commit,
+        write: &Write,
+        keys: &[Vec<usize>],
+        spilled: impl Iterator<Item = TableId> + Clone,
+    ) {
         let mut state = held(&self.state);
         if state.since.is_empty() {
             return;
@@ -133,7 +140,12 @@ impl Watches {
                 touched.push((bytes, *period));
             }
         }
-        let tables = tables.into_iter().map(|(table, keys)| (table, one_by_one.then_some(keys))).collect();
+        for table in spilled.clone() {
+            tables.entry(table).or_default();
+        }
+        let keys_of =
+            |(table, keys)| (table, (one_by_one && spilled.clone().all(|other| other != table)).then_some(keys));
+        let tables = tables.into_iter().map(keys_of).collect();
         let touched = Touched { commit, tables };
         state.key_count += touched.key_count();
         state.commits.push_back(touched);

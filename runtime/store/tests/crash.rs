@@ -12,7 +12,7 @@ use spectradb_store::{
     CommitError, Config, Disk, Durability, LogArchive, RecordBody, SimDisk, Store, StoreError, fs::Fault,
 };
 use std::{collections::BTreeMap, sync::Arc};
-use support::{names_as_of, new_table, open, small, try_names_as_of, upsert};
+use support::{names_as_of, new_table, open, small, spilled, try_names_as_of, upsert};
 
 const ATTEMPTS: i64 = 12;
 
@@ -47,10 +47,15 @@ fn rows(attempt: i64) -> [(i64, String); 2] {
     [(attempt % 4, text(attempt)), (100 + attempt, text(attempt))]
 }
 
-fn write_rows(store: &Store, table: &TableSchema, attempt: i64) -> Result<(), CommitError> {
+fn write_rows(store: &Store, table: &Arc<TableSchema>, attempt: i64) -> Result<(), CommitError> {
     let rows = rows(attempt);
     let rows: Vec<(i64, &str)> = rows.iter().map(|(id, text)| (*id, text.as_str())).collect();
-    store.commit(upsert(&store.snapshot(), table, &rows)).map(drop)
+    let snapshot = store.snapshot();
+    let mut write = upsert(&snapshot, table, &rows);
+    if store.config().transaction_bytes_max == 0 {
+        write = spilled(store, &snapshot, table, write)?;
+    }
+    store.commit(write).map(drop)
 }
 
 /// Runs the workload as far as it goes.
@@ -194,6 +199,13 @@ fn large_writes_survive_a_power_failure_at_every_sync() {
     crash_at_every_sync(&Config { bulk_bytes_min: 0, shard_count: Some(3), ..config() });
 }
 
+/// The rows lie in files of the transaction's own, each apart, before the commit names them.
+#[test]
+fn spilled_writes_survive_a_power_failure_at_every_sync() {
+    crash_at_every_sync(&spilling());
+    crash_at_every_sync(&Config { durability: Durability::None, shard_count: Some(3), ..spilling() });
+}
+
 fn crash_at_every_sync(config: &Config) {
     for sync in 1..=healthy(config).syncs() {
         for fault in [Fault::PowerBeforeSync(sync), Fault::PowerAfterSync(sync)] {
@@ -213,6 +225,11 @@ fn large() -> Config {
     Config { bulk_bytes_min: 0, log_archive: LogArchive::Compress, ..config() }
 }
 
+/// No row waits in memory for its commit.
+fn spilling() -> Config {
+    Config { transaction_bytes_max: 0, ..config() }
+}
+
 #[test]
 fn a_failure_of_any_call_loses_nothing_acknowledged() {
     fail_each_call(&config(), 1);
@@ -221,6 +238,7 @@ fn a_failure_of_any_call_loses_nothing_acknowledged() {
 #[test]
 fn a_failure_of_any_call_loses_no_large_write() {
     fail_each_call(&large(), 2);
+    fail_each_call(&spilling(), 3);
 }
 
 fn fail_each_call(config: &Config, step: usize) {
@@ -241,6 +259,7 @@ fn a_disk_that_fills_up_loses_nothing_acknowledged() {
 #[test]
 fn a_disk_that_fills_up_loses_no_large_write() {
     fill_up_at_each_call(&large(), 2);
+    fill_up_at_each_call(&spilling(), 3);
 }
 
 fn fill_up_at_each_call(config: &Config, step: usize) {

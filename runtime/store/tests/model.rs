@@ -15,14 +15,14 @@ use spectradb_kernel::{
 use spectradb_store::{
     CommitError, Compression, CompressionPolicy, Config, Disk, LogArchive, ManualClock, MemDisk, SimDisk, Store,
     StoreError,
-    fact::{FactBatch, FactId, Retraction, Superseded, Write},
+    fact::{Committed, FactBatch, FactId, Retraction, Superseded, Write},
     fs::Fault,
     proof::Digest,
     restore::{At, restore},
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
 };
 use std::sync::Arc;
-use support::{new_table, open, small};
+use support::{new_table, open, small, spilled};
 
 /// A fact as the model keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -350,6 +350,15 @@ fn restore_one(
     None
 }
 
+/// Commits a write; where segments take writes at once, some have theirs before they commit.
+fn send(store: &Store, table: &Arc<TableSchema>, write: Write, dice: &mut Dice) -> Result<Committed, CommitError> {
+    let write = match store.config().bulk_bytes_min < usize::MAX && dice.roll(3) == 0 {
+        true => spilled(store, &store.snapshot(), table, write)?,
+        false => write,
+    };
+    store.commit(write)
+}
+
 fn live(seed: u64, shard_count: u32, steps: usize) {
     let log_archive = [LogArchive::Keep, LogArchive::Drop, LogArchive::Compress, LogArchive::Drop][seed as usize % 4];
     let config = Config {
@@ -396,7 +405,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
                 disk.inject(fault);
                 for _ in 0..6 {
                     let changes = dice.changes();
-                    match store.commit(model.write(&table, &changes)) {
+                    match send(&store, &table, model.write(&table, &changes), &mut dice) {
                         Ok(_) => model.apply(&changes),
                         Err(CommitError::Store(StoreError::OutcomeUnknown { .. })) => {
                             unknown = Some(changes);
@@ -441,7 +450,8 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
             }
             _ => {
                 let changes = dice.changes();
-                store.commit(model.write(&table, &changes)).unwrap_or_else(|error| panic!("{story}: {error}"));
+                let sent = send(&store, &table, model.write(&table, &changes), &mut dice);
+                sent.unwrap_or_else(|error| panic!("{story}: {error}"));
                 model.apply(&changes);
                 if dice.roll(8) > 0 {
                     continue;

@@ -33,13 +33,9 @@ use crate::{
 use hashbrown::HashMap;
 use spectradb_kernel::{
     key,
-    schema::TableId,
     time::{MICROS_MAX, MICROS_MIN},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 use zerocopy::IntoBytes;
 
 /// The name of the copy that takes the place of a log segment.
@@ -89,8 +85,6 @@ pub(super) fn is_in_place(disk: &dyn Disk, erasing: &Erasing) -> Result<bool> {
 #[derive(Debug)]
 struct Lessened {
     secret: Secret,
-    /// The schema versions that its section of files names.
-    versions: BTreeMap<TableId, u32>,
 }
 
 /// What has to be written anew.
@@ -163,8 +157,6 @@ impl Inner {
 
     /// What a record keeps when it loses the leaves of the keys; `None` when it has none.
     fn lessen(&self, found: &mut Found, keys: &Keys) -> Result<Option<Lessened>> {
-        let bulk_tables = found.bulk.iter().flat_map(|bulk| &bulk.files);
-        let mut versions: BTreeMap<TableId, u32> = bulk_tables.map(|file| (file.table, 0)).collect();
         let is_whole = match fill_whole(found, &self.tree.view(), &self.catalogs) {
             Ok(()) => true,
             // Its leaves cannot be told any more; what the record itself says of the keys goes all the same.
@@ -177,11 +169,10 @@ impl Inner {
             let schema = self.catalogs.schema_at(batch.table, batch.schema_version);
             let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
             shapes.push(BatchShape::of(&Shape::of(&schema)));
-            versions.entry(batch.table).and_modify(|version| *version = batch.schema_version);
         }
         if !is_whole {
             // Nothing of it can be proved any more, so nobody needs the salts, and a guess could be held against its root.
-            return Ok(Some(Lessened { secret: Secret::default(), versions }));
+            return Ok(Some(Lessened { secret: Secret::default() }));
         }
         let (leaf_count, erased) = leaves_of_keys(write, &shapes, &found.secret, &|table, key| keys.has(table, key));
         let quotes = found.bulk.iter().flat_map(|bulk| &bulk.files);
@@ -190,7 +181,7 @@ impl Inner {
         if erased.is_empty() && !quotes(|file| &file.key_min) && !quotes(|file| &file.key_max) {
             return Ok(None);
         }
-        Ok(Some(Lessened { secret: found.secret.without(leaf_count, &erased), versions }))
+        Ok(Some(Lessened { secret: found.secret.without(leaf_count, &erased) }))
     }
 
     /// Copies a log segment aside without what it says of the keys; `None` when it said nothing.
@@ -306,8 +297,7 @@ fn put_without(
     if let Some(lessened) = lessened {
         read.secret = lessened.secret.clone();
     }
-    let version = |table: TableId| lessened.and_then(|lessened| lessened.versions.get(&table)).copied().unwrap_or(0);
-    read.put(ReadWrite::begins(payload), &version, out);
+    read.put(ReadWrite::begins(payload), out);
     Ok(())
 }
 

@@ -24,7 +24,7 @@ use spectradb_kernel::{
     schema::{ColumnId, TableId},
     ty::{LENGTH_MAX, LaneKind},
 };
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 /// A frame is closed when its payload passes so many bytes.
 pub(crate) const FRAME_PAYLOAD_BYTES: usize = 512 << 10;
@@ -140,10 +140,6 @@ impl<'a> Sections<'a> {
         }
     }
 
-    fn schema_version(&self, table: TableId) -> u32 {
-        self.write.facts.iter().find(|batch| batch.table == table).map_or(0, |batch| batch.schema_version)
-    }
-
     fn put(&self, piece: &Piece, out: &mut Vec<u8>) {
         match piece {
             Piece::Begin => {
@@ -151,7 +147,7 @@ impl<'a> Sections<'a> {
             }
             Piece::Bulk => {
                 if let Some(bulk) = self.bulk {
-                    put_bulk(bulk, &|table| self.schema_version(table), out);
+                    put_bulk(bulk, out);
                 }
             }
             Piece::Facts(i, rows) => put_facts(&self.write.facts[*i], &self.column_ids[*i], rows.clone(), out),
@@ -229,13 +225,13 @@ fn read_left(reader: &mut Reader<'_>) -> Read<Secret> {
     Ok(Secret::Left(Box::new(left)))
 }
 
-fn put_bulk(bulk: &BulkSection, schema_version: &dyn Fn(TableId) -> u32, out: &mut Vec<u8>) {
+fn put_bulk(bulk: &BulkSection, out: &mut Vec<u8>) {
     out.put_u8(SECTION_BULK);
     out.put(&bulk.root);
     out.put_u32(count(bulk.files.len()));
     for file in &bulk.files {
         out.put_u32(file.table.0);
-        out.put_u32(schema_version(file.table));
+        out.put_u32(bulk.versions.get(&file.table).copied().unwrap_or(0));
         out.put_u32(u32::from(file.shard));
         out.put_u64(file.file);
         out.put_u64(file.bytes);
@@ -250,9 +246,10 @@ fn put_bulk(bulk: &BulkSection, schema_version: &dyn Fn(TableId) -> u32, out: &m
 
 fn read_bulk(reader: &mut Reader<'_>) -> Read<BulkSection> {
     let root = reader.hash()?;
-    let files = reader.count(88)?;
+    let (files, mut versions) = (reader.count(88)?, BTreeMap::new());
     let file = |_| {
-        let (table, _schema_version, shard) = (TableId(reader.u32()?), reader.u32()?, reader.u32()?);
+        let (table, schema_version, shard) = (TableId(reader.u32()?), reader.u32()?, reader.u32()?);
+        versions.insert(table, schema_version);
         let Ok(shard) = u16::try_from(shard) else { return reader.malformed("there is no such shard") };
         let (file, bytes, rows) = (reader.u64()?, reader.u64()?, reader.u64()?);
         let (valid_from_min, valid_to_max) = (reader.i64()?, reader.i64()?);
@@ -261,7 +258,8 @@ fn read_bulk(reader: &mut Reader<'_>) -> Read<BulkSection> {
         let named = named_file(table, shard, file);
         Ok(SegmentMeta { bytes, rows, valid_from_min, valid_to_max, root, key_min, key_max, ..named })
     };
-    Ok(BulkSection { root, files: (0..files).map(file).collect::<Read<_>>()? })
+    let files = (0..files).map(file).collect::<Read<_>>()?;
+    Ok(BulkSection { root, files, versions })
 }
 
 fn split(piece: Piece, rows: &Range<usize>) -> (Piece, Piece) {
@@ -577,12 +575,12 @@ impl ReadWrite {
     }
 
     /// Appends what was read as the sections of one payload, with what its record begins with where it does.
-    pub(crate) fn put(&self, begins: bool, schema_version: &dyn Fn(TableId) -> u32, out: &mut Vec<u8>) {
+    pub(crate) fn put(&self, begins: bool, out: &mut Vec<u8>) {
         if begins {
             put_begin(&self.secret, self.write.metadata.as_deref(), out);
         }
         if let Some(bulk) = &self.bulk {
-            put_bulk(bulk, schema_version, out);
+            put_bulk(bulk, out);
         }
         for (batch, ids) in self.write.facts.iter().zip(&self.column_ids) {
             put_facts(batch, ids, 0..batch.periods.len(), out);

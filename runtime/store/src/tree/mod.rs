@@ -42,7 +42,7 @@ use crate::{
     visible::Wanted,
 };
 use arc_swap::ArcSwap;
-pub(crate) use files::TableFiles;
+pub(crate) use files::{LEVEL_COUNT, TableFiles};
 pub(crate) use flush::{locate, memtable_of};
 pub(crate) use shards::{Shards, TableShard};
 use spectradb_kernel::{

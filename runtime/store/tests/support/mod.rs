@@ -78,6 +78,24 @@ pub(crate) fn upsert(snapshot: &Snapshot, table: &TableSchema, rows: &[(i64, &st
     }
 }
 
+/// The same write, its facts in segments before it commits: each row in one of its own.
+pub(crate) fn spilled(store: &Store, snapshot: &Snapshot, table: &Arc<TableSchema>, write: Write) -> Result<Write> {
+    let (of_table, others) = write.facts.into_iter().partition::<Vec<_>, _>(|batch| batch.table == table.id);
+    let mut spill = None;
+    for batch in &of_table {
+        for row in 0..batch.periods.len() {
+            let fact = FactBatch {
+                columns: batch.columns.iter().map(|column| column.slice(row..row + 1)).collect(),
+                periods: vec![batch.periods[row]],
+                origins: vec![batch.origins[row]],
+                ..*batch
+            };
+            spill = Some(store.spill(snapshot, table, spill.as_ref(), vec![fact])?);
+        }
+    }
+    Ok(Write { facts: others, spilled: spill.into_iter().collect(), ..write })
+}
+
 /// The names of all keys as of a commit.
 pub(crate) fn names_as_of(snapshot: &Snapshot, table: &TableSchema, commit: Commit) -> BTreeMap<i64, String> {
     try_names_as_of(snapshot, table, commit).expect("the facts can be read")
