@@ -1,6 +1,6 @@
 //! What does the whole stack cost, from SQL text to the disk and back?
 //!
-//! Questions: a point read through a prepared statement; parsing and binding a short SELECT; one insert a commit, with and
+//! Questions: a point read through a prepared statement, and through a text whose plan is kept; parsing and binding a short SELECT; one insert a commit, with and
 //! without a sync; inserts in batches; loading [`ROWS`] rows through columns; a scan with filter and sum through SQL;
 //! opening after a clean close. Data: (id INTEGER PRIMARY KEY, amount REAL, note TEXT of about 24 bytes).
 //!
@@ -112,6 +112,15 @@ fn reads(c: &mut Criterion) {
             rows.into_rows().expect("a query").next().expect("the row is there").expect("it reads")
         });
     });
+    group.bench_function("point, by a text whose plan is kept", |b| {
+        b.iter(|| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let id = (seed >> 33) as i64 % rows();
+            let sql = "SELECT amount, note FROM t WHERE id = $1";
+            let rows = session.execute(sql, &[Value::Integer(id)]).expect("it runs");
+            rows.into_rows().expect("a query").next().expect("the row is there").expect("it reads")
+        });
+    });
     group.throughput(Throughput::Elements(rows() as u64));
     group.sample_size(10);
     let mut sum = session.prepare("SELECT sum(amount) FROM t WHERE amount > 50").expect("it binds");
@@ -124,12 +133,52 @@ fn reads(c: &mut Criterion) {
     drop(group);
     drop(session);
     db.close().expect("it closes");
+    reopen_after_a_crash(c, &path, folder.path());
     c.bench_function("reopen after a clean close", |b| {
         b.iter(|| {
             let db = Database::open(&path).expect("opens");
             db.close().expect("it closes");
         });
     });
+}
+
+/// Opens what a process left that was killed with as many facts in memory as go there: copies of the folder of an open
+/// database.
+fn reopen_after_a_crash(c: &mut Criterion, path: &Path, folder: &Path) {
+    let config = Config { durability: Durability::None, ..Config::default() };
+    let db = Database::open_with(path, config.clone()).expect("opens");
+    let mut session = db.session();
+    // Each commit is too small to be written to a file of its own.
+    let facts = (config.memtable_bytes_max / 100) as i64;
+    for from in (rows()..rows() + facts).step_by(1_000) {
+        session.append("t", columns(from, from + 1_000)).expect("the keys are new");
+    }
+    let (crashed, mut copies) = (folder.join("crashed"), 0);
+    copy_folder(path, &crashed);
+    drop(session);
+    db.close().expect("it closes");
+    let mut group = c.benchmark_group("reopen after a crash");
+    group.sample_size(10);
+    group.bench_function(format!("with {facts} facts in the log only"), |b| {
+        b.iter_batched(
+            || {
+                let copy = folder.join(format!("copy {copies}"));
+                copies += 1;
+                copy_folder(&crashed, &copy);
+                copy
+            },
+            |copy| Database::open(&copy).expect("opens"),
+            BatchSize::PerIteration,
+        );
+    });
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("a new folder");
+    for entry in std::fs::read_dir(from).expect("it lists") {
+        let entry = entry.expect("it lists");
+        std::fs::copy(entry.path(), to.join(entry.file_name())).expect("it copies");
+    }
 }
 
 criterion_group!(benches, language, commits, reads);

@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Error, Result},
+    point::Point,
     session::Execution,
 };
 use spectradb_grammar::{ast, bind, catalog::Catalog, plan::CheckedPlan};
@@ -13,7 +14,7 @@ use spectradb_store::{
     commits::{COMMITS_NAME, commits_schema},
     error::StoreError,
 };
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, ops::Deref, sync::Arc};
 
 /// The tables that a snapshot's catalogue holds, as the binder asks for them.
 struct SnapshotCatalog<'s> {
@@ -56,6 +57,22 @@ impl Catalog for SnapshotCatalog<'_> {
     }
 }
 
+/// A statement that was bound, as plans are kept and shared.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    plan: CheckedPlan,
+    /// The fact that the plan asks for, where it is one.
+    pub(crate) point: Option<Point>,
+}
+
+impl Deref for Bound {
+    type Target = CheckedPlan;
+
+    fn deref(&self) -> &CheckedPlan {
+        &self.plan
+    }
+}
+
 /// Binds a statement against a snapshot's tables; the first parameters have these types.
 pub(crate) fn bind_statement(
     statement: &ast::Statement,
@@ -64,7 +81,7 @@ pub(crate) fn bind_statement(
     execution: Execution,
     zone: Option<&str>,
     param_types: &[Type],
-) -> Result<Arc<CheckedPlan>> {
+) -> Result<Arc<Bound>> {
     let catalog = SnapshotCatalog { snapshot, failed: RefCell::new(None) };
     let options = bind::BindOptions {
         rewrites: execution.rewrites,
@@ -76,5 +93,8 @@ pub(crate) fn bind_statement(
     if let Some(error) = catalog.failed.into_inner() {
         return Err(error.into());
     }
-    bound.map(Arc::new).map_err(|diag| Error::from_diag(diag, sql))
+    let plan = bound.map_err(|diag| Error::from_diag(diag, sql))?;
+    // Where plans are not rewritten to be fast, operators answer everything.
+    let point = if execution.rewrites { Point::of(&plan) } else { None };
+    Ok(Arc::new(Bound { plan, point }))
 }

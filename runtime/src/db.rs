@@ -6,13 +6,13 @@
 //! Not here: running statements (`session`), the engine (`spectradb_store`).
 
 use crate::{
+    catalog::Bound,
     error::Result,
     params::Params,
     rows::{Outcome, Rows},
     session::Session,
 };
 use quick_cache::sync::Cache;
-use spectradb_grammar::plan::CheckedPlan;
 use spectradb_kernel::time::Commit;
 use spectradb_store::{IoBackend, Replay, Snapshot, Store, config::Config};
 use std::{
@@ -36,7 +36,7 @@ pub struct Database {
 /// What the sessions of a database share.
 pub(crate) struct Shared {
     pub(crate) store: Store,
-    plans: Cache<Box<str>, Arc<CheckedPlan>>,
+    plans: Cache<Box<str>, Arc<Bound>>,
 }
 
 impl Database {
@@ -181,7 +181,7 @@ impl std::fmt::Debug for Database {
 
 impl Shared {
     /// The plan of a text, if it was bound under this version of the catalogue.
-    pub(crate) fn cached_plan(&self, sql: &str, catalog_version: u64) -> Option<Arc<CheckedPlan>> {
+    pub(crate) fn cached_plan(&self, sql: &str, catalog_version: u64) -> Option<Arc<Bound>> {
         self.plans.get(sql).filter(|plan| plan.catalog_version == catalog_version)
     }
 
@@ -191,7 +191,7 @@ impl Shared {
     }
 
     /// Keeps a plan.
-    pub(crate) fn keep_plan(&self, sql: &str, plan: &Arc<CheckedPlan>) {
+    pub(crate) fn keep_plan(&self, sql: &str, plan: &Arc<Bound>) {
         if sql.len() <= PLAN_CACHE_SQL_BYTES_MAX {
             self.plans.insert(sql.into(), plan.clone());
         }

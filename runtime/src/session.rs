@@ -8,18 +8,17 @@
 //! Not here: what a transaction has changed (`txn`), carrying out a bound statement (`statement`).
 
 use crate::{
-    catalog::bind_statement,
+    catalog::{Bound, bind_statement},
     db::Shared,
     error::{Error, Result, code},
     ops::{Budget, Cancellation, Interrupt, Tuning},
     params::Params,
-    point::Point,
     rows::{Outcome, Rows},
     settings::Settings,
     transaction::{Isolation, TransactionOptions},
     txn::{Changed, Txn, TxnView},
 };
-use spectradb_grammar::{ast, diag::code::SYNTAX, parse, plan::CheckedPlan, split::Splitter, stack};
+use spectradb_grammar::{ast, diag::code::SYNTAX, parse, split::Splitter, stack};
 use spectradb_kernel::{Column, Period, Type, batch::BATCH_ROWS, schema::TableSchema, time::Commit};
 use spectradb_store::{
     Snapshot, Store,
@@ -84,9 +83,7 @@ pub struct Prepared {
     pub(crate) statement: ast::Statement,
     /// Of the first parameters, where they were said.
     pub(crate) types: Vec<Type>,
-    pub(crate) plan: Arc<CheckedPlan>,
-    /// The fact that the plan asks for, where it is one.
-    point: Option<Point>,
+    pub(crate) plan: Arc<Bound>,
     /// The time zone that it was bound in.
     zone: Option<String>,
 }
@@ -213,8 +210,7 @@ impl Session {
                 stack::for_text(sql, bind)?
             }
         };
-        let point = self.point_of(&plan);
-        Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan, point, zone })
+        Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan, zone })
     }
 
     /// Binds a prepared statement anew where tables have changed since, or the time zone has and it matters.
@@ -226,27 +222,8 @@ impl Session {
             let Prepared { sql, statement, types, .. } = &*prepared;
             prepared.plan = bind_statement(statement, sql, snapshot, self.execution, zone.as_deref(), types)?;
             prepared.zone.clone_from(zone);
-            prepared.point = self.point_of(&prepared.plan);
         }
         Ok(())
-    }
-
-    /// What a plan asks for, if it is one fact. Where plans are not rewritten to be fast, none is.
-    fn point_of(&self, plan: &CheckedPlan) -> Option<Point> {
-        if self.execution.rewrites { Point::of(plan) } else { None }
-    }
-
-    /// Answers a prepared query of one fact; `None` where operators have to.
-    fn find(&self, prepared: &Prepared, params: Params<'_>, snapshot: &Snapshot) -> Result<Option<Outcome>> {
-        let Some(point) = prepared.point.as_ref().filter(|_| !self.has_failed()) else { return Ok(None) };
-        let view = self.view_on(snapshot);
-        let params = params.resolve(&prepared.plan.params, self.time_zone())?;
-        if !point.fits(&view, &params) {
-            return Ok(None);
-        }
-        let found = self.budget.check().and_then(|()| point.find(&view, &params));
-        let row = found.map_err(|error| Error::from_exec(error, &prepared.sql))?;
-        Ok(Some(Outcome::Rows(Rows::ready(point.outputs().clone(), row, prepared.sql.clone()))))
     }
 
     /// Runs a prepared statement. When tables have changed since, or the session's time zone, it is bound anew first.
@@ -258,9 +235,6 @@ impl Session {
         let sql = prepared.sql.clone();
         let result = self.attempt(&sql, |session, snapshot| {
             session.renew(prepared, snapshot)?;
-            if let Some(found) = session.find(prepared, params, snapshot)? {
-                return Ok(found);
-            }
             session.run_plan(&prepared.plan, &sql, params, snapshot)
         });
         self.after(result)
@@ -508,7 +482,7 @@ impl Session {
     }
 
     /// Does the session share the plan with all others? What depends on the zone is shared in UTC.
-    fn shares(&self, plan: &CheckedPlan) -> bool {
+    fn shares(&self, plan: &Bound) -> bool {
         self.execution.rewrites && (self.settings.time_zone.is_none() || !plan.zoned)
     }
 

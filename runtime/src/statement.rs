@@ -6,7 +6,7 @@
 //! (`txn`).
 
 use crate::{
-    catalog::bind_statement,
+    catalog::{Bound, bind_statement},
     error::{Error, Result, code},
     interp,
     ops::{BoxSource, Tuning, Values},
@@ -19,7 +19,7 @@ use crate::{
 };
 use spectradb_grammar::{
     parse,
-    plan::{CheckedPlan, Expr, Field, Node, NodeKind, QueryPlan, Statement, SystemScope},
+    plan::{Expr, Field, Node, NodeKind, QueryPlan, Statement, SystemScope},
 };
 use spectradb_kernel::{
     Batch, Column, Period, Type, Value,
@@ -33,7 +33,7 @@ impl Session {
     /// Carries a plan out on the snapshot that it was bound under.
     pub(crate) fn run_plan(
         &mut self,
-        plan: &CheckedPlan,
+        plan: &Bound,
         sql: &Arc<str>,
         params: Params<'_>,
         snapshot: &Snapshot,
@@ -48,6 +48,11 @@ impl Session {
             Statement::Query(query) => {
                 let settled = self.settled_for(query, snapshot)?;
                 let view = self.view_on(settled.as_ref().unwrap_or(snapshot));
+                if let Some(point) = plan.point.as_ref().filter(|point| point.fits(&view, &params)) {
+                    let found = tuning.budget.check().and_then(|()| point.find(&view, &params));
+                    let row = found.map_err(|error| Error::from_exec(error, sql))?;
+                    return Ok(Outcome::Rows(Rows::ready(point.outputs().clone(), row, sql.clone())));
+                }
                 let source = Run { params: &params, view: &view, sql, tuning, given: &[], written: &[] }.open(query)?;
                 Rows::open(output_columns(query), source, sql.clone(), self.failed_flag()).map(Outcome::Rows)
             }
