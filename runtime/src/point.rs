@@ -79,6 +79,14 @@ impl Known {
         }
     }
 
+    fn is_null(&self, params: &[Value]) -> bool {
+        match &self.value {
+            Source::Param(param_idx) => params[*param_idx].is_null(),
+            Source::Const(value) => value.is_null(),
+            Source::Now => false,
+        }
+    }
+
     fn place(&self) -> Place {
         Place { start: self.span.start, end: self.span.end }
     }
@@ -160,9 +168,9 @@ impl Point {
 
     /// May it be answered from what is committed, for a key that could be there?
     pub(crate) fn fits(&self, view: &TxnView, params: &[Value]) -> bool {
-        let now = Timestamp(view.now());
-        let is_key = self.key.iter().all(|known| !known.value(params, now).is_null());
-        is_key && !view.is_watched() && (self.system.is_some() || !view.has_changed(self.table))
+        self.key.iter().all(|known| !known.is_null(params))
+            && !view.is_watched()
+            && (self.system.is_some() || !view.has_changed(self.table))
     }
 
     /// The row's columns; `None` where there is no such fact.

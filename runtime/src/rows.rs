@@ -179,9 +179,14 @@ impl Rows {
     }
 
     /// One row that was read already, or none.
-    pub(crate) fn ready(columns: Arc<[OutputColumn]>, row: Option<Vec<Column>>, sql: Arc<str>) -> Rows {
+    pub(crate) fn ready(
+        columns: Arc<[OutputColumn]>,
+        row: Option<Vec<Column>>,
+        sql: Arc<str>,
+        failed: Arc<AtomicBool>,
+    ) -> Rows {
         let row_count = usize::from(row.is_some());
-        let (batch, failed) = (row.unwrap_or_default(), Arc::default());
+        let batch = row.unwrap_or_default();
         Rows { columns, source: None, batch, row_count, next_row: 0, sql, done: None, failed }
     }
 

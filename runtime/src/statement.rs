@@ -51,7 +51,12 @@ impl Session {
                 if let Some(point) = plan.point.as_ref().filter(|point| point.fits(&view, &params)) {
                     let found = tuning.budget.check().and_then(|()| point.find(&view, &params));
                     let row = found.map_err(|error| Error::from_exec(error, sql))?;
-                    return Ok(Outcome::Rows(Rows::ready(point.outputs().clone(), row, sql.clone())));
+                    return Ok(Outcome::Rows(Rows::ready(
+                        point.outputs().clone(),
+                        row,
+                        sql.clone(),
+                        self.failed_flag(),
+                    )));
                 }
                 let source = Run { params: &params, view: &view, sql, tuning, given: &[], written: &[] }.open(query)?;
                 Rows::open(output_columns(query), source, sql.clone(), self.failed_flag()).map(Outcome::Rows)

@@ -112,9 +112,14 @@ impl<'a> Probe<'a> {
         let Form::Integer(value) = self.form else { return partition_point(run.len, before) };
         // Keys of one integer are most keys: search their lane as it lies.
         let first = first_integer(&run.columns[key[0]], run.len, value);
-        // Most keys have one fact; of many, those that begin in time come first.
+        // Most keys have one fact. Of many, those that begin in time come first, and doubling steps find their end among few.
         if first + 1 < run.len && i64_at(&run.columns[key[0]], first + 1) == value {
-            return first + partition_point(run.len - first, |row| before(first + row));
+            let mut step = 1;
+            while first + step < run.len && before(first + step) {
+                step *= 2;
+            }
+            let (low, high) = (first + step / 2, run.len.min(first + step));
+            return low + partition_point(high - low, |row| before(low + row));
         }
         if first < run.len && before(first) { first + 1 } else { first }
     }
@@ -192,7 +197,8 @@ pub(crate) fn first_integer(column: &Column, len: usize, value: i64) -> usize {
     }
 }
 
-/// How many numbers of a rising lane are below `value`? Numbers that lie about evenly are found at their place at once.
+/// How many numbers of a rising lane are below `value`? It is looked for where it would be if the numbers lay evenly, and
+/// from there in doubling steps.
 fn first_at_least<T: Copy + Into<i64>>(lane: &[T], value: i64) -> usize {
     let (Some(first), Some(last)) = (lane.first(), lane.last()) else { return 0 };
     let (first, last): (i64, i64) = ((*first).into(), (*last).into());
@@ -202,16 +208,29 @@ fn first_at_least<T: Copy + Into<i64>>(lane: &[T], value: i64) -> usize {
     if value > last {
         return lane.len();
     }
-    /// How far from its even place a number is looked for at first: two cache lines of the widest lane.
+    /// The first step: a cache line of the widest lane.
     const NEAR: usize = 8;
     let share = value.abs_diff(first) as f64 / last.abs_diff(first) as f64;
-    let guess = (share * (lane.len() - 1) as f64) as usize;
-    let (low, high) = (guess.saturating_sub(NEAR), (guess + NEAR).min(lane.len() - 1));
+    let guess = ((share * (lane.len() - 1) as f64) as usize).min(lane.len() - 1);
     let below = |row: usize| lane[row].into() < value;
-    match (low == 0 || below(low), below(high)) {
-        (true, false) => low + lane[low..high].partition_point(|number| (*number).into() < value),
-        (true, true) => high + 1 + lane[high + 1..].partition_point(|number| (*number).into() < value),
-        (false, _) => lane[..low].partition_point(|number| (*number).into() < value),
+    let (mut at, mut step) = (guess, NEAR);
+    if below(guess) {
+        // The last number is not below.
+        loop {
+            let high = (at + step).min(lane.len() - 1);
+            if !below(high) {
+                return at + 1 + lane[at + 1..high].partition_point(|number| (*number).into() < value);
+            }
+            (at, step) = (high, step * 2);
+        }
+    }
+    // The first one is.
+    loop {
+        let low = at.saturating_sub(step);
+        if below(low) {
+            return low + lane[low..at].partition_point(|number| (*number).into() < value);
+        }
+        (at, step) = (low, step * 2);
     }
 }
 
@@ -221,10 +240,12 @@ mod tests {
 
     #[test]
     fn even_and_uneven_lanes_are_searched_alike() {
-        let lanes: [Vec<i64>; 5] = [
+        let lanes: [Vec<i64>; 7] = [
             (0..100).collect(),
             (0..100).map(|i| i * i * i).collect(),
             (0..100).map(|i| i / 7).collect(),
+            (0..1_000).map(|i| i / 100 * 3).collect(),
+            (0..300).map(|i| if i < 290 { i } else { i << 30 }).collect(),
             vec![i64::MIN, -1, 0, 0, 0, 1, i64::MAX],
             vec![5; 40],
         ];
@@ -234,5 +255,33 @@ mod tests {
             }
         }
         assert_eq!(first_at_least::<i64>(&[], 3), 0);
+    }
+
+    /// Whatever a key's facts are to those around it, as many come before an instant as counting says.
+    #[test]
+    fn of_many_periods_those_that_begin_in_time_are_counted() {
+        use crate::run::{END_OPEN, constant_integer, integers};
+        for counts in [[1, 1, 1], [1, 300, 2], [300, 1, 300], [7, 64, 65]] {
+            let keys: Vec<i64> = (0..).zip(counts).flat_map(|(key, count)| vec![key * 3; count]).collect();
+            let from: Vec<i64> = counts.iter().flat_map(|count| (0..*count as i64).map(|row| row * 10)).collect();
+            let to = from.iter().map(|from| from + 10).collect();
+            let lane = |value| constant_integer(value, keys.len());
+            let times = (integers(Type::Timestamp, from.clone()), integers(Type::Timestamp, to));
+            let column = Column::from_i64s(Type::Integer, keys.clone());
+            let run = Run::new(vec![column], times, lane(1), lane(0), lane(END_OPEN));
+            for (key, from_max) in
+                (-1..8).flat_map(|key| [-1, 0, 5, 10, 639, 640, 641, 2_990, i64::MAX].map(|at| (key, at)))
+            {
+                let bytes = spectradb_kernel::key::i64_bytes(key);
+                let probe = Probe::new(&bytes, &mut std::iter::once(Type::Integer));
+                let expected =
+                    (0..run.len).filter(|row| keys[*row] < key || keys[*row] == key && from[*row] <= from_max);
+                assert_eq!(
+                    probe.end_in(&run, &[0], from_max),
+                    expected.count(),
+                    "key {key} of {counts:?} at {from_max}"
+                );
+            }
+        }
     }
 }
