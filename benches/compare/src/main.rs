@@ -8,6 +8,7 @@
 
 mod analytics;
 mod engine;
+mod histories;
 mod ours;
 mod peers;
 mod table;
@@ -59,6 +60,17 @@ enum Part {
         /// Where the queries are, and the rows go.
         data: std::path::PathBuf,
     },
+    /// Our side of `histories.py`, which calls this.
+    Histories {
+        /// Where the facts go.
+        data: std::path::PathBuf,
+        /// Keys.
+        #[arg(long, default_value_t = 100_000)]
+        keys: i64,
+        /// Versions of each.
+        #[arg(long, default_value_t = 100)]
+        versions: i64,
+    },
     /// Loads in sorted and in random order, bytes a row, and opening again.
     Load {
         /// Only in the order of the keys.
@@ -83,6 +95,7 @@ fn main() {
     let args = Args::parse();
     match &args.part {
         Part::Analytics { data } => analytics::run(data, args.rows, args.runs),
+        Part::Histories { data, keys, versions } => histories::run(data, *keys, *versions, args.rows, args.runs),
         Part::Points => points(&args),
         Part::Commits { lazy, lot } => commits(&args, *lazy, lot),
         Part::Load { sorted, cold } => load(&args, *sorted, *cold),

@@ -16,7 +16,7 @@ use std::{path::Path, time::Instant};
 
 /// How the versions come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum History {
+pub enum History {
     RoundRobin,
     Random,
 }
@@ -24,16 +24,20 @@ enum History {
 /// Commits that change a hundredth of the keys each take a hundred times as many.
 const PARTS: i64 = 100;
 
+/// A history that can be computed.
 #[derive(Clone, Copy, Debug)]
-struct Plan {
-    history: History,
-    keys: i64,
-    versions: i64,
+pub struct Plan {
+    /// How its versions come.
+    pub history: History,
+    /// How many keys.
+    pub keys: i64,
+    /// How many versions of each.
+    pub versions: i64,
 }
 
 impl Plan {
     /// Commits after the first.
-    fn commits(self) -> i64 {
+    pub fn commits(self) -> i64 {
         match self.history {
             History::RoundRobin => self.versions - 1,
             History::Random => (self.versions - 1) * PARTS,
@@ -41,7 +45,7 @@ impl Plan {
     }
 
     /// Does a commit change a key?
-    fn touches(self, key: i64, commit: i64) -> bool {
+    pub fn touches(self, key: i64, commit: i64) -> bool {
         match self.history {
             History::RoundRobin => true,
             History::Random => (key * 7919 + commit * 6151) % PARTS == 0,
@@ -49,7 +53,7 @@ impl Plan {
     }
 
     /// The balance that a commit gives a key.
-    fn balance(self, key: i64, commit: i64) -> i64 {
+    pub fn balance(self, key: i64, commit: i64) -> i64 {
         (key * 31 + commit * 17) % 1_000
     }
 
@@ -59,23 +63,26 @@ impl Plan {
         self.balance(key, last)
     }
 
-    fn sum_as_of(self, commit: i64) -> i64 {
+    /// The sum of all balances as it was after a commit.
+    pub fn sum_as_of(self, commit: i64) -> i64 {
         (0..self.keys).map(|key| self.as_of(key, commit)).sum()
     }
 }
 
 /// An engine that holds a history.
-trait Past {
+pub trait Past {
     /// The balance of each key, now or after a commit, summed.
     fn points(&mut self, keys: &[i64], commit: Option<i64>) -> i64;
     /// The sum of all balances, now or after a commit.
     fn scan(&mut self, commit: Option<i64>) -> i64;
 }
 
-struct Ours {
-    session: spectradb::Session,
+/// SpectraDB.
+pub struct Ours {
+    /// What asks.
+    pub session: spectradb::Session,
     /// The ledger's commit number of the commit that made all keys.
-    first: i64,
+    pub first: i64,
 }
 
 /// The table as a struct.
@@ -102,7 +109,8 @@ impl Past for Typed {
     }
 }
 
-fn ours(path: &Path, plan: Plan) -> Ours {
+/// A database with a history, compacted.
+pub fn ours(path: &Path, plan: Plan) -> Ours {
     let db = Database::open_with(path, Config { durability: Durability::None, ..Config::default() }).expect("opens");
     db.sql("CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)").expect("a table");
     let mut session = db.session();
