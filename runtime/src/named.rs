@@ -124,9 +124,10 @@ impl Session {
 
     fn run_prepared(&mut self, prepared: &mut Prepared, values: &[Value], snapshot: &Snapshot) -> Result<Outcome> {
         self.renew(prepared, snapshot)?;
-        let (plan, sql) = (prepared.plan.clone(), prepared.sql.clone());
+        let (plan, sql, outputs) = (prepared.plan.clone(), prepared.sql.clone(), prepared.outputs.clone());
         // Placed in the prepared text: that of EXECUTE says nothing about it.
-        self.run_plan(&plan, &sql, Params::Positional(values), snapshot).map_err(|error| error.at(None, &sql))
+        let outcome = self.run_plan(&plan, &sql, Params::Positional(values), snapshot, Some(&outputs));
+        outcome.map_err(|error| error.at(None, &sql))
     }
 
     fn no_statement(&self, name: &Name, sql: &str) -> Error {

@@ -13,8 +13,9 @@ use crate::{
     error::{Error, Result, code},
     ops::{Budget, Cancellation, Interrupt, Tuning},
     params::Params,
-    rows::{Outcome, Rows},
+    rows::{Outcome, OutputColumn, Rows},
     settings::Settings,
+    statement::outputs_of,
     transaction::{Isolation, TransactionOptions},
     txn::{Changed, Txn, TxnView},
 };
@@ -84,6 +85,8 @@ pub struct Prepared {
     /// Of the first parameters, where they were said.
     pub(crate) types: Vec<Type>,
     pub(crate) plan: Arc<Bound>,
+    /// The columns of its result: its own, for counting up what all sessions share would have them wait for each other.
+    pub(crate) outputs: Arc<[OutputColumn]>,
     /// The time zone that it was bound in.
     zone: Option<String>,
 }
@@ -210,7 +213,8 @@ impl Session {
                 stack::for_text(sql, bind)?
             }
         };
-        Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan, zone })
+        let outputs = outputs_of(&plan);
+        Ok(Prepared { sql: sql.into(), statement, types: types.to_vec(), plan, outputs, zone })
     }
 
     /// Binds a prepared statement anew where tables have changed since, or the time zone has and it matters.
@@ -221,6 +225,7 @@ impl Session {
         {
             let Prepared { sql, statement, types, .. } = &*prepared;
             prepared.plan = bind_statement(statement, sql, snapshot, self.execution, zone.as_deref(), types)?;
+            prepared.outputs = outputs_of(&prepared.plan);
             prepared.zone.clone_from(zone);
         }
         Ok(())
@@ -235,7 +240,7 @@ impl Session {
         let sql = prepared.sql.clone();
         let result = self.attempt(&sql, |session, snapshot| {
             session.renew(prepared, snapshot)?;
-            session.run_plan(&prepared.plan, &sql, params, snapshot)
+            session.run_plan(&prepared.plan, &sql, params, snapshot, Some(&prepared.outputs))
         });
         self.after(result)
     }
@@ -477,7 +482,7 @@ impl Session {
                     plan
                 }
             };
-            session.run_plan(&plan, sql, params, snapshot)
+            session.run_plan(&plan, sql, params, snapshot, None)
         })
     }
 

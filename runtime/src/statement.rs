@@ -19,7 +19,7 @@ use crate::{
 };
 use spectradb_grammar::{
     parse,
-    plan::{Expr, Field, Node, NodeKind, QueryPlan, Statement, SystemScope},
+    plan::{Expr, Field, Node, NodeKind, Plan, QueryPlan, Statement, SystemScope},
 };
 use spectradb_kernel::{
     Batch, Column, Period, Type, Value,
@@ -30,13 +30,14 @@ use spectradb_store::{NewColumn, NewTable, Snapshot, StoreError};
 use std::sync::Arc;
 
 impl Session {
-    /// Carries a plan out on the snapshot that it was bound under.
+    /// Carries a plan out on the snapshot that it was bound under. The columns of its result are given where they are kept.
     pub(crate) fn run_plan(
         &mut self,
         plan: &Bound,
         sql: &Arc<str>,
         params: Params<'_>,
         snapshot: &Snapshot,
+        outputs: Option<&Arc<[OutputColumn]>>,
     ) -> Result<Outcome> {
         let ends = matches!(plan.statement, Statement::Commit | Statement::Rollback | Statement::RollbackTo(_));
         if self.has_failed() && !ends {
@@ -51,15 +52,12 @@ impl Session {
                 if let Some(point) = plan.point.as_ref().filter(|point| point.fits(&view, &params)) {
                     let found = tuning.budget.check().and_then(|()| point.find(&view, &params));
                     let row = found.map_err(|error| Error::from_exec(error, sql))?;
-                    return Ok(Outcome::Rows(Rows::ready(
-                        point.outputs().clone(),
-                        row,
-                        sql.clone(),
-                        self.failed_flag(),
-                    )));
+                    let outputs = outputs.unwrap_or_else(|| point.outputs()).clone();
+                    return Ok(Outcome::Rows(Rows::ready(outputs, row, sql.clone(), self.failed_flag())));
                 }
                 let source = Run { params: &params, view: &view, sql, tuning, given: &[], written: &[] }.open(query)?;
-                Rows::open(output_columns(query), source, sql.clone(), self.failed_flag()).map(Outcome::Rows)
+                let outputs = outputs.cloned().unwrap_or_else(|| output_columns(query));
+                Rows::open(outputs, source, sql.clone(), self.failed_flag()).map(Outcome::Rows)
             }
             Statement::Insert { .. }
             | Statement::Update { .. }
@@ -231,6 +229,11 @@ fn asks_instants(query: &QueryPlan) -> bool {
 pub(crate) fn done(verb: &'static str, outcome: Option<(Changed, Option<Commit>)>) -> Outcome {
     let (changed, commit) = outcome.unzip();
     Outcome::Done(Done::new(verb, changed, commit.flatten()))
+}
+
+/// The columns of a statement's result, where it is a query.
+pub(crate) fn outputs_of(plan: &Plan) -> Arc<[OutputColumn]> {
+    if let Statement::Query(query) = &plan.statement { output_columns(query) } else { Arc::new([]) }
 }
 
 pub(crate) fn output_columns(query: &QueryPlan) -> Arc<[OutputColumn]> {
