@@ -45,8 +45,12 @@ pub const FORMS: &[(&str, &str)] = &[
         "What is below the keys, as JSON or as its text.",
     ),
     (
-        "jsonb_path_query_first(json, path [, vars])",
-        "The first that a path of SQL/JSON finds; NULL where it finds nothing. The fields of an object are its variables.",
+        "jsonb_path_exists(json, path [, vars [, silent]]), jsonb_path_match(...), json @? path, json @@ path",
+        "Does a path of SQL/JSON find anything, and does the test hold that it is? The fields of an object are its variables; silent, as the operators are, it is NULL where it would fail.",
+    ),
+    (
+        "jsonb_path_query_array(json, path [, vars [, silent]]), jsonb_path_query_first(...)",
+        "All that a path of SQL/JSON finds, as an array, or the first of it; NULL where it finds nothing.",
     ),
     ("is_json(text, kind)", "x IS [NOT] JSON [VALUE | SCALAR | ARRAY | OBJECT] [WITH UNIQUE KEYS]."),
     (

@@ -178,7 +178,7 @@ impl Binder<'_> {
             return Ok(Fold { aggregate: found(TypeClass::Json), arg, more: Vec::new(), order });
         }
         let key = self.expr(&call.args[0], ctx)?;
-        let key = self.coerce(key, Type::Text, Degree::Assignment)?;
+        let key = self.object_key(key, name.starts_with("jsonb"), call.span)?;
         let arg = Some(filtered(filter, key));
         Ok(Fold { aggregate: found(TypeClass::Text), arg, more: vec![value], order })
     }
@@ -204,12 +204,17 @@ impl Binder<'_> {
         };
         let one = self.one(given, span)?;
         let one = filtered(filter, one);
-        let mut order = self.keys(&said.order_by, ctx)?;
-        // Arrays of one are ordered as their elements.
-        for key in &mut order {
+        let mut order = Vec::with_capacity(said.order_by.len());
+        for mut key in self.keys(&said.order_by, ctx)? {
+            // Arrays of one are ordered as their elements, but for NULL where the order says so.
             if key.expr.same(&value) {
+                if key.nulls_first != key.descending {
+                    let is_null = super::function::call_named("$is_null", vec![value.clone()], Type::Boolean, span);
+                    order.push(SortKey { expr: is_null, descending: key.nulls_first, nulls_first: false });
+                }
                 key.expr = one.clone();
             }
+            order.push(key);
         }
         let aggregate = agg::find("array_agg", Some(TypeClass::Array)).expect("the kernel gathers arrays");
         Ok(Fold { aggregate, arg: Some(one), more: Vec::new(), order })
@@ -258,7 +263,7 @@ impl Binder<'_> {
         for (arg, class) in call.args.iter().zip(aggregate.more) {
             let bound = self.expr(arg, ctx)?;
             let bound = self.coerce_class(bound, *class, Degree::Implicit)?;
-            if bound.has_columns() {
+            if bound.has_columns() && call.more.is_some_and(|more| more.over.is_some()) {
                 let message = format!("the argument of {name} must be the same for all rows of a group");
                 return Err(Diag::new(code::GROUPING, message, arg.span).help("give a constant or a parameter"));
             }
@@ -298,7 +303,12 @@ fn collected(fold: Fold, call: &Call<'_>, aggregates: &mut Vec<AggregateCall>) -
     let Fold { aggregate, arg, more, order } = fold;
     let ty = (aggregate.ret)(arg.as_ref().map_or(Type::Integer, |arg| arg.ty));
     let new = AggregateCall { aggregate, arg, more, distinct: call.distinct, order, ty, span: call.span };
-    if new.distinct && new.order.iter().any(|key| new.arg.as_ref().is_none_or(|arg| !arg.same(&key.expr))) {
+    // Whether an argument is NULL is part of it.
+    let is_of = |arg: &Expr, key: &Expr| match &key.kind {
+        ExprKind::Call { function, args } if function.name == "$is_null" => arg.any(&mut |part| part.same(&args[0])),
+        _ => arg.same(key),
+    };
+    if new.distinct && new.order.iter().any(|key| new.arg.as_ref().is_none_or(|arg| !is_of(arg, &key.expr))) {
         let message = "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list";
         return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, call.span));
     }
@@ -321,7 +331,7 @@ fn filtered(filter: Option<&Expr>, value: Expr) -> Expr {
     case_of(vec![(filter.clone(), value)], Expr::constant(Value::Null, ty, span), span)
 }
 
-fn is_ordered_set(name: &str) -> bool {
+pub(super) fn is_ordered_set(name: &str) -> bool {
     matches!(name, "percentile_cont" | "percentile_disc" | "mode")
 }
 

@@ -212,6 +212,13 @@ impl Binder<'_> {
         span: Span,
     ) -> Result<Option<Expr>, Diag> {
         if name == "regexp_match" && matches!(args.len(), 2..=3) {
+            if let Some(Value::Text(flags)) = args.get(2).and_then(|flags| literal::value(&flags.expr))
+                && flags.contains('g')
+            {
+                let message = "regexp_match() does not support the \"global\" option";
+                let diag = Diag::new(code::INVALID_PARAMETER, message, args[2].span());
+                return Err(diag.help("regexp_matches gives all matches"));
+            }
             let matches = self.matches(std::mem::take(args), span)?;
             let first = vec![matches, literal::integer(0, span)];
             return Ok(Some(function::call_named("$array_row", first, TEXTS, span)));

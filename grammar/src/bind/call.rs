@@ -92,6 +92,13 @@ impl Binder<'_> {
             return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, call.span)
                 .help(format!("name {name} in FROM, or as an item of the select list")));
         }
+        if !is_known(name) && (call.more.is_some() || call.star || call.distinct) {
+            let mut args = Vec::with_capacity(call.args.len());
+            for arg in call.args {
+                args.push(self.expr(arg, ctx)?);
+            }
+            return Err(self.no_function(name, &args, call));
+        }
         if let Some(more) = call.more {
             let word = match more {
                 ast::CallMore { filter: Some(_), .. } => "FILTER",
@@ -123,6 +130,16 @@ impl Binder<'_> {
         }
         if let Some(expr) = self.array_function(name, &mut args, call.span)? {
             return Ok(Bound::known(expr));
+        }
+        // A type's name is a function, too: its cast.
+        if let [_] = args.as_slice()
+            && !is_known(name)
+        {
+            let ty = ast::TypeName { name: name.to_owned(), args: Vec::new(), array: false, span: call.name.span };
+            if let Ok(ty) = super::types::written(&ty) {
+                let arg = args.pop().expect("there is one");
+                return self.cast_to(arg, ty, call.span).map(Bound::known);
+            }
         }
         self.function(name, args, call).map(Bound::known)
     }
@@ -478,4 +495,12 @@ fn concat_ws(separator: Expr, texts: Vec<Expr>, span: Span) -> Expr {
         return case_of(vec![(is_not_null(separator, span), joined)], null, span);
     }
     joined
+}
+
+/// Is there a function of the name, whatever it takes?
+pub(super) fn is_known(name: &str) -> bool {
+    !function::overloads(name).is_empty()
+        || super::forms::NAMES.contains(&name)
+        || matches!(name, "coalesce" | "nvl" | "ifnull" | "nullif" | "greatest" | "least" | "concat" | "concat_ws")
+        || matches!(name, "now" | "date_part" | "current_commit" | "transaction_timestamp" | "statement_timestamp")
 }

@@ -454,7 +454,12 @@ impl Binder<'_> {
             shown: !PSEUDO_COLUMNS.contains(&field.name.as_str()),
             is_merged: false,
         });
-        let excluded = ScopeTable { name: Some(EXCLUDED.to_owned()), kind: table.kind, columns: columns.collect() };
+        let excluded = ScopeTable {
+            name: Some(EXCLUDED.to_owned()),
+            kind: table.kind,
+            columns: columns.collect(),
+            key: Vec::new(),
+        };
         let scope = Scope { tables: vec![target, excluded], merged: Vec::new() };
         let node = self.where_of(given(fields), &scope, update.filter.as_ref())?;
         let at = conflict.span;
@@ -549,7 +554,8 @@ fn fact_scan(table: &Arc<TableSchema>, alias: &str, valid: ValidScope) -> (Node,
         keys: KeyAccess::All,
         predicates: Vec::new(),
     };
-    let scope_table = ScopeTable { name: Some(alias.to_owned()), kind: table.kind, columns: scope_columns };
+    let scope_table =
+        ScopeTable { name: Some(alias.to_owned()), kind: table.kind, columns: scope_columns, key: Vec::new() };
     (Node { kind: NodeKind::Scan(Box::new(scan)), fields }, scope_table)
 }
 

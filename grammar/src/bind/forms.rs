@@ -20,12 +20,15 @@ use crate::{
 use spectradb_kernel::{Type, Value, func::number_templates, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 34] = [
+pub(super) const NAMES: [&str; 37] = [
     "to_number",
     "is_json",
     "regexp_replace",
     "regexp_instr",
     "regexp_substr",
+    "jsonb_path_exists",
+    "jsonb_path_match",
+    "jsonb_path_query_array",
     "jsonb_path_query_first",
     "to_char",
     "format",
@@ -88,19 +91,36 @@ impl Binder<'_> {
         Ok(Some(match (name, args.len()) {
             ("to_char", 2) if is_number(&args[0]) => {
                 let [number, template] = two(args);
+                let digits = match (number.class(), number.expr.ty) {
+                    (Some(TypeClass::Real), Type::Float4) => Some(6),
+                    (Some(TypeClass::Real), _) => Some(15),
+                    _ => None,
+                };
                 let number = self.coerce(number, Type::Text, Degree::Assignment)?;
-                made("$number_to_char", vec![number, self.coerce(template, Type::Text, Degree::Implicit)?], span)
+                let template = self.coerce(template, Type::Text, Degree::Implicit)?;
+                match digits {
+                    Some(digits) => made("$real_to_char", vec![number, template, literal::integer(digits, span)], span),
+                    None => made("$number_to_char", vec![number, template], span),
+                }
             }
             ("format", 1..) => self.format(std::mem::take(args), span)?,
             ("make_timestamp" | "make_timestamptz", 6) => {
                 let at = self.timestamp_of(std::mem::take(args), span)?;
-                if name == "make_timestamp" { at } else { convert::convert(at, Type::TimestampTz, Degree::Implicit)? }
+                if name == "make_timestamp" { at } else { super::zone::instant_of(at)? }
             }
             ("make_timestamptz", 7) => {
                 let mut args = std::mem::take(args);
                 let zone = args.pop().expect("there are seven");
                 let zone = self.coerce(zone, Type::Text, Degree::Implicit)?;
-                made("timezone", vec![zone, self.timestamp_of(args, span)?], span)
+                made("$made_instant", vec![zone, self.timestamp_of(args, span)?], span)
+            }
+            // Without a zone in the template the text says what the session's clocks show.
+            ("to_timestamp", 2) if !names_zone(&args[1]) => {
+                let [said, template] = two(args);
+                let said = self.coerce(said, Type::Text, Degree::Implicit)?;
+                let template = self.coerce(template, Type::Text, Degree::Implicit)?;
+                let instant = made("to_timestamp", vec![said, template], span);
+                super::zone::instant_of(convert::convert(instant, Type::Timestamp, Degree::Explicit)?)?
             }
             ("make_interval", ..=7) => {
                 let mut parts = Vec::with_capacity(7);
@@ -140,7 +160,7 @@ impl Binder<'_> {
                 let mut object = json("{}", span);
                 let mut rest = std::mem::take(args).into_iter();
                 while let (Some(key), Some(value)) = (rest.next(), rest.next()) {
-                    let key = self.coerce(key, Type::Text, Degree::Assignment)?;
+                    let key = self.object_key(key, name.starts_with("jsonb"), span)?;
                     let value = self.json_or_null(value, name.starts_with("jsonb"), span)?;
                     object = made("$json_push_field", vec![object, key, value], span);
                 }
@@ -183,7 +203,11 @@ impl Binder<'_> {
             }
             ("is_json", 2) => {
                 let [value, kind] = two(args);
-                let value = self.coerce(value, Type::Text, Degree::Assignment)?;
+                // A value of JSON is asked about as it is written: a string with its quotes.
+                let value = match value.class() {
+                    Some(TypeClass::Json) => value.expr,
+                    _ => self.coerce(value, Type::Text, Degree::Assignment)?,
+                };
                 made("$is_json", vec![value, self.coerce(kind, Type::Text, Degree::Implicit)?], span)
             }
             ("regexp_replace", 4..=6) if args.len() > 4 || args[3].class() == Some(TypeClass::Integer) => {
@@ -212,13 +236,8 @@ impl Binder<'_> {
                 texts.push(options);
                 made("$regexp_substr", texts, span)
             }
-            ("jsonb_path_query_first", 2..=3) => {
-                let mut path = Vec::with_capacity(3);
-                for (arg, ty) in std::mem::take(args).into_iter().zip([Type::Json, Type::Text, Type::Json]) {
-                    path.push(self.coerce(arg, ty, Degree::Implicit)?);
-                }
-                let all = made("jsonb_path_query_array", path, span);
-                function::call_named("$json_get", vec![all, text("0", span)], Type::Json, span)
+            ("jsonb_path_exists" | "jsonb_path_match" | "jsonb_path_query_array" | "jsonb_path_query_first", 2..=4) => {
+                self.json_path(name, std::mem::take(args), span)?
             }
             ("num_nulls" | "num_nonnulls", 1..) => {
                 let mut count = literal::integer(0, span);
@@ -344,14 +363,65 @@ impl Binder<'_> {
                 let plain = self.coerce(value, ty, Degree::Implicit)?;
                 convert::convert(plain, Type::Json, Degree::Explicit)
             }
-            Some(TypeClass::Time | TypeClass::TimestampTz | TypeClass::Interval | TypeClass::Uuid) => {
+            Some(TypeClass::Time | TypeClass::Interval | TypeClass::Uuid) => {
                 convert::convert(value.expr, Type::Json, Degree::Explicit)
             }
-            Some(TypeClass::Text | TypeClass::Blob | TypeClass::Date | TypeClass::Timestamp) | None => {
+            // As ISO 8601 and XML Schema have it.
+            Some(TypeClass::Timestamp | TypeClass::TimestampTz) => {
+                let written = self.coerce(value, Type::Text, Degree::Assignment)?;
+                let with_t = made("replace", vec![written, text(" BC", span), text("~", span)], span);
+                let with_t = made("replace", vec![with_t, text(" ", span), text("T", span)], span);
+                let with_t = made("replace", vec![with_t, text("~", span), text(" BC", span)], span);
+                let full = match class {
+                    Some(TypeClass::TimestampTz) => {
+                        let args = vec![with_t, text("([+-]\\d\\d)( BC)?$", span), text("\\1:00\\2", span)];
+                        made("regexp_replace", args, span)
+                    }
+                    _ => with_t,
+                };
+                Ok(made("$json_string", vec![full], span))
+            }
+            Some(TypeClass::Text | TypeClass::Blob | TypeClass::Date) | None => {
                 let text = self.coerce(value, Type::Text, Degree::Assignment)?;
                 Ok(made("$json_string", vec![text], span))
             }
         }
+    }
+
+    /// What a path of SQL/JSON finds: `(json, path [, variables [, silent]])`.
+    pub(super) fn json_path(&mut self, name: &str, args: Vec<Bound>, span: Span) -> Result<Expr, Diag> {
+        let mut exprs = Vec::with_capacity(4);
+        for (arg, ty) in args.into_iter().zip([Type::Json, Type::Text, Type::Json, Type::Boolean]) {
+            exprs.push(self.coerce(arg, ty, Degree::Implicit)?);
+        }
+        if exprs.len() == 2 {
+            exprs.push(json("{}", span));
+        }
+        if exprs.len() == 3 {
+            exprs.push(Expr::constant(Value::Boolean(false), Type::Boolean, span));
+        }
+        let first = |found| function::call_named("$json_get", vec![found, text("0", span)], Type::Json, span);
+        match name {
+            "jsonb_path_exists" => {
+                convert::convert(first(made("$path_exists", exprs, span)), Type::Boolean, Degree::Explicit)
+            }
+            "jsonb_path_match" => {
+                convert::convert(first(made("$path_match", exprs, span)), Type::Boolean, Degree::Explicit)
+            }
+            "jsonb_path_query_first" => Ok(first(made("$path_query", exprs, span))),
+            _ => Ok(made("$path_query", exprs, span)),
+        }
+    }
+
+    /// A key of an object of JSON: NULL is a fault.
+    pub(super) fn object_key(&mut self, key: Bound, is_binary: bool, span: Span) -> Result<Expr, Diag> {
+        if let Some(TypeClass::Array | TypeClass::Json) = key.class() {
+            let message = "key value must be scalar, not array, composite, or json";
+            return Err(Diag::new(code::INVALID_PARAMETER, message, key.span()));
+        }
+        let key = self.coerce(key, Type::Text, Degree::Assignment)?;
+        let kind = text(if is_binary { "jsonb" } else { "json" }, span);
+        self.coalesce(vec![key, made("$json_no_key", vec![kind], span)], span)
     }
 
     /// A value as JSON, in which NULL is null.
@@ -432,6 +502,17 @@ impl Binder<'_> {
         }
         let joined = parts.into_iter().reduce(|joined, part| made("||", vec![joined, part], span));
         Ok(joined.expect("there is a part"))
+    }
+}
+
+/// Does a template of `to_timestamp` ask for a zone? One that is not known may.
+fn names_zone(template: &Bound) -> bool {
+    match literal::value(&template.expr) {
+        Some(Value::Text(template)) => {
+            let template = template.to_ascii_uppercase();
+            ["TZ", "OF"].iter().any(|word| template.contains(word))
+        }
+        _ => true,
     }
 }
 

@@ -608,6 +608,13 @@ pub(super) fn scan(
     for ((column, ty), name) in PSEUDO.into_iter().zip(PSEUDO_COLUMNS) {
         push(column, name, ty, false, false);
     }
+    let is_one_state = matches!(valid, ValidScope::At(_))
+        && match system {
+            SystemScope::Latest | SystemScope::AsOf(_) => true,
+            SystemScope::All | SystemScope::Range { .. } => false,
+        };
+    let place = |key: &usize| scope_columns.iter().position(|column| column.name == table.columns[*key].name);
+    let key = if is_one_state { table.key.iter().filter_map(place).collect() } else { Vec::new() };
     let scan = Scan {
         table: Arc::clone(table),
         alias: alias.to_owned(),
@@ -618,7 +625,7 @@ pub(super) fn scan(
         predicates: Vec::new(),
     };
     let node = Node { kind: NodeKind::Scan(Box::new(scan)), fields };
-    (node, ScopeTable { name: Some(alias.to_owned()), kind: table.kind, columns: scope_columns })
+    (node, ScopeTable { name: Some(alias.to_owned()), kind: table.kind, columns: scope_columns, key })
 }
 
 /// A subquery or a `WITH` name as an item of FROM.
@@ -636,7 +643,8 @@ fn derived(node: Node, alias: Option<(&Name, &[Name])>) -> Result<Source, Diag> 
             is_merged: false,
         })
         .collect();
-    let mut table = ScopeTable { name: alias.map(|(name, _)| name.text.clone()), kind: TableKind::Typed, columns };
+    let mut table =
+        ScopeTable { name: alias.map(|(name, _)| name.text.clone()), kind: TableKind::Typed, columns, key: Vec::new() };
     if let Some((name, columns)) = alias {
         rename(&mut table, name, columns)?;
     }

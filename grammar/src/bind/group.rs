@@ -8,7 +8,7 @@
 use super::{
     expr::{AGGREGATE_BASE, Ctx, GROUPING_BASE, WINDOW_BASE},
     grouping::Sets,
-    scope::Scope,
+    scope::{Scope, ScopeTable},
 };
 use crate::{
     ast::{self, Name},
@@ -88,7 +88,16 @@ impl<'s> Block<'s> {
     ) -> Result<(Node, Vec<Expr>), Diag> {
         let mut windows = std::mem::take(&mut self.windows);
         if is_grouped {
+            self.same_for_groups()?;
             let mut having = having;
+            if self.sets.is_none() {
+                for expr in exprs.iter_mut().chain(&mut having) {
+                    self.settle(expr);
+                }
+                for window in &mut windows {
+                    visit::window_exprs_mut(window, &mut |expr| self.settle(expr));
+                }
+            }
             let sets = self.sets.take();
             let fields = self.fields();
             let groupings = std::mem::take(&mut self.groupings);
@@ -165,6 +174,56 @@ impl<'s> Block<'s> {
             Field { name: call.aggregate.name.to_owned(), ty: call.ty, nullable }
         });
         keys.chain(aggregates).collect()
+    }
+
+    /// What an ordered-set aggregate is asked for (`percentile_cont(p)`) must be the same for all rows of a group.
+    fn same_for_groups(&self) -> Result<(), Diag> {
+        for call in self.aggregates.iter().filter(|call| super::aggregate::is_ordered_set(call.aggregate.name)) {
+            for arg in call.more.iter().filter(|arg| arg.has_columns()) {
+                if self.sets.is_some() {
+                    let message = format!("an argument of {} that is a group's key", call.aggregate.name);
+                    let message = format!("{message} is not supported with GROUPING SETS");
+                    return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, arg.span));
+                }
+                // Nothing of it is left once the keys are columns of groups.
+                self.regroup(&mut arg.clone(), &self.fields(), 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the key of a table settles, where all of it is grouped, is the same for all rows of a group: its first value.
+    fn settle(&mut self, expr: &mut Expr) {
+        if self.keys.iter().any(|key| key.same(expr)) {
+            return;
+        }
+        let ExprKind::Column(column) = expr.kind else {
+            return expr.for_each_child_mut(&mut |child| self.settle(child));
+        };
+        let is_grouped =
+            |column: usize| self.keys.iter().any(|key| matches!(key.kind, ExprKind::Column(at) if at == column));
+        let settles = |table: &ScopeTable| {
+            !table.key.is_empty()
+                && table.columns.iter().any(|other| other.column == column)
+                && table.key.iter().all(|key| is_grouped(table.columns[*key].column))
+        };
+        if column >= GROUPING_BASE.min(AGGREGATE_BASE).min(WINDOW_BASE) || !self.scope.tables.iter().any(settles) {
+            return;
+        }
+        let new = AggregateCall {
+            aggregate: super::aggregate::find_first(expr.ty.class()),
+            arg: Some(expr.clone()),
+            more: Vec::new(),
+            distinct: false,
+            order: Vec::new(),
+            ty: expr.ty,
+            span: expr.span,
+        };
+        let at = self.aggregates.iter().position(|old| old.same(&new)).unwrap_or_else(|| {
+            self.aggregates.push(new);
+            self.aggregates.len() - 1
+        });
+        expr.kind = ExprKind::Column(AGGREGATE_BASE + at);
     }
 
     /// Gives an expression over the FROM the columns of the Aggregate node, whose keys begin at `first`.

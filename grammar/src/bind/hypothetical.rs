@@ -20,6 +20,10 @@ pub(super) fn rewritten(call: &Call<'_>) -> Result<Option<Expr>, Diag> {
         return Ok(Some(row_count(parts, call)));
     }
     let Some(CallMore { within: Some(keys), filter, .. }) = call.more else { return Ok(None) };
+    if let ("percentile_cont" | "percentile_disc", [Expr { kind: ExprKind::Array(fractions), .. }]) = (name, call.args)
+    {
+        return Ok(Some(percentiles(fractions, call)));
+    }
     if !matches!(name, "rank" | "dense_rank" | "percent_rank" | "cume_dist") {
         return Ok(None);
     }
@@ -60,6 +64,20 @@ pub(super) fn rewritten(call: &Call<'_>) -> Result<Option<Expr>, Diag> {
             made.binary(BinaryOp::Div, made.real(count), add_one(made.count(None, None)))
         }
     }))
+}
+
+/// `percentile_cont(ARRAY[a, b]) WITHIN GROUP (..)`: an array of what each fraction gives.
+fn percentiles(fractions: &[Expr], call: &Call<'_>) -> Expr {
+    let of = |fraction: &Expr| match &fraction.kind {
+        ExprKind::Array(inner) => percentiles(inner, call),
+        _ => {
+            let (name, args) = (call.name.clone(), vec![fraction.clone()]);
+            let more = call.more.cloned().map(Box::new);
+            let kind = ExprKind::Call { name, args, star: false, distinct: call.distinct, more };
+            Expr { kind, span: call.span }
+        }
+    };
+    Expr { kind: ExprKind::Array(fractions.iter().map(of).collect()), span: call.span }
 }
 
 /// `count([DISTINCT] (a, b))`

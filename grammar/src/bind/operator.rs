@@ -67,6 +67,7 @@ impl Binder<'_> {
         at: Span,
         whole: Span,
     ) -> Result<Expr, Diag> {
+        let (left, right) = self.as_short_real(left, right)?;
         let left = shortened(left, &right);
         let right = shortened(right, &left);
         let class = match (left.class(), right.class()) {
@@ -88,6 +89,21 @@ impl Binder<'_> {
             return Err(no_operator(name, &Bound::known(left), &Bound::known(right), at));
         };
         Ok(function::call(function, vec![left, right], Type::Boolean, whole))
+    }
+
+    /// A quoted text beside a FLOAT4 is one: it is rounded as the column is.
+    fn as_short_real(&mut self, left: Bound, right: Bound) -> Result<(Bound, Bound), Diag> {
+        let is_short = |bound: &Bound| bound.class().is_some() && bound.expr.ty == Type::Float4;
+        let is_text = |bound: &Bound| bound.open == Some(Open::Text);
+        Ok(if is_short(&left) && is_text(&right) {
+            let right = self.coerce(right, Type::Float4, Degree::Implicit)?;
+            (left, Bound::known(right))
+        } else if is_text(&left) && is_short(&right) {
+            let left = self.coerce(left, Type::Float4, Degree::Implicit)?;
+            (Bound::known(left), right)
+        } else {
+            (left, right)
+        })
     }
 
     /// Both operands in a class; decimals with one scale.
@@ -131,6 +147,7 @@ impl Binder<'_> {
         whole: Span,
     ) -> Result<Expr, Diag> {
         let name = sign(op);
+        let (left, right) = self.as_short_real(left, right)?;
         // A text that is no number names the field that is taken away.
         let is_key = match (&right.open, literal::value(&right.expr)) {
             (Some(Open::Text), Some(Value::Text(text))) => text.trim().parse::<f64>().is_err(),
@@ -189,6 +206,18 @@ impl Binder<'_> {
         let narrower = narrower(&left, &right);
         let left = self.coerce_class(left, a, Degree::Implicit)?;
         let right = self.coerce_class(right, b, Degree::Implicit)?;
+        let later = match (name, a, b) {
+            ("+", TypeClass::TimestampTz, TypeClass::Interval) => super::zone::plus(&left, &right, whole),
+            ("+", TypeClass::Interval, TypeClass::TimestampTz) => super::zone::plus(&right, &left, whole),
+            ("-", TypeClass::TimestampTz, TypeClass::Interval) => {
+                let back = function::call_named("-", vec![right.clone()], Type::Interval, right.span);
+                super::zone::plus(&left, &back, whole)
+            }
+            _ => None,
+        };
+        if let Some(later) = later {
+            return Ok(later);
+        }
         let result = function::call(function, vec![left, right], function.ret.plain_type(), whole);
         match narrower {
             Some(ty) if ty.class() == function.ret => convert(result, ty, Degree::Implicit),
@@ -230,6 +259,18 @@ impl Binder<'_> {
         at: Span,
         whole: Span,
     ) -> Result<Expr, Diag> {
+        if let "@?" | "@@" = name
+            && let [json, path] = operands.as_slice()
+            && matches!(json.class(), Some(TypeClass::Json) | None)
+            && matches!(path.class(), Some(TypeClass::Text) | None)
+        {
+            // The operators are silent calls of the functions.
+            let variables = Expr::constant(Value::Json("{}".to_owned()), Type::Json, whole);
+            let silent = Expr::constant(Value::Boolean(true), Type::Boolean, whole);
+            let args = vec![json.clone(), path.clone(), Bound::known(variables), Bound::known(silent)];
+            let function = if name == "@?" { "jsonb_path_exists" } else { "jsonb_path_match" };
+            return self.json_path(function, args, whole);
+        }
         let is_array = |operand: &Bound| operand.class() == Some(TypeClass::Array);
         if let [json, keys] = operands.as_slice()
             && json.class() == Some(TypeClass::Json)

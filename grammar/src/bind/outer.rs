@@ -70,6 +70,17 @@ impl Binder<'_> {
         Ok(None)
     }
 
+    /// All columns of a table of the blocks around, the nearest of that name.
+    pub(super) fn outer_star(&mut self, name: &Name) -> Option<Vec<(String, Expr)>> {
+        for at in (0..self.outer.len()).rev().filter(|at| !self.outer[*at].hidden).collect::<Vec<_>>() {
+            let Some(table) = self.outer[at].scope.table(&name.text) else { continue };
+            let shown = table.columns.iter().filter(|column| column.shown);
+            let columns: Vec<_> = shown.map(|column| (column.name.clone(), column.expr(name.span))).collect();
+            return Some(columns.into_iter().map(|(name, expr)| (name, self.through(at, expr))).collect());
+        }
+        None
+    }
+
     /// An expression over the rows of a frame, as the innermost subquery calls it.
     pub(super) fn through(&mut self, at: usize, expr: Expr) -> Expr {
         let mut expr = expr;

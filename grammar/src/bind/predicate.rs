@@ -37,6 +37,8 @@ const WHOLE_FIELDS: [&str; 14] = [
 /// Fields of EXTRACT with digits after the point.
 const FRACTION_FIELDS: [&str; 5] = ["second", "milliseconds", "microseconds", "epoch", "julian"];
 
+const FRACTION: Type = Type::Numeric { precision: 24, scale: 6 };
+
 impl Binder<'_> {
     pub(super) fn in_list(
         &mut self,
@@ -223,9 +225,27 @@ impl Binder<'_> {
             "days" => "day",
             "hours" => "hour",
             "minutes" => "minute",
-            "seconds" => "second",
+            "seconds" | "sec" | "secs" => "second",
+            "millisecond" | "msec" | "msecs" | "ms" => "milliseconds",
+            "microsecond" | "usec" | "usecs" | "us" => "microseconds",
+            "min" | "mins" => "minute",
+            "hr" | "hrs" => "hour",
+            "weeks" => "week",
+            "mon" | "mons" => "month",
+            "qtr" => "quarter",
+            "yr" | "yrs" => "year",
+            "decades" => "decade",
+            "centuries" => "century",
+            "millennia" => "millennium",
             other => other,
         };
+        if let "timezone" | "timezone_hour" | "timezone_minute" | "timezone_h" | "timezone_m" = canonical {
+            if class != TypeClass::TimestampTz {
+                let message = format!("unit \"{}\" not supported for type {class}", field.text);
+                return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, field.span));
+            }
+            return self.zone_field(canonical, operand, span);
+        }
         let whole = WHOLE_FIELDS.contains(&canonical);
         if !whole && !FRACTION_FIELDS.contains(&canonical) {
             let message = format!("unit \"{}\" not recognized for type {class}", field.text);
@@ -252,10 +272,36 @@ impl Binder<'_> {
         let field = Expr::constant(Value::Text(canonical.to_owned()), Type::Text, field.span);
         let (name, ty) = if whole {
             ("$extract_int", Type::Integer)
+        } else if class == TypeClass::Date {
+            // Of a day all fields are whole.
+            let of_day = function::call_named("$extract", vec![field, operand], FRACTION, span);
+            return super::convert::convert(of_day, Type::Numeric { precision: 24, scale: 0 }, Degree::Explicit);
         } else {
-            ("$extract", Type::Numeric { precision: 24, scale: 6 })
+            ("$extract", FRACTION)
         };
         Ok(function::call_named(name, vec![field, operand], ty, span))
+    }
+}
+
+impl Binder<'_> {
+    /// How far the session's clocks are from UTC at an instant: in seconds, or their hours or minutes.
+    fn zone_field(&mut self, field: &str, instant: Bound, span: Span) -> Result<Expr, Diag> {
+        let instant = self.coerce_class(instant, TypeClass::TimestampTz, Degree::Implicit)?;
+        self.count_copies(&instant, 2)?;
+        let utc = super::convert::convert(instant.clone(), Type::Timestamp, Degree::Explicit)?;
+        let local = super::zone::local(instant);
+        let local = super::convert::convert(local, Type::Timestamp, Degree::Explicit)?;
+        let away = function::call_named("-", vec![local, utc], Type::Interval, span);
+        let name = Name { text: "epoch".to_owned(), span };
+        let seconds = self.extract(&name, Bound::known(away), span)?;
+        let seconds = super::convert::convert(seconds, Type::Integer, Degree::Explicit)?;
+        let number = |number| super::literal::integer(number, span);
+        let call = |name, a, b| function::call_named(name, vec![a, b], Type::Integer, span);
+        Ok(match field {
+            "timezone" => seconds,
+            "timezone_hour" | "timezone_h" => call("/", seconds, number(3600)),
+            _ => call("/", call("%", seconds, number(3600)), number(60)),
+        })
     }
 }
 

@@ -82,7 +82,12 @@ impl Binder<'_> {
             shown: !PSEUDO_COLUMNS.contains(&field.name.as_str()),
             is_merged: false,
         });
-        let target = ScopeTable { name: Some(alias.text.clone()), kind: table.kind, columns: columns.collect() };
+        let target = ScopeTable {
+            name: Some(alias.text.clone()),
+            kind: table.kind,
+            columns: columns.collect(),
+            key: Vec::new(),
+        };
         let width = fields.len();
         fields.extend(extra.iter().cloned());
         for column in others.tables.iter_mut().flat_map(|table| &mut table.columns) {
@@ -158,7 +163,12 @@ fn with_sides(node: Node, scope: &mut Scope, own_width: usize, sides: Sides, spa
             });
             columns.push((label, value));
         }
-        scope.tables.push(ScopeTable { name: Some(name.to_owned()), kind: TableKind::Typed, columns: of_table });
+        scope.tables.push(ScopeTable {
+            name: Some(name.to_owned()),
+            kind: TableKind::Typed,
+            columns: of_table,
+            key: Vec::new(),
+        });
     };
     let old = |at: usize| match sides {
         Sides::Inserted => null(at),

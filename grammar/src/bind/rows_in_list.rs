@@ -149,7 +149,12 @@ impl Binder<'_> {
             shown: false,
             is_merged: false,
         });
-        let parts = ScopeTable { name: Some(PARTS.to_owned()), kind: TableKind::Typed, columns: columns.collect() };
+        let parts = ScopeTable {
+            name: Some(PARTS.to_owned()),
+            kind: TableKind::Typed,
+            columns: columns.collect(),
+            key: Vec::new(),
+        };
         let scope = Scope { tables: vec![parts], merged: Vec::new() };
         let (node, scope) = self.beside(node, scope, &late.functions)?;
         let mut columns: Vec<(String, plan::Expr)> =

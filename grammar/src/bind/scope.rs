@@ -34,6 +34,9 @@ pub(super) struct ScopeTable {
     pub(super) name: Option<String>,
     pub(super) kind: TableKind,
     pub(super) columns: Vec<ScopeColumn>,
+    /// The places among them of columns that no two rows have alike: the key of a table that is read at one point of both
+    /// times. None where there are none.
+    pub(super) key: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -294,5 +297,5 @@ pub(super) fn unknown_column_of(table: &spectradb_kernel::schema::TableSchema, n
             is_merged: false,
         })
         .collect();
-    unknown_in(&ScopeTable { name: Some(table.name.clone()), kind: TableKind::Typed, columns }, name)
+    unknown_in(&ScopeTable { name: Some(table.name.clone()), kind: TableKind::Typed, columns, key: Vec::new() }, name)
 }

@@ -269,9 +269,13 @@ impl Binder<'_> {
                 let mut columns: Vec<(String, Expr)> =
                     merged.map(|merged| (merged.name.clone(), merged.expr.clone())).collect();
                 if columns.is_empty() {
-                    let Some(table) = block.scope.table(&name.text) else { return Err(no_table(block.scope, name)) };
-                    let shown = table.columns.iter().filter(|column| column.shown);
-                    columns = shown.map(|column| (column.name.clone(), column.expr(name.span))).collect();
+                    columns = match block.scope.table(&name.text) {
+                        Some(table) => {
+                            let shown = table.columns.iter().filter(|column| column.shown);
+                            shown.map(|column| (column.name.clone(), column.expr(name.span))).collect()
+                        }
+                        None => self.outer_star(name).ok_or_else(|| no_table(block.scope, name))?,
+                    };
                 }
                 self.starred(columns, changes, block, bounds)?;
             }

@@ -110,10 +110,8 @@ impl Binder<'_> {
                 let object = self.json_argument(name, one(args))?;
                 fields(object, name.ends_with("_text"))
             }
-            ("jsonb_path_query", 2..=3) => {
-                let typed = args.into_iter().zip([Type::Json, Type::Text, Type::Json]);
-                let path = typed.map(|(arg, ty)| self.coerce(arg, ty, Degree::Implicit));
-                let found = made("jsonb_path_query_array", path.collect::<Result<_, _>>()?);
+            ("jsonb_path_query", 2..=4) => {
+                let found = self.json_path("jsonb_path_query_array", args, call.span)?;
                 elements(array_from("$json_elements", found), name, |element| element)
             }
             ("string_to_table" | "regexp_split_to_table", 2..=3) => {

@@ -59,8 +59,13 @@ impl Binder<'_> {
         };
         let is_aggregate = agg::all().any(|aggregate| aggregate.name == name);
         let bound = if !is_window_only(name) && !is_aggregate {
-            let message = format!("OVER specified, but {name} is not a window function nor an aggregate function");
-            Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span))
+            let (code, message) = if super::call::is_known(name) {
+                let message = format!("OVER specified, but {name} is not a window function nor an aggregate function");
+                (code::WRONG_OBJECT_TYPE, message)
+            } else {
+                (code::UNDEFINED_FUNCTION, format!("function {name} does not exist"))
+            };
+            Err(Diag::new(code, message, call.span))
         } else {
             let mut inner = Ctx {
                 scope: ctx.scope,

@@ -139,6 +139,23 @@ pub(super) fn local(instant: Expr) -> Expr {
     }
 }
 
+/// The instant of a local time of the session's zone.
+pub(super) fn instant_of(local: Expr) -> Result<Expr, Diag> {
+    match zone(local.span) {
+        Some(zone) => {
+            let span = local.span;
+            Ok(constant::fold(function::call_named("timezone", vec![zone, local], Type::TimestampTz, span)))
+        }
+        None => convert::convert(local, Type::TimestampTz, convert::Degree::Implicit),
+    }
+}
+
+/// An instant and an interval that is added on the clocks of the session's zone; `None` in UTC.
+pub(super) fn plus(instant: &Expr, interval: &Expr, span: Span) -> Option<Expr> {
+    let args = vec![zone(span)?, instant.clone(), interval.clone()];
+    Some(constant::fold(function::call_named("$plus_in_zone", args, Type::TimestampTz, span)))
+}
+
 /// The zone as a further argument of a function that cuts instants, where it is not UTC.
 pub(super) fn argument(span: Span) -> Option<convert::Bound> {
     zone(span).map(convert::Bound::known)

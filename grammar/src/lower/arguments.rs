@@ -17,10 +17,11 @@ const NAMED: &[(&str, &[&str], Option<&str>)] = &[
     ("make_time", &["hour", "min", "sec"], None),
     ("make_timestamp", &["year", "month", "mday", "hour", "min", "sec"], None),
     ("make_timestamptz", &["year", "month", "mday", "hour", "min", "sec", "timezone"], None),
-    ("jsonb_path_exists", &["target", "path", "vars"], None),
-    ("jsonb_path_match", &["target", "path", "vars"], None),
-    ("jsonb_path_query_array", &["target", "path", "vars"], None),
-    ("jsonb_path_query_first", &["target", "path", "vars"], None),
+    ("jsonb_path_exists", &["target", "path", "vars", "silent"], None),
+    ("jsonb_path_match", &["target", "path", "vars", "silent"], None),
+    ("jsonb_path_query_array", &["target", "path", "vars", "silent"], None),
+    ("jsonb_path_query_first", &["target", "path", "vars", "silent"], None),
+    ("jsonb_path_query", &["target", "path", "vars", "silent"], None),
     ("regexp_like", &["string", "pattern", "flags"], None),
     ("regexp_count", &["string", "pattern", "start", "flags"], None),
 ];
@@ -54,6 +55,7 @@ pub(super) fn placed(function: &Name, mut args: Vec<Expr>, named: Vec<(Name, Exp
         placed.push(match (place, default) {
             (Some(value), _) => value,
             (None, Some(default)) => Expr { kind: ExprKind::Number((*default).to_owned()), span: function.span },
+            (None, None) if *name == "vars" => Expr { kind: ExprKind::Text("{}".to_owned()), span: function.span },
             (None, None) => {
                 let message = format!("{} needs its argument \"{name}\"", function.text);
                 return Err(Diag::new(code::UNDEFINED_FUNCTION, message, function.span));

@@ -14,8 +14,10 @@ impl Lower {
                 Rule::name => table = Some(self.name(&part)),
                 Rule::portion => portion = self.portion(part)?,
                 Rule::target_alias => alias = self.target_alias(part),
-                Rule::from_item => source = Some(self.table_item(part)?),
-                Rule::expr => on = Some(self.expr(part)?),
+                Rule::from_item => {
+                    let (item, condition) = self.item_with_condition(part)?;
+                    (source, on) = (Some(item), Some(condition));
+                }
                 Rule::merge_when => whens.push(self.merge_when(part)?),
                 Rule::returning => returning = Some(self.returning(part)?),
                 _ => {}

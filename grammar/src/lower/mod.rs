@@ -12,6 +12,7 @@ mod array;
 mod ddl;
 mod dml;
 mod expr;
+mod join;
 mod literal;
 mod merge;
 mod operators;

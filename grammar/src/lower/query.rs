@@ -6,8 +6,8 @@
 
 use super::{Lower, Pair, expr::plain_call, unsupported};
 use crate::ast::{
-    Cte, CteBody, Distinct, Expr, ExprKind, GroupBy, GroupItem, GroupSets, JoinCondition, JoinKind, Name, OrderItem,
-    Query, Scope, ScopeKind, Scopes, Select, SelectItem, SetExpr, SetOp, StarChanges, TableAlias, TableRef, TypeName,
+    Cte, CteBody, Distinct, Expr, ExprKind, GroupBy, GroupItem, GroupSets, Name, OrderItem, Query, Scope, ScopeKind,
+    Scopes, Select, SelectItem, SetExpr, SetOp, StarChanges, TableAlias, TableRef, TypeName,
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
@@ -335,20 +335,7 @@ impl Lower {
         Ok(items)
     }
 
-    pub(super) fn table_item(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
-        let place = self.span(&pair);
-        let joins = pair.clone().into_inner().len() as u32 - 1;
-        self.deeper(joins, place, |lower| {
-            let mut parts = pair.into_inner();
-            let mut left = lower.table_primary(parts.next().expect("an item has a first table"))?;
-            for join in parts {
-                left = lower.join(left, join)?;
-            }
-            Ok(left)
-        })
-    }
-
-    fn table_primary(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
+    pub(super) fn table_primary(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
         let span = self.span(&pair);
         let rule = pair.as_rule();
         let (mut name, mut scopes, mut alias, mut inner) = (None, Scopes::default(), None, None);
@@ -437,47 +424,6 @@ impl Lower {
             }
         }
         TableAlias { name: name.expect("an alias is a name"), columns }
-    }
-
-    fn join(&mut self, left: TableRef, pair: Pair<'_>) -> Result<TableRef, Diag> {
-        let start = self.span(&pair).start;
-        let mut span = Span { start, end: start };
-        let (mut kind, mut right, mut condition) = (JoinKind::Cross, None, JoinCondition::None);
-        let mut as_of = false;
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::join_kind => {
-                    let word = part.into_inner().next().map(|word| word.as_rule());
-                    kind = match word {
-                        Some(Rule::kw_left) => JoinKind::Left,
-                        Some(Rule::kw_right) => JoinKind::Right,
-                        Some(Rule::kw_full) => JoinKind::Full,
-                        Some(_) | None => JoinKind::Inner,
-                    };
-                }
-                Rule::kw_natural => condition = JoinCondition::Natural,
-                Rule::kw_asof => as_of = true,
-                Rule::kw_join => span.end = self.span(&part).end,
-                Rule::derived | Rule::table | Rule::table_function => right = Some(self.table_primary(part)?),
-                Rule::join_on => {
-                    condition = JoinCondition::On(self.exprs(part)?.pop().expect("ON has a condition"));
-                }
-                Rule::join_using => {
-                    let (mut names, mut alias) = (Vec::new(), None);
-                    for part in part.into_inner() {
-                        match part.as_rule() {
-                            Rule::name_list => names = self.name_list(part),
-                            Rule::alias_name => alias = Some(self.name(&part)),
-                            _ => {}
-                        }
-                    }
-                    condition = JoinCondition::Using(names, alias);
-                }
-                _ => {}
-            }
-        }
-        let right = Box::new(right.expect("a join has a right side"));
-        Ok(TableRef::Join { kind, left: Box::new(left), right, condition, as_of, span })
     }
 
     /// `AS OF x`, `VALID AT x`

@@ -11,7 +11,7 @@ use super::{
     ValidScope, WindowCall, WindowFunction,
 };
 use crate::diag::{Diag, code};
-use spectradb_kernel::{Type, Value, schema::TableSchema};
+use spectradb_kernel::{Type, Value, schema::TableSchema, ty::TypeClass};
 use std::ops::Deref;
 
 /// A plan that keeps the promises of the IR: the only kind that can be run or compiled.
@@ -318,7 +318,7 @@ impl Checker {
             }
             NodeKind::Limit { input, limit, offset } => {
                 for count in limit.iter().chain(offset) {
-                    ensure(count.ty == Type::Integer, || "LIMIT and OFFSET are integers".to_owned())?;
+                    ensure(count.ty.class() == TypeClass::Integer, || "LIMIT and OFFSET are integers".to_owned())?;
                     self.expr(count, &[])?;
                 }
                 same_fields(&node.fields, &input.fields)
@@ -351,7 +351,7 @@ impl Checker {
                 ensure(node.fields.len() == input.fields.len() + 1, || "Series adds a column".to_owned())?;
                 same_fields(&node.fields[..input.fields.len()], &input.fields)?;
                 for bound in [from, to, step] {
-                    ensure(bound.ty == Type::Integer, || "Series counts".to_owned())?;
+                    ensure(bound.ty.class() == TypeClass::Integer, || "Series counts".to_owned())?;
                     self.expr(bound, &input.fields)?;
                 }
                 Ok(())
@@ -481,7 +481,7 @@ impl Checker {
             | WindowFunction::CumeDist => {}
             WindowFunction::Ntile(count) => {
                 self.expr(count, input)?;
-                ensure(count.ty == Type::Integer, || "ntile counts".to_owned())?;
+                ensure(count.ty.class() == TypeClass::Integer, || "ntile counts".to_owned())?;
             }
             WindowFunction::FirstValue(value) | WindowFunction::LastValue(value) => {
                 self.expr(value, input)?;
@@ -491,12 +491,12 @@ impl Checker {
                 self.expr(value, input)?;
                 self.expr(n, input)?;
                 ensure(agrees(value.ty, call.ty), || "a function of values gives its value's type".to_owned())?;
-                ensure(n.ty == Type::Integer, || "nth_value counts".to_owned())?;
+                ensure(n.ty.class() == TypeClass::Integer, || "nth_value counts".to_owned())?;
             }
             WindowFunction::Shift { value, offset, default, forward: _ } => {
                 self.expr(value, input)?;
                 self.expr(offset, input)?;
-                ensure(offset.ty == Type::Integer, || "lag and lead shift by an integer".to_owned())?;
+                ensure(offset.ty.class() == TypeClass::Integer, || "lag and lead shift by an integer".to_owned())?;
                 ensure(agrees(value.ty, call.ty), || "lag and lead give their value's type".to_owned())?;
                 if let Some(default) = default {
                     self.expr(default, input)?;
@@ -518,7 +518,7 @@ impl Checker {
                 FrameBound::Preceding(edge) | FrameBound::Following(edge) => {
                     self.expr(edge, input)?;
                     let holds = match (call.frame.unit, call.order.as_slice()) {
-                        (FrameUnit::Rows | FrameUnit::Groups, _) => edge.ty == Type::Integer,
+                        (FrameUnit::Rows | FrameUnit::Groups, _) => edge.ty.class() == TypeClass::Integer,
                         (FrameUnit::Range, [key]) => agrees(edge.ty, key.expr.ty),
                         (FrameUnit::Range, _) => false,
                     };

@@ -174,6 +174,10 @@ fn range(column_idx: usize, mut tuples: Vec<Vec<Expr>>, scan: &Scan, comparisons
         return KeyAccess::All;
     }
     let prefix = tuples.pop().expect("there is one");
+    // An array is several values: no range begins with it.
+    if prefix.iter().any(|value| matches!(value.ty, Type::Array(_))) {
+        return KeyAccess::All;
+    }
     let (low, high) = (bound([CompareOp::Gt, CompareOp::Ge]), bound([CompareOp::Lt, CompareOp::Le]));
     if prefix.is_empty() && low.is_none() && high.is_none() {
         return KeyAccess::All;

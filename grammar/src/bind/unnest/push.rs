@@ -221,6 +221,8 @@ impl Unnest {
                 let nothing = super::nothing;
                 recursion.base = self.push(std::mem::replace(&mut recursion.base, nothing()), args)?;
                 recursion.step = self.push(std::mem::replace(&mut recursion.step, nothing()), args)?;
+                // From here on its rows ask nobody: who looks at it again would find no end.
+                self.carrying.remove(&recursion.id);
                 let carried = nullable(binding_fields(args));
                 Node { kind: NodeKind::Recursion(recursion), fields: with_fields(fields, &carried) }
             }

@@ -323,8 +323,17 @@ static TABLES: &[&[Aggregate]] = &[
             more: &[TypeClass::Text],
             ret: |_| Type::Text,
             null_when_empty: true,
-            accumulator: |_| Box::new(Joined::default()),
+            accumulator: |arg| Box::new(Joined::new(arg)),
             doc: "The texts one after another, a separator before each but the first.",
+        },
+        Aggregate {
+            name: "string_agg",
+            arg: Some(TypeClass::Blob),
+            more: &[TypeClass::Blob],
+            ret: |_| Type::Blob,
+            null_when_empty: true,
+            accumulator: |arg| Box::new(Joined::new(arg)),
+            doc: "The bytes one after another, a separator before each but the first.",
         },
         row!(
             "json_agg",

@@ -11,7 +11,7 @@ use crate::{
     func::{Fault, RowFault, interval},
     interval::Interval,
     key::{self, SortOrder},
-    ty::Type,
+    ty::{Type, TypeClass},
     value::Value,
 };
 
@@ -80,15 +80,21 @@ impl Accumulator for Kept {
     }
 }
 
-/// Texts one after another.
-#[derive(Default)]
+/// Texts, or bytes, one after another.
 pub(super) struct Joined {
-    texts: Vec<Option<String>>,
+    ty: Type,
+    joined: Vec<Option<Vec<u8>>>,
+}
+
+impl Joined {
+    pub(super) fn new(arg: Type) -> Joined {
+        Joined { ty: arg, joined: Vec::new() }
+    }
 }
 
 impl Accumulator for Joined {
     fn resize(&mut self, group_count: usize) {
-        self.texts.resize(group_count, None);
+        self.joined.resize(group_count, None);
     }
 
     fn update(&mut self, _groups: &[u32], _arg: Option<&Column>) -> Result<(), RowFault> {
@@ -105,24 +111,28 @@ impl Accumulator for Joined {
             if args[0].is_null(row) {
                 continue;
             }
-            match &mut self.texts[*group as usize] {
+            match &mut self.joined[*group as usize] {
                 Some(joined) => {
                     if !args[1].is_null(row) {
-                        joined.push_str(separators.text_at(row));
+                        joined.extend_from_slice(separators.at(row));
                     }
-                    joined.push_str(texts.text_at(row));
+                    joined.extend_from_slice(texts.at(row));
                 }
-                empty => *empty = Some(texts.text_at(row).to_owned()),
+                empty => *empty = Some(texts.at(row).to_owned()),
             }
         }
         Ok(())
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {
-        let mut column = ColumnBuilder::new(Type::Text);
-        for text in &self.texts {
-            match text {
-                Some(text) => column.push_text(text),
+        let is_text = self.ty.class() == TypeClass::Text;
+        let mut column = ColumnBuilder::new(if is_text { Type::Text } else { Type::Blob });
+        for bytes in &self.joined {
+            match bytes {
+                Some(bytes) if is_text => {
+                    column.push_text(std::str::from_utf8(bytes).expect("texts one after another are a text"));
+                }
+                Some(bytes) => column.push(&Value::Blob(bytes.clone())),
                 None => column.push_null(),
             }
         }

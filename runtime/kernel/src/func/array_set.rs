@@ -307,16 +307,21 @@ pub fn letters(a: &str, out: &mut Vec<u8>) {
 /// The pieces of a text between matches.
 pub fn split_regex(a: &str, pattern: &str, flags: &str, out: &mut Vec<u8>) -> Fault {
     match pieces_of(a, pattern, flags) {
-        Some(pieces) => push_pieces(pieces.into_iter(), None, out),
-        None => return Fault::InvalidRegex,
+        Ok(pieces) => {
+            push_pieces(pieces.into_iter(), None, out);
+            Fault::Ok
+        }
+        Err(fault) => fault,
     }
-    Fault::Ok
 }
 
 /// What the groups of each match matched, a row each, or the whole match if there are no groups. Without the flag `g` only
 /// the first match counts.
 pub fn match_regex(a: &str, pattern: &str, flags: &str, out: &mut Vec<u8>) -> Fault {
-    let Some(rows) = groups_of(a, pattern, flags) else { return Fault::InvalidRegex };
+    let rows = match groups_of(a, pattern, flags) {
+        Ok(rows) => rows,
+        Err(fault) => return fault,
+    };
     let mut writer = Writer::new(Type::Text);
     for group in rows.iter().flatten() {
         match group {

@@ -195,8 +195,38 @@ pub fn text_to_i64(a: &str) -> (i64, Fault) {
         Err(_) => {
             let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
             let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-            (0, if is_number { Fault::OutOfRange } else { Fault::InvalidText })
+            if is_number { (0, Fault::OutOfRange) } else { unusual_i64(text) }
         }
+    }
+}
+
+/// An integer with underscores between its digits, or of base 16, 8 or 2: `0x1F`, `-0b11`, `1_000`.
+#[cold]
+fn unusual_i64(text: &str) -> (i64, Fault) {
+    let (negative, digits) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let (radix, digits) = match digits.as_bytes().get(..2) {
+        Some(b"0x" | b"0X") => (16, &digits[2..]),
+        Some(b"0o" | b"0O") => (8, &digits[2..]),
+        Some(b"0b" | b"0B") => (2, &digits[2..]),
+        _ => (10, digits),
+    };
+    // An underscore stands before a digit, and behind one or behind the base.
+    let stands_well = !digits.contains("__") && !digits.ends_with('_') && !(radix == 10 && digits.starts_with('_'));
+    let digits = digits.replace('_', "");
+    let is_number = stands_well && !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+    if !is_number {
+        return (0, Fault::InvalidText);
+    }
+    match i128::from_str_radix(&digits, radix)
+        .ok()
+        .and_then(|value| i64::try_from(if negative { -value } else { value }).ok())
+    {
+        Some(value) => (value, Fault::Ok),
+        None => (0, Fault::OutOfRange),
     }
 }
 

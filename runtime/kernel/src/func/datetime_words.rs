@@ -233,7 +233,7 @@ impl<'t> Fields<'t> {
         if is_month {
             return self.month_named(word);
         }
-        if self.zone.replace(word).is_some() {
+        if !super::zone::is_zone(word) || self.zone.replace(word).is_some() {
             return Err(Fault::InvalidDatetime);
         }
         Ok(())

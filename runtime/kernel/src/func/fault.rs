@@ -60,6 +60,9 @@ impl RowFault {
                 format!("invalid input syntax for type {ty}: \"{shown}\"")
             }
             Fault::DatetimeRange => match (text, self.args.as_slice()) {
+                (Some(text), _) if self.ret == TypeClass::Interval => {
+                    format!("interval field value out of range: \"{text}\"")
+                }
                 (Some(text), _) => format!("date/time field value out of range: \"{text}\""),
                 (None, [hour, minute, second]) if self.function == "make_time" => {
                     format!("time field value out of range: {hour}:{minute}:{second}")
@@ -91,6 +94,16 @@ impl RowFault {
                 _ => "upper bound cannot be less than lower bound".to_owned(),
             },
             Fault::ArraySource => "source array too small".to_owned(),
+            Fault::PathMember => "the path's member is not there, or asked of what is no object".to_owned(),
+            Fault::PathObject => "the path asks for the members of what is no object".to_owned(),
+            Fault::PathArray => "the path asks for the elements of what is no array".to_owned(),
+            Fault::PathSubscript => "the path's subscript is not one number, or out of bounds".to_owned(),
+            Fault::PathSingle => "an operand of the path's arithmetic is not a single number".to_owned(),
+            Fault::PathNumber => "the path's sign stands before what is no number".to_owned(),
+            Fault::PathNoNumber => "the path's method is applied to what is no number".to_owned(),
+            Fault::PathVariable => "the path names a variable that is not given".to_owned(),
+            Fault::PathVariables => "the variables of a path are an object".to_owned(),
+            Fault::PathNoTest => "single boolean result is expected".to_owned(),
             Fault::InvalidArgument => self.argument().1,
         }
     }
@@ -103,12 +116,22 @@ impl RowFault {
             Fault::OutOfRange => "22003",
             Fault::DivisionByZero => "22012",
             Fault::InvalidText | Fault::InvalidJson => "22P02",
+            Fault::DatetimeRange if self.function == "$cast" && self.ret == TypeClass::Interval => "22015",
             Fault::DatetimeRange => "22008",
             Fault::InvalidDatetime => "22007",
             Fault::TooLarge => "54000",
             Fault::TooLong => "22001",
             Fault::InvalidRegex => "2201B",
             Fault::ArrayShape | Fault::ArrayRange | Fault::ArrayBounds | Fault::ArraySource => "2202E",
+            Fault::PathMember => "2203A",
+            Fault::PathObject => "2203C",
+            Fault::PathArray => "22039",
+            Fault::PathSubscript => "22033",
+            Fault::PathSingle | Fault::PathNoTest => "22038",
+            Fault::PathNumber => "2203B",
+            Fault::PathNoNumber => "22036",
+            Fault::PathVariable => "42704",
+            Fault::PathVariables => "22023",
             Fault::InvalidArgument => self.argument().0,
         }
     }
@@ -160,6 +183,10 @@ impl RowFault {
         let first = self.args.first();
         match self.function {
             "$at_most_one" => ("21000", "a subquery used as a value gave more than one row".to_owned()),
+            "$json_no_key" => {
+                let is_binary = first == Some(&Value::Text("jsonb".to_owned()));
+                (if is_binary { "22023" } else { "22004" }, "null value not allowed for object key".to_owned())
+            }
             "$json_elements" => ("22023", "cannot extract elements from what is no JSON array".to_owned()),
             "$json_keys" | "$json_values" => ("22023", "cannot deconstruct what is no JSON object".to_owned()),
             "$array_put" => ("22004", "array subscript in assignment must not be null".to_owned()),
@@ -187,7 +214,7 @@ impl RowFault {
             }
             "chr" => ("54000", "requested character is not a valid one".to_owned()),
             "overlay" => ("22011", "negative substring length not allowed".to_owned()),
-            "get_byte" => ("2202E", "index is out of the valid range".to_owned()),
+            "get_byte" | "set_byte" | "get_bit" | "set_bit" => ("2202E", "index is out of the valid range".to_owned()),
             "width_bucket" if self.args.len() == 2 => ("22004", "thresholds array must not contain NULLs".to_owned()),
             "width_bucket" => {
                 ("2201G", "count must be greater than zero and the bounds must be finite and differ".to_owned())
@@ -200,13 +227,18 @@ impl RowFault {
                 ("22023", format!("time zone \"{zone}\" not recognized"))
             }
             "date_bin" => ("22023", "stride must be greater than zero and without months".to_owned()),
-            "jsonb_path_exists" | "jsonb_path_match" | "jsonb_path_query_array" | "@?" | "@@" => {
+            "$path_exists" | "$path_match" | "$path_query" => {
                 let path = self.args.get(1).map(Value::to_string).unwrap_or_default();
-                let what =
-                    if self.args.len() > 2 { "invalid jsonpath, or a variable is missing" } else { "invalid jsonpath" };
-                ("42601", format!("{what}: \"{path}\""))
+                ("42601", format!("invalid jsonpath: \"{path}\""))
             }
-            "$regexp_replace" | "$regexp_instr" | "$regexp_options" | "regexp_like" | "regexp_count" => {
+            "$regexp_replace"
+            | "$regexp_instr"
+            | "$regexp_options"
+            | "$regexp_matches"
+            | "regexp_replace"
+            | "regexp_split_to_array"
+            | "regexp_like"
+            | "regexp_count" => {
                 ("22023", "invalid value for a parameter of a regular expression's function".to_owned())
             }
             "$to_number" => ("22P02", {

@@ -329,7 +329,7 @@ functions! { "func::interval";
     "+" (Timestamp, Interval) -> Timestamp, Fallible, timestamp_plus, "The instant that much later: first the months, then the days, then the time.";
     "+" (Interval, Timestamp) -> Timestamp, Fallible, plus_timestamp, "The instant that much later.";
     "-" (Timestamp, Interval) -> Timestamp, Fallible, timestamp_minus, "The instant that much earlier.";
-    "+" (TimestampTz, Interval) -> TimestampTz, Fallible, timestamp_plus, "The instant that much later, days and months counted in UTC.";
+    "+" (TimestampTz, Interval) -> TimestampTz, Fallible, timestamp_plus, "The instant that much later, days and months counted on the clocks of the session's zone.";
     "+" (Interval, TimestampTz) -> TimestampTz, Fallible, plus_timestamp, "The instant that much later.";
     "-" (TimestampTz, Interval) -> TimestampTz, Fallible, timestamp_minus, "The instant that much earlier.";
     "+" (Date, Interval) -> Timestamp, Fallible, date_plus, "The instant that much after the day's begin.";

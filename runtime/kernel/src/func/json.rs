@@ -348,6 +348,7 @@ functions! { "func::json";
     "$json_as_boolean" (Json) -> Boolean, Partial, as_boolean, "true or false; NULL for another kind.";
     "$json_as_text" (Json) -> Text, Partial, as_text, "A string without its quotes; NULL for another kind.";
     "$is_json" (Text, Text) -> Boolean, Total, is_json_of, "Is the text JSON of a kind: value, scalar, array or object, with unique keys behind ` unique`?";
+    "$is_json" (Json, Text) -> Boolean, Total, is_json_of, "Is the text JSON of a kind: value, scalar, array or object, with unique keys behind ` unique`?";
     "$json_is_valid" (Text) -> Boolean, Total, is_json, "Is the text JSON, nested up to 127 levels?";
     "json_typeof" (Json) -> Text, Total, type_name, "object, array, string, number, boolean or null.";
     "jsonb_typeof" (Json) -> Text, Total, type_name, "object, array, string, number, boolean or null.";

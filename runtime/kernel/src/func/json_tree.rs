@@ -85,6 +85,37 @@ impl<'t> Tree<'t> {
         }
     }
 
+    /// Writes leaves as jsonb does: escapes as the characters that they are, numbers with all digits and without an exponent.
+    fn settle(&mut self) {
+        match self {
+            Tree::Leaf(text) => {
+                let settled = if text.starts_with('"') && text.contains('\\') {
+                    serde_json::from_str::<String>(text).ok().map(|text| {
+                        let mut quoted = String::new();
+                        push_quoted(&text, &mut quoted);
+                        quoted
+                    })
+                } else if text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+                    && (text.contains(['e', 'E']) || text.starts_with("-0"))
+                {
+                    let mut number = Vec::new();
+                    (crate::big_numeric::read(text, &mut number) == Fault::Ok).then(|| {
+                        let mut digits = String::new();
+                        crate::big_numeric::write(&number, &mut digits);
+                        digits
+                    })
+                } else {
+                    None
+                };
+                if let Some(settled) = settled {
+                    *text = settled.into();
+                }
+            }
+            Tree::Array(items) => items.iter_mut().for_each(Tree::settle),
+            Tree::Object(fields) => fields.iter_mut().for_each(|(_, value)| value.settle()),
+        }
+    }
+
     /// Prints it.
     pub(crate) fn write(&self, out: &mut String) {
         match self {
@@ -442,7 +473,13 @@ pub fn without_element(json: &str, place: i64, out: &mut String) -> Fault {
 pub fn tidied(json: &str, out: &mut String) {
     let mut tree = Tree::read(json);
     tree.sort();
+    tree.settle();
     tree.write(out);
+}
+
+/// A key that is NULL, of an object of a kind: always a fault.
+pub fn no_key(_kind: &str, _out: &mut String) -> Fault {
+    Fault::InvalidArgument
 }
 
 /// A text as a JSON string.
@@ -500,6 +537,7 @@ functions! { "func::json_tree";
     "-" (Json, Text) -> Json, Fallible, without_key, "Without a field, or without elements that are this text.";
     "-" (Json, Integer) -> Json, Fallible, without_element, "Without the element at a place, counted from the end below 0.";
     "$json_tidied" (Json) -> Json, Total, tidied, "As jsonb prints it.";
+    "$json_no_key" (Text) -> Text, Fallible, no_key, "A key that is NULL: always a fault.";
     "#-" (Json, Text) -> Json, Fallible, without_path, "Without what is at a path.";
     "jsonb_set" (Json, Text, Json) -> Json, Total, set, "With a new value at a path, which is added where its last key is missing.";
     "jsonb_set" (Json, Text, Json, Boolean) -> Json, Total, set_or_not, "With a new value at a path; the last says whether a missing key is added.";

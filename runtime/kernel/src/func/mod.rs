@@ -18,6 +18,7 @@ pub mod array_cast;
 pub mod array_put;
 pub mod array_set;
 pub mod big_numeric;
+pub mod bytes;
 pub mod cast;
 pub mod cast_time;
 pub mod compare;
@@ -37,6 +38,7 @@ pub mod like;
 pub mod logic;
 pub mod math;
 pub mod narrow;
+pub mod number_char;
 pub mod number_templates;
 pub mod random;
 pub mod regex;
@@ -57,9 +59,11 @@ static FAMILIES: &[&[Function]] = &[
     random::TABLE,
     regex::TABLE,
     templates::TABLE,
+    number_char::TABLE,
     number_templates::TABLE,
     trig::TABLE,
     like::TABLE,
+    bytes::TABLE,
     cast::TABLE,
     cast_time::TABLE,
     narrow::TABLE,
@@ -139,6 +143,26 @@ pub enum Fault {
     ArrayBounds = 13,
     /// A slice is assigned more elements than there are (2202E).
     ArraySource = 14,
+    /// A strict path of SQL/JSON asks for a member that is not there (2203A).
+    PathMember = 15,
+    /// A path asks for the members of what is no object (2203C).
+    PathObject = 16,
+    /// A strict path asks for the elements of what is no array (22039).
+    PathArray = 17,
+    /// A path's subscript is no number, or out of bounds (22033).
+    PathSubscript = 18,
+    /// An operand of a path's arithmetic is not one number (22038).
+    PathSingle = 19,
+    /// What has a sign in a path is no number (2203B).
+    PathNumber = 20,
+    /// A path's method wants a number (22036).
+    PathNoNumber = 21,
+    /// A path names a variable that is not there (42704).
+    PathVariable = 22,
+    /// A path's variables are no object (22023).
+    PathVariables = 23,
+    /// A path that is to be a test is none (22038).
+    PathNoTest = 24,
 }
 
 /// The rust form of a leaf.

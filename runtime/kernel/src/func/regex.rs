@@ -66,8 +66,51 @@ fn compile(pattern: &str, flags: &str) -> Option<Regex> {
     builder.build().ok()
 }
 
+/// The expression, or what is wrong: a flag that is none, or the expression.
+fn regex_of(pattern: &str, flags: &str) -> Result<Rc<Regex>, Fault> {
+    if flags.chars().any(|flag| !"icnmpwxgsqte".contains(flag)) {
+        return Err(Fault::InvalidArgument);
+    }
+    compiled(pattern, flags).ok_or(Fault::InvalidRegex)
+}
+
+/// All matches from a byte on. An empty one may stand right behind another one that is not, as in PostgreSQL.
+fn all<'r, 't>(
+    regex: &'r Regex,
+    text: &'t str,
+    from: usize,
+) -> impl Iterator<Item = regex::Captures<'t>> + use<'r, 't> {
+    let mut at = Some(from);
+    std::iter::from_fn(move || {
+        let found = regex.captures_at(text, at.filter(|at| *at <= text.len())?)?;
+        let whole = found.get_match();
+        at = Some(match whole.is_empty() {
+            true => whole.end() + text[whole.end()..].chars().next().map_or(1, char::len_utf8),
+            false => whole.end(),
+        });
+        Some(found)
+    })
+}
+
+/// Classes of POSIX as the crate has them for all letters.
+const CLASSES: [(&str, &str); 6] = [
+    ("[:alpha:]", r"\p{Alphabetic}"),
+    ("[:alnum:]", r"\p{Alphabetic}\p{N}"),
+    ("[:upper:]", r"\p{Lu}"),
+    ("[:lower:]", r"\p{Ll}"),
+    ("[:space:]", r"\s"),
+    ("[:word:]", r"\w"),
+];
+
 /// PostgreSQL's escapes in the words of the crate.
 fn translated(pattern: &str) -> String {
+    let mut classes = std::borrow::Cow::Borrowed(pattern);
+    for (posix, ours) in CLASSES {
+        if classes.contains(posix) {
+            classes = classes.replace(posix, ours).into();
+        }
+    }
+    let pattern = classes.as_ref();
     let mut out = String::with_capacity(pattern.len() + 8);
     let mut rest = pattern.chars();
     while let Some(character) = rest.next() {
@@ -128,33 +171,36 @@ pub fn regexp_like(a: &str, pattern: &str, flags: &str) -> (bool, Fault) {
     is_match(a, pattern, flags)
 }
 
-/// The pieces of a text between matches; nothing where the expression is none.
-pub(super) fn pieces_of<'t>(a: &'t str, pattern: &str, flags: &str) -> Option<Vec<&'t str>> {
-    let regex = compiled(pattern, flags)?;
+/// The pieces of a text between matches.
+pub(super) fn pieces_of<'t>(a: &'t str, pattern: &str, flags: &str) -> Result<Vec<&'t str>, Fault> {
+    if flags.contains('g') {
+        return Err(Fault::InvalidArgument);
+    }
+    let regex = regex_of(pattern, flags)?;
     let mut pieces = Vec::new();
     let mut begin = 0;
-    for found in regex.find_iter(a) {
-        // A match of nothing parts characters, and none stands before the first or behind the last.
-        if found.end() == found.start() && (found.start() == begin || found.start() == a.len()) {
+    for found in all(&regex, a, 0).map(|found| found.get_match().range()) {
+        // A match of nothing parts characters, and none stands before the first, behind the last or behind a match.
+        if found.is_empty() && (found.start == begin || found.start == a.len()) {
             continue;
         }
-        pieces.push(&a[begin..found.start()]);
-        begin = found.end();
+        pieces.push(&a[begin..found.start]);
+        begin = found.end;
     }
     pieces.push(&a[begin..]);
-    Some(pieces)
+    Ok(pieces)
 }
 
 /// What each group of a match matched, or the whole match where there are no groups: of every match with the flag `g`, else
 /// of the first.
-pub(super) fn groups_of<'t>(a: &'t str, pattern: &str, flags: &str) -> Option<Vec<Vec<Option<&'t str>>>> {
-    let regex = compiled(pattern, flags)?;
+pub(super) fn groups_of<'t>(a: &'t str, pattern: &str, flags: &str) -> Result<Vec<Vec<Option<&'t str>>>, Fault> {
+    let regex = regex_of(pattern, flags)?;
     let count = if flags.contains('g') { usize::MAX } else { 1 };
     let groups = |found: regex::Captures<'t>| {
         let first = usize::from(found.len() > 1);
         (first..found.len()).map(|group| found.get(group).map(|group| group.as_str())).collect()
     };
-    Some(regex.captures_iter(a).take(count).map(groups).collect())
+    Ok(all(&regex, a, 0).take(count).map(groups).collect())
 }
 
 /// The first match replaced; `\1` to `\9` are what its groups matched, `\&` the whole.
@@ -164,10 +210,13 @@ pub fn replace_first(a: &str, pattern: &str, by: &str, out: &mut String) -> Faul
 
 /// The first match replaced, or with the flag `g` all.
 pub fn replace(a: &str, pattern: &str, by: &str, flags: &str, out: &mut String) -> Fault {
-    let Some(regex) = compiled(pattern, flags) else { return Fault::InvalidRegex };
+    let regex = match regex_of(pattern, flags) {
+        Ok(regex) => regex,
+        Err(fault) => return fault,
+    };
     let count = if flags.contains('g') { usize::MAX } else { 1 };
     let mut end = 0;
-    for found in regex.captures_iter(a).take(count) {
+    for found in all(&regex, a, 0).take(count) {
         let whole = found.get_match();
         out.push_str(&a[end..whole.start()]);
         push_replacement(by, &found, out);
@@ -199,7 +248,7 @@ fn push_replacement(by: &str, found: &regex::Captures<'_>, out: &mut String) {
 /// How many matches there are.
 pub fn count(a: &str, pattern: &str) -> (i64, Fault) {
     match compiled(pattern, "") {
-        Some(regex) => (regex.find_iter(a).count() as i64, Fault::Ok),
+        Some(regex) => (all(&regex, a, 0).count() as i64, Fault::Ok),
         None => (0, Fault::InvalidRegex),
     }
 }
@@ -214,10 +263,11 @@ pub fn count_flags(a: &str, pattern: &str, start: i64, flags: &str) -> (i64, Fau
     if flags.contains('g') {
         return (0, Fault::InvalidArgument);
     }
-    let (Some(regex), Some(at)) = (compiled(pattern, flags), place(a, start)) else {
-        return (0, if start < 1 { Fault::InvalidArgument } else { Fault::InvalidRegex });
-    };
-    (at.map_or(0, |at| regex.find_iter(&a[at..]).count() as i64), Fault::Ok)
+    match (regex_of(pattern, flags), place(a, start)) {
+        (Err(fault), _) => (0, fault),
+        (Ok(_), None) => (0, Fault::InvalidArgument),
+        (Ok(regex), Some(at)) => (at.map_or(0, |at| all(&regex, a, at).count() as i64), Fault::Ok),
+    }
 }
 
 /// Where the character of a number begins: nothing inside where the text is shorter, nothing at all below 1.
@@ -318,7 +368,7 @@ impl<'o> Options<'o> {
 
     /// The expression, and where in the text it is looked for; nothing inside where the text is shorter.
     fn regex(&self, a: &str, pattern: &str) -> Result<(Rc<Regex>, Option<usize>), Fault> {
-        let regex = compiled(pattern, self.flags).ok_or(Fault::InvalidRegex)?;
+        let regex = regex_of(pattern, self.flags)?;
         Ok((regex, place(a, self.start).ok_or(Fault::InvalidArgument)?))
     }
 
@@ -328,9 +378,9 @@ impl<'o> Options<'o> {
         let skipped = usize::try_from(self.number - 1).map_err(|_| Fault::InvalidArgument)?;
         let group = usize::try_from(self.group).map_err(|_| Fault::InvalidArgument)?;
         let Some(at) = at else { return Ok(None) };
-        let found = regex.captures_iter(&a[at..]).nth(skipped);
+        let found = all(&regex, a, at).nth(skipped);
         let found = found.as_ref().and_then(|found| found.get(group));
-        Ok(found.map(|found| (at + found.start(), at + found.end())))
+        Ok(found.map(|found| (found.start(), found.end())))
     }
 }
 
@@ -357,18 +407,17 @@ pub fn replace_options(a: &str, pattern: &str, by: &str, options: &str, out: &mu
         Err(fault) => return fault,
     };
     out.push_str(&a[..at]);
-    let rest = &a[at..];
-    let mut end = 0;
-    for (found, number) in regex.captures_iter(rest).zip(1..) {
+    let mut end = at;
+    for (found, number) in all(&regex, a, at).zip(1..) {
         if options.number != 0 && number != options.number {
             continue;
         }
         let whole = found.get_match();
-        out.push_str(&rest[end..whole.start()]);
+        out.push_str(&a[end..whole.start()]);
         push_replacement(by, &found, out);
         end = whole.end();
     }
-    out.push_str(&rest[end..]);
+    out.push_str(&a[end..]);
     Fault::Ok
 }
 

@@ -58,16 +58,21 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut rest = template;
     while let Some(first) = rest.chars().next() {
         if first == '"' {
-            let inner = &rest[1..];
-            let end = inner.find('"').unwrap_or(inner.len());
-            pieces.push(Piece::Text(&inner[..end]));
-            rest = inner.get(end + 1..).unwrap_or("");
+            rest = &rest[1..];
+            while let Some(inner) = rest.chars().next().filter(|inner| *inner != '"') {
+                // A backslash quotes what follows it.
+                let escaped = if inner == '\\' { rest[1..].chars().next() } else { None };
+                rest = &rest[usize::from(escaped.is_some())..];
+                let (text, tail) = rest.split_at(escaped.unwrap_or(inner).len_utf8());
+                pieces.push(Piece::Text(text));
+                rest = tail;
+            }
+            rest = rest.get(1..).unwrap_or("");
             continue;
         }
-        if first == '\\' && rest.len() > 1 {
-            let len = rest[1..].chars().next().map_or(0, char::len_utf8);
-            pieces.push(Piece::Text(&rest[1..=len]));
-            rest = &rest[1 + len..];
+        if rest.starts_with("\\\"") {
+            pieces.push(Piece::Text("\""));
+            rest = &rest[2..];
             continue;
         }
         let (fills, after) = match rest.get(..2) {
@@ -162,17 +167,22 @@ fn write_fields(fields: &Fields, template: &str, out: &mut String) {
         };
         let days = fields.days.unwrap_or(0);
         let width = |width: usize| if fills { width } else { 0 };
+        let iso_year = match iso_week(days).0 {
+            year @ 1.. => year,
+            before_christ => 1 - before_christ,
+        };
         let number = match word {
             "YYYY" => Some((named_year, 4)),
             "YYY" => Some((named_year % 1000, 3)),
             "YY" => Some((named_year % 100, 2)),
             "Y" => Some((named_year % 10, 1)),
-            "IYYY" => Some((iso_week(days).0, 4)),
-            "IYY" => Some((iso_week(days).0 % 1000, 3)),
-            "IY" => Some((iso_week(days).0 % 100, 2)),
-            "I" => Some((iso_week(days).0 % 10, 1)),
+            "IYYY" => Some((iso_year, 4)),
+            "IYY" => Some((iso_year % 1000, 3)),
+            "IY" => Some((iso_year % 100, 2)),
+            "I" => Some((iso_year % 10, 1)),
             "MM" => Some((fields.month, 2)),
-            "DD" => Some((fields.day, 2)),
+            // A negative one, of an interval, is as wide as it is.
+            "DD" => Some((fields.day, if fields.day < 0 { 1 } else { 2 })),
             "DDD" => Some((days - days_from_civil(fields.year, 1, 1) + 1, 3)),
             "IDDD" => Some(((iso_week(days).1 - 1) * 7 + iso_day(days), 3)),
             "D" => Some((iso_day(days) % 7 + 1, 1)),
@@ -181,7 +191,9 @@ fn write_fields(fields: &Fields, template: &str, out: &mut String) {
             "IW" => Some((iso_week(days).1, 2)),
             "W" => Some(((fields.day - 1) / 7 + 1, 1)),
             "Q" => Some(((fields.month + 2) / 3, 1)),
-            "CC" => Some(((fields.year + 99).div_euclid(100), 2)),
+            "CC" if fields.days.is_none() => Some((fields.year / 100, 2)),
+            "CC" if fields.year > 0 => Some(((fields.year - 1) / 100 + 1, 2)),
+            "CC" => Some((fields.year / 100 - 1, 2)),
             "J" => Some((days + 2_440_588, 1)),
             "HH24" => Some((hour, 2)),
             "HH12" | "HH" => Some((hour12(hour), 2)),

@@ -280,6 +280,37 @@ pub fn shown(zone: &str, micros: i64) -> Option<String> {
     })
 }
 
+/// The instant of a local time in a zone whose offset, if it is one, counts to the east: `+2` is before UTC.
+pub fn made_instant(zone: &str, local: i64) -> (i64, Fault) {
+    match zone.as_bytes().first() {
+        Some(b'+') => local_to_instant(&format!("-{}", &zone[1..]), local),
+        Some(b'-') => local_to_instant(&format!("+{}", &zone[1..]), local),
+        Some(byte) if byte.is_ascii_digit() => (0, Fault::InvalidArgument),
+        Some(_) | None => local_to_instant(zone, local),
+    }
+}
+
+/// The instant that much later, months and days counted on the clocks of a zone, then the time.
+pub fn plus_in_zone(zone: &str, micros: i64, by: i128) -> (i64, Fault) {
+    let interval = Interval::from_lane(by);
+    let (Some(zone), Some(days)) = (zone_of(zone), Interval::new(interval.months(), interval.days(), 0)) else {
+        return (0, Fault::InvalidArgument);
+    };
+    if !is_finite(micros) {
+        return (micros, Fault::Ok);
+    }
+    let moved = if interval.months() == 0 && interval.days() == 0 {
+        Some(micros)
+    } else {
+        let local = micros.checked_add(zone.at(micros));
+        local.map(|local| super::interval::timestamp_plus(local, days.lane())).and_then(|(local, fault)| match fault {
+            Fault::Ok => zone.instant(local),
+            _ => None,
+        })
+    };
+    checked(moved.and_then(|moved| moved.checked_add(interval.micros())))
+}
+
 /// Is it the name of a zone, or an offset?
 pub fn is_zone(name: &str) -> bool {
     zone_of(name).is_some()
@@ -295,6 +326,8 @@ functions! { "func::zone";
     "isfinite" (TimestampTz) -> Boolean, Total, instant_is_finite, "Is it neither of the infinities?";
     "$instant_in_zone" (Text, Text) -> TimestampTz, Fallible, instant_in_zone, "An instant from a text, local time of a zone if it names none.";
     "$text_in_zone" (Text, TimestampTz) -> Text, Fallible, text_in_zone, "An instant as a zone's local time with its distance from UTC.";
+    "$made_instant" (Text, Timestamp) -> TimestampTz, Fallible, made_instant, "The instant of a local time in a zone whose offset counts to the east.";
+    "$plus_in_zone" (Text, TimestampTz, Interval) -> TimestampTz, Fallible, plus_in_zone, "The instant that much later on a zone's clocks.";
     "timezone" (Text, Timestamp) -> TimestampTz, Fallible, local_to_instant, "The instant of a zone's local time: AT TIME ZONE.";
     "timezone" (Text, TimestampTz) -> Timestamp, Fallible, instant_to_local, "A zone's local time at an instant: AT TIME ZONE.";
     "timezone" (Interval, Timestamp) -> TimestampTz, Fallible, local_to_instant_by, "The instant of a local time so far east of UTC: AT TIME ZONE.";
