@@ -143,6 +143,20 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         }
     }
     if first == "create" && word(1) == "table" {
+        if found == "partition" && next == "of" {
+            return is("PARTITION OF", None, found_idx, found_idx + 1);
+        }
+        if matches!(found.as_str(), "deferrable" | "initially") {
+            return is(
+                &found.to_uppercase(),
+                Some("keys are checked at the end of the statement"),
+                found_idx,
+                found_idx,
+            );
+        }
+        if found == ")" && before(1) == "(" {
+            return is("a table without columns", None, found_idx, found_idx);
+        }
         if matches!(
             found.as_str(),
             "unique" | "check" | "references" | "foreign" | "constraint" | "generated" | "exclude" | "like"
@@ -225,6 +239,12 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         _ => {}
     }
     match (found.as_str(), next.as_str()) {
+        ("search", "depth" | "breadth") => {
+            return is("SEARCH", Some("carry a path along and order by it"), found_idx, found_idx + 1);
+        }
+        ("cycle", _) if before(1) == ")" => {
+            return is("CYCLE", Some("UNION ends at circles; or carry a path along"), found_idx, found_idx);
+        }
         ("tablesample", _) => return is("TABLESAMPLE", None, found_idx, found_idx),
         ("update" | "share", _) if before(1) == "for" => {
             return is(

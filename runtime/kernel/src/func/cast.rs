@@ -215,9 +215,9 @@ fn unusual_i64(text: &str) -> (i64, Fault) {
         _ => (10, digits),
     };
     // An underscore stands before a digit, and behind one or behind the base.
-    let stands_well = !digits.contains("__") && !digits.ends_with('_') && !(radix == 10 && digits.starts_with('_'));
+    let is_loose = digits.contains("__") || digits.ends_with('_') || radix == 10 && digits.starts_with('_');
     let digits = digits.replace('_', "");
-    let is_number = stands_well && !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
+    let is_number = !is_loose && !digits.is_empty() && digits.chars().all(|digit| digit.is_digit(radix));
     if !is_number {
         return (0, Fault::InvalidText);
     }

@@ -226,7 +226,12 @@ impl RowFault {
                 let zone = first.map(Value::to_string).unwrap_or_default();
                 ("22023", format!("time zone \"{zone}\" not recognized"))
             }
-            "date_bin" => ("22023", "stride must be greater than zero and without months".to_owned()),
+            "date_bin" => match first {
+                Some(Value::Interval(stride)) if stride.months() != 0 => {
+                    ("0A000", "timestamps cannot be binned into intervals containing months or years".to_owned())
+                }
+                _ => ("22008", "stride must be greater than zero".to_owned()),
+            },
             "$path_exists" | "$path_match" | "$path_query" => {
                 let path = self.args.get(1).map(Value::to_string).unwrap_or_default();
                 ("42601", format!("invalid jsonpath: \"{path}\""))

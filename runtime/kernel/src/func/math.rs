@@ -176,7 +176,7 @@ pub fn sqrt_f64(a: f64) -> (f64, Fault) {
 /// A power; what is not a real number, and what leaves the range of finite arguments, is an error.
 #[inline]
 pub fn power_f64(a: f64, b: f64) -> (f64, Fault) {
-    if (a == 0.0 && b < 0.0) || (a < 0.0 && a.is_finite() && b.is_finite() && b.fract() != 0.0) {
+    if (a == 0.0 && b < 0.0) || (a < 0.0 && b.is_finite() && b.fract() != 0.0) {
         return (0.0, Fault::InvalidArgument);
     }
     let power = a.powf(b);

@@ -22,7 +22,7 @@ total! {
     /// Inverse tangent.
     atan |a| a.atan();
     /// Inverse tangent in degrees.
-    atand |a| a.atan().to_degrees();
+    atand |a| degrees_of(a.atan());
     /// Hyperbolic tangent.
     tanh |a| a.tanh();
     /// Inverse hyperbolic sine.
@@ -80,9 +80,9 @@ fallible! {
     /// Inverse cosine.
     acos |a| a.acos(), a.is_nan() || a.abs() <= 1.0;
     /// Inverse sine in degrees.
-    asind |a| a.asin().to_degrees(), a.is_nan() || a.abs() <= 1.0;
+    asind |a| arc_sine(a), a.is_nan() || a.abs() <= 1.0;
     /// Inverse cosine in degrees.
-    acosd |a| a.acos().to_degrees(), a.is_nan() || a.abs() <= 1.0;
+    acosd |a| if a >= 0.0 { 90.0 - arc_sine(a) } else { 90.0 + arc_sine(-a) }, a.is_nan() || a.abs() <= 1.0;
     /// Sine of degrees.
     sind |a| sine_of_degrees(a), !a.is_infinite();
     /// Cosine of degrees.
@@ -108,7 +108,20 @@ pub fn atan2(a: f64, b: f64) -> f64 {
 /// The angle of a point (y, x) in degrees.
 #[inline]
 pub fn atan2d(a: f64, b: f64) -> f64 {
-    a.atan2(b).to_degrees()
+    degrees_of(a.atan2(b))
+}
+
+/// An angle in degrees, so that what is 45 of them is exactly that.
+fn degrees_of(angle: f64) -> f64 {
+    angle / 1f64.atan() * 45.0
+}
+
+/// The inverse sine in degrees, exact where it is 30 or 90 of them.
+fn arc_sine(a: f64) -> f64 {
+    let of = |a: f64| {
+        if a <= 0.5 { a.asin() / 0.5f64.asin() * 30.0 } else { 90.0 - a.acos() / 0.5f64.acos() * 60.0 }
+    };
+    if a < 0.0 { -of(-a) } else { of(a) }
 }
 
 /// Logarithm of the second to the base of the first.
@@ -159,16 +172,20 @@ pub fn width_bucket(a: f64, low: f64, high: f64, count: i64) -> (i64, Fault) {
     if count <= 0 || low == high || a.is_nan() || !low.is_finite() || !high.is_finite() {
         return (0, Fault::InvalidArgument);
     }
-    let (from_low, width) = if low < high { (a - low, high - low) } else { (low - a, low - high) };
-    if from_low < 0.0 {
+    let (a, low, high) = if low < high { (a, low, high) } else { (-a, -low, -high) };
+    if a < low {
         (0, Fault::Ok)
-    } else if from_low >= width {
+    } else if a >= high {
         match count.checked_add(1) {
             Some(above) => (above, Fault::Ok),
             None => (0, Fault::OutOfRange),
         }
     } else {
-        (((from_low / width * count as f64) as i64).min(count - 1) + 1, Fault::Ok)
+        // Bounds may lie further apart than the greatest number is from zero.
+        let width = high - low;
+        let share =
+            if width.is_finite() { (a - low) / width } else { (a / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) };
+        (((share * count as f64) as i64).min(count - 1) + 1, Fault::Ok)
     }
 }
 

@@ -27,6 +27,9 @@ pub(super) enum Stop {
 
 type Walked = Result<(), Stop>;
 
+/// What is asked of an item, and of another one where there are two.
+type Pair<'f, 't> = &'f dyn Fn(&Tree<'t>, Option<&Tree<'t>>) -> Result<Option<bool>, Stop>;
+
 const fn soft<T>(fault: Fault) -> Result<T, Stop> {
     Err(Stop::Soft(fault))
 }
@@ -441,7 +444,7 @@ impl<'t> Look<'_, 't> {
         left: &Node,
         right: Option<&Node>,
         place: Place<'_, 't>,
-        holds: &dyn Fn(&Tree<'t>, Option<&Tree<'t>>) -> Result<Option<bool>, Stop>,
+        holds: Pair<'_, 't>,
     ) -> Result<Option<bool>, Stop> {
         let items = |node: &Node| match self.opened(node, place) {
             Ok(items) => Ok(Some(items)),
