@@ -8,8 +8,6 @@
 //! Not here: computing (`func`), the bytes of a file (`spectradb_store::format`).
 
 use crate::{
-    array::Array,
-    big_numeric::BigNumeric,
     bitmap::Bitmap,
     lane::Lane,
     ty::{LaneKind, Type},
@@ -21,6 +19,7 @@ use std::{borrow::Cow, ops::Range, sync::Arc};
 mod build;
 mod runs;
 
+use build::value_of_bytes;
 pub use build::{ByteSink, ColumnBuilder};
 pub use runs::Runs;
 
@@ -459,19 +458,7 @@ impl Column {
             Data::I64(lane) => Value::of_i64(self.ty, lane.as_slice()[row]),
             Data::F64(lane) => Value::Real(lane.as_slice()[row]),
             Data::I128(lane) => Value::of_i128(self.ty, lane.as_slice()[row]),
-            Data::Bytes(_) => {
-                let bytes = self.byte_vals().at(row);
-                let text = || std::str::from_utf8(bytes).expect("text columns hold UTF-8").to_owned();
-                match self.ty {
-                    Type::Blob => Value::Blob(bytes.to_vec()),
-                    Type::Json => Value::Json(text()),
-                    Type::Array(_) => Value::Array(Array::from_bytes(bytes.to_vec())),
-                    Type::BigNumeric | Type::WideNumeric { .. } => {
-                        Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec()))
-                    }
-                    _ => Value::Text(text()),
-                }
-            }
+            Data::Bytes(_) => value_of_bytes(self.ty, self.byte_vals().at(row)),
             Data::FrameOfReference { base, codes } => match self.ty.lane() {
                 LaneKind::I128 => Value::of_i128(self.ty, i128::from(*base) + codes.at(row) as i128),
                 _ => Value::of_i64(self.ty, base.wrapping_add(codes.at(row) as i64)),

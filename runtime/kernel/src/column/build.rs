@@ -5,6 +5,8 @@
 
 use super::{ByteRuns, ByteVals, Column, Data, Vals};
 use crate::{
+    array::Array,
+    big_numeric::BigNumeric,
     bitmap::Bitmap,
     lane::Lane,
     ty::{LaneKind, Type},
@@ -53,6 +55,11 @@ impl ByteSink {
         u32::try_from(self.bytes.len()).expect("a column holds less than 4 GiB of strings");
         let from = from as u32;
         self.offsets.extend(offsets[1..].iter().map(|offset| from + (offset - first)));
+    }
+
+    /// The string of a place.
+    fn at(&self, place: usize) -> &[u8] {
+        &self.bytes[self.offsets[place] as usize..self.offsets[place + 1] as usize]
     }
 
     /// The strings.
@@ -119,6 +126,10 @@ impl NullBits {
             true => self.len += count,
             false => (0..count).for_each(|_| self.push(true)),
         }
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        self.words.get(row / 64).is_some_and(|word| word >> (row % 64) & 1 == 0)
     }
 
     fn finish(self) -> Option<Bitmap> {
@@ -246,6 +257,63 @@ impl ColumnBuilder {
         }
     }
 
+    /// The value of a row that it has.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn value(&self, row: usize) -> Value {
+        assert!(row < self.len(), "row {row} of {}", self.len());
+        if self.nulls.is_null(row) {
+            return Value::Null;
+        }
+        match &self.lane {
+            LaneBuilder::Bool(lane) => Value::Boolean(lane[row] != 0),
+            LaneBuilder::I64(lane) => Value::of_i64(self.ty, lane[row]),
+            LaneBuilder::F64(lane) => Value::Real(lane[row]),
+            LaneBuilder::I128(lane) => Value::of_i128(self.ty, lane[row]),
+            LaneBuilder::Bytes(sink) => value_of_bytes(self.ty, sink.at(row)),
+        }
+    }
+
+    /// About how many bytes the rows take.
+    pub fn bytes(&self) -> usize {
+        match &self.lane {
+            LaneBuilder::Bool(lane) => lane.len(),
+            LaneBuilder::I64(lane) => size_of_val(lane.as_slice()),
+            LaneBuilder::F64(lane) => size_of_val(lane.as_slice()),
+            LaneBuilder::I128(lane) => size_of_val(lane.as_slice()),
+            LaneBuilder::Bytes(sink) => sink.bytes.len() + size_of_val(sink.offsets.as_slice()),
+        }
+    }
+
+    /// Forgets all rows, and has room for as many.
+    pub fn clear(&mut self) {
+        self.nulls = NullBits::default();
+        match &mut self.lane {
+            LaneBuilder::Bool(lane) => lane.clear(),
+            LaneBuilder::I64(lane) => lane.clear(),
+            LaneBuilder::F64(lane) => lane.clear(),
+            LaneBuilder::I128(lane) => lane.clear(),
+            LaneBuilder::Bytes(sink) => {
+                sink.bytes.clear();
+                sink.offsets.truncate(1);
+            }
+        }
+    }
+
+    /// A column of the rows so far.
+    pub fn to_column(&self) -> Column {
+        let data = match &self.lane {
+            LaneBuilder::Bool(lane) => Data::Bool(lane.clone().into()),
+            LaneBuilder::I64(lane) => Data::I64(lane.clone().into()),
+            LaneBuilder::F64(lane) => Data::F64(lane.clone().into()),
+            LaneBuilder::I128(lane) => Data::I128(lane.clone().into()),
+            LaneBuilder::Bytes(sink) => Data::Bytes(ByteRuns::from_vecs(sink.offsets.clone(), sink.bytes.clone())),
+        };
+        let nulls = NullBits { len: self.nulls.len, words: self.nulls.words.clone() };
+        Column::new(self.ty, nulls.finish(), data)
+    }
+
     /// The column.
     pub fn finish(self) -> Column {
         let data = match self.lane {
@@ -259,9 +327,54 @@ impl ColumnBuilder {
     }
 }
 
+/// The value of a string of bytes that a column of a type holds.
+pub(super) fn value_of_bytes(ty: Type, bytes: &[u8]) -> Value {
+    let text = || std::str::from_utf8(bytes).expect("text columns hold UTF-8").to_owned();
+    match ty {
+        Type::Blob => Value::Blob(bytes.to_vec()),
+        Type::Json => Value::Json(text()),
+        Type::Array(_) => Value::Array(Array::from_bytes(bytes.to_vec())),
+        Type::BigNumeric | Type::WideNumeric { .. } => Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec())),
+        _ => Value::Text(text()),
+    }
+}
+
 fn extend_vals<T: Copy>(lane: &mut Vec<T>, vals: Vals<'_, T>, len: usize) {
     match vals {
         Vals::One(value) => lane.resize(lane.len() + len, value),
         Vals::Many(values) => lane.extend_from_slice(&values),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_read_while_more_come() {
+        let rows = [
+            (Type::Integer, vec![Value::Integer(5), Value::Null, Value::Integer(-1)]),
+            (Type::Real, vec![Value::Null, Value::Real(0.5), Value::Null]),
+            (Type::Boolean, vec![Value::Boolean(true), Value::Boolean(false), Value::Null]),
+            (Type::Text, vec![Value::from("a"), Value::from(""), Value::Null]),
+            (Type::Blob, vec![Value::Blob(vec![0, 255]), Value::Null, Value::Blob(Vec::new())]),
+        ];
+        for (ty, values) in rows {
+            let mut builder = ColumnBuilder::new(ty);
+            // Twice: what is cleared begins anew.
+            for _ in 0..2 {
+                builder.clear();
+                for round in 0..30 {
+                    for (row, value) in values.iter().enumerate() {
+                        builder.push(value);
+                        assert_eq!(builder.value(round * 3 + row), *value);
+                        assert_eq!(builder.value(row), values[row]);
+                    }
+                }
+                let column = builder.to_column();
+                assert_eq!(column.len(), 90);
+                assert!(column.values().zip(values.iter().cycle()).all(|(got, told)| got == *told), "{ty}");
+            }
+        }
     }
 }

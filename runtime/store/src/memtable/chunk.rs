@@ -14,7 +14,8 @@ use crate::{
     shape::Shape,
 };
 use spectradb_kernel::{
-    Column, Period, Type, Value,
+    Column, Period, Type,
+    column::ColumnBuilder,
     time::{Commit, Micros},
 };
 use std::sync::Arc;
@@ -24,6 +25,9 @@ pub(super) const CHUNK_ROWS_MAX: usize = 16_384;
 
 /// Rows at which the tail becomes a chunk.
 pub(super) const TAIL_ROWS_MAX: usize = 1024;
+
+/// A tail that held more bytes gives its memory back.
+const KEPT_BYTES_MAX: usize = 1 << 20;
 
 /// Facts that came together, or a tail that got full.
 #[derive(Debug)]
@@ -63,7 +67,7 @@ impl Chunk {
 #[derive(Debug)]
 pub(super) struct Tail {
     pub(super) shape: Arc<Shape>,
-    pub(super) columns: Vec<Vec<Value>>,
+    pub(super) columns: Vec<ColumnBuilder>,
     pub(super) commits: Vec<i64>,
     pub(super) origins: Vec<i64>,
     pub(super) from: Vec<Micros>,
@@ -74,7 +78,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(shape: Arc<Shape>) -> Tail {
-        let columns = vec![Vec::new(); shape.columns.len()];
+        let columns = shape.columns.iter().map(|(_, ty)| ColumnBuilder::new(*ty)).collect();
         Tail {
             shape,
             columns,
@@ -87,32 +91,37 @@ impl Tail {
         }
     }
 
-    /// One that follows a full one: as many facts are to be expected, and their lanes grow no more.
-    pub(super) fn after(full: &Tail) -> Tail {
-        let mut tail = Tail::new(full.shape.clone());
-        tail.columns.iter_mut().for_each(|column| column.reserve_exact(full.len()));
-        for lane in [&mut tail.commits, &mut tail.origins, &mut tail.from, &mut tail.to, &mut tail.ends] {
-            lane.reserve_exact(full.len());
+    /// Forgets all rows: as many are to be expected again, and their lanes grow no more. Memory for very long rows goes.
+    pub(super) fn clear(&mut self) {
+        if self.bytes > KEPT_BYTES_MAX {
+            *self = Tail::new(self.shape.clone());
+            return;
         }
-        tail
+        self.columns.iter_mut().for_each(ColumnBuilder::clear);
+        for lane in [&mut self.commits, &mut self.origins, &mut self.from, &mut self.to, &mut self.ends] {
+            lane.clear();
+        }
+        self.bytes = 0;
     }
 
     pub(super) fn len(&self) -> usize {
         self.commits.len()
     }
 
-    /// Adds a row: its values, its period, and the commit of its origin; answers how many bytes it takes.
+    /// Adds a row, given what adds its value to a column: its period, and the commit of its origin; answers how many bytes it
+    /// takes.
     pub(super) fn push(
         &mut self,
-        values: impl Iterator<Item = Value>,
+        mut put: impl FnMut(usize, &mut ColumnBuilder),
         period: Period,
         origin: Commit,
         commit: Commit,
     ) -> usize {
         let mut bytes = 40;
-        for (column, value) in self.columns.iter_mut().zip(values) {
-            bytes += value_bytes(&value);
-            column.push(value);
+        for (column_idx, column) in self.columns.iter_mut().enumerate() {
+            let before = column.bytes();
+            put(column_idx, column);
+            bytes += column.bytes() - before;
         }
         self.commits.push(lane_of_commit(commit));
         self.origins.push(lane_of_commit(origin));
@@ -131,8 +140,7 @@ impl Tail {
     /// The rows so far as a chunk.
     pub(super) fn to_chunk(&self) -> Chunk {
         let len = self.len();
-        let typed = self.shape.columns.iter().zip(&self.columns);
-        let columns = typed.map(|((_, ty), values)| Column::from_values(*ty, values)).collect();
+        let columns = self.columns.iter().map(ColumnBuilder::to_column).collect();
         let lanes = (integers(Type::Timestamp, self.from.clone()), integers(Type::Timestamp, self.to.clone()));
         let commit = integers(Type::Integer, self.commits.clone());
         let origin = integers(Type::Integer, self.origins.clone());
@@ -142,25 +150,4 @@ impl Tail {
         noted.for_each(|(row, end)| ends.note(row as u32, *end, len));
         Chunk { shape: self.shape.clone(), run, ends }
     }
-}
-
-fn value_bytes(value: &Value) -> usize {
-    size_of::<Value>()
-        + match value {
-            Value::Text(text) | Value::Json(text) => text.len(),
-            Value::Blob(blob) => blob.len(),
-            Value::Array(array) => array.bytes().len(),
-            Value::BigNumeric(number) => number.bytes().len(),
-            Value::Null
-            | Value::Boolean(_)
-            | Value::Integer(_)
-            | Value::Real(_)
-            | Value::Numeric(_)
-            | Value::Date(_)
-            | Value::Timestamp(_)
-            | Value::Time(_)
-            | Value::TimestampTz(_)
-            | Value::Interval(_)
-            | Value::Uuid(_) => 0,
-        }
 }

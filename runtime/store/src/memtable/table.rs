@@ -21,7 +21,7 @@ use crate::{
 use hashbrown::HashTable;
 use spectradb_kernel::{
     Column, Period, Value,
-    column::{Data, Vals},
+    column::{ColumnBuilder, Data, Vals},
     key::{encode_values, i64_bytes},
     time::{Commit, Micros},
     ty::LaneKind,
@@ -120,7 +120,7 @@ impl MemRow<'_> {
     pub(crate) fn value(&self, column_idx: usize) -> Value {
         match self {
             MemRow::Chunk(chunk, row) => chunk.run.columns[column_idx].value(*row),
-            MemRow::Tail(TailRow(tail, row)) => tail.columns[column_idx][*row].clone(),
+            MemRow::Tail(TailRow(tail, row)) => tail.columns[column_idx].value(*row),
         }
     }
 
@@ -281,7 +281,7 @@ impl State {
     /// Adds a fact to the tail; answers how many bytes it takes.
     fn push(
         &mut self,
-        values: impl Iterator<Item = Value>,
+        put: impl FnMut(usize, &mut ColumnBuilder),
         period: Period,
         origin: Commit,
         commit: Commit,
@@ -291,7 +291,7 @@ impl State {
             self.seal_tail();
         }
         let chunk = self.chunks.len();
-        let bytes = self.tail.push(values, period, origin, commit);
+        let bytes = self.tail.push(put, period, origin, commit);
         let indexed = &mut self.indexed[chunk];
         put_key(indexed);
         let in_tail = self.tail.len() - 1;
@@ -309,7 +309,7 @@ impl State {
         let chunk = self.tail_copy.take().unwrap_or_else(|| Arc::new(self.tail.to_chunk()));
         self.chunks.push(chunk);
         self.indexed.push(Indexed::default());
-        self.tail = Tail::after(&self.tail);
+        self.tail.clear();
     }
 
     /// Visits the wanted facts of a key.
@@ -404,8 +404,8 @@ impl TableMem {
         state.open_tail(shape);
         let mut bytes = 0;
         for row in rows {
-            let values = batch.columns.iter().map(|column| column.value(row));
-            bytes += state.push(values, batch.periods[row], batch.origins[row], commit, &mut |indexed| {
+            let put = |at: usize, column: &mut ColumnBuilder| column.push_from(&batch.columns[at], row);
+            bytes += state.push(put, batch.periods[row], batch.origins[row], commit, &mut |indexed| {
                 indexed.push(&batch.columns, &shape.key, row);
             });
         }
@@ -436,7 +436,7 @@ impl TableMem {
                 long.as_slice()
             }
         };
-        state.push(values.into_iter(), Period::ALWAYS, 0, commit, &mut |indexed| {
+        state.push(|at, column| column.push(&values[at]), Period::ALWAYS, 0, commit, &mut |indexed| {
             indexed.key_bytes.extend_from_slice(key);
             indexed.end_key();
         })
