@@ -31,6 +31,8 @@ pub(crate) struct Edit {
     seen: Option<(Twice, HashSet<FactName>)>,
     /// Rows for RETURNING, where it is asked.
     returned: Option<Vec<Batch>>,
+    /// Whatever the new facts overlap ends with the edit, so nobody needs to look again.
+    ends_all: bool,
 }
 
 /// The key and the beginning of the period: no two current facts share both.
@@ -66,7 +68,13 @@ impl Edit {
             changed: Changed::default(),
             seen: None,
             returned: None,
+            ends_all: false,
         }
+    }
+
+    /// The new facts are disjoint, and whatever they overlap is among what ends.
+    pub(super) fn ends_what_it_overlaps(&mut self) {
+        self.ends_all = true;
     }
 
     /// A fact may be named more than once.
@@ -266,7 +274,7 @@ impl Txn {
     /// # Errors
     /// 23502, 23505, or the store's.
     pub(crate) fn apply(&mut self, edit: Edit) -> Result<Changed> {
-        let Edit { table, portion: _, ended, fresh, inserts, mut changed, seen: _, returned: _ } = edit;
+        let Edit { table, portion: _, ended, fresh, inserts, mut changed, seen: _, returned: _, ends_all } = edit;
         // Uniqueness is asked of the statement's result: every old fact is gone before the new ones are looked at.
         changed.leftovers += self.end(&table, &ended);
         drop(ended);
@@ -275,20 +283,28 @@ impl Txn {
             self.changes_of(&table).push(piece);
         }
         for (columns, periods) in joined(inserts) {
-            self.insert_rows(&table, columns, periods)?;
+            self.insert_rows(&table, columns, periods, !ends_all)?;
         }
         changed.rows = changed.inserted + changed.updated + changed.deleted;
         Ok(changed)
     }
 
-    /// States new facts, whose columns are those that are not hidden.
-    fn insert_rows(&mut self, table: &Arc<TableSchema>, columns: Vec<Column>, periods: Vec<Period>) -> Result<()> {
+    /// States new facts, whose columns are those that are not hidden; `looks` says that their keys may be taken.
+    fn insert_rows(
+        &mut self,
+        table: &Arc<TableSchema>,
+        columns: Vec<Column>,
+        periods: Vec<Period>,
+        looks: bool,
+    ) -> Result<()> {
         let columns = self.with_hidden(table, columns, periods.len())?;
         check_not_null(table, &columns)?;
         let keys = Keys::of(table, &columns, periods.len());
         let origins = vec![UNCOMMITTED; periods.len()];
-        if periods.len() < SORTED_ROWS_MIN || keys.rise() {
-            self.check_unique(table, &keys, &periods, &columns)?;
+        if !looks || periods.len() < SORTED_ROWS_MIN || keys.rise() {
+            if looks {
+                self.check_unique(table, &keys, &periods, &columns)?;
+            }
             self.changes_of(table).push(Piece { columns, keys, periods, origins });
             return Ok(());
         }

@@ -78,6 +78,7 @@ impl Txn {
             let pick = |column: &Column| if in_order { column.clone() } else { column.take(&rows) };
             edit.insert(columns.iter().map(pick).collect(), row_periods, Vec::new());
         }
+        edit.ends_what_it_overlaps();
         self.apply(edit)
     }
 
