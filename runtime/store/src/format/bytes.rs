@@ -1,6 +1,7 @@
 //! How are numbers and byte strings laid one after another, and read back without trusting them?
 //!
-//! Everything is little-endian and unaligned; a byte string is its length (u32) and its bytes. The reader checks every
+//! Everything is little-endian and unaligned; a byte string is its length (u32) and its bytes. Where few bytes matter a number is
+//! *short*: seven bits a byte, the lowest first, and a high bit where more follow. The reader checks every
 //! length against what is there, so damaged bytes give [`Malformed`] with their place, never a panic or a huge
 //! allocation.
 //!
@@ -44,6 +45,21 @@ pub(crate) trait Put {
 
     fn put_i64(&mut self, number: i64) {
         self.put(&number.to_le_bytes());
+    }
+
+    /// A number in as few bytes as it takes; the first one is zero for 0 only.
+    fn put_short(&mut self, mut number: u32) {
+        while number >= 0x80 {
+            self.put(&[number as u8 | 0x80]);
+            number >>= 7;
+        }
+        self.put(&[number as u8]);
+    }
+
+    /// A byte string with its short length.
+    fn put_short_bytes(&mut self, bytes: &[u8]) {
+        self.put_short(u32::try_from(bytes.len()).expect("a byte string is shorter than 4 GiB"));
+        self.put(bytes);
     }
 
     /// A byte string with its length.
@@ -139,9 +155,40 @@ impl<'a> Reader<'a> {
         self.take(len)
     }
 
+    /// A short number; there is one way to write it.
+    pub(crate) fn short(&mut self) -> Read<u32> {
+        let mut number = 0u64;
+        for shift in (0..35).step_by(7) {
+            let byte = self.u8()?;
+            number |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                self.check(byte > 0 || shift == 0, "a short number is longer than it must be")?;
+                let Ok(number) = u32::try_from(number) else { break };
+                return Ok(number);
+            }
+        }
+        self.malformed("a short number is too large")
+    }
+
+    /// A byte string with its short length.
+    pub(crate) fn short_bytes(&mut self) -> Read<&'a [u8]> {
+        let len = self.short()? as usize;
+        self.take(len)
+    }
+
+    /// A text with its short length.
+    pub(crate) fn short_text(&mut self) -> Read<String> {
+        let bytes = self.short_bytes()?;
+        self.text_of(bytes)
+    }
+
     /// A text with its length.
     pub(crate) fn text(&mut self) -> Read<String> {
         let bytes = self.bytes()?;
+        self.text_of(bytes)
+    }
+
+    fn text_of(&self, bytes: &[u8]) -> Read<String> {
         match std::str::from_utf8(bytes) {
             Ok(text) => Ok(text.to_owned()),
             Err(_) => self.malformed("a text is not UTF-8"),
@@ -155,5 +202,25 @@ impl<'a> Reader<'a> {
         let mut elements = vec![T::new_zeroed(); count];
         elements.as_mut_bytes().copy_from_slice(bytes);
         Ok(elements)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_number_is_written_in_one_way() {
+        for (number, len) in [(0, 1), (1, 1), (127, 1), (128, 2), (16_383, 2), (16_384, 3), (u32::MAX, 5)] {
+            let mut bytes = Vec::new();
+            bytes.put_short(number);
+            assert_eq!((bytes.len(), bytes[0] == 0), (len, number == 0));
+            let mut reader = Reader::new(&bytes);
+            assert_eq!((reader.short(), reader.is_at_end()), (Ok(number), true));
+        }
+        for bad in [&[0x80, 0][..], &[0x81, 0x80, 0], &[0xff; 5], &[0xff, 0xff, 0xff, 0xff, 0x1f], &[0x80], &[]] {
+            assert!(Reader::new(bad).short().is_err(), "{bad:?}");
+        }
+        assert_eq!(Reader::new(&[2, b'a', b'b']).short_text(), Ok("ab".to_owned()));
     }
 }

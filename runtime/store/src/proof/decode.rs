@@ -104,7 +104,7 @@ fn read_columns(message: &[u8]) -> Read<Vec<(ColumnId, Value)>> {
     let mut reader = after_salt(message)?;
     let mut columns: Vec<(ColumnId, Value)> = Vec::new();
     while !reader.is_at_end() {
-        let id = ColumnId(reader.u32()?);
+        let id = ColumnId(reader.short()?);
         let rises = columns.last().map_or(id.0 > 0, |(last, _)| *last < id);
         reader.check(rises, "the columns' numbers do not rise")?;
         let value = match reader.u8()? {
@@ -116,26 +116,26 @@ fn read_columns(message: &[u8]) -> Read<Vec<(ColumnId, Value)>> {
                 reader.check(scale <= 38, "a scale is too large")?;
                 Value::Numeric(Decimal { units: reader.all::<i128>(1)?[0], scale })
             }
-            5 => Value::Text(reader.text()?),
-            6 => Value::Blob(reader.bytes()?.to_vec()),
+            5 => Value::Text(reader.short_text()?),
+            6 => Value::Blob(reader.short_bytes()?.to_vec()),
             7 => {
                 let days = reader.i64()?;
                 reader.check(i32::try_from(days).is_ok(), "a date has too many days")?;
                 Value::of_i64(Type::Date, days)
             }
             8 => Value::of_i64(Type::Timestamp, reader.i64()?),
-            9 => Value::Json(reader.text()?),
+            9 => Value::Json(reader.short_text()?),
             10 => Value::of_i64(Type::Time, reader.i64()?),
             11 => Value::of_i64(Type::TimestampTz, reader.i64()?),
             12 => Value::of_i128(Type::Interval, read_i128(&mut reader)?),
             13 => Value::of_i128(Type::Uuid, read_i128(&mut reader)?),
             14 => {
-                let bytes = reader.bytes()?;
+                let bytes = reader.short_bytes()?;
                 reader.check(array::is_some_array(bytes), "an array is not whole")?;
                 Value::Array(Array::from_bytes(bytes.to_vec()))
             }
             15 => {
-                let bytes = reader.bytes()?;
+                let bytes = reader.short_bytes()?;
                 reader.check(big_numeric::is_big_numeric(bytes), "a number is not whole")?;
                 Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec()))
             }
