@@ -265,7 +265,12 @@ impl Binder<'_> {
                 let op = if preceding == key.descending { BinaryOp::Add } else { BinaryOp::Sub };
                 let value = self.expr(&item.expr, ctx)?;
                 let edge = self.arithmetic(op, value, offset, by.span, by.span)?;
-                self.coerce(Bound::known(edge), key.expr.ty, Degree::Assignment)?
+                // An edge may lie beyond what a narrower key holds.
+                let ty = match key.expr.ty {
+                    Type::SmallInt | Type::Int4 | Type::Float4 => key.expr.ty.plain(),
+                    ty => ty,
+                };
+                self.coerce(Bound::known(edge), ty, Degree::Assignment)?
             }
         };
         let edge = Box::new(edge);

@@ -519,7 +519,9 @@ impl Checker {
                     self.expr(edge, input)?;
                     let holds = match (call.frame.unit, call.order.as_slice()) {
                         (FrameUnit::Rows | FrameUnit::Groups, _) => edge.ty.class() == TypeClass::Integer,
-                        (FrameUnit::Range, [key]) => agrees(edge.ty, key.expr.ty),
+                        (FrameUnit::Range, [key]) => {
+                            agrees(edge.ty, key.expr.ty) || agrees(edge.ty, key.expr.ty.plain())
+                        }
                         (FrameUnit::Range, _) => false,
                     };
                     ensure(holds, || "a frame's bound is of its unit".to_owned())?;

@@ -233,6 +233,12 @@ mod slt_functions_text {
         check.query(r####"SELECT 'spectra' LIKE 's%a', 'spectra' LIKE 'sp_ctra', 'spectra' LIKE 'SP%', '50%' LIKE '50\%'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'spectra' LIKE 's%a', 'spectra' LIKE 'sp_ctra', 'spectra' LIKE 'SP%', '50%' LIKE '50\%'"####)));
         check.query(r####"SELECT 'a' NOT LIKE 'b%'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'a' NOT LIKE 'b%'"####)));
         check.query(r####"SELECT 'it''s'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 'it''s'"####)));
+        check.query(r####"SELECT btrim('\x00aa00'::BLOB, '\x00'::BLOB), ltrim('\x00aa00'::BLOB, '\x00'::BLOB), rtrim('\x00aa00'::BLOB, '\x00'::BLOB), trim(BOTH '\x00'::BLOB FROM '\x00aa00'::BLOB)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT btrim('\x00aa00'::BLOB, '\x00'::BLOB), ltrim('\x00aa00'::BLOB, '\x00'::BLOB), rtrim('\x00aa00'::BLOB, '\x00'::BLOB), trim(BOTH '\x00'::BLOB FROM '\x00aa00'::BLOB)"####)));
+        check.query(r####"SELECT get_bit('\x1234'::BLOB, 1), set_bit('\x1234'::BLOB, 0, 1), set_byte('\x1234'::BLOB, 1, 64)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT get_bit('\x1234'::BLOB, 1), set_bit('\x1234'::BLOB, 0, 1), set_byte('\x1234'::BLOB, 1, 64)"####)));
+        check.statement(r####"SELECT set_byte('\x12'::BLOB, 1, 1)"####);
+        check.statement(r####"SELECT get_bit('\x12'::BLOB, 8)"####);
+        check.query(r####"SELECT position('\x02'::BLOB IN '\x010203'::BLOB), strpos('\x010203'::BLOB, '\x04'), position('\x04'::BLOB IN '\x010203'::BLOB)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT position('\x02'::BLOB IN '\x010203'::BLOB), strpos('\x010203'::BLOB, '\x04'), position('\x04'::BLOB IN '\x010203'::BLOB)"####)));
+        check.query(r####"SELECT overlay('\x01020304'::BLOB PLACING '\xff'::BLOB FROM 2), overlay('\x01020304'::BLOB PLACING '\xff'::BLOB FROM 2 FOR 2)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT overlay('\x01020304'::BLOB PLACING '\xff'::BLOB FROM 2), overlay('\x01020304'::BLOB PLACING '\xff'::BLOB FROM 2 FOR 2)"####)));
         check.finish();
     }
 }
@@ -241,6 +247,7 @@ mod slt_groups_aggregates {
     #[allow(unused_imports, clippy::allow_attributes)]
     use super::check::{Check, at_most_one, one, rows};
     spectradb::database!(tables1 = "compiled/snapshots/slt_groups_aggregates_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_groups_aggregates_1.sql");
 
     #[test]
     fn agrees() {
@@ -260,6 +267,21 @@ mod slt_groups_aggregates {
         check.statement(r####"SELECT kind, n FROM t GROUP BY kind"####);
         check.statement(r####"SELECT id FROM t WHERE sum(n) > 1"####);
         check.query(r####"SELECT bool_and(n > 0), every(n > 1), bool_or(n > 5) FROM t"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT bool_and(n > 0), every(n > 1), bool_or(n > 5) FROM t"####)));
+        check.query(r####"SELECT array_agg(DISTINCT a ORDER BY a DESC NULLS LAST)::TEXT, array_agg(DISTINCT a ORDER BY a NULLS FIRST)::TEXT, array_agg(a ORDER BY a DESC)::TEXT FROM (VALUES (1), (2), (1), (3), (NULL), (2)) v (a)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT array_agg(DISTINCT a ORDER BY a DESC NULLS LAST)::TEXT, array_agg(DISTINCT a ORDER BY a NULLS FIRST)::TEXT, array_agg(a ORDER BY a DESC)::TEXT FROM (VALUES (1), (2), (1), (3), (NULL), (2)) v (a)"####)));
+        check.query(r####"SELECT string_agg(b, '\xee'::BLOB), string_agg(b, NULL) FROM (VALUES ('\x01'::BLOB), (NULL), ('\x02')) v (b)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT string_agg(b, '\xee'::BLOB), string_agg(b, NULL) FROM (VALUES ('\x01'::BLOB), (NULL), ('\x02')) v (b)"####)));
+        check.query(r####"SELECT (percentile_disc(ARRAY[0, 0.5, NULL]) WITHIN GROUP (ORDER BY x))::TEXT, (percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY x))::TEXT FROM generate_series(1, 5) AS g (x)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT (percentile_disc(ARRAY[0, 0.5, NULL]) WITHIN GROUP (ORDER BY x))::TEXT, (percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP (ORDER BY x))::TEXT FROM generate_series(1, 5) AS g (x)"####)));
+        check.query(r####"SELECT p, percentile_cont(p) WITHIN GROUP (ORDER BY x::REAL) FROM generate_series(1, 5) AS g (x), (VALUES (0::REAL), (0.5::REAL)) AS v (p) GROUP BY p ORDER BY p"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT p, percentile_cont(p) WITHIN GROUP (ORDER BY x::REAL) FROM generate_series(1, 5) AS g (x), (VALUES (0::REAL), (0.5::REAL)) AS v (p) GROUP BY p ORDER BY p"####)));
+        check.statement(r####"SELECT percentile_cont(p) WITHIN GROUP (ORDER BY x::REAL) FROM generate_series(1, 5) AS g (x), (VALUES (0::REAL)) AS v (p)"####);
+        check.statement(r####"SELECT nowhere(DISTINCT x) FROM generate_series(1, 5) AS g (x)"####);
+        check.statement(r####"SELECT abs(DISTINCT x) FROM generate_series(1, 5) AS g (x)"####);
+        check.statement(r####"CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT, rate NUMERIC(4,1))"####);
+        check.statement(r####"CREATE TABLE things (id INTEGER PRIMARY KEY, kind INTEGER, n INTEGER)"####);
+        check.statement(r####"INSERT INTO kinds VALUES (1, 'tea', 1.5), (2, 'cup', NULL), (3, 'pot', 2.0)"####);
+        check.statement(r####"INSERT INTO things VALUES (1, 1, 10), (2, 1, 20), (3, 2, 5)"####);
+        check.query(r####"SELECT k.id, k.name, upper(k.name) || count(t.id), k.rate, sum(t.n) FROM kinds k LEFT JOIN things t ON t.kind = k.id GROUP BY k.id ORDER BY k.name"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT k.id, k.name, upper(k.name) || count(t.id), k.rate, sum(t.n) FROM kinds k LEFT JOIN things t ON t.kind = k.id GROUP BY k.id ORDER BY k.name"####)));
+        check.query(r####"SELECT k.name, count(*) FROM kinds k JOIN things t ON t.kind = k.id GROUP BY k.id, k.rate HAVING max(t.n) > k.id ORDER BY k.rate"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT k.name, count(*) FROM kinds k JOIN things t ON t.kind = k.id GROUP BY k.id, k.rate HAVING max(t.n) > k.id ORDER BY k.rate"####)));
+        check.statement(r####"SELECT t.n, count(*) FROM kinds k JOIN things t ON t.kind = k.id GROUP BY k.id"####);
+        check.statement(r####"SELECT name, count(*) FROM kinds GROUP BY ROLLUP (id)"####);
         check.finish();
     }
 }
@@ -288,6 +310,12 @@ mod slt_joins_kinds {
         check.query(r####"SELECT a.id FROM l a JOIN l b ON a.id = b.id + 1 ORDER BY a.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.id FROM l a JOIN l b ON a.id = b.id + 1 ORDER BY a.id"####)));
         check.query(r####"SELECT a.id, b.id, r.name FROM l a JOIN l b ON a.id = b.id JOIN r ON r.k = b.k ORDER BY r.id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.id, b.id, r.name FROM l a JOIN l b ON a.id = b.id JOIN r ON r.k = b.k ORDER BY r.id"####)));
         check.statement(r####"SELECT id FROM l JOIN r ON l.k = r.k"####);
+        check.query(r####"SELECT a.x, b.x, c.x FROM (VALUES (1), (2)) a (x) LEFT JOIN (VALUES (1), (2)) b (x) JOIN (VALUES (2)) c (x) ON b.x = c.x ON a.x = b.x ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.x, b.x, c.x FROM (VALUES (1), (2)) a (x) LEFT JOIN (VALUES (1), (2)) b (x) JOIN (VALUES (2)) c (x) ON b.x = c.x ON a.x = b.x ORDER BY 1"####)));
+        check.query(r####"SELECT a.x, b.x, c.x FROM (VALUES (1), (2)) a (x) JOIN (VALUES (1), (2)) b (x) LEFT JOIN (VALUES (2)) c (x) USING (x) USING (x) ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.x, b.x, c.x FROM (VALUES (1), (2)) a (x) JOIN (VALUES (1), (2)) b (x) LEFT JOIN (VALUES (2)) c (x) USING (x) USING (x) ORDER BY 1"####)));
+        check.query(r####"SELECT count(*) FROM (VALUES (1), (2)) a (x) LEFT JOIN (VALUES (1)) b (y) CROSS JOIN (VALUES (7)) c (z) ON x = y"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM (VALUES (1), (2)) a (x) LEFT JOIN (VALUES (1)) b (y) CROSS JOIN (VALUES (7)) c (z) ON x = y"####)));
+        check.statement(r####"SELECT 1 FROM (VALUES (1)) a (x) JOIN (VALUES (1)) b (x)"####);
+        check.statement(r####"SELECT 1 FROM (VALUES (1)) a (x) CROSS JOIN (VALUES (1)) b (y) ON x = y"####);
+        check.query(r####"SELECT a.x, s.* FROM (VALUES (1, 'p'), (2, 'q')) a (x, y), LATERAL (SELECT a.*, 5 AS z) s ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.x, s.* FROM (VALUES (1, 'p'), (2, 'q')) a (x, y), LATERAL (SELECT a.*, 5 AS z) s ORDER BY 1"####)));
         check.finish();
     }
 }
@@ -460,6 +488,11 @@ mod slt_types_casts {
         check.statement(r####"SELECT 1234567.5::numeric(38,16) * 1.5::numeric(38,16)"####);
         check.query(r####"SELECT 1.5::numeric(30,20) * 1.5::numeric(30,20)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 1.5::numeric(30,20) * 1.5::numeric(30,20)"####)));
         check.query(r####"SELECT round(1.5::numeric(30,20), 2) * 1.5::numeric(30,20)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT round(1.5::numeric(30,20), 2) * 1.5::numeric(30,20)"####)));
+        check.query(r####"SELECT float8(3), int4('7'), text(1.50), date('2024-02-29'), bool('yes'), numeric('1.5')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT float8(3), int4('7'), text(1.50), date('2024-02-29'), bool('yes'), numeric('1.5')"####)));
+        check.query(r####"SELECT '0x1F'::INTEGER, '-0b101'::SMALLINT, '0o17'::INT4, '1_000'::INTEGER, '0x_ff'::INTEGER, '-0x8000000000000000'::INTEGER"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT '0x1F'::INTEGER, '-0b101'::SMALLINT, '0o17'::INT4, '1_000'::INTEGER, '0x_ff'::INTEGER, '-0x8000000000000000'::INTEGER"####)));
+        check.statement(r####"SELECT '1__0'::INTEGER"####);
+        check.statement(r####"SELECT '0x'::INTEGER"####);
+        check.statement(r####"SELECT '0x8000'::SMALLINT"####);
         check.finish();
     }
 }
@@ -509,6 +542,9 @@ mod slt_windows_ranking {
         check.query(r####"SELECT id, lag(n, 2, -1) OVER (ORDER BY id) FROM t ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, lag(n, 2, -1) OVER (ORDER BY id) FROM t ORDER BY id"####)));
         check.query(r####"SELECT id, row_number() OVER (ORDER BY id DESC) FROM t WHERE kind = 'a' ORDER BY id LIMIT 1"####, |session| at_most_one(spectradb::spectra_sql!(tables1: session, r####"SELECT id, row_number() OVER (ORDER BY id DESC) FROM t WHERE kind = 'a' ORDER BY id LIMIT 1"####)));
         check.query(r####"SELECT kind, sum(n), rank() OVER (ORDER BY sum(n) DESC) FROM t GROUP BY kind ORDER BY kind"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT kind, sum(n), rank() OVER (ORDER BY sum(n) DESC) FROM t GROUP BY kind ORDER BY kind"####)));
+        check.query(r####"SELECT x, lag(x, s) OVER (ORDER BY x), lead(x, s, 0) OVER (ORDER BY x), ntile(s) OVER (ORDER BY x) FROM (VALUES (1, 1::INT4), (2, 1::SMALLINT), (3, 2::INT4)) v (x, s) ORDER BY x"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT x, lag(x, s) OVER (ORDER BY x), lead(x, s, 0) OVER (ORDER BY x), ntile(s) OVER (ORDER BY x) FROM (VALUES (1, 1::INT4), (2, 1::SMALLINT), (3, 2::INT4)) v (x, s) ORDER BY x"####)));
+        check.statement(r####"SELECT nowhere(x) OVER () FROM (VALUES (1)) v (x)"####);
+        check.query(r####"SELECT x, last_value(x) OVER (ORDER BY x RANGE BETWEEN CURRENT ROW AND 100000 FOLLOWING), count(*) OVER (ORDER BY x DESC RANGE BETWEEN 1 PRECEDING AND 100000 FOLLOWING) FROM (VALUES (32764::SMALLINT), (32765::SMALLINT), ('-32768'::SMALLINT)) v (x) ORDER BY x"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT x, last_value(x) OVER (ORDER BY x RANGE BETWEEN CURRENT ROW AND 100000 FOLLOWING), count(*) OVER (ORDER BY x DESC RANGE BETWEEN 1 PRECEDING AND 100000 FOLLOWING) FROM (VALUES (32764::SMALLINT), (32765::SMALLINT), ('-32768'::SMALLINT)) v (x) ORDER BY x"####)));
         check.finish();
     }
 }
