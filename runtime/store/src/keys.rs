@@ -112,14 +112,11 @@ impl<'a> Probe<'a> {
         let Form::Integer(value) = self.form else { return partition_point(run.len, before) };
         // Keys of one integer are most keys: search their lane as it lies.
         let first = first_integer(&run.columns[key[0]], run.len, value);
-        // Most keys have one fact. Of many, those that begin in time come first, and doubling steps find their end among few.
-        if first + 1 < run.len && i64_at(&run.columns[key[0]], first + 1) == value {
-            let mut step = 1;
-            while first + step < run.len && before(first + step) {
-                step *= 2;
-            }
-            let (low, high) = (first + step / 2, run.len.min(first + step));
-            return low + partition_point(high - low, |row| before(low + row));
+        // Most keys have one fact. Of many, those that begin in time come first.
+        let numbers = &run.columns[key[0]];
+        if first + 1 < run.len && i64_at(numbers, first + 1) == value {
+            let behind = value.checked_add(1).map_or(run.len, |next| first_integer(numbers, run.len, next));
+            return first + partition_point(behind - first, |row| within(first + row));
         }
         if first < run.len && before(first) { first + 1 } else { first }
     }
@@ -190,9 +187,11 @@ pub(crate) fn first_integer(column: &Column, len: usize, value: i64) -> usize {
                 Codes::U8(lane) => first_at_least(lane.as_slice(), offset),
                 Codes::U16(lane) => first_at_least(lane.as_slice(), offset),
                 Codes::U32(lane) => first_at_least(lane.as_slice(), offset),
-                Codes::Runs(_) => partition_point(len, |row| i64_at(column, row) < value),
+                Codes::Runs(runs) => usize::try_from(offset).map_or(0, |run| runs.start(run)),
             }
         }
+        // Its numbers rise, so those of the runs do.
+        Data::Dictionary { codes: Codes::Runs(runs), values } => runs.start(first_integer(values, values.len(), value)),
         _ => partition_point(len, |row| i64_at(column, row) < value),
     }
 }
@@ -261,14 +260,25 @@ mod tests {
     #[test]
     fn of_many_periods_those_that_begin_in_time_are_counted() {
         use crate::run::{END_OPEN, constant_integer, integers};
+        use spectradb_kernel::column::Runs;
+        use std::sync::Arc;
         for counts in [[1, 1, 1], [1, 300, 2], [300, 1, 300], [7, 64, 65]] {
             let keys: Vec<i64> = (0..).zip(counts).flat_map(|(key, count)| vec![key * 3; count]).collect();
             let from: Vec<i64> = counts.iter().flat_map(|count| (0..*count as i64).map(|row| row * 10)).collect();
             let to = from.iter().map(|from| from + 10).collect();
             let lane = |value| constant_integer(value, keys.len());
             let times = (integers(Type::Timestamp, from.clone()), integers(Type::Timestamp, to));
-            let column = Column::from_i64s(Type::Integer, keys.clone());
-            let run = Run::new(vec![column], times, lane(1), lane(0), lane(END_OPEN));
+            let plain = Column::from_i64s(Type::Integer, keys.clone());
+            let run = Run::new(vec![plain], times, lane(1), lane(0), lane(END_OPEN));
+            let mut behind = 0;
+            let ends = counts.map(|count| {
+                behind += count as u16;
+                behind
+            });
+            let values = Arc::new(Column::from_i64s(Type::Integer, vec![0, 3, 6]));
+            let codes = Codes::Runs(Runs::new(ends.to_vec().into()).expect("they rise"));
+            let in_runs = Column::new(Type::Integer, None, Data::Dictionary { codes, values });
+            let in_runs = Run { columns: vec![in_runs], ..run.clone() };
             for (key, from_max) in
                 (-1..8).flat_map(|key| [-1, 0, 5, 10, 639, 640, 641, 2_990, i64::MAX].map(|at| (key, at)))
             {

@@ -45,6 +45,13 @@ impl Runs {
         self.ends.as_slice().partition_point(|end| usize::from(*end) <= row)
     }
 
+    /// The first row of a run, or how many rows there are when all lie before it.
+    pub fn start(&self, run: usize) -> usize {
+        let ends = self.ends.as_slice();
+        let start = run.min(ends.len()).checked_sub(1).map_or(0, |before| usize::from(ends[before]));
+        start.clamp(self.rows.start, self.rows.end) - self.rows.start
+    }
+
     /// The runs that have rows here, each with its number and its rows.
     pub fn iter(&self) -> impl Iterator<Item = (usize, Range<usize>)> + '_ {
         let Range { start, end } = self.rows;
@@ -84,6 +91,10 @@ mod tests {
                 assert_eq!(one_by_one, all[start..end]);
                 let walked: Vec<usize> = slice.iter().flat_map(|(run, rows)| rows.map(move |_| run)).collect();
                 assert_eq!(walked, all[start..end], "{start}..{end}");
+                for run in 0..5 {
+                    let before = all[start..end].iter().filter(|other| **other < run).count();
+                    assert_eq!(slice.start(run), before, "run {run} of {start}..{end}");
+                }
                 assert!(slice.iter().map(|(_, rows)| rows).all(|rows| rows.start < rows.end));
             }
         }
