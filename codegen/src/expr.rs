@@ -503,7 +503,8 @@ pub fn value_tokens(v1: &TokenStream, ty: Type, value: &TokenStream) -> TokenStr
         | Type::Float4
         | Type::Varchar { .. }
         | Type::Char { .. }
-        | Type::WideNumeric { .. } => {
+        | Type::WideNumeric { .. }
+        | Type::Rounded { .. } => {
             unreachable!("the type was made plain")
         }
     }

@@ -192,7 +192,8 @@ impl Arguments {
             | Type::Float4
             | Type::Varchar { .. }
             | Type::Char { .. }
-            | Type::WideNumeric { .. } => {
+            | Type::WideNumeric { .. }
+            | Type::Rounded { .. } => {
                 unreachable!("the type was made plain")
             }
             Type::Json => (

@@ -85,7 +85,7 @@ pub fn to_tokens(table: &TableSchema) -> TokenStream {
                 ("array", quote!(#code))
             }
             // The number of an element says all of a type.
-            Type::BigNumeric | Type::WideNumeric { .. } => {
+            Type::BigNumeric | Type::WideNumeric { .. } | Type::Rounded { .. } => {
                 let element = ElementType::of(column.ty).expect("not an array");
                 let code = Literal::i64_unsuffixed(element.code());
                 ("element", quote!(#code))
@@ -299,6 +299,7 @@ pub fn rust_type(krate: &TokenStream, ty: Type, nullable: bool, span: Span) -> T
         Type::Interval => quote_spanned!(span=> #typed::Interval),
         Type::Uuid => quote_spanned!(span=> #typed::Uuid),
         Type::BigNumeric | Type::WideNumeric { .. } => quote_spanned!(span=> #typed::BigNumeric),
+        Type::Rounded { class, .. } => return rust_type(krate, class.plain_type(), nullable, span),
         Type::Array(element) => {
             let element = rust_type(krate, element.ty(), true, span);
             quote_spanned!(span=> ::std::vec::Vec<#element>)
@@ -321,6 +322,10 @@ pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
         Type::Char { length } => quote!(#kernel::Type::Char { length: #length }),
         Type::WideNumeric { precision, scale } => {
             quote!(#kernel::Type::WideNumeric { precision: #precision, scale: #scale })
+        }
+        Type::Rounded { class, digits } => {
+            let class = class_ident(class);
+            quote!(#kernel::Type::Rounded { class: #kernel::ty::TypeClass::#class, digits: #digits })
         }
         Type::Array(element) => {
             let code = element.code();

@@ -52,6 +52,21 @@ pub const FORMS: &[(&str, &str)] = &[
         "jsonb_path_query_array(json, path [, vars [, silent]]), jsonb_path_query_first(...)",
         "All that a path of SQL/JSON finds, as an array, or the first of it; NULL where it finds nothing.",
     ),
+    (
+        "jsonb_path_exists_tz(...), jsonb_path_match_tz(...), jsonb_path_query_array_tz(...), jsonb_path_query_first_tz(...)",
+        "The same: a path has no instants, so no time zone.",
+    ),
+    ("current_user, session_user, user, current_role", "'spectradb': there are no users."),
+    ("current_catalog, current_database()", "'spectradb': a session has one database."),
+    ("current_schema", "NULL: there are no schemas."),
+    ("setseed(x)", "What comes by chance in this thread follows from a number from -1 to 1."),
+    ("array_shuffle(array), array_sample(array, count)", "The elements in an order by chance; so many of them."),
+    ("normalize(text [, NFC | NFD | NFKC | NFKD])", "A text's normal form of Unicode."),
+    ("is_normalized(text, form)", "x IS [NOT] [NFC | NFD | NFKC | NFKD] NORMALIZED."),
+    (
+        "substring_similar(text, pattern, character), substring(text SIMILAR pattern ESCAPE character), substring(text FROM pattern FOR character)",
+        "What the middle of a pattern matches whose three parts the character and a quote separate.",
+    ),
     ("is_json(text, kind)", "x IS [NOT] JSON [VALUE | SCALAR | ARRAY | OBJECT] [WITH UNIQUE KEYS]."),
     (
         "regexp_replace(text, pattern, by, start [, number [, flags]])",

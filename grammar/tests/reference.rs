@@ -21,7 +21,7 @@ function wants one.
 
 /// The families in the order of the page, and what a reader would look for.
 const FAMILIES: &[(&[&str], &str)] = &[
-    (&["text", "words", "like", "bytes"], "Texts and bytes"),
+    (&["text", "words", "like", "bytes", "unicode"], "Texts and bytes"),
     (&["regex"], "Regular expressions"),
     (&["arith", "math", "trig", "random"], "Numbers and bits"),
     (&["big_numeric"], "Numbers of any length (NUMERIC; a decimal with digits becomes one where it has to)"),

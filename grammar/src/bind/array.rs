@@ -234,6 +234,21 @@ impl Binder<'_> {
             let all = self.array_function("array_positions", args, span)?.expect("it takes two");
             return Ok(Some(function::call_named("$array_from", vec![all, start], Type::Integer, span)));
         }
+        if matches!((name, args.len()), ("array_shuffle", 1) | ("array_sample", 2))
+            && args[0].class() == Some(TypeClass::Array)
+        {
+            let chance = function::call_named("random", Vec::new(), Type::Real, span);
+            let mut rest = std::mem::take(args).into_iter();
+            let array = rest.next().expect("there is one").expr;
+            let ty = array.ty;
+            return Ok(Some(match rest.next() {
+                None => function::call_named("$array_shuffle", vec![array, chance], ty, span),
+                Some(count) => {
+                    let count = self.coerce(count, Type::Integer, Degree::Implicit)?;
+                    function::call_named("$array_sample", vec![array, count, chance], ty, span)
+                }
+            }));
+        }
         let Some((_, parts, least, result)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
             return Ok(None);
         };

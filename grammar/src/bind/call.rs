@@ -123,6 +123,11 @@ impl Binder<'_> {
         };
         let name = match (call.name.text.as_str(), call.args, args.as_slice()) {
             ("substring", [_, second], [_, bound]) if is_pattern(second, bound) => "regexp_substring",
+            ("substring", [_, second, third], [_, pattern, escape])
+                if is_pattern(second, pattern) && is_pattern(third, escape) =>
+            {
+                "substring_similar"
+            }
             _ => name,
         };
         if let Some(expr) = self.form(name, &mut args, call)? {

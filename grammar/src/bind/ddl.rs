@@ -127,7 +127,7 @@ impl Binder<'_> {
     fn column_def(&mut self, column: &ast::ColumnDef, earlier: &[ColumnSchema]) -> Result<ColumnSchema, Diag> {
         let name = &column.name;
         column_name_fits(name, earlier)?;
-        types::refuse_digits(&column.ty)?;
+        types::refuse_fields(&column.ty)?;
         let ty = types::written(&column.ty)?;
         let default = match &column.default {
             None => None,

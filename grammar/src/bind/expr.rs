@@ -383,14 +383,14 @@ impl Binder<'_> {
 /// What is cast to JSONB is printed as JSONB is: each key once, in PostgreSQL's order, one space behind commas and colons. A
 /// value that was JSON before stays as it was written.
 ///
-/// What is cast to times of fewer digits of a second is rounded to them.
+/// What is cast to an interval of some fields is cut to them.
 fn tidied(ty: &ast::TypeName, value: Expr) -> Expr {
-    if let Some(digits) = types::digits(ty)
+    if let Some(finest) = types::finest_field(ty)
         && !ty.array
     {
-        let (span, plain) = (value.span, value.ty);
-        let digits = literal::integer(digits, span);
-        return super::constant::fold(function::call_named("$to_digits", vec![value, digits], plain, span));
+        let span = value.span;
+        let unit = Expr::constant(Value::Text(finest.to_owned()), Type::Text, span);
+        return super::constant::fold(function::call_named("date_trunc", vec![unit, value], Type::Interval, span));
     }
     let is_read = match &value.kind {
         ExprKind::Const(_) => true,

@@ -20,7 +20,16 @@ use crate::{
 use spectradb_kernel::{Type, Value, func::number_templates, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 37] = [
+pub(super) const NAMES: [&str; 46] = [
+    "jsonb_path_exists_tz",
+    "jsonb_path_match_tz",
+    "jsonb_path_query_array_tz",
+    "jsonb_path_query_first_tz",
+    "current_database",
+    "is_normalized",
+    "substring_similar",
+    "normalize",
+    "setseed",
     "to_number",
     "is_json",
     "regexp_replace",
@@ -239,6 +248,13 @@ impl Binder<'_> {
             ("jsonb_path_exists" | "jsonb_path_match" | "jsonb_path_query_array" | "jsonb_path_query_first", 2..=4) => {
                 self.json_path(name, std::mem::take(args), span)?
             }
+            (
+                "jsonb_path_exists_tz"
+                | "jsonb_path_match_tz"
+                | "jsonb_path_query_array_tz"
+                | "jsonb_path_query_first_tz",
+                2..=4,
+            ) => self.json_path(name.trim_end_matches("_tz"), std::mem::take(args), span)?,
             ("num_nulls" | "num_nonnulls", 1..) => {
                 let mut count = literal::integer(0, span);
                 for arg in std::mem::take(args) {
@@ -267,6 +283,7 @@ impl Binder<'_> {
                     (None, Type::Numeric { .. } | Type::WideNumeric { .. }) => "numeric".to_owned(),
                     (None, Type::Varchar { .. }) => "varchar".to_owned(),
                     (None, Type::Char { .. }) => "char".to_owned(),
+                    (None, Type::Rounded { class, .. }) => class.to_string(),
                     (None, ty) => ty.to_string(),
                 };
                 text(&shown, span)
@@ -285,6 +302,22 @@ impl Binder<'_> {
             ("clock_timestamp", 0) => {
                 Expr { kind: ExprKind::Context(Context::Now), ty: Type::Timestamp, nullable: false, span }
             }
+            ("normalize", 1) => {
+                let value = std::mem::take(args).pop().expect("there is one");
+                made("normalize", vec![self.coerce(value, Type::Text, Degree::Implicit)?, text("NFC", span)], span)
+            }
+            ("is_normalized", 2) => made("$is_normalized", self.texts(std::mem::take(args))?, span),
+            ("substring_similar", 3) => made("$substring_similar", self.texts(std::mem::take(args))?, span),
+            ("setseed", 1) => {
+                let seed = std::mem::take(args).pop().expect("there is one");
+                let seed = self.coerce(seed, Type::Real, Degree::Implicit)?;
+                made("$setseed", vec![seed, made("random", Vec::new(), span)], span)
+            }
+            // There are no users, and one database.
+            ("current_user" | "session_user" | "user" | "current_role" | "current_catalog" | "current_database", 0) => {
+                text("spectradb", span)
+            }
+            ("current_schema", 0) => Expr::constant(Value::Null, Type::Text, span),
             ("version", 0) => text(concat!("SpectraDB ", env!("CARGO_PKG_VERSION")), span),
             _ => return Ok(None),
         }))

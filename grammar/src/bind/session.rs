@@ -35,7 +35,7 @@ impl Binder<'_> {
             SessionKind::Prepare { name, types, statement } => {
                 let types = types
                     .iter()
-                    .map(|ty| types::refuse_digits(ty).and_then(|()| types::written(ty)))
+                    .map(|ty| types::refuse_fields(ty).and_then(|()| types::written(ty)))
                     .collect::<Result<_, _>>()?;
                 Session::Prepare { name: name.clone(), types, statement: *statement }
             }

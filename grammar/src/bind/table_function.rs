@@ -26,7 +26,7 @@ use crate::{
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The functions that give rows.
-pub(super) const FUNCTIONS: [&str; 21] = [
+pub(super) const FUNCTIONS: [&str; 22] = [
     "json_to_record",
     "jsonb_to_record",
     "json_to_recordset",
@@ -45,6 +45,7 @@ pub(super) const FUNCTIONS: [&str; 21] = [
     "json_object_keys",
     "jsonb_object_keys",
     "jsonb_path_query",
+    "jsonb_path_query_tz",
     "string_to_table",
     "regexp_split_to_table",
     "regexp_matches",
@@ -110,7 +111,7 @@ impl Binder<'_> {
                 let object = self.json_argument(name, one(args))?;
                 fields(object, name.ends_with("_text"))
             }
-            ("jsonb_path_query", 2..=4) => {
+            ("jsonb_path_query" | "jsonb_path_query_tz", 2..=4) => {
                 let found = self.json_path("jsonb_path_query_array", args, call.span)?;
                 elements(array_from("$json_elements", found), name, |element| element)
             }

@@ -71,7 +71,8 @@ pub(super) fn written(name: &TypeName) -> Result<Type, Diag> {
 }
 
 fn element(name: &TypeName) -> Result<Type, Diag> {
-    let plain = PLAIN.iter().find(|(plain, _)| *plain == name.name).map(|(_, ty)| *ty);
+    let word = if name.name.starts_with("interval ") { "interval" } else { name.name.as_str() };
+    let plain = PLAIN.iter().find(|(plain, _)| *plain == word).map(|(_, ty)| *ty);
     match (name.name.as_str(), plain, name.args.as_slice()) {
         ("numeric" | "decimal" | "dec", _, []) => Ok(Type::BigNumeric),
         ("numeric" | "decimal" | "dec", _, [precision]) => numeric(name, *precision, 0),
@@ -90,7 +91,10 @@ fn element(name: &TypeName) -> Result<Type, Diag> {
                 Ok(_) | Err(_) => Err(refused(format!("cannot exceed {LENGTH_MAX}"))),
             }
         }
-        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [0..=6]) => Ok(ty),
+        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [6]) => Ok(ty),
+        (_, Some(ty @ (Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval)), [digits @ 0..=5]) => {
+            Ok(Type::Rounded { class: ty.class(), digits: *digits as u8 })
+        }
         ("float", _, [1..=53]) => Ok(Type::Real),
         (_, Some(ty), []) => Ok(ty),
         (_, Some(_), _) => Err(Diag::new(
@@ -118,22 +122,20 @@ fn element(name: &TypeName) -> Result<Type, Diag> {
     }
 }
 
-/// The digits of a second that a type of times says, where they are fewer than it has: what is cast to it is rounded.
-pub(super) fn digits(name: &TypeName) -> Option<i64> {
-    let is_time = ["time", "interval"].iter().any(|word| name.name.starts_with(word));
-    match name.args.as_slice() {
-        [digits @ 0..=5] if is_time => Some(*digits),
-        _ => None,
-    }
+/// What finer than the fields of an INTERVAL is cut off: `interval year to month` ends at months.
+pub(super) fn finest_field(name: &TypeName) -> Option<&str> {
+    let (_, finest) = name.name.strip_prefix("interval ")?.rsplit_once(' ').unwrap_or(("", &name.name[9..]));
+    (finest != "second").then_some(finest)
 }
 
-/// Refuses digits of a second where values are kept as they come.
-pub(super) fn refuse_digits(name: &TypeName) -> Result<(), Diag> {
-    if digits(name).is_none() {
+/// Refuses an INTERVAL of fields where values are kept as they come.
+pub(super) fn refuse_fields(name: &TypeName) -> Result<(), Diag> {
+    if finest_field(name).is_none() {
         return Ok(());
     }
-    let message = format!("{} with fewer than 6 digits of a second is not supported here", name.name);
-    Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span).help("leave the digits out, and cast values to it"))
+    let message = format!("{} is not supported here", name.name);
+    Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
+        .help("write INTERVAL, and cast values to its fields"))
 }
 
 /// NUMERIC with digits: of up to 38, all of them after the point at most, in 128 bits; else of any length.

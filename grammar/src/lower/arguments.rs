@@ -2,11 +2,15 @@
 //!
 //! `make_interval(days => 10)` gives arguments by name: they are put in their places, and what is left out before them is
 //! the function's default. `lag(x) IGNORE NULLS OVER (..)` asks for rows that have a value: the first and the last value of a
-//! frame that is not NULL are aggregates, so it becomes one of these over the frame before or behind the row.
+//! frame that is not NULL are aggregates, so it becomes one of these over the frame before or behind the row. By more than one row,
+//! and for `nth_value`, it is an element of the array of these values.
 //!
 //! Not here: what a function is (`bind::call`), other calls (`expr`).
 
-use crate::ast::{CallMore, Expr, ExprKind, Frame, FrameBound, FrameExclude, FrameUnit, Name, Over, WindowSpec};
+use crate::ast::{
+    BinaryOp, CallMore, Expr, ExprKind, Frame, FrameBound, FrameExclude, FrameUnit, IsTest, Name, Over, Subscript,
+    WindowSpec,
+};
 use crate::diag::{Diag, code, nearest};
 use crate::span::Span;
 
@@ -83,18 +87,30 @@ pub(super) fn ignoring_nulls(
         "last_value" | "lag" => "last",
         _ => {
             let message = format!("IGNORE NULLS of {} is not supported", name.text);
-            return refuse(message, "first_value, last_value, lag and lead take it");
+            return refuse(message, "first_value, last_value, nth_value, lag and lead take it");
         }
     };
-    let mut default = None;
+    let (mut default, mut count) = (None, None);
     let over = if shifts {
         if args.len() > 2 {
             default = args.pop();
         }
         let by = if args.len() == 2 { args.pop() } else { None };
-        if by.is_some_and(|by| by.kind != ExprKind::Number("1".to_owned())) {
-            let message = format!("IGNORE NULLS of {} by other than one row is not supported", name.text);
-            return refuse(message, "leave the number out, or use nth_value over the rows that are not NULL");
+        match by.as_ref().map(|by| &by.kind) {
+            None => {}
+            Some(ExprKind::Number(digits)) if digits == "1" => {}
+            // The row itself.
+            Some(ExprKind::Number(digits)) if digits == "0" => {
+                more.over = Some(over);
+                args.extend(by);
+                return Ok(call(name.text, name.span, args, Some(more)));
+            }
+            Some(ExprKind::Number(digits)) if digits.bytes().all(|digit| digit.is_ascii_digit()) => count = by,
+            Some(_) => {
+                let message =
+                    format!("IGNORE NULLS of {} by a number that is not written out is not supported", name.text);
+                return refuse(message, "write a number from 0 on");
+            }
         }
         let mut spec = match over {
             Over::Spec(spec) => spec,
@@ -119,21 +135,71 @@ pub(super) fn ignoring_nulls(
     };
     more.over = Some(over);
     let span = name.span;
-    let call = ExprKind::Call {
-        name: Name { text: function.to_owned(), span },
-        args,
-        star: false,
-        distinct: false,
-        more: Some(Box::new(more)),
+    let found = match count {
+        None => call(function.to_owned(), span, args, Some(more)),
+        Some(count) => nth(span, args, more, count, true, name.text == "lag")?,
     };
     Ok(match default {
-        None => call,
-        Some(default) => ExprKind::Call {
-            name: Name { text: "coalesce".to_owned(), span },
-            args: vec![Expr { kind: call, span: span.to(place) }, default],
-            star: false,
-            distinct: false,
-            more: None,
-        },
+        None => found,
+        Some(default) => {
+            let found = Expr { kind: found, span: span.to(place) };
+            call("coalesce".to_owned(), span, vec![found, default], None)
+        }
     })
+}
+
+/// `nth_value(x, n) [FROM LAST] IGNORE NULLS`
+pub(super) fn nth_of(
+    name: Name,
+    mut args: Vec<Expr>,
+    more: CallMore,
+    ignores: bool,
+    from_last: bool,
+) -> Result<ExprKind, Diag> {
+    if args.len() != 2 || more.over.is_none() {
+        let message = "nth_value takes a value and a number, and an OVER clause";
+        return Err(Diag::new(code::SYNTAX, message, name.span));
+    }
+    let count = args.pop().expect("there are two");
+    nth(name.span, args, more, count, ignores, from_last)
+}
+
+/// The value of a number among those of a frame: they are made an array.
+fn nth(
+    span: Span,
+    args: Vec<Expr>,
+    mut more: CallMore,
+    count: Expr,
+    ignores: bool,
+    from_last: bool,
+) -> Result<ExprKind, Diag> {
+    let [value] = args.as_slice() else {
+        return Err(Diag::new(code::SYNTAX, "the function takes a value first", span));
+    };
+    if ignores {
+        let operand = Box::new(value.clone());
+        let kind = ExprKind::Is { operand, test: IsTest::Null, negated: true };
+        more.filter = Some(Expr { kind, span });
+    }
+    let values = Expr { kind: call("array_agg".to_owned(), span, args, Some(more)), span };
+    let at = if from_last {
+        // NULL where there are fewer: a place before the first.
+        let length = call("cardinality".to_owned(), span, vec![values.clone()], None);
+        let one = Expr { kind: ExprKind::Number("1".to_owned()), span };
+        let behind = binary(BinaryOp::Add, Expr { kind: length, span }, one, span);
+        binary(BinaryOp::Sub, behind, count, span)
+    } else {
+        count
+    };
+    Ok(ExprKind::Subscript { operand: Box::new(values), subscripts: vec![Subscript::At(at)] })
+}
+
+fn binary(op: BinaryOp, left: Expr, right: Expr, span: Span) -> Expr {
+    let kind = ExprKind::Binary { op, op_span: span, left: Box::new(left), right: Box::new(right) };
+    Expr { kind, span }
+}
+
+fn call(name: String, span: Span, args: Vec<Expr>, more: Option<CallMore>) -> ExprKind {
+    let name = Name { text: name, span };
+    ExprKind::Call { name, args, star: false, distinct: false, more: more.map(Box::new) }
 }

@@ -98,10 +98,15 @@ impl Lower {
                     }
                 }
                 Rule::is_test => {
-                    let (mut negated, mut test, mut json) = (false, IsTest::Null, None);
+                    let (mut negated, mut test, mut own_test) = (false, IsTest::Null, None);
                     for word in part.into_inner() {
                         match word.as_rule() {
-                            Rule::is_json => json = Some(json_kind(word)),
+                            Rule::is_json => own_test = Some(("is_json", json_kind(word))),
+                            Rule::is_normalized => {
+                                let form = word.into_inner().find(|part| part.as_rule() == Rule::normal_form);
+                                let form = form.map_or("NFC".to_owned(), |form| form.as_str().to_uppercase());
+                                own_test = Some(("is_normalized", form));
+                            }
                             Rule::kw_not | Rule::kw_notnull => negated = true,
                             Rule::kw_true => test = IsTest::True,
                             Rule::kw_false => test = IsTest::False,
@@ -111,9 +116,9 @@ impl Lower {
                     }
                     yard.postfix(Level::Is, |operand| {
                         let place = operand.span.to(span);
-                        if let Some(kind) = json {
+                        if let Some((name, kind)) = own_test {
                             let kind = Expr { kind: ExprKind::Text(kind), span };
-                            let test = plain_call("is_json", place, vec![operand, kind]);
+                            let test = plain_call(name, place, vec![operand, kind]);
                             let test = if negated { not(Expr { kind: test, span: place }) } else { test };
                             return Expr { kind: test, span: place };
                         }
@@ -248,7 +253,20 @@ impl Lower {
                 ExprKind::Exists(Box::new(self.paren_query(query.expect("EXISTS has a query"))?))
             }
             Rule::special_call => self.special_call(pair.into_inner().next().expect("it is one of the calls"), span)?,
+            Rule::who => {
+                let has_parens = pair.as_str().ends_with(')');
+                let word = pair.into_inner().next().expect("a word");
+                let name = word.as_str().to_ascii_lowercase();
+                if has_parens && name != "current_schema" {
+                    let message = format!("{name} takes no parentheses");
+                    return Err(Diag::new(code::SYNTAX, message, span));
+                }
+                plain_call(&name, span, Vec::new())
+            }
             Rule::clock => {
+                let digits = pair.clone().into_inner().find(|part| part.as_rule() == Rule::type_args);
+                let mut wanted = TypeName { name: String::new(), args: Vec::new(), array: false, span };
+                let has_digits = digits.map(|digits| self.type_part(digits, &mut wanted)).transpose()?.is_some();
                 let word = pair.into_inner().next().map(|word| word.as_rule());
                 // A column is called as the word says.
                 let called = |name: &str| plain_call(name, span, Vec::new());
@@ -256,12 +274,19 @@ impl Lower {
                     let ty = TypeName { name: "time".to_owned(), args: Vec::new(), array: false, span };
                     ExprKind::Cast { operand: Box::new(Expr { kind: called(name), span }), ty }
                 };
-                match word {
-                    Some(Rule::kw_current_date) => called("current_date"),
-                    Some(Rule::kw_current_time) => time("current_time"),
-                    Some(Rule::kw_localtime) => time("localtime"),
-                    Some(Rule::kw_localtimestamp) => called("localtimestamp"),
-                    Some(_) | None => called("current_timestamp"),
+                let (said, of) = match word {
+                    Some(Rule::kw_current_date) => (called("current_date"), "date"),
+                    Some(Rule::kw_current_time) => (time("current_time"), "time"),
+                    Some(Rule::kw_localtime) => (time("localtime"), "time"),
+                    Some(Rule::kw_localtimestamp) => (called("localtimestamp"), "timestamp"),
+                    Some(_) | None => (called("current_timestamp"), "timestamp"),
+                };
+                match has_digits {
+                    false => said,
+                    true => {
+                        let ty = TypeName { name: of.to_owned(), ..wanted };
+                        ExprKind::Cast { operand: Box::new(Expr { kind: said, span }), ty }
+                    }
                 }
             }
             Rule::interval => self.interval(pair, span)?,
@@ -269,45 +294,6 @@ impl Lower {
             rule => unreachable!("{rule:?} is no operand"),
         };
         Ok(Expr { kind, span })
-    }
-
-    /// `interval '..'`, with the fields that it may have.
-    pub(super) fn interval(&mut self, pair: Pair<'_>, span: Span) -> Result<ExprKind, Diag> {
-        let (mut text, mut fields) = (String::new(), Vec::new());
-        let mut ty = TypeName { name: "interval".to_owned(), args: Vec::new(), array: false, span };
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::type_args => self.type_part(part, &mut ty)?,
-                Rule::plain_text | Rule::escape_text | Rule::dollar_text => text = self.text(&part)?,
-                Rule::interval_fields => {
-                    for part in part.into_inner() {
-                        match part.as_rule() {
-                            Rule::interval_field => fields.push(part.as_str().to_lowercase()),
-                            Rule::type_args => self.type_part(part, &mut ty)?,
-                            _ => {}
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-        let trimmed = text.trim();
-        let is_number =
-            trimmed.trim_start_matches(['+', '-']).bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        if let (true, Some(unit)) = (is_number && !trimmed.is_empty(), fields.last()) {
-            text = format!("{trimmed} {unit}");
-        } else if fields.first().is_some_and(|first| first == "minute") && text.matches(':').count() == 1 {
-            // MINUTE TO SECOND: what would be hours and minutes are minutes and seconds.
-            text = format!("00:{trimmed}");
-        }
-        let whole = ExprKind::Typed { ty, text };
-        Ok(match fields.pop() {
-            Some(finest) if finest != "second" => {
-                let unit = Expr { kind: ExprKind::Text(finest), span };
-                plain_call("date_trunc", span, vec![unit, Expr { kind: whole, span }])
-            }
-            Some(_) | None => whole,
-        })
     }
 
     /// `ANY (..)`, `ALL (..)` behind a comparison.
@@ -374,7 +360,7 @@ impl Lower {
         let (mut args, mut star, mut distinct) = (Vec::new(), false, false);
         let mut more = CallMore::default();
         let (mut named, mut ignored): (Vec<(Name, Expr)>, _) = (Vec::new(), None);
-        let mut arg_name = None;
+        let (mut arg_name, mut side) = (None, None);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::arg_name => {
@@ -403,6 +389,10 @@ impl Lower {
                     let order = part.into_inner().find(|part| part.as_rule() == Rule::order_by);
                     more.within = Some(self.order_by(order.expect("WITHIN GROUP has an order"))?);
                 }
+                Rule::row_side => {
+                    let is_last = part.clone().into_inner().any(|word| word.as_rule() == Rule::kw_last);
+                    side = Some((is_last, self.span(&part)));
+                }
                 Rule::filtered => more.filter = self.exprs(part)?.pop(),
                 Rule::over => more.over = Some(self.over(part)?),
                 _ => {}
@@ -410,6 +400,19 @@ impl Lower {
         }
         if !named.is_empty() {
             args = super::arguments::placed(&name, args, named)?;
+        }
+        if name.text == "nth_value" && (ignored.is_some() || side.is_some_and(|(is_last, _)| is_last)) {
+            return super::arguments::nth_of(
+                name,
+                args,
+                more,
+                ignored.is_some(),
+                side.is_some_and(|(is_last, _)| is_last),
+            );
+        }
+        if let Some((_, place)) = side.filter(|_| name.text != "nth_value") {
+            let message = "FROM FIRST and FROM LAST belong to nth_value";
+            return Err(Diag::new(code::SYNTAX, message, place));
         }
         if let Some(place) = ignored {
             return super::arguments::ignoring_nulls(name, args, more, place);
@@ -481,22 +484,42 @@ impl Lower {
             }
             Rule::substring => {
                 let (mut text, mut from, mut length) = (None, None, None);
+                let mut similar = Vec::new();
                 for part in pair.into_inner() {
                     let rule = part.as_rule();
                     match rule {
                         Rule::expr => text = Some(self.expr(part)?),
+                        Rule::substring_similar => similar = self.exprs(part)?,
                         Rule::substring_from => from = self.exprs(part)?.pop(),
                         Rule::substring_for => length = self.exprs(part)?.pop(),
                         _ => {}
                     }
                 }
                 let text = text.expect("SUBSTRING has a text");
+                if !similar.is_empty() {
+                    let args = std::iter::once(text).chain(similar).collect();
+                    return Ok(plain_call("substring_similar", word, args));
+                }
                 // FOR alone counts from the first character.
                 let from = from.unwrap_or_else(|| Expr {
                     kind: ExprKind::Number("1".to_owned()),
                     span: Span { start: text.span.end, end: text.span.end },
                 });
                 Ok(plain_call("substring", word, [Some(text), Some(from), length].into_iter().flatten().collect()))
+            }
+            Rule::normalize => {
+                let mut args = Vec::with_capacity(2);
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::expr => args.push(self.expr(part)?),
+                        Rule::normal_form => {
+                            let span = self.span(&part);
+                            args.push(Expr { kind: ExprKind::Text(part.as_str().to_uppercase()), span });
+                        }
+                        _ => {}
+                    }
+                }
+                Ok(plain_call("normalize", word, args))
             }
             Rule::overlay => {
                 let parts = pair.into_inner().filter(|part| part.as_rule() == Rule::expr);
@@ -571,44 +594,6 @@ impl Lower {
         let start = Span { start: place.start, end: place.start + word.len() as u32 };
         Diag::new(code::SYNTAX, format!("syntax error at or near \"{word}\""), start)
             .help("what stands before it in the parentheses is no query")
-    }
-
-    pub(super) fn type_name(&self, pair: Pair<'_>) -> Result<TypeName, Diag> {
-        let span = self.span(&pair);
-        let mut ty = TypeName { name: String::new(), args: Vec::new(), array: false, span };
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::name => ty.name.push_str(&self.name(&part).text),
-                Rule::kw_double | Rule::kw_character => ty.name.push_str(&part.as_str().to_lowercase()),
-                Rule::kw_precision | Rule::kw_varying => {
-                    ty.name.push(' ');
-                    ty.name.push_str(&part.as_str().to_lowercase());
-                }
-                _ => self.type_part(part, &mut ty)?,
-            }
-        }
-        Ok(ty)
-    }
-
-    /// The numbers of a type, and the words about its time zone.
-    fn type_part(&self, part: Pair<'_>, ty: &mut TypeName) -> Result<(), Diag> {
-        match part.as_rule() {
-            Rule::type_array => ty.array = true,
-            Rule::type_zone => {
-                let with = part.into_inner().next().is_some_and(|word| word.as_rule() == Rule::kw_with);
-                ty.name.push_str(if with { " with time zone" } else { " without time zone" });
-            }
-            Rule::type_args => {
-                for arg in part.into_inner().filter(|arg| arg.as_rule() == Rule::type_arg) {
-                    let number = arg.as_str().parse().map_err(|_| {
-                        Diag::new(code::SYNTAX, format!("{} is too large here", arg.as_str()), self.span(&arg))
-                    })?;
-                    ty.args.push(number);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
 

@@ -24,66 +24,18 @@ impl Lower {
     /// `U&'..' [UESCAPE '!']`: an escape and four digits, or it and `+` and six, are a character.
     pub(super) fn unicode(&self, pair: Pair<'_>) -> Result<String, Diag> {
         let span = self.span(&pair);
-        let refuse = |message: &str| Err(Diag::new(code::SYNTAX, message, span));
-        let (mut written, mut escape) = (String::new(), '\\');
+        let (mut written, mut escape) = (String::new(), None);
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::unicode_text => written = unquote(&part.as_str()[2..]),
-                Rule::plain_text => {
-                    let text = self.text(&part)?;
-                    let mut letters = text.chars();
-                    match (letters.next(), letters.next()) {
-                        (Some(letter), None)
-                            if !letter.is_ascii_hexdigit() && !letter.is_whitespace() && !"+'\"".contains(letter) =>
-                        {
-                            escape = letter;
-                        }
-                        _ => return refuse("invalid Unicode escape character"),
-                    }
-                }
+                Rule::plain_text => escape = Some(self.text(&part)?),
                 _ => {}
             }
         }
-        let mut out = String::with_capacity(written.len());
-        let mut rest = written.chars();
-        let mut high: Option<u32> = None;
-        while let Some(letter) = rest.next() {
-            if letter != escape || rest.as_str().starts_with(escape) {
-                if letter == escape {
-                    rest.next();
-                }
-                if high.is_some() {
-                    return refuse("invalid Unicode surrogate pair");
-                }
-                out.push(letter);
-                continue;
-            }
-            let count = if rest.as_str().starts_with('+') {
-                rest.next();
-                6
-            } else {
-                4
-            };
-            let digits = take_digits(&mut rest, count, 16);
-            let number = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == count);
-            let Some(number) = number else {
-                return Err(Diag::new(code::SYNTAX, "invalid Unicode escape", span)
-                    .help("Unicode escapes must be \\XXXX or \\+XXXXXX"));
-            };
-            match (high.take(), number) {
-                (None, 0xD800..=0xDBFF) => high = Some(number),
-                (Some(high), 0xDC00..=0xDFFF) => {
-                    let number = 0x1_0000 + ((high - 0xD800) << 10) + (number - 0xDC00);
-                    out.push(char::from_u32(number).expect("a pair of surrogates is a character"));
-                }
-                (None, number) => match char::from_u32(number).filter(|_| number != 0) {
-                    Some(letter) => out.push(letter),
-                    None => return refuse("invalid Unicode escape value"),
-                },
-                (Some(_), _) => return refuse("invalid Unicode surrogate pair"),
-            }
-        }
-        if high.is_some() { refuse("invalid Unicode surrogate pair") } else { Ok(out) }
+        unescaped(&written, escape.as_deref()).map_err(|message| {
+            let diag = Diag::new(code::SYNTAX, message, span);
+            if message == NO_ESCAPE { diag.help("Unicode escapes must be \\XXXX or \\+XXXXXX") } else { diag }
+        })
     }
 
     /// `\n`, `\x41`, `\u00e9` and their kin, as PostgreSQL reads them.
@@ -165,6 +117,67 @@ impl Lower {
             }
         }
     }
+}
+
+const NO_ESCAPE: &str = "invalid Unicode escape";
+
+/// What `U&"d!0061t" UESCAPE '!'` is called.
+pub(super) fn unicode_name(written: &str) -> Result<String, &'static str> {
+    let (quoted, behind) = written[2..].rsplit_once('"').expect("a quoted name ends with its quote");
+    let escape = behind.split_once('\'').map(|(_, rest)| rest.trim_end_matches('\''));
+    // A quote as the escape would end the name.
+    match quoted.strip_prefix('"') {
+        Some(name) => unescaped(&name.replace("\"\"", "\""), escape),
+        None => Err("invalid Unicode escape character"),
+    }
+}
+
+/// A text whose escapes are code points; the escape is a backslash where nothing is said.
+fn unescaped(written: &str, escape: Option<&str>) -> Result<String, &'static str> {
+    let mut letters = escape.unwrap_or("\\").chars();
+    let escape = match (letters.next(), letters.next()) {
+        (Some(letter), None) if !letter.is_ascii_hexdigit() && !letter.is_whitespace() && !"+'\"".contains(letter) => {
+            letter
+        }
+        _ => return Err("invalid Unicode escape character"),
+    };
+    let pair = "invalid Unicode surrogate pair";
+    let mut out = String::with_capacity(written.len());
+    let mut rest = written.chars();
+    let mut high: Option<u32> = None;
+    while let Some(letter) = rest.next() {
+        if letter != escape || rest.as_str().starts_with(escape) {
+            if letter == escape {
+                rest.next();
+            }
+            if high.is_some() {
+                return Err(pair);
+            }
+            out.push(letter);
+            continue;
+        }
+        let count = if rest.as_str().starts_with('+') {
+            rest.next();
+            6
+        } else {
+            4
+        };
+        let digits = take_digits(&mut rest, count, 16);
+        let number = u32::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == count).ok_or(NO_ESCAPE)?;
+        match (high.take(), number) {
+            (None, 0xD800..=0xDBFF) => high = Some(number),
+            (Some(high), 0xDC00..=0xDFFF) => {
+                let number = 0x1_0000 + ((high - 0xD800) << 10) + (number - 0xDC00);
+                out.push(char::from_u32(number).expect("a pair of surrogates is a character"));
+            }
+            (None, number) => match char::from_u32(number).filter(|_| number != 0) {
+                Some(letter) => out.push(letter),
+                None => return Err("invalid Unicode escape value"),
+            },
+            (Some(_), _) => return Err(pair),
+        }
+    }
+    if high.is_some() { Err(pair) } else { Ok(out) }
 }
 
 /// `'it''s'` without its quotes, and what goes on in the quotes of a further line.

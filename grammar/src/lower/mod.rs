@@ -18,6 +18,7 @@ mod merge;
 mod operators;
 mod query;
 mod session;
+mod types;
 mod window;
 
 pub(crate) use dml::{set_period, values_query};
@@ -27,6 +28,7 @@ use crate::ast::Name;
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 use crate::span::Span;
+use std::cell::RefCell;
 
 /// A piece of the text that fits a rule.
 pub(crate) type Pair<'i> = pest::iterators::Pair<'i, Rule>;
@@ -42,16 +44,21 @@ pub(crate) struct Lower {
     depth: u32,
     /// INTO of a SELECT, and where that SELECT begins: only the outermost one may have it.
     into: Option<(Name, u32)>,
+    /// The first name whose escapes are none.
+    wrong_name: RefCell<Option<Diag>>,
 }
 
 impl Lower {
     /// For pairs of a text that begins at `base` in the whole.
     pub(crate) fn new(base: u32) -> Lower {
-        Lower { base, depth: 0, into: None }
+        Lower { base, depth: 0, into: None, wrong_name: RefCell::default() }
     }
 
-    /// Refuses an INTO that no statement took.
+    /// Refuses an INTO that no statement took, and a name that is none.
     pub(crate) fn finish(&self) -> Result<(), Diag> {
+        if let Some(diag) = self.wrong_name.borrow_mut().take() {
+            return Err(diag);
+        }
         match &self.into {
             None => Ok(()),
             Some((name, _)) => Err(Diag::new(code::SYNTAX, "SELECT ... INTO is not allowed here", name.span)
@@ -71,6 +78,11 @@ impl Lower {
         let written = pair.as_str();
         let text = match written.strip_prefix('"') {
             Some(rest) => rest[..rest.len() - 1].replace("\"\"", "\""),
+            None if written.contains('"') => literal::unicode_name(written).unwrap_or_else(|message| {
+                let diag = Diag::new(code::SYNTAX, message, self.span(pair));
+                self.wrong_name.borrow_mut().get_or_insert(diag);
+                String::new()
+            }),
             None if written.is_ascii() => written.to_ascii_lowercase(),
             None => written.to_lowercase(),
         };

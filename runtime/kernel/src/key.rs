@@ -266,7 +266,8 @@ fn decode_value(rest: &mut &[u8], ty: Type) -> Result<Value, KeyError> {
         | Type::Float4
         | Type::Varchar { .. }
         | Type::Char { .. }
-        | Type::WideNumeric { .. } => {
+        | Type::WideNumeric { .. }
+        | Type::Rounded { .. } => {
             unreachable!("the type was made plain")
         }
     })
@@ -434,7 +435,8 @@ mod tests {
             | Type::Float4
             | Type::Varchar { .. }
             | Type::Char { .. }
-            | Type::WideNumeric { .. } => {
+            | Type::WideNumeric { .. }
+            | Type::Rounded { .. } => {
                 unreachable!("the type was made plain")
             }
         }

@@ -3,7 +3,7 @@
 //! Contract. A [`Type`] is what SQL speaks of; a [`LaneKind`] is how a column of it lies in memory. Several types
 //! share one lane (an INTEGER, a DATE and a TIMESTAMP are all 64-bit integers), so loops are written once per lane.
 //!
-//! A *narrower* type (SMALLINT, INT4, FLOAT4, VARCHAR(n), CHAR(n), a NUMERIC(p,s) of more than 38 digits) is a promise about values of a plain one, which whoever
+//! A *narrower* type (SMALLINT, INT4, FLOAT4, VARCHAR(n), CHAR(n), TIMESTAMP(p), a NUMERIC(p,s) of more than 38 digits) is a promise about values of a plain one, which whoever
 //! makes such a value keeps (`func::narrow`). Its class is the plain type's, so functions, lanes, keys and files know the
 //! plain type only.
 
@@ -72,6 +72,13 @@ pub enum Type {
         precision: u16,
         /// Digits after the point, or (negative) rounded away before it.
         scale: i16,
+    },
+    /// A time, an instant or an interval that is rounded to fewer than six digits of a second.
+    Rounded {
+        /// Time, Timestamp, TimestampTz or Interval.
+        class: TypeClass,
+        /// The digits, at most 5.
+        digits: u8,
     },
 }
 
@@ -157,6 +164,7 @@ impl Type {
             Type::Uuid => TypeClass::Uuid,
             Type::Array(_) => TypeClass::Array,
             Type::BigNumeric | Type::WideNumeric { .. } => TypeClass::BigNumeric,
+            Type::Rounded { class, .. } => class,
         }
     }
 
@@ -304,6 +312,7 @@ impl ElementType {
             Type::Varchar { length } => (4, length),
             Type::Char { length } => (5, length),
             Type::WideNumeric { precision, scale } => (6, (precision as u32) << 16 | scale as u16 as u32),
+            Type::Rounded { digits, .. } => (7, digits as u32),
             _ => (0, 0),
         };
         Some(ElementType { class: ty.class(), narrow, size })
@@ -318,6 +327,7 @@ impl ElementType {
             (4, _) => Type::Varchar { length: self.size },
             (5, _) => Type::Char { length: self.size },
             (6, _) => Type::WideNumeric { precision: (self.size >> 16) as u16, scale: self.size as u16 as i16 },
+            (7, class) => Type::Rounded { class, digits: self.size as u8 },
             (_, TypeClass::Numeric) => Type::Numeric { precision: (self.size >> 8) as u8, scale: self.size as u8 },
             (_, class) => class.plain_type(),
         }
@@ -358,6 +368,7 @@ impl fmt::Display for Type {
             Type::Float4 => f.write_str("float4"),
             Type::Varchar { length } => write!(f, "varchar({length})"),
             Type::Char { length } => write!(f, "char({length})"),
+            Type::Rounded { class, digits } => write!(f, "{class}({digits})"),
             Type::Array(element) => write!(f, "{}[]", element.ty()),
             other => f.write_str(other.class().name()),
         }

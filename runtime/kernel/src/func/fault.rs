@@ -251,6 +251,9 @@ impl RowFault {
                 format!("invalid input syntax for type numeric: \"{shown}\"")
             }),
             "unistr" => ("42601", "invalid Unicode escape".to_owned()),
+            "$setseed" => ("22023", "setseed parameter is out of allowed range [-1,1]".to_owned()),
+            "$array_sample" => ("22023", "sample size must be between 0 and the number of elements".to_owned()),
+            "normalize" | "$is_normalized" => ("22023", "a normal form is NFC, NFD, NFKC or NFKD".to_owned()),
             "similar_to" => ("22025", "invalid escape string".to_owned()),
             "date_trunc" | "$extract" | "$extract_int" => {
                 let unit = first.map(Value::to_string).unwrap_or_default();

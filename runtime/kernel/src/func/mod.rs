@@ -45,6 +45,7 @@ pub mod regex;
 pub mod templates;
 pub mod text;
 pub mod trig;
+pub mod unicode;
 pub mod words;
 pub mod zone;
 
@@ -62,6 +63,7 @@ static FAMILIES: &[&[Function]] = &[
     number_char::TABLE,
     number_templates::TABLE,
     trig::TABLE,
+    unicode::TABLE,
     like::TABLE,
     bytes::TABLE,
     cast::TABLE,

@@ -1,6 +1,6 @@
 //! How does a value keep the promise of a narrower type?
 //!
-//! SMALLINT and INT4 check a range; VARCHAR(n) and CHAR(n) a length, and CHAR fills up with blanks; FLOAT4 rounds. What is
+//! SMALLINT and INT4 check a range; VARCHAR(n) and CHAR(n) a length, and CHAR fills up with blanks; FLOAT4 and TIMESTAMP(p) round. What is
 //! written must fit, but for blanks at its end; a cast cuts, as in PostgreSQL. Each is an internal function of the plain
 //! class, so the rest of the engine does not know the narrower type. [`to`] and [`from`] name them for whoever converts.
 //!
@@ -27,6 +27,7 @@ pub const fn to(ty: Type, cuts: bool) -> Option<Step> {
         Type::WideNumeric { precision, scale } => {
             Some(("$fit_numeric", Some((precision as i64) << 16 | scale as u16 as i64)))
         }
+        Type::Rounded { digits, .. } => Some(("$to_digits", Some(digits as i64))),
         _ => None,
     }
 }
@@ -48,6 +49,8 @@ pub fn is_within(from: Type, to: Type) -> bool {
             (Type::Varchar { length }, Type::Varchar { length: to }) => length <= to,
             (Type::Varchar { .. }, Type::Text) => true,
             (Type::WideNumeric { .. }, Type::BigNumeric) => true,
+            (Type::Rounded { class, .. }, to) if class.plain_type() == to => true,
+            (Type::Rounded { class, digits }, Type::Rounded { class: of, digits: to }) => class == of && digits <= to,
             (Type::WideNumeric { precision, scale }, Type::WideNumeric { precision: to, scale: at }) => {
                 scale == at && precision <= to
             }

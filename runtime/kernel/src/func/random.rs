@@ -6,10 +6,11 @@
 //! Holds: a function without arguments is never a constant, whoever folds; both are listed as functions that may fail, so no
 //! rewrite computes one for other rows than the statement does. What was written is recorded, so that reading it
 //! again, replay and readers give what was written.
-//! Not here: a seed: `setseed` does not exist.
+//! `setseed(x)` makes a thread's numbers follow from x. `array_shuffle` and `array_sample` get a number by chance as an argument from the binder.
 
 use super::{Fault, RowFault, lift::functions};
 use crate::{
+    array::{Dimension, View, Writer},
     column::{Column, Data},
     ty::Type,
     uuid::Uuid,
@@ -22,6 +23,9 @@ use std::{
 /// The functions whose values come out differently each time.
 const BY_CHANCE: [&str; 2] = ["random", "gen_random_uuid"];
 
+/// What a text says besides that holds such a call.
+const MADE_OF: [&str; 3] = ["array_shuffle", "array_sample", "setseed"];
+
 /// Does a function come out differently each time?
 pub fn is_by_chance(name: &str) -> bool {
     BY_CHANCE.contains(&name)
@@ -29,17 +33,39 @@ pub fn is_by_chance(name: &str) -> bool {
 
 /// What a text names that holds a call which may come out differently each time.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    BY_CHANCE.into_iter()
+    BY_CHANCE.into_iter().chain(MADE_OF)
+}
+
+/// Where a thread's numbers come from.
+enum Chance {
+    /// A key of the system, and a counter.
+    Keyed(RandomState, u64),
+    /// The number before, since somebody said which.
+    Seeded(u64),
 }
 
 thread_local! {
-    static CHANCE: RefCell<(RandomState, u64)> = RefCell::new((RandomState::new(), 0));
+    static CHANCE: RefCell<Chance> = RefCell::new(Chance::Keyed(RandomState::new(), 0));
+}
+
+/// The next of a sequence of numbers (SplitMix64).
+fn mixed(state: u64) -> u64 {
+    let mixed = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 fn next() -> u64 {
-    CHANCE.with_borrow_mut(|(key, count)| {
-        *count += 1;
-        key.hash_one(*count)
+    CHANCE.with_borrow_mut(|chance| match chance {
+        Chance::Keyed(key, count) => {
+            *count += 1;
+            key.hash_one(*count)
+        }
+        Chance::Seeded(state) => {
+            *state = mixed(*state);
+            *state
+        }
     })
 }
 
@@ -66,7 +92,69 @@ fn uuid_rows(_: &[Column], len: usize) -> Result<Column, RowFault> {
     Ok(Column::new(Type::Uuid, None, Data::I128(lanes.into())))
 }
 
+/// A number that the next ones follow from: `setseed(x)`, with x from -1 to 1. The second argument comes by chance, so that nobody
+/// takes the call for a constant.
+pub fn set_seed(seed: f64, _: f64, out: &mut String) -> Fault {
+    if !(-1.0..=1.0).contains(&seed) {
+        return Fault::InvalidArgument;
+    }
+    out.clear();
+    CHANCE.with_borrow_mut(|chance| *chance = Chance::Seeded(seed.to_bits()));
+    Fault::Ok
+}
+
+/// The elements in an order that follows from a number from 0 to 1, as many as are asked for.
+fn shuffled(array: &[u8], count: usize, lower: Option<i32>, chance: f64, out: &mut Vec<u8>) -> Fault {
+    let view = View::new(array);
+    let Some(first) = view.dimensions().next() else {
+        out.extend_from_slice(array);
+        return if count == 0 { Fault::Ok } else { Fault::InvalidArgument };
+    };
+    if count > first.len as usize {
+        return Fault::InvalidArgument;
+    }
+    // Parts of the first dimension keep their order within.
+    let part = view.len() / first.len as usize;
+    let mut order: Vec<usize> = (0..first.len as usize).collect();
+    let mut state = chance.to_bits();
+    for at in 0..count {
+        state = mixed(state);
+        let left = (order.len() - at) as u64;
+        order.swap(at, at + (state % left) as usize);
+    }
+    let mut writer = Writer::new(view.element());
+    for at in &order[..count] {
+        (at * part..(at + 1) * part).for_each(|element| writer.push_from(view, element));
+    }
+    if count == 0 {
+        out.extend(writer.finish_flat());
+        return Fault::Ok;
+    }
+    let rest = view.dimensions().skip(1);
+    let dimensions: Vec<Dimension> =
+        std::iter::once(Dimension { len: count as u32, lower: lower.unwrap_or(first.lower) }).chain(rest).collect();
+    writer.finish(&dimensions, out);
+    Fault::Ok
+}
+
+/// All elements in another order.
+pub fn shuffle(array: &[u8], chance: f64, out: &mut Vec<u8>) -> Fault {
+    let count = View::new(array).dimensions().next().map_or(0, |first| first.len as usize);
+    shuffled(array, count, None, chance, out)
+}
+
+/// So many of the elements.
+pub fn sample(array: &[u8], count: i64, chance: f64, out: &mut Vec<u8>) -> Fault {
+    match usize::try_from(count) {
+        Ok(count) => shuffled(array, count, Some(1), chance, out),
+        Err(_) => Fault::InvalidArgument,
+    }
+}
+
 functions! { "func::random";
+    "$setseed" (Real, Real) -> Text, Fallible, set_seed, "setseed(x): what comes by chance in this thread follows from a number from -1 to 1.";
+    "$array_shuffle" (Array, Real) -> Array, Fallible, shuffle, "array_shuffle(a): the elements in an order by chance.";
+    "$array_sample" (Array, Integer, Real) -> Array, Fallible, sample, "array_sample(a, n): so many of the elements by chance.";
     "random" () -> Real, Fallible, random by random_rows, "A number by chance from 0 on, below 1; another one for each row.";
     "gen_random_uuid" () -> Uuid, Fallible, uuid by uuid_rows, "A UUID of version 4, by chance; another one for each row.";
 }

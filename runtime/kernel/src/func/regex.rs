@@ -48,7 +48,11 @@ fn compile(pattern: &str, flags: &str) -> Option<Regex> {
         Some(text) => (text, true),
         None => (pattern, flags.contains('q')),
     };
-    let text = if plain { regex::escape(pattern) } else { translated(pattern) };
+    let text = match (plain, flags) {
+        (true, _) => regex::escape(pattern),
+        (false, OWN_WORDS) => pattern.to_owned(),
+        (false, _) => translated(pattern),
+    };
     let mut builder = RegexBuilder::new(&text);
     builder.dot_matches_new_line(true).size_limit(COMPILED_BYTES_MAX);
     for flag in flags.chars() {
@@ -60,6 +64,7 @@ fn compile(pattern: &str, flags: &str) -> Option<Regex> {
             'w' => builder.multi_line(true),
             'x' => builder.ignore_whitespace(true),
             'g' | 's' | 'q' | 't' | 'e' => &mut builder,
+            '=' if flags == OWN_WORDS => &mut builder,
             _ => return None,
         };
     }
@@ -304,9 +309,14 @@ pub fn substring(a: &str, pattern: &str, out: &mut String) -> bool {
     found.is_some()
 }
 
-/// A pattern of SIMILAR TO as an expression: `%` any characters, `_` one, the rest as in an expression, of the whole text.
+/// A pattern of SIMILAR TO as an expression of the whole text.
 fn similar_pattern(pattern: &str, escape: Option<char>) -> String {
-    let mut out = String::from("^(?:");
+    format!("^(?:{})$", similar_part(pattern, escape))
+}
+
+/// A pattern of SIMILAR TO as an expression: `%` any characters, `_` one, the rest as in an expression.
+fn similar_part(pattern: &str, escape: Option<char>) -> String {
+    let mut out = String::new();
     let mut rest = pattern.chars();
     let mut in_class = false;
     while let Some(character) = rest.next() {
@@ -329,9 +339,35 @@ fn similar_pattern(pattern: &str, escape: Option<char>) -> String {
             plain => out.push(plain),
         }
     }
-    out.push_str(")$");
     out
 }
+
+/// `SUBSTRING(text SIMILAR pattern ESCAPE character)`: the character and a quote part the pattern in three, and what the middle one
+/// matches is given, the others matching as little as they can; no value where the whole text is not of the form.
+pub fn similar_substring(a: &str, pattern: &str, escape: &str, out: &mut String) -> bool {
+    let mut characters = escape.chars();
+    let escape = match (characters.next(), characters.next()) {
+        (escape, None) => escape,
+        (_, Some(_)) => return false,
+    };
+    let mark = escape.map(|escape| format!("{escape}\""));
+    let parts: Vec<&str> = mark.map_or(vec![pattern], |mark| pattern.split(mark.as_str()).collect());
+    let whole = match parts.as_slice() {
+        [only] => format!("^({})$", similar_part(only, escape)),
+        [before, middle, behind] => {
+            let [before, middle, behind] = [before, middle, behind].map(|part| similar_part(part, escape));
+            format!("^(?U:{before})({middle})(?U:{behind})$")
+        }
+        _ => return false,
+    };
+    let Some(regex) = compiled(&whole, OWN_WORDS) else { return false };
+    let found = regex.captures(a).and_then(|found| found.get(1));
+    out.push_str(found.map_or("", |found| found.as_str()));
+    found.is_some()
+}
+
+/// The flag of a pattern that needs no translation.
+const OWN_WORDS: &str = "=";
 
 /// Is the whole text of a pattern's form, with a backslash before what is meant as it is?
 pub fn similar(a: &str, pattern: &str) -> (bool, Fault) {
@@ -460,6 +496,7 @@ functions! { "func::regex";
     "regexp_instr" (Text, Text) -> Integer, Fallible, instr, "At which character the first match begins; 0 where there is none.";
     "regexp_substr" (Text, Text) -> Text, Partial, substr, "The first match; NULL where there is none.";
     "regexp_substring" (Text, Text) -> Text, Partial, substring, "SUBSTRING(text FROM expression): what the first group matched, or the whole match; NULL where nothing matches.";
+    "$substring_similar" (Text, Text, Text) -> Text, Partial, similar_substring, "SUBSTRING(text SIMILAR pattern ESCAPE character): what the middle of the pattern's three parts matches.";
     "similar_to" (Text, Text) -> Boolean, Fallible, similar, "text SIMILAR TO pattern.";
     "similar_to" (Text, Text, Text) -> Boolean, Fallible, similar_escape, "text SIMILAR TO pattern ESCAPE character.";
 }

@@ -22,7 +22,7 @@ use spectradb_kernel::{
     column::{ByteRuns, Data},
     lane::Lane,
     schema::{ColumnId, TableId},
-    ty::{LENGTH_MAX, LaneKind},
+    ty::{LENGTH_MAX, LaneKind, TypeClass},
 };
 use std::{collections::BTreeMap, ops::Range};
 
@@ -324,6 +324,7 @@ const DECLARED_FLOAT4: u8 = 66;
 const DECLARED_VARCHAR: u8 = 67;
 const DECLARED_CHAR: u8 = 68;
 const DECLARED_WIDE_NUMERIC: u8 = 69;
+const DECLARED_ROUNDED: u8 = 70;
 
 /// A type as it stands in a catalogue: narrower ones have numbers of their own, and a length follows that of a
 /// text, precision and scale that of a NUMERIC.
@@ -337,6 +338,7 @@ pub(crate) fn put_declared_type(ty: Type, out: &mut Vec<u8>) {
         Type::WideNumeric { precision, scale } => {
             (DECLARED_WIDE_NUMERIC, Some(u32::from(precision) << 16 | u32::from(scale.cast_unsigned())))
         }
+        Type::Rounded { class, digits } => (DECLARED_ROUNDED, Some(u32::from(class.code()) << 8 | u32::from(digits))),
         plain => return put_type(plain, out),
     };
     out.put(&[code, 0, 0]);
@@ -363,6 +365,18 @@ pub(crate) fn read_declared_type(reader: &mut Reader<'_>) -> Read<Type> {
             let is_sound = (1..=DECLARED_MAX).contains(&precision) && scale.unsigned_abs() <= DECLARED_MAX;
             reader.check(is_sound, "a number has impossible digits")?;
             Type::WideNumeric { precision, scale }
+        }
+        DECLARED_ROUNDED => {
+            let size = reader.u32()?;
+            let (class, digits) = (TypeClass::of_element_code((size >> 8) as u8), size as u8);
+            let is_time = |class: &TypeClass| {
+                let times = [TypeClass::Time, TypeClass::Timestamp, TypeClass::TimestampTz, TypeClass::Interval];
+                times.contains(class)
+            };
+            match class.filter(is_time) {
+                Some(class) if digits < 6 && size < 1 << 16 => Type::Rounded { class, digits },
+                Some(_) | None => return reader.malformed("a time has impossible digits"),
+            }
         }
         _ => match super::sst_v1::type_from_v1(code, precision, scale) {
             Some(ty) => ty,

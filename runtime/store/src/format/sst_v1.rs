@@ -380,7 +380,8 @@ pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
         | Type::Float4
         | Type::Varchar { .. }
         | Type::Char { .. }
-        | Type::WideNumeric { .. } => {
+        | Type::WideNumeric { .. }
+        | Type::Rounded { .. } => {
             unreachable!("the type was made plain")
         }
     }
