@@ -406,7 +406,7 @@ impl Binder<'_> {
             return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span).help("read the table"));
         }
         let times = self.block_times(scopes)?;
-        if matches!(&cte.means, Means::Once { times: own, materialized: true, .. } if *own != times) {
+        if matches!(&cte.means, Means::Once(once) if once.materialized && once.times != times) {
             let message = format!("\"{}\" is MATERIALIZED and read under other scopes on both times", cte.name);
             return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
                 .help("leave MATERIALIZED out: then it is bound where it is read"));
@@ -419,8 +419,8 @@ impl Binder<'_> {
     pub(super) fn cte_node(&mut self, cte: &Rc<Cte>, times: super::Times) -> Result<Node, Diag> {
         let mut node = match &cte.means {
             Means::Rows(node) => node.clone(),
-            Means::Once { rows, times: own, .. } if *own == times => rows.clone(),
-            Means::Query(_) | Means::Once { .. } | Means::Nothing => {
+            Means::Once(once) if once.times == times => once.rows.clone(),
+            Means::Query(_) | Means::Once(_) | Means::Nothing => {
                 let times = std::mem::replace(&mut self.times, times);
                 let hidden = self.ctes.split_off(cte.visible);
                 let node = self.hiding(cte.depth, |binder| binder.recursive(cte));

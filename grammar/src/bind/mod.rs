@@ -146,17 +146,20 @@ enum Means {
     /// Rows that are there already: a recursion's last ones, or those that a change returns.
     Rows(Node),
     /// A query that is computed once, under the scopes of its place; elsewhere it is bound anew.
-    Once {
-        /// Its rows.
-        rows: Node,
-        /// The scopes that they were bound under.
-        times: Times,
-        /// What was written; of a part that is MATERIALIZED other scopes are refused.
-        query: ast::Query,
-        materialized: bool,
-    },
+    Once(Box<Once>),
     /// A change that returns nothing.
     Nothing,
+}
+
+/// A query that is computed once.
+struct Once {
+    /// Its rows.
+    rows: Node,
+    /// The scopes that they were bound under.
+    times: Times,
+    /// What was written; of a part that is MATERIALIZED other scopes are refused.
+    query: ast::Query,
+    materialized: bool,
 }
 
 /// The state of one statement's binding.

@@ -78,7 +78,7 @@ impl Binder<'_> {
                     let kind = NodeKind::Shared { subplan_idx: self.subplans.len() - 1, columns };
                     let materialized = cte.materialized == Some(true);
                     let (rows, times) = (Node { kind, fields }, self.times.clone());
-                    Means::Once { rows, times, query: query.clone(), materialized }
+                    Means::Once(Box::new(super::Once { rows, times, query: query.clone(), materialized }))
                 }
                 None => Means::Query(query.clone()),
             };

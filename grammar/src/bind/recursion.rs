@@ -19,8 +19,10 @@ impl Binder<'_> {
     /// A WITH name's rows. The names that it sees are in view.
     pub(super) fn recursive(&mut self, cte: &Rc<Cte>) -> Result<Node, Diag> {
         let name = cte.name.as_str();
-        let (Means::Query(query) | Means::Once { query, .. }) = &cte.means else {
-            unreachable!("rows that are there are no recursion")
+        let query = match &cte.means {
+            Means::Query(query) => query,
+            Means::Once(once) => &once.query,
+            Means::Rows(_) | Means::Nothing => unreachable!("rows that are there are no recursion"),
         };
         if cte.recursive && query.with.is_empty() {
             refuse_forms(&query.body, name, query.span)?;
