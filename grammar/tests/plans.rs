@@ -314,3 +314,20 @@ fn changes_within_with() {
         ],
     );
 }
+
+#[test]
+fn newer_clauses() {
+    plans(
+        "plan_newer_clauses",
+        &[
+            "WITH r AS MATERIALIZED (SELECT id FROM accounts) SELECT a.id FROM r a JOIN r b ON a.id = b.id",
+            "WITH r AS (SELECT random() AS x) SELECT a.x = b.x FROM r a, r b",
+            "SELECT id, generate_series(1, count(*)) FROM accounts GROUP BY id",
+            "SELECT unnest(ARRAY[1, 2]) AS u, count(*) FROM accounts GROUP BY u",
+            "SELECT lag(balance, 2) IGNORE NULLS OVER (ORDER BY id) FROM accounts",
+            "INSERT INTO accounts (id, name, balance) VALUES (1, 'a', 2) ON CONFLICT (id) DO UPDATE SET balance = excluded.balance RETURNING old.balance, new.balance",
+            "WITH gone AS (DELETE FROM accounts WHERE id = 1 RETURNING id) SELECT id FROM gone",
+            "SELECT id FROM accounts FOR VALID_TIME BETWEEN SYMMETRIC DATE '2024-02-01' AND DATE '2024-01-01'",
+        ],
+    );
+}
