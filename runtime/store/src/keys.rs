@@ -286,11 +286,10 @@ mod tests {
                 let probe = Probe::new(&bytes, &mut std::iter::once(Type::Integer));
                 let expected =
                     (0..run.len).filter(|row| keys[*row] < key || keys[*row] == key && from[*row] <= from_max);
-                assert_eq!(
-                    probe.end_in(&run, &[0], from_max),
-                    expected.count(),
-                    "key {key} of {counts:?} at {from_max}"
-                );
+                let expected = expected.count();
+                for run in [&run, &in_runs] {
+                    assert_eq!(probe.end_in(run, &[0], from_max), expected, "key {key} of {counts:?} at {from_max}");
+                }
             }
         }
     }
