@@ -140,7 +140,6 @@ struct Cte {
 }
 
 /// What the name stands for.
-#[expect(clippy::large_enum_variant, reason = "a statement has few of them")]
 enum Means {
     /// A query, bound at each use.
     Query(ast::Query),
