@@ -60,6 +60,10 @@ pub trait Engine: Send + std::marker::Sync {
     fn put(&self, rows: &[Row]);
     /// Looks up keys one after the other under one read transaction.
     fn read(&self, keys: &[i64]) -> Found;
+    /// Adds up the numbers of all rows; `None` where nobody asks it of the engine.
+    fn sum(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Makes an engine over an empty or an existing folder.

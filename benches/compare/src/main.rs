@@ -305,7 +305,10 @@ fn load(args: &Args, only_sorted: bool, cold: bool) {
         "The folder after it".to_owned(),
         &["opens a second", "1 / bytes a row, sorted", "1 / bytes a row, random"][..=shown],
     );
+    let mut reads =
+        Table::new("Reads after it, warm, a second of CPU time".to_owned(), &["points", "sums of all rows"]);
     let random = shuffled(args.rows);
+    let asked: Vec<i64> = random.iter().copied().take(500_000).collect();
     let mut engines = args.engines();
     if cold {
         engines.insert(1.min(engines.len()), ("SpectraDB, cold", ours::open_cold));
@@ -313,7 +316,7 @@ fn load(args: &Args, only_sorted: bool, cold: bool) {
     for (name, open) in engines {
         let mut figures = Vec::new();
         let mut after = Vec::new();
-        let mut reopened = 0.0;
+        let (mut reopened, mut read_after) = (0.0, [f64::NAN; 2]);
         for is_random in orders.iter().copied() {
             let mut loads: Vec<(f64, f64)> = Vec::new();
             let mut bytes = 0.0;
@@ -337,6 +340,9 @@ fn load(args: &Args, only_sorted: bool, cold: bool) {
                     let engine = open(&path, Sync::Lazy);
                     assert_eq!(engine.read(&[1]).count, 1);
                     reopened = 1.0 / started.elapsed().as_secs_f64();
+                    if cold {
+                        read_after = reads_after(&*engine, &asked, args.runs);
+                    }
                 }
             }
             loads.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -347,7 +353,26 @@ fn load(args: &Args, only_sorted: bool, cold: bool) {
         after.insert(0, reopened);
         table.row(name, &figures);
         sizes.row(name, &after);
+        reads.row(name, &read_after);
     }
     table.print();
     sizes.print();
+    if cold {
+        reads.print();
+    }
+}
+
+/// Points and sums of all rows, each a second of CPU time.
+fn reads_after(engine: &dyn Engine, keys: &[i64], runs: usize) -> [f64; 2] {
+    let timed = |count: f64, work: &dyn Fn()| {
+        work();
+        median(runs, || {
+            let started = ThreadTime::now();
+            work();
+            count / started.elapsed().as_secs_f64()
+        })
+    };
+    let points = timed(keys.len() as f64, &|| assert_eq!(engine.read(keys).count, keys.len() as u64));
+    let sums = if engine.sum().is_some() { timed(1.0, &|| assert!(engine.sum().is_some())) } else { f64::NAN };
+    [points, sums]
 }

@@ -76,4 +76,10 @@ impl Engine for Ours {
         }
         found
     }
+
+    fn sum(&self) -> Option<f64> {
+        let rows = self.db.session().query("SELECT sum(amount) FROM t", ()).expect("it runs");
+        let row = rows.collect_all().expect("it reads").remove(0);
+        Some(row.get(0).expect("a number"))
+    }
 }
