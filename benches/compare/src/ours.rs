@@ -1,8 +1,8 @@
 //! SpectraDB, through its typed tables.
 
 use crate::engine::{Engine, Found, Row, Sync};
-use spectradb::{Compression, CompressionPolicy, Config, Database, Durability, Table};
-use std::path::Path;
+use spectradb::{Compression, CompressionPolicy, Config, Database, Durability, Session, Table};
+use std::{path::Path, sync::Mutex};
 
 /// Rows a commit of a load.
 const LOT: usize = 100_000;
@@ -24,6 +24,8 @@ impl From<Row> for T {
 
 struct Ours {
     db: Database,
+    /// Sessions that nobody uses now: a thread takes one as long as it puts, as one that writes much keeps one.
+    sessions: Mutex<Vec<Session>>,
 }
 
 /// Opens the engine with all blocks packed, as those of cold levels are.
@@ -44,7 +46,7 @@ fn open_with(path: &Path, sync: Sync, compression: CompressionPolicy) -> Box<dyn
     };
     let db = Database::open_with(path, Config { durability, compression, ..Config::default() }).expect("opens");
     db.create::<T>().expect("a table");
-    Box::new(Ours { db })
+    Box::new(Ours { db, sessions: Mutex::default() })
 }
 
 impl Engine for Ours {
@@ -60,8 +62,11 @@ impl Engine for Ours {
     }
 
     fn put(&self, rows: &[Row]) {
-        // A session of its own: the database's own one serves one thread at a time, and commits would wait for each other.
-        self.db.session().insert_all(rows.iter().cloned().map(T::from)).expect("the keys are new");
+        // Not the database's own session: it serves one thread at a time, and commits would wait for each other.
+        let free = self.sessions.lock().expect("no one panics").pop();
+        let mut session = free.unwrap_or_else(|| self.db.session());
+        session.insert_all(rows.iter().cloned().map(T::from)).expect("the keys are new");
+        self.sessions.lock().expect("no one panics").push(session);
     }
 
     fn read(&self, keys: &[i64]) -> Found {
