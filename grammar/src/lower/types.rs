@@ -43,9 +43,12 @@ impl Lower {
             if fields.last().is_some_and(|last| last == "hour") && clock.bytes().all(|byte| byte.is_ascii_digit()) {
                 text = format!("{days} {clock}:00");
             }
-        } else if fields.first().is_some_and(|first| first == "minute") && text.matches(':').count() == 1 {
-            // MINUTE TO SECOND: what would be hours and minutes are minutes and seconds.
-            text = format!("00:{trimmed}");
+        } else if fields == ["minute", "second"] && trimmed.matches(':').count() == 1 {
+            // What would be hours and minutes are minutes and seconds.
+            let (days, clock) = trimmed.rsplit_once(' ').map_or(("", trimmed), |(days, clock)| (days, clock));
+            let unsigned = clock.trim_start_matches(['+', '-']);
+            let sign = &clock[..clock.len() - unsigned.len()];
+            text = format!("{days} {sign}00:{unsigned}");
         }
         let whole = ExprKind::Typed { ty, text };
         Ok(match fields.pop() {
