@@ -53,6 +53,7 @@ fn syntax() {
             "SELECT X'0g'",
             "SELECT E'\\u00'",
             "SELECT $0",
+            "SELECT a FROM t WHERE a = 1 FOR SYSTEM_TIME ALL",
             "SELECT a FROM t WHERE a = ?",
             "SELECT 1; SELECT 2",
             "INSERT INTO t VALUES (1, 2), (3 4)",

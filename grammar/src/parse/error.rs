@@ -125,6 +125,12 @@ fn help(text: &str, all: &[Token], found_idx: usize, tried: &[Rule]) -> Option<S
         let words: Vec<String> = STATEMENT_WORDS.iter().map(|word| (*word).to_owned()).collect();
         return Some(format!("a statement begins with {}", list(&words)));
     }
+    let is_scope = |word: &&str| ["system_time", "valid_time"].contains(&word.to_lowercase().as_str());
+    if let (Some(found), Some(time)) = (word(found_idx), word(found_idx + 1).filter(is_scope))
+        && found.eq_ignore_ascii_case("for")
+    {
+        return Some(format!("FOR {} stands behind the name of its table", time.to_uppercase()));
+    }
     let wants_name = expected.iter().any(|words| matches!(words.as_str(), "a name" | "a table" | "a column"));
     if let Some(found) = word(found_idx)
         && wants_name
