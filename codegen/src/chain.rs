@@ -29,7 +29,7 @@ use spectradb_grammar::{
     catalog::fingerprint,
     diag::{Diag, code, nearest},
     parse,
-    plan::{self, Cardinality, CheckedPlan, QueryPlan},
+    plan::{self, Cardinality, CheckedPlan, Context, ExprKind, QueryPlan},
 };
 use spectradb_kernel::schema::TableSchema;
 use std::{cell::RefCell, sync::Arc};
@@ -284,6 +284,7 @@ fn print_query(
     };
     let (session, sql) = (&input.session, &input.sql);
     let zoned = plan.zoned;
+    let asks_settings = asks_settings(query);
     // Only what may be interpreted needs values.
     let values = if zoned { quote!(|| ::std::vec![#(#values),*]) } else { quote!(::std::vec::Vec::new) };
     let (items, open) = (printed.items, printed.open);
@@ -300,6 +301,7 @@ fn print_query(
             struct SpectraEnv {
                 now: i64,
                 current_commit: i64,
+                settings: ::std::string::String,
                 #fields
             }
             #items
@@ -311,6 +313,7 @@ fn print_query(
                 const SQL: &'static str = #sql;
                 const TABLES: &'static [#v1::TableShape] = &[#(#shapes),*];
                 const ZONED: bool = #zoned;
+                const ASKS_SETTINGS: bool = #asks_settings;
                 fn checked() -> &'static #v1::Checked {
                     static CHECKED: #v1::Checked = #v1::Checked::new();
                     &CHECKED
@@ -329,10 +332,24 @@ fn print_query(
                 ::core::result::Result::Ok(SpectraEnv {
                     now: start.now,
                     current_commit: start.current_commit,
+                    settings: start.settings,
                     #inits
                 })
             };
             #v1::#run::<SpectraQuery>(spectra_view, spectra_env, #values)
         }
     }}
+}
+
+/// Does a query name the session's settings?
+fn asks_settings(query: &QueryPlan) -> bool {
+    let mut asks = false;
+    for node in std::iter::once(&query.root).chain(&query.subplans) {
+        node.walk(&mut |node| {
+            node.for_each_expr(&mut |expr| {
+                asks |= expr.any(&mut |part| matches!(part.kind, ExprKind::Context(Context::Settings)));
+            });
+        });
+    }
+    asks
 }

@@ -186,6 +186,7 @@ impl<'p> Body<'p> {
             }
             ExprKind::Context(Context::Now) => Datum { value: quote!(env.now), has: None },
             ExprKind::Context(Context::CurrentCommit) => Datum { value: quote!(env.current_commit), has: None },
+            ExprKind::Context(Context::Settings) => Datum { value: quote!(env.settings.as_str()), has: None },
             ExprKind::Const(value) => constant(value, expr.ty),
             ExprKind::Call { function, args } => self.call(function, args, expr, out),
             ExprKind::And(arms) => self.connective(arms, true, out),

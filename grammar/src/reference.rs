@@ -93,8 +93,22 @@ pub const FORMS: &[(&str, &str)] = &[
         "In FROM: the fields of an object, or of each object of an array, as columns of these types.",
     ),
     (
+        "json_populate_record(NULL::table, json), jsonb_populate_record(...), json_populate_recordset(...), jsonb_populate_recordset(...)",
+        "In FROM: the same, as the columns of a table.",
+    ),
+    (
         "round(numeric [, digits]), trunc(numeric [, digits]), floor(numeric), ceil(numeric), ceiling(numeric)",
         "A decimal rounded, cut, or the nearest whole number below or above.",
+    ),
+    (
+        "current_setting(name [, missing_ok])",
+        "The value of one of the session's settings when the statement began; NULL for one that is missing where that is ok.",
+    ),
+    ("set_config(name, value, is_local)", "Refused: a query changes no settings; SET does."),
+    ("pg_input_is_valid(text, type)", "Would a text be a value of the type that a constant names?"),
+    (
+        "pg_input_error_info(text, type)",
+        "In FROM: message, detail, hint and sql_error_code of the error that the text would be; NULLs where it is a value.",
     ),
     ("pi()", "The ratio of a circle's length to its width."),
     ("version()", "The name and version of the database."),

@@ -100,7 +100,17 @@ fn the_reference_page_is_what_the_tables_say() {
 
 #[test]
 fn every_family_is_on_the_page() {
-    let internal = ["cast", "cast_time", "narrow", "number_char", "number_templates", "array_cast", "json_rows"];
+    let internal = [
+        "cast",
+        "cast_time",
+        "narrow",
+        "number_char",
+        "number_templates",
+        "array_cast",
+        "json_rows",
+        "trial",
+        "setting",
+    ];
     for function in func::all() {
         let module = function.path.trim_start_matches("func::").split("::").next().unwrap_or_default();
         let is_listed = FAMILIES.iter().any(|(modules, _)| modules.contains(&module));

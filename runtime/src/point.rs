@@ -59,7 +59,7 @@ impl Known {
             ExprKind::Param(param_idx) => Source::Param(*param_idx),
             ExprKind::Const(value) => Source::Const(value.clone()),
             ExprKind::Context(Context::Now) => Source::Now,
-            ExprKind::Context(Context::CurrentCommit)
+            ExprKind::Context(Context::CurrentCommit | Context::Settings)
             | ExprKind::Column(_)
             | ExprKind::Call { .. }
             | ExprKind::And(_)

@@ -393,16 +393,18 @@ impl Session {
 
     /// What the statement under way works with.
     pub(crate) fn tuning(&self) -> Tuning {
-        Tuning { batch_rows: self.execution.batch_rows, budget: self.budget.clone() }
+        let (batch_rows, settings) = (self.execution.batch_rows, self.settings.as_json());
+        Tuning { batch_rows, budget: self.budget.clone(), settings }
     }
 
     /// What a statement works with that starts now.
     pub(crate) fn tuning_of_next(&self) -> Tuning {
-        Tuning { batch_rows: self.execution.batch_rows, budget: self.start() }
+        let (batch_rows, settings) = (self.execution.batch_rows, self.settings.as_json());
+        Tuning { batch_rows, budget: self.start(), settings }
     }
 
     fn start(&self) -> Budget {
-        let Settings { statement_timeout, memory_limit, durability: _, time_zone: _ } = &self.settings;
+        let Settings { statement_timeout, memory_limit, durability: _, time_zone: _, json: _ } = &self.settings;
         Budget::start(&self.cancellation, *statement_timeout, *memory_limit, self.interrupt.clone())
     }
 

@@ -9,7 +9,10 @@ use crate::error::{Error, Result, code};
 use spectradb_grammar::{ast::Name, diag::nearest};
 use spectradb_kernel::func::zone::is_zone;
 use spectradb_store::config::Durability;
-use std::time::Duration;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 /// The values of one session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +25,27 @@ pub(crate) struct Settings {
     pub(crate) durability: Option<Durability>,
     /// Instants are read and shown in this zone; `None` is UTC.
     pub(crate) time_zone: Option<String>,
+    /// All of them, once somebody asked.
+    pub(crate) json: Shown,
 }
+
+/// The settings as an object of JSON, made when it is first asked for. It follows from the others.
+#[derive(Debug, Default)]
+pub(crate) struct Shown(OnceLock<Arc<str>>);
+
+impl Clone for Shown {
+    fn clone(&self) -> Shown {
+        Shown::default()
+    }
+}
+
+impl PartialEq for Shown {
+    fn eq(&self, _: &Shown) -> bool {
+        true
+    }
+}
+
+impl Eq for Shown {}
 
 /// A setting.
 pub(crate) struct Setting {
@@ -169,13 +192,27 @@ impl Settings {
     pub(crate) fn set(&mut self, name: &Name, value: Option<&Name>, sql: &str) -> Result<()> {
         let setting = Setting::find(name).map_err(|error| error.at(Some(name.span), sql))?;
         let Some(value) = value else {
+            self.json = Shown::default();
             (setting.reset)(self);
             return Ok(());
         };
+        self.json = Shown::default();
         (setting.read)(self, &name.text, &value.text).map_err(|help| {
             let message = format!("\"{}\" is no value of the setting \"{}\"", value.text, setting.name);
             Error::new(code::INVALID_PARAMETER, message).with_help(help).at(Some(value.span), sql)
         })
+    }
+
+    /// All values, each by its name and by the other name that is understood.
+    pub(crate) fn as_json(&self) -> Arc<str> {
+        let object = || {
+            let named = SETTINGS.iter().flat_map(|setting| {
+                let names = [Some(setting.name), setting.alias];
+                names.into_iter().flatten().map(|name| (name.to_owned(), setting.shown(self).into()))
+            });
+            serde_json::Value::Object(named.collect()).to_string().into()
+        };
+        self.json.0.get_or_init(object).clone()
     }
 
     /// The value of a setting.

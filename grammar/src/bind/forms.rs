@@ -20,7 +20,10 @@ use crate::{
 use spectradb_kernel::{Type, Value, func::number_templates, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 46] = [
+pub(super) const NAMES: [&str; 49] = [
+    "current_setting",
+    "set_config",
+    "pg_input_is_valid",
     "jsonb_path_exists_tz",
     "jsonb_path_match_tz",
     "jsonb_path_query_array_tz",
@@ -308,6 +311,9 @@ impl Binder<'_> {
             }
             ("is_normalized", 2) => made("$is_normalized", self.texts(std::mem::take(args))?, span),
             ("substring_similar", 3) => made("$substring_similar", self.texts(std::mem::take(args))?, span),
+            ("current_setting", 1 | 2) => self.current_setting(std::mem::take(args), span)?,
+            ("set_config", 3) => return Err(super::trial::refuse_set_config(call.name.span)),
+            ("pg_input_is_valid", 2) => self.input_is_valid(two(args), span)?,
             ("setseed", 1) => {
                 let seed = std::mem::take(args).pop().expect("there is one");
                 let seed = self.coerce(seed, Type::Real, Degree::Implicit)?;

@@ -13,9 +13,8 @@ use super::{
     expr::Ctx,
     forms, function, literal,
     predicate::case_of,
-    query,
+    query, record,
     scope::Scope,
-    types,
 };
 use crate::{
     ast::{self, BinaryOp, Name, TypeName},
@@ -26,7 +25,12 @@ use crate::{
 use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The functions that give rows.
-pub(super) const FUNCTIONS: [&str; 22] = [
+pub(super) const FUNCTIONS: [&str; 27] = [
+    "json_populate_record",
+    "jsonb_populate_record",
+    "json_populate_recordset",
+    "jsonb_populate_recordset",
+    "pg_input_error_info",
     "json_to_record",
     "jsonb_to_record",
     "json_to_recordset",
@@ -66,10 +70,12 @@ impl Binder<'_> {
         let name = call.name.text.as_str();
         let scope = Scope::default();
         let mut args = Vec::with_capacity(call.args.len());
-        for arg in call.args {
+        // What a record has is told apart from its values.
+        let is_record = record::gives_records(name);
+        for arg in call.args.iter().filter(|_| !is_record) {
             args.push(self.expr(arg, &mut Ctx::plain(&scope, "a function in FROM"))?);
         }
-        let gives_records = name.contains("_to_record");
+        let gives_records = record::is_defined(name);
         if call.columns.is_empty() == gives_records {
             let message = if gives_records {
                 "a column definition list is required for functions returning \"record\""
@@ -79,18 +85,10 @@ impl Binder<'_> {
             return Err(Diag::new(code::SYNTAX, message, call.span).help("write AS x (a integer, b text)"));
         }
         let node = match (name, args.len()) {
-            ("json_to_record" | "jsonb_to_record", 1) => {
-                let object = self.coerce(one(args), Type::Json, Degree::Implicit)?;
-                let row = Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() };
-                let row = row.project(vec![("object".to_owned(), object)]);
-                let object = row.column(0, call.span);
-                self.record(row, object, call)?
-            }
-            ("json_to_recordset" | "jsonb_to_recordset", 1) => {
-                let array = self.json_argument(name, one(args))?;
-                let row = elements(array_from("$json_elements", array), "object", |element| element);
-                let object = row.column(0, call.span);
-                self.record(row, object, call)?
+            _ if is_record => self.records(call)?,
+            ("pg_input_error_info", 2) => {
+                let args = <[Bound; 2]>::try_from(args).expect("two were counted");
+                self.input_error(args, call.span)?
             }
             ("generate_series", 2..=3) => self.series(args, call.span)?,
             ("generate_subscripts", 2..=3) => self.subscripts(args, call.span)?,
@@ -161,21 +159,6 @@ impl Binder<'_> {
         Ok(numbered.project(columns))
     }
 
-    /// The fields of an object as columns of the types that the alias says.
-    fn record(&mut self, row: Node, object: Expr, call: &Call<'_>) -> Result<Node, Diag> {
-        let mut columns = Vec::with_capacity(call.columns.len());
-        for (name, ty) in call.columns {
-            let key = Expr::constant(Value::Text(name.text.clone()), Type::Text, name.span);
-            let field = made_of("$json_get", vec![object.clone(), key], Type::Json);
-            let value = match types::written(ty)? {
-                Type::Json => field,
-                wanted => self.cast_to(Bound::known(text_of(field)), wanted, ty.span)?,
-            };
-            columns.push((name.text.clone(), value));
-        }
-        Ok(row.project(columns))
-    }
-
     /// `unnest(array [, ..])`: the elements side by side, as many as the longest array has.
     fn unnest_arrays(&mut self, args: Vec<Bound>, span: Span) -> Result<Node, Diag> {
         let mut arrays = Vec::with_capacity(args.len());
@@ -202,7 +185,7 @@ impl Binder<'_> {
     }
 
     /// A value of JSON, as JSONB holds it where the function is of JSONB.
-    fn json_argument(&mut self, name: &str, arg: Bound) -> Result<Expr, Diag> {
+    pub(super) fn json_argument(&mut self, name: &str, arg: Bound) -> Result<Expr, Diag> {
         let json = self.coerce(arg, Type::Json, Degree::Implicit)?;
         let is_tidy = !name.starts_with("jsonb");
         Ok(if is_tidy { json } else { super::constant::fold(made("$json_tidied", vec![json])) })
@@ -356,7 +339,7 @@ impl Binder<'_> {
 }
 
 /// A row for each element of an array.
-fn elements(array: Expr, name: &str, value: impl FnOnce(Expr) -> Expr) -> Node {
+pub(super) fn elements(array: Expr, name: &str, value: impl FnOnce(Expr) -> Expr) -> Node {
     let span = array.span;
     let length = made("cardinality", vec![array.clone()]);
     let node = counted(vec![array], length, span);
@@ -378,7 +361,7 @@ fn fields(object: Expr, as_text: bool) -> Node {
 }
 
 /// The array that a leaf makes of JSON.
-fn array_from(leaf: &str, json: Expr) -> Expr {
+pub(super) fn array_from(leaf: &str, json: Expr) -> Expr {
     let ty = if leaf == "$json_keys" { super::array::TEXTS } else { super::array::array_of(Type::Json) };
     made_of(leaf, vec![json], ty)
 }
@@ -411,7 +394,7 @@ fn one(mut args: Vec<Bound>) -> Bound {
     args.pop().expect("there is one")
 }
 
-fn text_of(json: Expr) -> Expr {
+pub(super) fn text_of(json: Expr) -> Expr {
     made_of("$json_text", vec![json], Type::Text)
 }
 

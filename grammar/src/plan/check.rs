@@ -580,6 +580,9 @@ impl Checker {
             ExprKind::Context(super::Context::CurrentCommit) => {
                 ensure(expr.ty == Type::Integer, || "current_commit() is a number".to_owned())
             }
+            ExprKind::Context(super::Context::Settings) => {
+                ensure(expr.ty == Type::Json, || "the settings are an object".to_owned())
+            }
             ExprKind::Const(value) => {
                 let scale = match value {
                     Value::Numeric(decimal) => decimal.scale,

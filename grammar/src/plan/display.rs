@@ -430,6 +430,7 @@ impl Printer<'_> {
             },
             ExprKind::Context(Context::Now) => "now()".to_owned(),
             ExprKind::Context(Context::CurrentCommit) => "current_commit()".to_owned(),
+            ExprKind::Context(Context::Settings) => "settings()".to_owned(),
             ExprKind::Const(value) => constant(value, expr.ty),
             ExprKind::And(arms) => return join(arms, " AND ", Binding::And, Binding::Not),
             ExprKind::Or(arms) => return join(arms, " OR ", Binding::Or, Binding::And),

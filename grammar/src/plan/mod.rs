@@ -88,6 +88,8 @@ pub enum Context {
     Now,
     /// `current_commit()`: INTEGER, the newest commit the transaction sees.
     CurrentCommit,
+    /// The session's settings: JSON, an object of their values by name, fixed when the statement starts.
+    Settings,
 }
 
 /// What an expression asks of a subplan.

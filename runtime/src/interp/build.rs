@@ -497,6 +497,7 @@ impl<'a> Builder<'a> {
                 let commit = self.context.reader.current_commit();
                 Kind::Const(Value::Integer(i64::try_from(commit).expect("commits fit 63 bits")))
             }
+            ExprKind::Context(Context::Settings) => Kind::Const(Value::Json(self.context.tuning.settings.to_string())),
             ExprKind::Const(value) => Kind::Const(value.clone()),
             ExprKind::Call { function, args } => {
                 Kind::Call { function, args: self.exprs(args)?, place: place(expr.span) }

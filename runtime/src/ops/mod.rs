@@ -57,6 +57,7 @@ pub use scope::{Scope, ScopeReader, valid_at, valid_range};
 pub use series::{Series, SeriesSpec};
 pub use set_op::{SetOp, SetOpSpec};
 pub use sort::{Sort, SortColumn, SortSpec};
+use std::sync::Arc;
 pub use tee::{Once, Replay, Tee};
 pub use union::UnionAll;
 pub use values::Values;
@@ -109,6 +110,8 @@ pub struct Tuning {
     pub batch_rows: usize,
     /// What the statement may use.
     pub budget: Budget,
+    /// The session's settings, as an object of JSON.
+    pub settings: Arc<str>,
 }
 
 impl Default for Tuning {
@@ -120,7 +123,7 @@ impl Default for Tuning {
 impl Tuning {
     /// Batches of so many rows, and no limits.
     pub fn of_rows(batch_rows: usize) -> Tuning {
-        Tuning { batch_rows, budget: Budget::default() }
+        Tuning { batch_rows, budget: Budget::default(), settings: "{}".into() }
     }
 }
 

@@ -49,6 +49,8 @@ pub trait Query {
     const TABLES: &'static [TableShape];
     /// Does it depend on the session's time zone? It was compiled in UTC.
     const ZONED: bool;
+    /// Does it ask for the session's settings?
+    const ASKS_SETTINGS: bool;
 
     /// Where it is noted that the tables were compared.
     fn checked() -> &'static Checked;
@@ -62,12 +64,14 @@ pub trait Query {
 }
 
 /// What is fixed when a query starts.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Start {
     /// `now()` in microseconds.
     pub now: i64,
     /// `current_commit()`.
     pub current_commit: i64,
+    /// The session's settings as JSON, where the query asks for them.
+    pub settings: String,
 }
 
 /// The catalogue under which a query's tables were compared, and their numbers.
@@ -130,7 +134,8 @@ fn open<Q: Query>(
         return open_in_zone(view, tuning.clone(), Q::SQL, zone, &values());
     }
     let current_commit = i64::try_from(view.current_commit()).expect("commits fit 63 bits");
-    let env = Arc::new(env(Start { now: view.now(), current_commit })?);
+    let settings = if Q::ASKS_SETTINGS { tuning.settings.to_string() } else { String::new() };
+    let env = Arc::new(env(Start { now: view.now(), current_commit, settings })?);
     let cx = Cx { reader: view, now: Timestamp(view.now()), tables: &tables, tuning: tuning.clone() };
     Q::open(&cx, &env).map_err(|error| Error::from_exec(error, Q::SQL))
 }

@@ -282,3 +282,23 @@ fn a_part_of_with_that_is_computed_once_is_so_when_compiled() -> Result<()> {
     assert_eq!(second.id, Some(2));
     Ok(())
 }
+
+#[test]
+fn a_compiled_query_reads_the_settings_of_its_session() -> Result<()> {
+    let db = bank()?;
+    let mut session = db.session();
+    let mut shown = || -> Result<(String, Option<String>, bool)> {
+        session.execute("SET statement_timeout = '90s'", ())?;
+        let row = spectra_sql!(
+            session,
+            "SELECT current_setting('statement_timeout') AS t, current_setting('nothing', true) AS none,
+                    pg_input_is_valid($1, 'int4') AS fits",
+            "50000000000"
+        )?;
+        Ok((row.t, row.none, row.fits))
+    };
+    assert_eq!(shown()?, ("90s".to_owned(), None, false));
+    let none = spectra_sql!(session, "SELECT current_setting('nothing') AS t").map(|row| row.t);
+    assert_eq!(none.map_err(|error| error.code().to_owned()), Err("42704".to_owned()));
+    Ok(())
+}

@@ -250,6 +250,10 @@ impl RowFault {
                 let shown = first.map(Value::to_string).unwrap_or_default();
                 format!("invalid input syntax for type numeric: \"{shown}\"")
             }),
+            "$setting" => {
+                let name = self.args.get(1).map(Value::to_string).unwrap_or_default();
+                ("42704", format!("there is no setting \"{name}\""))
+            }
             "unistr" => ("42601", "invalid Unicode escape".to_owned()),
             "$setseed" => ("22023", "setseed parameter is out of allowed range [-1,1]".to_owned()),
             "$array_sample" => ("22023", "sample size must be between 0 and the number of elements".to_owned()),

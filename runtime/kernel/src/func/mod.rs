@@ -42,8 +42,10 @@ pub mod number_char;
 pub mod number_templates;
 pub mod random;
 pub mod regex;
+pub mod setting;
 pub mod templates;
 pub mod text;
+pub mod trial;
 pub mod trig;
 pub mod unicode;
 pub mod words;
@@ -83,6 +85,8 @@ static FAMILIES: &[&[Function]] = &[
     array_put::TABLE,
     array_set::TABLE,
     big_numeric::TABLE,
+    trial::TABLE,
+    setting::TABLE,
 ];
 
 /// All functions, family by family.
