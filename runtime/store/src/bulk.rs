@@ -15,13 +15,13 @@
 
 use crate::{
     catalog::Catalogs,
-    chain::{BatchShape, Hash, commit_root},
-    error::{Result, StoreError},
+    chain::{Among, BatchShape, Hash, commit_root_of_runs, facts_in},
+    error::{CommitError, Result, StoreError},
     fact::{FactBatch, Write},
     keys::{encode_row, integer_key},
     memtable::Chunk,
     replay::{Found, RecordBody},
-    run::{Run, commit_of_lane, i64_at, lane_of_commit},
+    run::{commit_of_lane, i64_at, lane_of_commit},
     salts::Secret,
     shape::Shape,
     sst::{Segment, block_rows},
@@ -60,6 +60,9 @@ pub(crate) struct Bulk {
 
 /// Batches are joined up to about so many bytes; what is longer becomes several sorted batches.
 const JOINED_BYTES: usize = 512 << 20;
+
+/// Facts are copied from one tree to another so many bytes at a time.
+const COPIED_BYTES: usize = 64 << 20;
 
 fn bytes_of(batch: &FactBatch) -> usize {
     batch.columns.iter().map(Column::memory_bytes).sum()
@@ -215,6 +218,36 @@ impl Bulk {
         self.segments.extend(segments);
     }
 
+    /// Writes what the tables of a view have of a commit to segments of another tree, some at a time.
+    ///
+    /// # Errors
+    /// What reading and writing segments gives.
+    pub(crate) fn copy(
+        &mut self,
+        (view, table, commit): (&TreeView, TableId, Commit),
+        schema: &TableSchema,
+        tree: &Tree,
+    ) -> Result<()> {
+        let (shape, mut segments) = (Arc::new(Shape::of(schema)), Vec::new());
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        let mut write = |some: Vec<FactBatch>| {
+            let ordered = in_order(some, &schema.key);
+            ordered.iter().try_for_each(|batch| tree.write_bulk(&shape, batch, &mut segments))
+        };
+        each_batch_of(view, table, commit, |batch| {
+            bytes += bytes_of(&batch);
+            some.push(batch);
+            if bytes < COPIED_BYTES {
+                return Ok(());
+            }
+            bytes = 0;
+            write(std::mem::take(&mut some))
+        })?;
+        write(some)?;
+        self.add(segments, BTreeMap::from([(table, schema.version)]));
+        Ok(())
+    }
+
     /// The files stay from now on, whatever becomes of the commit: its record may be in the log.
     pub(crate) fn keep(&self) {
         self.segments.iter().for_each(|segment| segment.keep());
@@ -287,66 +320,55 @@ fn same_key(columns: &[Column], key: &[usize], row: usize) -> bool {
     encoded(row) == encoded(row - 1)
 }
 
-/// The facts of a table that a commit stated, wherever they are by now.
+/// Gives the facts of a table that a commit stated, wherever they are by now, some at a time.
 ///
 /// # Errors
-/// What reading segments gives.
-fn facts_of(view: &TreeView, table: TableId, commit: Commit) -> Result<Vec<FactBatch>> {
-    let written = lane_of_commit(commit);
-    let mut batches = Vec::new();
-    for segment in view.version.segments_of(table) {
-        if !(segment.meta.commit_min..=segment.meta.commit_max).contains(&commit) {
-            continue;
-        }
+/// What reading segments gives, and the visitor's.
+pub(crate) fn each_batch_of<E: From<StoreError>>(
+    view: &TreeView,
+    table: TableId,
+    commit: Commit,
+    mut each: impl FnMut(FactBatch) -> Result<(), E>,
+) -> Result<(), E> {
+    for segment in segments_with(view, table, commit) {
         let index = segment.index()?;
         for block in &index.blocks {
-            if !(block.bounds.commit_min..=block.bounds.commit_max).contains(&written) {
-                continue;
-            }
-            let run: &Run = &*segment.run(block)?;
-            let rows: Vec<u32> =
-                (0..run.len as u32).filter(|row| i64_at(&run.commit, *row as usize) == written).collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let all = rows.len() == run.len;
-            let period = |row: &u32| {
-                let row = *row as usize;
-                Period::new(i64_at(&run.valid_from, row), i64_at(&run.valid_to, row)).expect("blocks are checked")
+            let Some(run) = facts_in(segment, block, lane_of_commit(commit))? else { continue };
+            let period = |row: usize| {
+                let (from, to) = (i64_at(&run.valid_from, row), i64_at(&run.valid_to, row));
+                Period::new(from, to).expect("blocks are checked")
             };
-            batches.push(FactBatch {
+            each(FactBatch {
                 table,
                 schema_version: index.shape.version,
-                columns: run
-                    .columns
-                    .iter()
-                    .map(|column| if all { column.clone() } else { column.take(&rows) })
-                    .collect(),
-                periods: rows.iter().map(period).collect(),
-                origins: rows.iter().map(|row| commit_of_lane(i64_at(&run.origin, *row as usize))).collect(),
-            });
+                columns: run.columns.clone(),
+                periods: (0..run.len).map(period).collect(),
+                origins: (0..run.len).map(|row| commit_of_lane(i64_at(&run.origin, row))).collect(),
+            })?;
         }
     }
-    Ok(batches)
+    Ok(())
+}
+
+/// The segments that may have facts of a commit.
+fn segments_with(view: &TreeView, table: TableId, commit: Commit) -> impl Iterator<Item = &Arc<Segment>> {
+    let segments = view.version.segments_of(table);
+    segments.filter(move |segment| (segment.meta.commit_min..=segment.meta.commit_max).contains(&commit))
 }
 
 /// What became of the facts that a record left to files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
-    /// All are there again; or there were none.
+    /// All are there; or there were none.
     Whole,
     /// Not as many as there were are in this table.
     Partly(TableId),
 }
 
-/// Puts the facts that a record left to files into its write. The view sees the record's commit.
-///
-/// # Errors
-/// What reading segments gives.
-pub(crate) fn fill(found: &mut Found, view: &TreeView) -> Result<Filled> {
-    let RecordBody::Commit { commit, write, .. } = &mut found.record.body else { return Ok(Filled::Whole) };
-    let Some(section) = &found.bulk else { return Ok(Filled::Whole) };
+/// How many facts a record left to files, by table, without those that were erased.
+pub(crate) fn left_to_files(found: &Found) -> BTreeMap<TableId, u64> {
     let mut told: BTreeMap<TableId, u64> = BTreeMap::new();
+    let Some(section) = &found.bulk else { return told };
     section.files.iter().for_each(|meta| *told.entry(meta.table).or_default() += meta.rows);
     if let Secret::Left(left) = &found.secret {
         // What was erased is in no file any more.
@@ -354,43 +376,102 @@ pub(crate) fn fill(found: &mut Found, view: &TreeView) -> Result<Filled> {
             told.entry(erased.table).and_modify(|rows| *rows = rows.saturating_sub(1));
         }
     }
-    let mut filled = Filled::Whole;
-    for (table, rows) in told {
-        let batches = facts_of(view, table, *commit)?;
-        if batches.iter().map(|batch| batch.periods.len() as u64).sum::<u64>() != rows {
-            filled = Filled::Partly(table);
-        }
-        write.facts.extend(batches);
+    told
+}
+
+/// Are the facts that a record left to files in the tables, and do they hash to its root together with the rest of it? They
+/// are read a block at a time. The view sees the record's commit.
+///
+/// # Errors
+/// What reading segments gives; [`StoreError::Corrupt`] when they differ from what the record says.
+pub(crate) fn check_files(found: &Found, view: &TreeView, catalogs: &Catalogs) -> Result<Filled> {
+    let RecordBody::Commit { commit, write, .. } = &found.record.body else { return Ok(Filled::Whole) };
+    if found.bulk.is_none() {
+        return Ok(Filled::Whole);
     }
-    Ok(filled)
+    let (mut rows, mut segments) = (0, Vec::new());
+    for (table, told) in left_to_files(found) {
+        let mut there = 0;
+        each_batch_of(view, table, *commit, |batch| {
+            there += batch.periods.len() as u64;
+            Ok::<(), StoreError>(())
+        })?;
+        if there != told {
+            return Ok(Filled::Partly(table));
+        }
+        rows += there;
+        segments.extend(segments_with(view, table, *commit).cloned());
+    }
+    let among = Among { commit: *commit, rows };
+    let root = match shapes_of(write, catalogs) {
+        Some(shapes) => match commit_root_of_runs(write, &shapes, &found.secret, &segments, Some(among)) {
+            Ok(root) => Some(root),
+            Err(CommitError::Store(error)) => return Err(error),
+            // Facts of a key overlap: nobody wrote that.
+            Err(_) => None,
+        },
+        None => None,
+    };
+    if root == Some(found.root) { Ok(Filled::Whole) } else { Err(differs(found)) }
+}
+
+/// What is corrupt when facts are not what a record says, wherever they are.
+pub(crate) const LEDGER: &str = "ledger";
+
+fn differs(found: &Found) -> StoreError {
+    corrupt(found, "the facts of a record do not hash to its root")
+}
+
+fn corrupt(found: &Found, what: &str) -> StoreError {
+    StoreError::Corrupt { file: LEDGER.to_owned(), offset: found.record.record, what: what.to_owned() }
+}
+
+/// The same, where nothing less than all will do.
+///
+/// # Errors
+/// [`StoreError::FactsPruned`] where a table's retention let some go; [`StoreError::Corrupt`] where they differ.
+pub(crate) fn check_whole(found: &Found, view: &TreeView, catalogs: &Catalogs) -> Result<()> {
+    match check_files(found, view, catalogs)? {
+        Filled::Whole => Ok(()),
+        Filled::Partly(table) if view.version.pruned.contains_key(&table) => {
+            Err(StoreError::FactsPruned { record: found.record.record, table })
+        }
+        Filled::Partly(_) => Err(corrupt(found, "facts of a record are not in the tables")),
+    }
+}
+
+/// Puts the facts that a record left to files into its write, whether they are all or not.
+///
+/// # Errors
+/// What reading segments gives.
+pub(crate) fn fill(found: &mut Found, view: &TreeView) -> Result<()> {
+    let told = left_to_files(found);
+    let RecordBody::Commit { commit, write, .. } = &mut found.record.body else { return Ok(()) };
+    for table in told.into_keys() {
+        each_batch_of(view, table, *commit, |batch| {
+            write.facts.push(batch);
+            Ok::<(), StoreError>(())
+        })?;
+    }
+    Ok(())
 }
 
 /// The same, where nothing less than all will do: they must hash to the record's root.
 ///
 /// # Errors
-/// [`StoreError::FactsPruned`] where a table's retention let some go; [`StoreError::Corrupt`] where they differ.
+/// As [`check_whole`].
 pub(crate) fn fill_whole(found: &mut Found, view: &TreeView, catalogs: &Catalogs) -> Result<()> {
-    let record = found.record.record;
-    let corrupt = |what: &str| StoreError::Corrupt { file: "ledger".to_owned(), offset: record, what: what.to_owned() };
-    match fill(found, view)? {
-        Filled::Whole if found.bulk.is_none() || root_of(found, catalogs) == Some(found.root) => Ok(()),
-        Filled::Whole => Err(corrupt("the facts of a record do not hash to its root")),
-        Filled::Partly(table) if view.version.pruned.contains_key(&table) => {
-            Err(StoreError::FactsPruned { record, table })
-        }
-        Filled::Partly(_) => Err(corrupt("facts of a record are not in the tables")),
-    }
+    check_whole(found, view, catalogs)?;
+    fill(found, view)
 }
 
-/// The root over the leaves of a commit whose facts are all there; `None` when the catalogue does not know a table.
-pub(crate) fn root_of(found: &Found, catalogs: &Catalogs) -> Option<Hash> {
-    let RecordBody::Commit { write, .. } = &found.record.body else { return None };
+/// The columns of the batches of a write; `None` when the catalogue does not know a table.
+fn shapes_of(write: &Write, catalogs: &Catalogs) -> Option<Vec<BatchShape>> {
     let shape = |batch: &FactBatch| {
         let schema = catalogs.schema_at(batch.table, batch.schema_version)?;
         Some(BatchShape::of(&Shape::of(&schema)))
     };
-    let shapes = write.facts.iter().map(shape).collect::<Option<Vec<_>>>()?;
-    Some(commit_root(write, &shapes, &found.secret))
+    write.facts.iter().map(shape).collect()
 }
 
 /// A file that a record names, as far as the record says.

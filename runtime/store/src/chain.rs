@@ -32,7 +32,7 @@ use spectradb_kernel::{
 use std::{cell::Cell, sync::LazyLock};
 
 pub(crate) use crate::proof::merkle::Hash;
-pub(crate) use merged::commit_root_of_runs;
+pub(crate) use merged::{Among, commit_root_of_runs, facts_in};
 
 /// The link before the first record.
 pub(crate) const GENESIS: Hash = [0; 32];

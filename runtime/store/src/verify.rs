@@ -15,7 +15,7 @@
 mod tally;
 
 use crate::{
-    bulk::{Filled, fill, root_of as root_of_facts},
+    bulk::{Filled, LEDGER, check_files, each_batch_of, fill, left_to_files},
     catalog::CatalogVersion,
     chain::{BatchShape, Hash, leaf_columns},
     commits::COMMITS,
@@ -339,7 +339,7 @@ impl Verifier<'_> {
     }
 
     /// Gives every record of the log to `each`.
-    fn each_record(&mut self, mut each: impl FnMut(&mut Self, &replay::Found) -> Walk) -> Walk {
+    fn each_record(&mut self, mut each: impl FnMut(&mut Self, &mut replay::Found) -> Walk) -> Walk {
         let upto = self.found.digest.records;
         if self.first_whole > upto {
             return Ok(());
@@ -347,32 +347,28 @@ impl Verifier<'_> {
         let mut scan = self.scan()?;
         while scan.end().record < upto {
             match scan.next_record()? {
-                Some(mut found) => {
-                    self.fill(&mut found)?;
-                    each(self, &found)?;
-                }
+                Some(mut found) => each(self, &mut found)?,
                 None => return record_differs(scan.end().record + 1, "it is not in the log"),
             }
         }
         Ok(())
     }
 
-    /// Puts the facts that a record left to files into it: they must hash to its root, unless some are gone with their
-    /// table's retention.
-    fn fill(&mut self, found: &mut replay::Found) -> Walk {
-        let RecordBody::Commit { commit, .. } = &found.record.body else { return Ok(()) };
-        if found.bulk.is_none() {
-            return Ok(());
-        }
-        let (commit, record) = (lane_of_commit(*commit), found.record.record);
-        match fill(found, self.snapshot.view())? {
-            Filled::Whole if root_of_facts(found, &self.inner.catalogs) == Some(found.root) => Ok(()),
-            Filled::Whole => record_differs(record, "the facts that the tables have of it do not hash to its root"),
-            Filled::Partly(table) if self.gone_upto(table) > 0 => {
-                self.unproven.insert(commit);
+    /// The facts that a record left to files must hash to its root together with the rest of it, unless some are gone with
+    /// their table's retention.
+    fn check_left_to_files(&mut self, found: &replay::Found, commit: Commit) -> Walk {
+        let record = found.record.record;
+        match check_files(found, self.snapshot.view(), &self.inner.catalogs) {
+            Ok(Filled::Whole) => Ok(()),
+            Ok(Filled::Partly(table)) if self.gone_upto(table) > 0 => {
+                self.unproven.insert(lane_of_commit(commit));
                 Ok(())
             }
-            Filled::Partly(_) => record_differs(record, "the tables do not have as many facts of it as it states"),
+            Ok(Filled::Partly(_)) => record_differs(record, "the tables do not have as many facts of it as it states"),
+            Err(StoreError::Corrupt { file, .. }) if file == LEDGER => {
+                record_differs(record, "the facts that the tables have of it do not hash to its root")
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -434,24 +430,11 @@ impl Verifier<'_> {
         self.tally.add(lane_of_commit(commit), &message);
         // The record hashed to its link with them in their places; neither side knows more of them.
         self.found.erased += found.secret.erased().iter().filter(|leaf| leaf.is_fact()).count() as u64;
-        for batch in &write.facts {
-            let schema = self.inner.catalogs.schema_at(batch.table, batch.schema_version);
-            let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
-            let shape = BatchShape::of(&Shape::of(&schema));
-            let columns = leaf_columns(&batch.columns, &shape);
-            for (row, period) in batch.periods.iter().enumerate() {
-                if !self.past.is_empty() {
-                    let mut key = Vec::new();
-                    encode_row(&batch.columns, &shape.key, row, &mut key);
-                    if self.is_past(batch.table, &FactId { key, valid_from: period.from(), commit }) {
-                        continue;
-                    }
-                }
-                message.clear();
-                put_fact(batch.table, (period.from(), period.to(), lane_of_commit(batch.origins[row])), &mut message);
-                put_content(&columns, &batch.columns, &shape.key, row, &mut message);
-                self.tally.add(lane_of_commit(commit), &message);
-            }
+        self.check_left_to_files(found, commit)?;
+        write.facts.iter().try_for_each(|batch| self.add_facts(batch, commit))?;
+        let snapshot = self.snapshot.clone();
+        for table in left_to_files(found).into_keys() {
+            each_batch_of(snapshot.view(), table, commit, |batch| self.add_facts(&batch, commit))?;
         }
         for superseded in &write.superseded {
             if lane_of_commit(commit) <= self.gone_upto(superseded.table) {
@@ -462,6 +445,29 @@ impl Verifier<'_> {
                 put_end(superseded.table, &id.key, id.valid_from, lane_of_commit(id.commit), &mut message);
                 self.tally.add(lane_of_commit(commit), &message);
             }
+        }
+        Ok(())
+    }
+
+    /// Counts facts in.
+    fn add_facts(&mut self, batch: &FactBatch, commit: Commit) -> Walk {
+        let schema = self.inner.catalogs.schema_at(batch.table, batch.schema_version);
+        let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
+        let shape = BatchShape::of(&Shape::of(&schema));
+        let columns = leaf_columns(&batch.columns, &shape);
+        let mut message = Vec::new();
+        for (row, period) in batch.periods.iter().enumerate() {
+            if !self.past.is_empty() {
+                let mut key = Vec::new();
+                encode_row(&batch.columns, &shape.key, row, &mut key);
+                if self.is_past(batch.table, &FactId { key, valid_from: period.from(), commit }) {
+                    continue;
+                }
+            }
+            message.clear();
+            put_fact(batch.table, (period.from(), period.to(), lane_of_commit(batch.origins[row])), &mut message);
+            put_content(&columns, &batch.columns, &shape.key, row, &mut message);
+            self.tally.add(lane_of_commit(commit), &message);
         }
         Ok(())
     }
@@ -563,11 +569,13 @@ impl Verifier<'_> {
     /// Names the first fact or end of a commit in which the tables and the ledger differ.
     fn name_difference(&mut self, commit: i64) -> Walk {
         let mut told: Option<(u64, Micros, u64, Write)> = None;
-        self.each_record(|_, found| {
-            if let RecordBody::Commit { commit: of, catalog_version, write } = &found.record.body
-                && lane_of_commit(*of) == commit
-            {
-                told = Some((found.record.record, found.record.instant, *catalog_version, write.clone()));
+        self.each_record(|verifier, found| {
+            if matches!(&found.record.body, RecordBody::Commit { commit: of, .. } if lane_of_commit(*of) == commit) {
+                fill(found, verifier.snapshot.view())?;
+                let (record, instant) = (found.record.record, found.record.instant);
+                if let RecordBody::Commit { catalog_version, write, .. } = &mut found.record.body {
+                    told = Some((record, instant, *catalog_version, std::mem::take(write)));
+                }
             }
             Ok(())
         })?;

@@ -1,8 +1,9 @@
-//! What is the root of a commit whose facts lie in sorted segments?
+//! What is the root of a commit whose facts lie in segments?
 //!
 //! The segments of each table are put into as few rows as can be (`spill::chains`), and the rows are merged by key and
 //! validity, together with the leaves of what stands in memory: deletions, ends, the facts of other tables. Each leaf goes to
-//! the hash when its turn comes, so that a block of each row and a stride of leaves is all that is held.
+//! the hash when its turn comes, so that a block of each row and a stride of leaves is all that is held. Segments of history
+//! are in the order of ends: what they have of the commit is sorted first, and held meanwhile.
 //!
 //! Holds: the root is the one that the same facts have in memory. No two facts of a key overlap, or the write is refused: they
 //! were stated one after another, and this is the last place that sees them all.
@@ -16,15 +17,22 @@ use crate::{
     error::{CommitError, Result},
     fact::Write,
     keys::encode_row,
-    run::{Run, commit_of_lane, i64_at},
+    run::{Run, commit_of_lane, i64_at, lane_of_commit},
+    salts::ErasedLeaf,
     shape::Shape,
     spill::chains,
-    sst::Segment,
+    sst::{Block, Segment, Spans, gather},
+    tree::SegmentKind,
 };
-use spectradb_kernel::{Period, schema::TableId, time::Micros};
+use spectradb_kernel::{
+    Period,
+    schema::TableId,
+    time::{Commit, Micros},
+};
 use std::{cmp::Ordering, collections::BinaryHeap, sync::Arc};
 
-/// The root of a commit of which some facts lie in segments that were not numbered yet.
+/// The root of a commit of which some facts lie in segments: those that were written for it and are not numbered yet, or
+/// those that have its facts by now, so many of them.
 ///
 /// # Errors
 /// [`CommitError::Conflict`] when two facts of a key overlap, and what reading segments gives.
@@ -33,14 +41,16 @@ pub(crate) fn commit_root_of_runs(
     shapes: &[BatchShape],
     secret: &Secret,
     segments: &[Arc<Segment>],
+    among: Option<Among>,
 ) -> Result<Hash, CommitError> {
     let mut entries = Entries::default();
     entries.gather(write, shapes);
     let readers: Vec<Vec<LeafColumn<'_>>> =
         write.facts.iter().zip(shapes).map(|(batch, shape)| leaf_columns(&batch.columns, shape)).collect();
-    let rows: u64 = segments.iter().map(|segment| segment.meta.rows).sum();
+    let rows = among.map_or_else(|| segments.iter().map(|segment| segment.meta.rows).sum(), |among| among.rows);
     let mut leaves = Leaves::new(secret, rows + entries.sorted.len() as u64);
-    let mut rows: Vec<Row> = chains(segments).into_iter().map(Row::new).collect();
+    let only = among.map(|among| lane_of_commit(among.commit));
+    let mut rows: Vec<Row> = chains(segments).into_iter().map(|chain| Row::new(chain, only)).collect();
     rows.iter_mut().try_for_each(Row::load)?;
     let mut entry_idx = 0;
     let mut last = Last::default();
@@ -99,8 +109,18 @@ pub(crate) fn commit_root_of_runs(
     }
 }
 
+/// The facts of one commit among others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Among {
+    pub(crate) commit: Commit,
+    /// How many of them there are in the segments.
+    pub(crate) rows: u64,
+}
+
 /// Segments that follow each other, read block by block.
 struct Row {
+    /// The commit whose facts are meant; all facts when there is none.
+    only: Option<i64>,
     segments: std::vec::IntoIter<Arc<Segment>>,
     segment: Option<Arc<Segment>>,
     block_idx: usize,
@@ -119,8 +139,8 @@ struct Loaded {
 }
 
 impl Row {
-    fn new(chain: Vec<Arc<Segment>>) -> Row {
-        Row { segments: chain.into_iter(), segment: None, block_idx: 0, loaded: None, next: 0 }
+    fn new(chain: Vec<Arc<Segment>>, only: Option<i64>) -> Row {
+        Row { only, segments: chain.into_iter(), segment: None, block_idx: 0, loaded: None, next: 0 }
     }
 
     /// Goes on to the next block.
@@ -132,25 +152,80 @@ impl Row {
             }
             let Some(segment) = &self.segment else { return Ok(()) };
             let index = segment.index()?;
+            if let (Some(only), SegmentKind::History) = (self.only, segment.meta.kind) {
+                let sorted = sorted_history(segment, only)?;
+                self.loaded = sorted.map(|run| Arc::new(Loaded::new(Arc::new(run), &index.shape)));
+                self.segment = None;
+                if self.loaded.is_some() {
+                    return Ok(());
+                }
+                continue;
+            }
             let Some(block) = index.blocks.get(self.block_idx) else {
                 self.segment = None;
                 continue;
             };
             self.block_idx += 1;
-            let run = segment.run(block)?.share();
-            let (mut keys, mut ends) = (Vec::with_capacity(run.len * 8), Vec::with_capacity(run.len));
-            for row in 0..run.len {
-                encode_row(&run.columns, &index.shape.key, row, &mut keys);
-                ends.push(keys.len());
-            }
-            let batch = BatchShape::of(&index.shape);
-            self.loaded = Some(Arc::new(Loaded { run, shape: index.shape.clone(), batch, keys, ends }));
+            let run = match self.only {
+                None => segment.run(block)?.share(),
+                Some(only) => match facts_in(segment, block, only)? {
+                    Some(run) => run,
+                    None => continue,
+                },
+            };
+            self.loaded = Some(Arc::new(Loaded::new(run, &index.shape)));
             return Ok(());
         }
     }
 }
 
+/// What a block has of a commit; `None` when it has nothing.
+pub(crate) fn facts_in(segment: &Segment, block: &Block, commit: i64) -> Result<Option<Arc<Run>>> {
+    if !(block.bounds.commit_min..=block.bounds.commit_max).contains(&commit) {
+        return Ok(None);
+    }
+    let run = segment.run(block)?;
+    let mut spans = Spans::default();
+    (0..run.len).filter(|row| i64_at(&run.commit, *row) == commit).for_each(|row| spans.push(0, row..row + 1));
+    Ok(match spans.rows {
+        0 => None,
+        all if all == run.len => Some(run.share()),
+        _ => Some(Arc::new(gather(&[&*run], &spans))),
+    })
+}
+
+/// What a segment of history has of a commit, in the order of key and validity.
+fn sorted_history(segment: &Segment, commit: i64) -> Result<Option<Run>> {
+    let index = segment.index()?;
+    let mut runs = Vec::new();
+    for block in &index.blocks {
+        runs.extend(facts_in(segment, block, commit)?);
+    }
+    let mut places = Vec::new();
+    for (run_idx, run) in runs.iter().enumerate() {
+        for row in 0..run.len {
+            let mut key = Vec::new();
+            encode_row(&run.columns, &index.shape.key, row, &mut key);
+            places.push((key, i64_at(&run.valid_from, row), run_idx, row));
+        }
+    }
+    places.sort_unstable();
+    let mut spans = Spans::default();
+    places.iter().for_each(|(_, _, run_idx, row)| spans.push(*run_idx, *row..row + 1));
+    let runs: Vec<&Run> = runs.iter().map(|run| &**run).collect();
+    Ok((!runs.is_empty()).then(|| gather(&runs, &spans)))
+}
+
 impl Loaded {
+    fn new(run: Arc<Run>, shape: &Arc<Shape>) -> Loaded {
+        let (mut keys, mut ends) = (Vec::with_capacity(run.len * 8), Vec::with_capacity(run.len));
+        for row in 0..run.len {
+            encode_row(&run.columns, &shape.key, row, &mut keys);
+            ends.push(keys.len());
+        }
+        Loaded { run, shape: shape.clone(), batch: BatchShape::of(shape), keys, ends }
+    }
+
     fn table(&self) -> TableId {
         self.shape.table
     }
@@ -229,50 +304,90 @@ impl Last {
     }
 }
 
-/// Leaves on their way into the root, a stride at a time.
-struct Leaves {
+/// Leaves on their way into the root, a stride at a time; those that were erased stand where they stood.
+struct Leaves<'a> {
     salts: Salts,
-    left: u64,
-    stride: u64,
+    count: u64,
+    /// That of the next leaf.
+    place: u64,
     room: Room,
     kinds: Vec<(TableId, u32, Op)>,
+    /// Those whose turn is to come.
+    erased: &'a [ErasedLeaf],
+    /// Those of this stride, with their places in it.
+    gone: Vec<(usize, Hash)>,
     merkle: Merkle,
 }
 
-impl Leaves {
-    fn new(secret: &Secret, leaf_count: u64) -> Leaves {
-        debug_assert!(secret.erased().is_empty(), "nothing of a new commit is erased");
-        let salts = Salts::new(secret, leaf_count);
-        let (room, kinds) = (ROOM.take(), Vec::with_capacity(LEAVES_AT_ONCE));
-        Leaves { salts, left: leaf_count, stride: 0, room, kinds, merkle: Merkle::default() }
+impl<'a> Leaves<'a> {
+    /// Expects so many leaves besides those that were erased.
+    fn new(secret: &'a Secret, leaf_count: u64) -> Leaves<'a> {
+        let erased = secret.erased();
+        let count = leaf_count + erased.len() as u64;
+        Leaves {
+            salts: Salts::new(secret, count),
+            count,
+            place: 0,
+            room: ROOM.take(),
+            kinds: Vec::with_capacity(LEAVES_AT_ONCE),
+            erased,
+            gone: Vec::new(),
+            merkle: Merkle::default(),
+        }
     }
 
     /// Adds a leaf, given what puts the messages of its commitments.
     fn push(&mut self, kind: (TableId, u32, Op), put: impl FnOnce(&Hash, &mut Vec<u8>, &mut Vec<u8>)) {
-        if self.kinds.is_empty() {
-            self.room.clear();
-            self.room.salts.resize(self.left.min(LEAVES_AT_ONCE as u64) as usize, [0; 32]);
-            self.salts.stride(self.stride, &mut self.room.salts);
-        }
+        self.pass_erased();
+        let place = self.begin();
         let Room { salts, keys, columns, .. } = &mut self.room;
-        put(&salts[self.kinds.len()], keys.buffer(), columns.buffer());
+        put(&salts[place], keys.buffer(), columns.buffer());
         keys.end();
         columns.end();
         self.kinds.push(kind);
-        self.left -= 1;
-        if self.kinds.len() == LEAVES_AT_ONCE {
+        self.end();
+    }
+
+    /// Adds the erased leaves that stand here.
+    fn pass_erased(&mut self) {
+        while let Some((leaf, later)) = self.erased.split_first().filter(|(leaf, _)| leaf.place == self.place) {
+            let place = self.begin();
+            self.gone.push((place, leaf.leaf));
+            self.erased = later;
+            self.end();
+        }
+    }
+
+    /// The next place in its stride, for which there is a salt.
+    fn begin(&mut self) -> usize {
+        debug_assert!(self.place < self.count, "the leaves were counted");
+        let place = (self.place % LEAVES_AT_ONCE as u64) as usize;
+        if place == 0 {
+            self.room.clear();
+            self.room.salts.resize((self.count - self.place).min(LEAVES_AT_ONCE as u64) as usize, [0; 32]);
+            self.salts.stride(self.place / LEAVES_AT_ONCE as u64, &mut self.room.salts);
+        }
+        place
+    }
+
+    fn end(&mut self) {
+        self.place += 1;
+        if self.place.is_multiple_of(LEAVES_AT_ONCE as u64) {
             self.hash();
         }
     }
 
     fn hash(&mut self) {
         self.room.hash(self.kinds.drain(..));
+        for (place, leaf) in self.gone.drain(..) {
+            self.room.leaves.insert(place, leaf);
+        }
         self.merkle.extend(&self.room.leaves);
-        self.stride += 1;
     }
 
     fn root(mut self) -> Hash {
-        if !self.kinds.is_empty() {
+        self.pass_erased();
+        if !self.place.is_multiple_of(LEAVES_AT_ONCE as u64) {
             self.hash();
         }
         self.room.give_back();

@@ -10,7 +10,7 @@
 
 use super::Source;
 use crate::{
-    bulk::{Bulk, arrange, fill_whole},
+    bulk::{Bulk, arrange, check_whole, left_to_files},
     catalog::Catalogs,
     config::Config,
     error::{Result, StoreError},
@@ -104,19 +104,24 @@ impl Source {
             let Some(mut found) = scan.next_record()? else {
                 return Err(super::differs(format!("record {} is not in the log", scan.end().record + 1)));
             };
-            fill_whole(&mut found, self.snapshot.view(), &inner.catalogs)?;
-            found.bulk = None;
-            if let RecordBody::Commit { catalog_version, write, .. } = &mut found.record.body
+            check_whole(&found, self.snapshot.view(), &inner.catalogs)?;
+            let left = left_to_files(&found);
+            if let RecordBody::Commit { commit, catalog_version, write } = &mut found.record.body
                 && let Some(catalog) = target.catalogs.at(*catalog_version)
-                && write.facts.iter().all(|batch| catalog.by_id(batch.table).is_some())
             {
+                let mut tables = write.facts.iter().map(|batch| batch.table).chain(left.keys().copied());
+                if let Some(table) = tables.find(|table| catalog.by_id(*table).is_none()) {
+                    return Err(StoreError::UnknownTable { table });
+                }
                 let schema_of = |table: TableId| catalog.by_id(table).expect("its tables were found").clone();
                 // Where it is large it takes no memory and no place in the log here either.
                 let large = arrange(write, &schema_of, tree.config().bulk_bytes_min);
-                if let Some(bulk) = Bulk::write(write, &large, &schema_of, &tree)? {
-                    bulk.keep();
-                    found.bulk = Some(bulk.section);
+                let mut bulk = Bulk::write(write, &large, &schema_of, &tree)?.unwrap_or_default();
+                for table in left.into_keys() {
+                    bulk.copy((self.snapshot.view(), table, *commit), &schema_of(table), &tree)?;
                 }
+                bulk.keep();
+                found.bulk = (!bulk.segments.is_empty()).then_some(bulk.section);
             }
             apply(&found, &tree, target.catalogs)?;
             if tree.needs_freeze() {
