@@ -8,6 +8,7 @@
 //! Not here: the codec (`spectradb_kernel::key`).
 
 use crate::{
+    error::Result,
     manifest::SLOT_COUNT,
     run::{Run, i64_at},
     visible::Wanted,
@@ -145,6 +146,43 @@ impl<'a> Probe<'a> {
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Keys of which it is to be found out whether there may be facts at all. Each place is asked for all of them before the
+/// next one is: so they wait for memory together, and most keys of new facts need not be looked for any further.
+#[derive(Debug)]
+pub(crate) struct AskedKeys<'k> {
+    keys: Vec<AskedKey<'k>>,
+}
+
+#[derive(Debug)]
+struct AskedKey<'k> {
+    bytes: &'k [u8],
+    hash: u64,
+    may_be: bool,
+}
+
+impl<'k> AskedKeys<'k> {
+    /// Keys of which nothing is known yet.
+    pub(crate) fn new(keys: impl Iterator<Item = (&'k [u8], u64)>) -> AskedKeys<'k> {
+        AskedKeys { keys: keys.map(|(bytes, hash)| AskedKey { bytes, hash, may_be: false }).collect() }
+    }
+
+    /// Asks a place, given a key's bytes and hash, for those that no other place may have.
+    ///
+    /// # Errors
+    /// What the place gives.
+    pub(crate) fn note(&mut self, may_hold: &mut dyn FnMut(&[u8], u64) -> Result<bool>) -> Result<()> {
+        for key in self.keys.iter_mut().filter(|key| !key.may_be) {
+            key.may_be = may_hold(key.bytes, key.hash)?;
+        }
+        Ok(())
+    }
+
+    /// May there be facts of each, in the order in which they were asked for?
+    pub(crate) fn answers(&self) -> impl Iterator<Item = bool> {
+        self.keys.iter().map(|key| key.may_be)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     commits::{COMMITS, COMMITS_CATALOG, COMMITS_INSTANT, commits_schema},
     error::{Result, StoreError},
     fact::Overlap,
-    keys::Probe,
+    keys::{AskedKeys, Probe, hash_of},
     run::{commit_of_lane, lane_of_commit},
     scan::{Scan, ScanSpec, SystemScope, ValidScope},
     tree::TreeView,
@@ -25,6 +25,9 @@ use spectradb_kernel::{
     time::{Commit, MICROS_MIN, Micros, Timestamp},
 };
 use std::{ops::ControlFlow, sync::Arc};
+
+/// So many keys are asked for together before any is looked for.
+const ASKED_KEYS_MIN: usize = 8;
 
 /// A past or present state of the database, for reading.
 #[derive(Clone, Debug)]
@@ -270,15 +273,26 @@ impl Snapshot {
         let schema = self.schema(table)?;
         let mut overlaps = Vec::new();
         let key_max = self.pinned.view.key_max(table);
-        for (key_idx, (key, period)) in keys.iter().zip(periods).enumerate() {
+        let commit = self.pinned.visible.commit;
+        let wanted_over = |valid| Wanted::new(commit, SystemScope::AsOf(commit), valid);
+        // Rows that are added in the order of their keys are beyond everything there is.
+        let is_beyond = |key: &[u8]| key_max.as_deref().is_none_or(|max| key > max);
+        let may_be = match keys.len() {
+            0..ASKED_KEYS_MIN => vec![true; keys.len()],
+            _ if keys.iter().all(|key| is_beyond(key.as_ref())) => return Ok(overlaps),
+            _ => {
+                let mut asked = AskedKeys::new(keys.iter().map(|key| (key.as_ref(), hash_of(key.as_ref()))));
+                self.pinned.view.note_held(table, &mut asked, &wanted_over(ValidScope::All))?;
+                asked.answers().collect()
+            }
+        };
+        for (key_idx, (key, period)) in keys.iter().zip(periods).enumerate().filter(|(key_idx, _)| may_be[*key_idx]) {
             let key = key.as_ref();
-            // Rows that are added in the order of their keys are beyond everything there is.
-            if key_max.as_deref().is_none_or(|max| key > max) {
+            if is_beyond(key) {
                 continue;
             }
             let probe = Probe::new(key, &mut schema.key_types());
-            let scope = SystemScope::AsOf(self.pinned.visible.commit);
-            let wanted = Wanted::new(self.pinned.visible.commit, scope, ValidScope::Overlaps(*period));
+            let wanted = wanted_over(ValidScope::Overlaps(*period));
             self.pinned.view.visit(table, &probe, &wanted, &mut |found| {
                 let period = Period::new(found.from(), found.to()).expect("facts have periods");
                 overlaps.push(Overlap { key_idx, period, commit: commit_of_lane(found.commit()) });

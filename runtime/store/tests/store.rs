@@ -159,6 +159,48 @@ fn a_database_keeps_the_number_of_shards_it_was_made_with() {
     }
 }
 
+/// Wherever facts lie, asking for many keys at once says what asking for each says.
+#[test]
+fn many_keys_are_found_as_each_alone_is() {
+    for shard_count in [1, 3] {
+        let config = Config { shard_count: Some(shard_count), sstable_block_bytes: 512, ..small() };
+        let store = open(&MemDisk::new(), &config).expect("a new database");
+        let table = store.create_table(new_table("t"), 0).expect("the name is free");
+        let write = |ids: &mut dyn Iterator<Item = i64>| {
+            let rows: Vec<(i64, &str)> = ids.map(|id| (id, "a")).collect();
+            store.commit(upsert(&store.snapshot(), &table, &rows)).expect("no conflict");
+        };
+        let check = |place: &str| {
+            let snapshot = store.snapshot();
+            let keys: Vec<[u8; 8]> = (-5..4_300).step_by(3).map(i64_bytes).collect();
+            let found = |keys: &[[u8; 8]]| {
+                let periods = vec![Period::ALWAYS; keys.len()];
+                snapshot.overlapping(table.id, keys, &periods).expect("it reads")
+            };
+            let together: Vec<_> =
+                found(&keys).into_iter().map(|found| (found.key_idx, found.period, found.commit)).collect();
+            let alone = keys.iter().enumerate().flat_map(|(key_idx, key)| {
+                let found = found(std::slice::from_ref(key));
+                found.into_iter().map(move |found| (key_idx, found.period, found.commit))
+            });
+            assert_eq!(together, alone.collect::<Vec<_>>(), "{shard_count} shards, {place}");
+            assert!(together.len() > 300);
+        };
+        // Rows in order that are not indexed, some that are, and some that change.
+        write(&mut (1_000..2_200));
+        write(&mut (0..700).map(|id| id * 37 % 4_099));
+        check("in memory");
+        store.flush().expect("nothing fails");
+        write(&mut (500..900));
+        write(&mut (3_000..3_100));
+        check("in memory and level 0");
+        store.compact().expect("nothing fails");
+        check("compacted, with history");
+        write(&mut (2_000..2_300).step_by(7));
+        check("everywhere");
+    }
+}
+
 /// What is read again is not checked again, and what is kept stays within the budget.
 #[test]
 fn checked_blocks_are_kept_within_the_budget() {

@@ -1,7 +1,8 @@
 //! In which order do the leaves of a commit stand?
 //!
 //! In that of table, key, beginning of validity and kind of leaf. They are listed and sorted; but a large write comes as one
-//! batch whose rows lie in the order of their keys, and then the rows are the leaves as they lie.
+//! batch whose rows lie in the order of their keys, and then the rows are the leaves as they lie. Where a batch is all there is
+//! and its key one integer, numbers are sorted and not keys.
 //!
 //! Holds: both ways give the same leaves in the same order.
 //! Not here: hashing them (`chain`).
@@ -11,21 +12,23 @@ use crate::{
     fact::{FactBatch, Write},
     format::bytes::Put,
 };
-use spectradb_kernel::{Column, column::Vals, key, schema::TableId, time::Micros, ty::LaneKind};
+use spectradb_kernel::{Column, Period, column::Vals, key, radix, schema::TableId, time::Micros, ty::LaneKind};
 use std::cmp::Ordering;
 
 /// The leaves of a commit in their order, some at a time.
 pub(super) enum Order<'a> {
     /// They were listed and sorted; the first so many have been asked for.
     Listed(Entries, usize),
-    /// The rows of the only batch, which lie in the order of their keys.
+    /// The rows of the only batch, as they lie or by numbers that order them.
     Straight(Straight<'a>),
 }
 
-/// Rows that are leaves as they lie: nothing is listed but those that are asked for.
+/// Rows of one integer key each are leaves: nothing is listed but those that are asked for.
 pub(super) struct Straight<'a> {
     batch: &'a FactBatch,
     integers: Vals<'a, i64>,
+    /// The rows in the order of their keys, where they do not lie in it.
+    rows: Option<Vec<(u64, u32)>>,
     next: usize,
     some: Vec<Entry>,
     keys: Vec<u8>,
@@ -47,10 +50,10 @@ impl<'a> Order<'a> {
                 Vals::Many(keys) => keys.windows(2).all(|pair| pair[0] < pair[1]),
                 Vals::One(_) => false,
             };
-            if rises || (1..batch.periods.len()).all(|row| place(row - 1) < place(row)) {
-                let (some, keys) = (Vec::new(), Vec::new());
-                return Order::Straight(Straight { batch, integers, next: 0, some, keys });
-            }
+            let rises = rises || (1..batch.periods.len()).all(|row| place(row - 1) < place(row));
+            let rows = (!rises).then(|| rows_by_key(&integers, &batch.periods));
+            let (some, keys) = (Vec::new(), Vec::new());
+            return Order::Straight(Straight { batch, integers, rows, next: 0, some, keys });
         }
         let mut entries = Entries::default();
         entries.gather(write, shapes);
@@ -77,13 +80,26 @@ impl<'a> Order<'a> {
     }
 }
 
+/// Rows in the order of their keys, those of one key by the beginnings of their periods.
+fn rows_by_key(integers: &Vals<'_, i64>, periods: &[Period]) -> Vec<(u64, u32)> {
+    // The order of signed numbers is that of unsigned ones once the sign is turned.
+    let number = |row: u32| integers.at(row as usize).cast_unsigned() ^ (1 << 63);
+    let mut rows: Vec<(u64, u32)> = (0..periods.len() as u32).map(|row| (number(row), row)).collect();
+    radix::sort(&mut rows);
+    for alike in rows.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+        alike.sort_by_key(|(_, row)| periods[*row as usize].from());
+    }
+    rows
+}
+
 impl Straight<'_> {
     fn next(&mut self, count: usize) -> (&[Entry], &[u8]) {
-        let rows = self.next..self.batch.periods.len().min(self.next + count);
-        self.next = rows.end;
+        let places = self.next..self.batch.periods.len().min(self.next + count);
+        self.next = places.end;
         self.some.clear();
         self.keys.clear();
-        for row in rows {
+        for place in places {
+            let row = self.rows.as_ref().map_or(place, |rows| rows[place].1 as usize);
             let key_start = self.keys.len();
             self.keys.extend_from_slice(&key::i64_bytes(self.integers.at(row)));
             self.some.push(Entry {

@@ -18,7 +18,7 @@ use spectradb_kernel::{
     column::ColumnBuilder,
     time::{Commit, Micros},
 };
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// Rows a chunk has at most.
 pub(super) const CHUNK_ROWS_MAX: usize = 16_384;
@@ -42,12 +42,7 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// Rows of a batch as a chunk; the columns are shared.
-    pub(crate) fn of_batch(
-        shape: &Arc<Shape>,
-        batch: &FactBatch,
-        commit: Commit,
-        rows: std::ops::Range<usize>,
-    ) -> Chunk {
+    pub(crate) fn of_batch(shape: &Arc<Shape>, batch: &FactBatch, commit: Commit, rows: Range<usize>) -> Chunk {
         let len = rows.len();
         let columns: Vec<Column> = batch.columns.iter().map(|column| column.slice(rows.clone())).collect();
         let lanes = period_lanes(&batch.periods[rows.clone()]);
@@ -130,6 +125,33 @@ impl Tail {
         self.ends.push(END_OPEN);
         self.bytes += bytes;
         bytes
+    }
+
+    /// Adds rows of a batch by columns; answers how many bytes they take.
+    pub(super) fn extend(&mut self, batch: &FactBatch, rows: Range<usize>, commit: Commit) -> usize {
+        let before: usize = self.columns.iter().map(ColumnBuilder::bytes).sum();
+        let is_whole = rows.len() == batch.periods.len();
+        for (builder, column) in self.columns.iter_mut().zip(&batch.columns) {
+            match is_whole {
+                true => builder.extend(column),
+                false => builder.extend(&column.slice(rows.clone())),
+            }
+        }
+        let len = self.commits.len() + rows.len();
+        self.commits.resize(len, lane_of_commit(commit));
+        self.origins.extend(batch.origins[rows.clone()].iter().map(|origin| lane_of_commit(*origin)));
+        self.from.extend(batch.periods[rows.clone()].iter().map(|period| period.from()));
+        self.to.extend(batch.periods[rows.clone()].iter().map(|period| period.to()));
+        self.ends.resize(len, END_OPEN);
+        let after: usize = self.columns.iter().map(ColumnBuilder::bytes).sum();
+        let bytes = 40 * rows.len() + after - before;
+        self.bytes += bytes;
+        bytes
+    }
+
+    /// How many rows more it takes, as far as their number goes.
+    pub(super) fn room(&self) -> usize {
+        TAIL_ROWS_MAX - self.len()
     }
 
     /// Is there room for a row, and do strings stay far from a column's bounds?

@@ -11,8 +11,9 @@
 
 use super::chunk::{CHUNK_ROWS_MAX, Chunk, Tail};
 use crate::{
+    error::Result,
     fact::{FactBatch, FactId},
-    keys::{Probe, encode_row, hash_of},
+    keys::{AskedKeys, Probe, encode_row, hash_of, integer_key},
     run::{END_OPEN, i64_at, lane_of_commit},
     scan::ValidScope,
     shape::Shape,
@@ -28,7 +29,7 @@ use spectradb_kernel::{
 };
 use std::{
     collections::BTreeMap,
-    ops::ControlFlow,
+    ops::{ControlFlow, Range},
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -40,6 +41,9 @@ const BULK_ROWS_MIN: usize = 256;
 
 /// A batch of so many ascending rows is not indexed.
 const ASCENDING_ROWS_MIN: usize = 1024;
+
+/// Rows of more bytes are added to the tail one by one, so that it does not grow too large.
+const LOT_BYTES_MAX: usize = 1 << 20;
 
 /// A key with so many facts has its current ones ordered.
 const ORDERED_FACTS_MIN: u32 = 8;
@@ -301,6 +305,27 @@ impl State {
         bytes
     }
 
+    /// Adds facts of a batch to the tail, which has room for them; answers how many bytes they take.
+    fn extend_tail(&mut self, shape: &Shape, batch: &FactBatch, rows: Range<usize>, commit: Commit) -> usize {
+        let (chunk, first) = (self.chunks.len(), self.tail.len());
+        let bytes = self.tail.extend(batch, rows.clone(), commit);
+        let indexed = &mut self.indexed[chunk];
+        let key_bytes = indexed.key_bytes.len();
+        match integer_key(&batch.columns, &shape.key) {
+            Some(numbers) => rows.clone().for_each(|row| {
+                indexed.key_bytes.extend_from_slice(&i64_bytes(numbers.at(row)));
+                indexed.end_key();
+            }),
+            None => rows.clone().for_each(|row| indexed.push(&batch.columns, &shape.key, row)),
+        }
+        let key_bytes = indexed.key_bytes.len() - key_bytes;
+        for row in first..first + rows.len() {
+            let hash = hash_of(self.indexed[chunk].key(row));
+            self.index_row(chunk, row, hash);
+        }
+        bytes + key_bytes + 48 * rows.len()
+    }
+
     fn seal_tail(&mut self) {
         if self.tail.len() == 0 {
             // The tail may have been opened under an older schema.
@@ -382,6 +407,7 @@ impl TableMem {
     /// Adds facts of a batch, all of them or some rows; answers about how many bytes they take.
     pub(crate) fn insert(&self, shape: &Arc<Shape>, batch: &FactBatch, rows: Option<&[u32]>, commit: Commit) -> usize {
         match rows {
+            None if is_lot(batch) => self.insert_lot(shape, batch, commit),
             None if batch.periods.len() < BULK_ROWS_MIN => {
                 self.insert_few(shape, batch, 0..batch.periods.len(), commit)
             }
@@ -391,6 +417,22 @@ impl TableMem {
             }
             Some(rows) => self.insert_bulk(shape, &batch.take(rows), commit),
         }
+    }
+
+    /// Adds all facts of a small batch by columns.
+    fn insert_lot(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {
+        let mut state = self.write();
+        state.open_tail(shape);
+        let (mut bytes, mut start) = (0, 0);
+        while start < batch.periods.len() {
+            if !state.tail.has_room() {
+                state.seal_tail();
+            }
+            let rows = start..batch.periods.len().min(start + state.tail.room());
+            start = rows.end;
+            bytes += state.extend_tail(shape, batch, rows, commit);
+        }
+        bytes
     }
 
     fn insert_few(
@@ -536,6 +578,19 @@ impl TableMem {
         self.read().visit(probe, wanted, &mut |_, row| found(row))
     }
 
+    /// Notes of which keys there may be facts.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub(crate) fn note_held(&self, keys: &mut AskedKeys<'_>) -> Result<()> {
+        let state = self.read();
+        keys.note(&mut |key, hash| {
+            let first = state.ascending.partition_point(|run| run.last.as_slice() < key);
+            let in_run = state.ascending.get(first).is_some_and(|run| run.first.as_slice() <= key);
+            Ok(in_run || state.index.find(hash, |entry| entry.hash == hash).is_some())
+        })
+    }
+
     /// All facts, the tail's as a chunk of its own.
     pub(crate) fn chunks(&self) -> Vec<Arc<Chunk>> {
         let state = self.read();
@@ -570,6 +625,12 @@ impl TableMem {
     pub(crate) fn key_max(&self) -> Option<Vec<u8>> {
         self.read().key_max.clone()
     }
+}
+
+/// Are the rows of a batch few enough for the tail, and worth being added by columns?
+fn is_lot(batch: &FactBatch) -> bool {
+    (2..BULK_ROWS_MIN).contains(&batch.periods.len())
+        && batch.columns.iter().map(Column::memory_bytes).sum::<usize>() <= LOT_BYTES_MAX
 }
 
 /// Do the keys of a batch, equal ones by validity, ascend from beyond `above`?

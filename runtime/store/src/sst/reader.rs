@@ -28,7 +28,7 @@ use crate::{
         },
     },
     fs::{Disk, File},
-    keys::{Probe, hash_of, partition_point},
+    keys::{AskedKeys, Probe, hash_of, partition_point},
     log::held,
     notes::Ends,
     pack::{buffer, unpack},
@@ -509,8 +509,28 @@ impl Segment {
     /// # Errors
     /// What reading the filter gives.
     pub(crate) fn may_hold(&self, key: &[u8]) -> Result<bool> {
-        let within = self.meta.key_min.as_slice() <= key && key <= self.meta.key_max.as_slice();
-        Ok(within && self.filter()?.may_hold(hash_of(key)))
+        self.may_hold_hashed(key, hash_of(key))
+    }
+
+    /// Notes which of some keys it can hold facts of.
+    ///
+    /// # Errors
+    /// What reading the filter gives.
+    pub(crate) fn note_held(&self, keys: &mut AskedKeys<'_>) -> Result<()> {
+        keys.note(&mut |key, hash| self.may_hold_hashed(key, hash))
+    }
+
+    /// Can it hold facts of a key of this hash?
+    ///
+    /// # Errors
+    /// What reading the filter gives.
+    pub(crate) fn may_hold_hashed(&self, key: &[u8], hash: u64) -> Result<bool> {
+        Ok(self.spans(key) && self.filter()?.may_hold(hash))
+    }
+
+    /// Does a key lie between its first and its last?
+    fn spans(&self, key: &[u8]) -> bool {
+        self.meta.key_min.as_slice() <= key && key <= self.meta.key_max.as_slice()
     }
 
     /// Can it hold a wanted fact, as far as the manifest knows?
@@ -525,8 +545,7 @@ impl Segment {
         wanted: &Wanted,
         found: &mut dyn FnMut(BlockRow<'_>) -> ControlFlow<()>,
     ) -> Result<ControlFlow<()>> {
-        let outside = probe.bytes < self.meta.key_min.as_slice() || probe.bytes > self.meta.key_max.as_slice();
-        if outside || !self.meets(wanted) {
+        if !self.spans(probe.bytes) || !self.meets(wanted) {
             return Ok(ControlFlow::Continue(()));
         }
         match self.meta.kind {

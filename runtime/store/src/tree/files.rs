@@ -10,7 +10,7 @@
 use super::{SegmentKind, SegmentMeta};
 use crate::{
     error::Result,
-    keys::Probe,
+    keys::{AskedKeys, Probe},
     run::lane_of_commit,
     sst::{BlockRow, Segment},
     visible::Wanted,
@@ -70,6 +70,30 @@ impl TableFiles {
     /// Every segment.
     pub(crate) fn segments(&self) -> impl Iterator<Item = &Arc<Segment>> {
         self.levels.iter().flatten().chain(&self.history)
+    }
+
+    /// Notes of which keys there may be wanted facts.
+    ///
+    /// # Errors
+    /// What reading filters gives.
+    pub(crate) fn note_held(&self, keys: &mut AskedKeys<'_>, wanted: &Wanted) -> Result<()> {
+        let over = |segment: &Arc<Segment>| lane_of_commit(segment.meta.system_to_max) <= wanted.end_above;
+        let history = &self.history[self.history.partition_point(over)..];
+        for segment in self.levels[0].iter().chain(history).filter(|segment| segment.meets(wanted)) {
+            segment.note_held(keys)?;
+        }
+        for level in self.levels[1..].iter().filter(|level| !level.is_empty()) {
+            keys.note(&mut |key, hash| {
+                let first = level.partition_point(|segment| segment.meta.key_max.as_slice() < key);
+                for segment in level[first..].iter().take_while(|segment| segment.meta.key_min.as_slice() <= key) {
+                    if segment.meets(wanted) && segment.may_hold_hashed(key, hash)? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            })?;
+        }
+        Ok(())
     }
 
     /// Visits the wanted facts of a key.

@@ -30,7 +30,7 @@ use crate::{
     figures::Written,
     format::{Identity, notes_v1},
     fs::Disk,
-    keys::Probe,
+    keys::{AskedKeys, Probe},
     lent::Lent,
     log::Health,
     memtable::{MemRow, MemTable, SegmentNote},
@@ -232,6 +232,18 @@ impl TreeView {
                 files.visit(probe, wanted, &mut |_, row| found(Found::Block(row)))?;
         }
         Ok(())
+    }
+
+    /// Notes of which keys of a table there may be wanted facts, in any shard.
+    ///
+    /// # Errors
+    /// What reading filters gives.
+    pub(crate) fn note_held(&self, table: TableId, keys: &mut AskedKeys<'_>, wanted: &Wanted) -> Result<()> {
+        for memtable in self.version.memtables() {
+            memtable.shards_of(table).iter().try_for_each(|mem| mem.note_held(keys))?;
+        }
+        let mut files = self.version.tables.range(TableShard::all_of(table));
+        files.try_for_each(|(_, files)| files.note_held(keys, wanted))
     }
 
     /// The shape of some fact of a table; `None` when it has none. All shapes of a table have the same key.
