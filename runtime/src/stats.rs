@@ -17,6 +17,7 @@ impl Session {
         let (stats, log, written) = (store.stats(), store.log_figures()?, store.written_figures());
         let cache = stats.block_cache;
         let asked = cache.hits + cache.misses;
+        let remembered = cache.remembered_bytes + stats.memtable_remembered_bytes;
         let (plans, plans_max) = self.plan_counts();
         let backend = store.io_backend();
         let through_uring = f64::from(u8::from(backend == IoBackend::Uring));
@@ -51,6 +52,9 @@ impl Session {
             ("writers", "slowdowns", Some(stats.write_slowdowns as f64), "commits"),
             ("writers", "stalls", Some(stats.write_stalls as f64), "commits"),
             ("compaction", "running", Some(stats.compactions_running as f64), "compactions"),
+            ("scans", "rows_read", Some(stats.scans.rows_read as f64), "rows"),
+            ("scans", "history_rows_read", Some(stats.scans.history_rows_read as f64), "rows"),
+            ("scans", "rows_given", Some(stats.scans.rows_given as f64), "rows"),
             ("block_cache", "hits", Some(cache.hits as f64), "reads"),
             ("block_cache", "misses", Some(cache.misses as f64), "reads"),
             ("block_cache", "hit_rate", share(cache.hits, asked), "ratio"),
@@ -59,6 +63,7 @@ impl Session {
             ("memory", "frozen_memtables", Some(stats.frozen_count as f64), "memtables"),
             ("memory", "block_cache", Some(cache.bytes as f64), "bytes"),
             ("memory", "block_cache_max", Some(cache.bytes_max as f64), "bytes"),
+            ("memory", "remembered", Some(remembered as f64), "bytes"),
             ("memory", "indexes", Some(stats.block_cache.index_bytes as f64), "bytes"),
             ("memory", "plan_cache", Some(plans as f64), "plans"),
             ("memory", "plan_cache_max", Some(plans_max as f64), "plans"),

@@ -3,8 +3,7 @@
 //! Contract. A batch's columns have one length. When a selection is present only the rows it names exist, in its order;
 //! reading a column through [`Batch::column`] applies it (a gather), so whatever is computed from there on is dense.
 
-use crate::column::Column;
-use std::sync::Arc;
+use crate::{column::Column, lane::Lane};
 
 /// How many rows a batch holds unless something decides otherwise.
 pub const BATCH_ROWS: usize = 8192;
@@ -14,7 +13,7 @@ pub const BATCH_ROWS: usize = 8192;
 pub struct Batch {
     columns: Vec<Column>,
     len: usize,
-    selection: Option<Arc<[u32]>>,
+    selection: Option<Lane<u32>>,
 }
 
 impl Batch {
@@ -29,9 +28,17 @@ impl Batch {
 
     /// Only the rows named, in that order; they number this batch's present rows.
     pub fn select(self, rows: Vec<u32>) -> Batch {
-        let rows: Arc<[u32]> = match &self.selection {
-            None => rows.into(),
-            Some(old) => rows.iter().map(|row| old[*row as usize]).collect(),
+        self.select_shared(rows.into())
+    }
+
+    /// The same for rows that others have too; nothing is copied where this batch has no selection yet.
+    pub fn select_shared(self, rows: Lane<u32>) -> Batch {
+        let rows = match &self.selection {
+            None => rows,
+            Some(old) => {
+                let old = old.as_slice();
+                Lane::from_vec(rows.as_slice().iter().map(|row| old[*row as usize]).collect())
+            }
         };
         Batch { selection: Some(rows), ..self }
     }
@@ -56,7 +63,7 @@ impl Batch {
         let column = &self.columns[column_idx];
         match &self.selection {
             None => column.clone(),
-            Some(rows) => column.take(rows),
+            Some(rows) => column.take(rows.as_slice()),
         }
     }
 
@@ -67,13 +74,13 @@ impl Batch {
 
     /// The rows that count, where not all do.
     pub fn selection(&self) -> Option<&[u32]> {
-        self.selection.as_deref()
+        self.selection.as_ref().map(Lane::as_slice)
     }
 
     /// The same rows without a selection.
     pub fn dense(self) -> Batch {
         let Some(rows) = &self.selection else { return self };
-        let columns = self.columns.iter().map(|column| column.take(rows)).collect();
+        let columns = self.columns.iter().map(|column| column.take(rows.as_slice())).collect();
         Batch { columns, len: rows.len(), selection: None }
     }
 
@@ -89,7 +96,7 @@ impl Batch {
                 let columns = self.columns.iter().map(|column| column.slice(rows.clone())).collect();
                 Batch { columns, len: rows.len(), selection: None }
             }
-            Some(old) => Batch { columns: self.columns.clone(), len: self.len, selection: Some(old[rows].into()) },
+            Some(old) => Batch { columns: self.columns.clone(), len: self.len, selection: Some(old.slice(rows)) },
         }
     }
 }

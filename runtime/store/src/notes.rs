@@ -11,7 +11,7 @@
 use crate::run::END_OPEN;
 use std::sync::{
     Arc, PoisonError, RwLock,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 /// With more noted rows than one in this many, a run keeps a number for every row.
@@ -20,7 +20,10 @@ const DENSE_ONE_IN: usize = 32;
 /// The ends noted beside one run.
 #[derive(Debug, Default)]
 pub(crate) struct Ends {
-    any: AtomicBool,
+    /// How many times an end was noted: as long as this stays, so does what is noted.
+    count: AtomicU64,
+    /// The last of the ends.
+    last: AtomicI64,
     known: RwLock<Known>,
 }
 
@@ -57,13 +60,25 @@ impl Ends {
             }
             Known::Many(many) => many[row as usize].store(end, Ordering::Relaxed),
         }
+        self.last.fetch_max(end, Ordering::Relaxed);
         // A reader that pinned a commit at or after `end` synchronised with its publication, which comes after this.
-        self.any.store(true, Ordering::Release);
+        self.count.fetch_add(1, Ordering::Release);
+    }
+
+    /// How many times an end was noted. Whoever pinned a commit meets at least the count of then, and what is noted behind
+    /// a count ended after whatever was published when the count was this.
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// The last of the ends that were noted; below every commit where none was.
+    pub(crate) fn last(&self) -> i64 {
+        self.last.load(Ordering::Relaxed)
     }
 
     /// What is noted now.
     pub(crate) fn known(&self) -> Known {
-        if !self.any.load(Ordering::Acquire) {
+        if self.count() == 0 {
             return Known::Nothing;
         }
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -71,7 +86,7 @@ impl Ends {
 
     /// The noted end of one row, open when there is none.
     pub(crate) fn end_of(&self, row: usize) -> i64 {
-        if !self.any.load(Ordering::Acquire) {
+        if self.count() == 0 {
             return END_OPEN;
         }
         self.known.read().unwrap_or_else(PoisonError::into_inner).end_of(row)

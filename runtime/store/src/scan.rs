@@ -4,10 +4,13 @@
 //! while block predicates only let it skip blocks that cannot hold a matching row: rows that do not match may come back.
 
 mod ahead;
+mod counts;
 mod exec;
 mod pseudo;
 mod range;
 
+pub(crate) use counts::ScanCounts;
+pub use counts::ScanStats;
 pub use exec::Scan;
 
 use spectradb_kernel::{

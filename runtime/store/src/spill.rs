@@ -197,6 +197,7 @@ fn alone(
         tables: tables.into_iter().map(|(place, files)| (place, Arc::new(files))).collect(),
         shards: tree.view().version.shards.clone(),
         pruned: Arc::default(),
+        scans: Arc::default(),
     };
     let visible = Visible {
         record: snapshot.record(),

@@ -28,6 +28,7 @@ use crate::{
     records::Replay,
     recover::{Recovered, recover},
     replay::LogScan,
+    scan::ScanStats,
     snapshot::Snapshot,
     sst::CacheStats,
     tree::{Shards, Tree, TreeState},
@@ -140,10 +141,14 @@ pub struct StoreStats {
     pub notes_count: usize,
     /// The checked blocks and the indexes that are kept in memory.
     pub block_cache: CacheStats,
+    /// What scans looked at and gave.
+    pub scans: ScanStats,
     /// Memtables that wait to be flushed.
     pub frozen_count: usize,
     /// Bytes of memory that memtables take, those that wait included.
     pub memtable_bytes: usize,
+    /// Bytes of memory that row numbers take which scans of memtables remember.
+    pub memtable_remembered_bytes: usize,
     /// How many commits waited a moment because flushing or compacting fell behind.
     pub write_slowdowns: u64,
     /// How many commits waited until there was room.
@@ -563,8 +568,10 @@ impl Store {
             segment_bytes,
             notes_count: manifest.tree.notes.len(),
             block_cache: self.handle.inner.tree.cache.stats(),
+            scans: view.version.scans.stats(),
             frozen_count: self.handle.inner.tree.frozen_count(),
             memtable_bytes: self.handle.inner.tree.memtable_bytes(),
+            memtable_remembered_bytes: self.handle.inner.tree.remembered_bytes(),
             write_slowdowns,
             write_stalls,
             compactions_running: self.handle.inner.tree.claims.count(),

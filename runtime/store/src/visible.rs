@@ -9,11 +9,15 @@
 //! Not here: keys (`probe`), predicates (block bounds in `sst`).
 
 use crate::{
-    notes::Known,
+    notes::Ends,
+    remembered::{Memory, Remembered},
     run::{Bounds, END_OPEN, Run, i64_at, lane_of_commit, mask_above, mask_at_most},
     scan::{SystemScope, ValidScope},
 };
-use spectradb_kernel::time::{Commit, MICROS_MAX, MICROS_MIN, Micros};
+use spectradb_kernel::{
+    lane::Lane,
+    time::{Commit, MICROS_MAX, MICROS_MIN, Micros},
+};
 
 /// A part of both times, as bounds of the four lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,14 +33,14 @@ pub(crate) struct Wanted {
 }
 
 /// The rows of a run that count.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Rows {
     /// None of them.
     Nothing,
     /// Each of them.
     All,
     /// These, in order.
-    Some(Vec<u32>),
+    Some(Lane<u32>),
 }
 
 impl Wanted {
@@ -104,18 +108,23 @@ impl Wanted {
     }
 
     /// The rows of a run that count, of those that `mask` leaves (all when there is none).
-    pub(crate) fn rows(&self, run: &Run, known: &Known, mask: Option<Vec<u8>>) -> Rows {
+    pub(crate) fn rows(&self, run: &Run, ends: &Ends, memory: &dyn Memory, mask: Option<Vec<u8>>) -> Rows {
         let bounds = &run.bounds;
         if run.len == 0 || !self.meets(bounds) {
             return Rows::Nothing;
         }
         let by_commit = bounds.commit_max > self.commit_max;
         let by_end = bounds.end_min <= self.end_above;
-        let by_note = self.end_above > 0 && !matches!(known, Known::Nothing);
+        let noted = ends.count();
+        let by_note = self.end_above > 0 && noted > 0;
         let by_from = bounds.from_max > self.from_max;
         let by_to = bounds.to_min <= self.to_above;
         if mask.is_none() && !(by_commit || by_end || by_note || by_from || by_to) {
             return Rows::All;
+        }
+        let is_present = mask.is_none() && !by_commit && !by_end;
+        if is_present && let Some(rows) = memory.recall().and_then(|last| last.rows_for(self, noted)) {
+            return rows;
         }
         let mut mask = mask.unwrap_or_else(|| vec![1; run.len]);
         if by_commit {
@@ -125,7 +134,7 @@ impl Wanted {
             mask_above(&mut mask, &run.system_to, self.end_above);
         }
         if by_note {
-            known.mask_above(&mut mask, self.end_above);
+            ends.known().mask_above(&mut mask, self.end_above);
         }
         if by_from {
             mask_at_most(&mut mask, &run.valid_from, self.from_max);
@@ -133,7 +142,13 @@ impl Wanted {
         if by_to {
             mask_above(&mut mask, &run.valid_to, self.to_above);
         }
-        rows_of(&mask)
+        let rows = rows_of(&mask);
+        // Who pinned this commit sees no more notes than were counted, but may meet some that are on their way.
+        let end_last = ends.last();
+        if is_present && end_last <= self.end_above {
+            memory.keep(Remembered::new(self, run, (noted, end_last), rows.clone()));
+        }
+        rows
     }
 }
 
@@ -154,13 +169,13 @@ pub(crate) fn rows_of(mask: &[u8]) -> Rows {
         end += usize::from(*keep);
     }
     rows.truncate(count);
-    Rows::Some(rows)
+    Rows::Some(Lane::from_vec(rows))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{notes::Ends, run::integers};
+    use crate::{remembered::Cell, run::integers};
     use spectradb_kernel::{Period, Type};
 
     #[test]
@@ -213,10 +228,10 @@ mod tests {
                     })
                     .map(|row| row as u32)
                     .collect();
-                let rows = match wanted.rows(&run, &ends.known(), None) {
+                let rows = match wanted.rows(&run, &ends, &Cell::default(), None) {
                     Rows::Nothing => Vec::new(),
                     Rows::All => (0..len as u32).collect(),
-                    Rows::Some(rows) => rows,
+                    Rows::Some(rows) => rows.as_slice().to_vec(),
                 };
                 assert_eq!(rows, naive, "{system:?} {valid:?}");
             }

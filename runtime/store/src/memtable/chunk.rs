@@ -10,6 +10,7 @@
 use crate::{
     fact::FactBatch,
     notes::Ends,
+    remembered::Cell,
     run::{END_OPEN, Run, constant_integer, integers, lane_of_commit, period_lanes},
     shape::Shape,
 };
@@ -38,9 +39,16 @@ pub(crate) struct Chunk {
     pub(crate) run: Run,
     /// Their ends.
     pub(crate) ends: Ends,
+    /// Those that the present shows.
+    pub(crate) remembered: Cell,
 }
 
 impl Chunk {
+    /// Facts with their ends.
+    pub(crate) fn new(shape: &Arc<Shape>, run: Run, ends: Ends) -> Chunk {
+        Chunk { shape: shape.clone(), run, ends, remembered: Cell::default() }
+    }
+
     /// Rows of a batch as a chunk; the columns are shared.
     pub(crate) fn of_batch(shape: &Arc<Shape>, batch: &FactBatch, commit: Commit, rows: Range<usize>) -> Chunk {
         let len = rows.len();
@@ -54,7 +62,7 @@ impl Chunk {
         };
         let commit = constant_integer(lane_of_commit(commit), len);
         let run = Run::new(columns, lanes, commit, origin, constant_integer(END_OPEN, len));
-        Chunk { shape: shape.clone(), run, ends: Ends::default() }
+        Chunk::new(shape, run, Ends::default())
     }
 }
 
@@ -170,6 +178,6 @@ impl Tail {
         let ends = Ends::default();
         let noted = self.ends.iter().enumerate().filter(|(_, end)| **end != END_OPEN);
         noted.for_each(|(row, end)| ends.note(row as u32, *end, len));
-        Chunk { shape: self.shape.clone(), run, ends }
+        Chunk::new(&self.shape, run, ends)
     }
 }

@@ -207,7 +207,7 @@ impl Past {
             noted.note(row, *end, len);
         }
         self.bytes += run.memory_bytes();
-        self.chunks.entry(place).or_default().push(Arc::new(Chunk { shape: shape.clone(), run, ends: noted }));
+        self.chunks.entry(place).or_default().push(Arc::new(Chunk::new(shape, run, noted)));
         if self.bytes >= self.tree.config().memtable_bytes_max {
             self.flush()?;
         }

@@ -10,6 +10,7 @@
 use super::{
     KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope,
     ahead::Ahead,
+    counts::Counting,
     pseudo::{Instants, data_column, pseudo_column, pseudo_value},
     range::{KeyBounds, common_prefix},
 };
@@ -17,12 +18,13 @@ use crate::{
     error::{Result, StoreError},
     keys::Probe,
     memtable::Chunk,
-    notes::Known,
+    notes::Ends,
+    remembered::Memory,
     run::Run,
     shape::Shape,
     snapshot::Snapshot,
     sst::{Block, Segment},
-    tree::Found,
+    tree::{Found, SegmentKind},
     visible::{Rows, Wanted},
 };
 use spectradb_kernel::{Batch, Column, Type, Value, column::ColumnBuilder, schema::TableSchema};
@@ -44,6 +46,7 @@ pub struct Scan {
     sources: VecDeque<Source>,
     ready: VecDeque<Batch>,
     instants: Instants,
+    counting: Counting,
 }
 
 #[derive(Debug)]
@@ -86,8 +89,19 @@ impl Scan {
                 }
             }
         }
-        let instants = Instants::default();
-        Ok(Scan { snapshot, spec, schema, wanted, bounds, keys_done: 0, sources, ready: VecDeque::new(), instants })
+        let counting = Counting::new(&snapshot.view().version.scans);
+        Ok(Scan {
+            snapshot,
+            spec,
+            schema,
+            wanted,
+            bounds,
+            keys_done: 0,
+            sources,
+            ready: VecDeque::new(),
+            instants: Instants::default(),
+            counting,
+        })
     }
 
     /// Can a block hold a wanted row?
@@ -148,8 +162,14 @@ impl Scan {
         Ok(Some(Batch::new(columns.into_iter().map(ColumnBuilder::finish).collect(), count)))
     }
 
-    fn read(&mut self, run: &Run, shape: &Shape, known: &Known, mask: Option<Vec<u8>>) -> Result<Option<Batch>> {
-        let rows = match self.wanted.rows(run, known, mask) {
+    fn read(
+        &mut self,
+        (run, shape): (&Run, &Shape),
+        ends: &Ends,
+        memory: &dyn Memory,
+        mask: Option<Vec<u8>>,
+    ) -> Result<Option<Batch>> {
+        let rows = match self.wanted.rows(run, ends, memory, mask) {
             Rows::Nothing => return Ok(None),
             Rows::All => None,
             Rows::Some(rows) => Some(rows),
@@ -159,14 +179,14 @@ impl Scan {
             columns.push(match column {
                 ScanColumn::Data(column_idx) => data_column(run, shape, &self.schema, *column_idx),
                 pseudo => {
-                    pseudo_column(*pseudo, run, known, self.wanted.commit_max, &mut self.instants, &self.snapshot)?
+                    pseudo_column(*pseudo, run, ends, self.wanted.commit_max, &mut self.instants, &self.snapshot)?
                 }
             });
         }
         let batch = Batch::new(columns, run.len);
         Ok(Some(match rows {
             None => batch,
-            Some(rows) => batch.select(rows),
+            Some(rows) => batch.select_shared(rows),
         }))
     }
 
@@ -199,7 +219,8 @@ impl Scan {
                     return Ok(Some(None));
                 }
                 let mask = self.bounds.mask(&chunk.run, &chunk.shape.key);
-                self.read(&chunk.run, &chunk.shape, &chunk.ends.known(), mask)?
+                self.counting.counted.rows_read += chunk.run.len as u64;
+                self.read((&chunk.run, &chunk.shape), &chunk.ends, &chunk.remembered, mask)?
             }
             Source::Segment(segment, first, mut ahead) => {
                 let index = segment.index()?;
@@ -210,17 +231,22 @@ impl Scan {
                 let block = &index.blocks[at];
                 let fetched = ahead.take(&segment, index, at, |block| self.needs(block, &index.shape));
                 let run = segment.run_of(block, fetched)?;
+                self.counting.counted.rows_read += run.len as u64;
+                if segment.meta.kind == SegmentKind::History {
+                    self.counting.counted.history_rows_read += run.len as u64;
+                }
                 let mask = match self.bounds.covers(&block.key_min, &block.key_max) {
                     true => None,
                     false => self.bounds.mask(&run, &index.shape.key),
                 };
-                let batch = self.read(&run, &index.shape, &block.ends.known(), mask)?;
+                let batch = self.read((&run, &index.shape), &block.ends, block.memory(), mask)?;
                 if at + 1 < index.blocks.len() {
                     self.sources.push_front(Source::Segment(segment.clone(), at + 1, ahead));
                 }
                 batch
             }
         };
+        self.counting.counted.rows_given += batch.as_ref().map_or(0, |batch| batch.len() as u64);
         Ok(Some(batch.and_then(|batch| self.deliver(batch))))
     }
 }

@@ -8,7 +8,7 @@
 use super::ScanColumn;
 use crate::{
     error::Result,
-    notes::Known,
+    notes::{Ends, Known},
     run::{END_OPEN, Run, commit_of_lane, constant_instant, integers},
     shape::Shape,
     snapshot::Snapshot,
@@ -66,7 +66,7 @@ pub(super) fn data_column(run: &Run, shape: &Shape, reader: &TableSchema, column
 pub(super) fn pseudo_column(
     column: ScanColumn,
     run: &Run,
-    known: &Known,
+    ends: &Ends,
     end_max: i64,
     instants: &mut Instants,
     snapshot: &Snapshot,
@@ -88,7 +88,7 @@ pub(super) fn pseudo_column(
             Vals::One(commit) => constant_instant(instants.of(commit, end_max, snapshot)?, run.len),
             Vals::Many(commits) => integers(Type::Timestamp, instants.lane(&commits, end_max, snapshot)?),
         },
-        ScanColumn::SystemTo => match (run.system_to.i64s(), known) {
+        ScanColumn::SystemTo => match (run.system_to.i64s(), ends.known()) {
             (Vals::One(end), Known::Nothing) => constant_instant(instants.of(end, end_max, snapshot)?, run.len),
             (ends, known) => {
                 let mut ends: Vec<i64> = (0..run.len).map(|row| ends.at(row)).collect();

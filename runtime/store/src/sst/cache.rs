@@ -8,11 +8,15 @@
 //! What a segment keeps for itself, its index and what else of it was copied into memory, is part of the same budget: it
 //! stays as long as the segment, because it also carries the ends of facts, and blocks give way to it.
 //!
+//! Which of a block's rows the present shows is remembered beside it (`remembered`), within half of the budget: what does not
+//! fit is found out again, and no block has to go for it while that half is not used up.
+//!
 //! Holds: after a slot was filled or a segment kept something, slots and segments together keep no more than the budget,
 //! but for blocks that were read while it looked, and unless the segments alone need more; then no block stays.
 //! Not here: the mapped bytes themselves, which the system takes back as it likes.
 
 use crate::{
+    remembered::{Cell, Memory, Remembered},
     run::Run,
     stripes::{STRIPES, stripe},
 };
@@ -40,8 +44,10 @@ pub struct CacheStats {
     pub evictions: u64,
     /// Blocks that are kept.
     pub blocks: usize,
-    /// About how many bytes they take.
+    /// About how many bytes they take, with the rows that are remembered.
     pub bytes: usize,
+    /// Of these, the bytes of the rows that the present was last seen to show.
+    pub remembered_bytes: usize,
     /// About how many bytes indexes, and filters that are not mapped, take.
     pub index_bytes: usize,
     /// The budget of both.
@@ -53,6 +59,8 @@ pub struct CacheStats {
 pub(crate) struct BlockCache {
     bytes_max: usize,
     bytes: AtomicUsize,
+    /// Of these, what is remembered.
+    remembered_bytes: AtomicUsize,
     index_bytes: AtomicUsize,
     blocks: AtomicUsize,
     evictions: AtomicU64,
@@ -62,8 +70,9 @@ pub(crate) struct BlockCache {
     ring: Mutex<VecDeque<Weak<Slot>>>,
 }
 
+/// Two lines of most processors: they are fetched in pairs.
 #[derive(Debug, Default)]
-#[repr(align(64))]
+#[repr(align(128))]
 struct Stripe {
     hits: AtomicU64,
     misses: AtomicU64,
@@ -75,6 +84,7 @@ pub(crate) struct Slot {
     cache: Arc<BlockCache>,
     run: ArcSwapOption<Run>,
     cost: AtomicUsize,
+    remembered: Cell,
     /// Was it read since the cache last looked at it?
     used: AtomicBool,
 }
@@ -103,6 +113,7 @@ impl BlockCache {
         Arc::new(BlockCache {
             bytes_max,
             bytes: AtomicUsize::new(0),
+            remembered_bytes: AtomicUsize::new(0),
             index_bytes: AtomicUsize::new(0),
             blocks: AtomicUsize::new(0),
             evictions: AtomicU64::new(0),
@@ -114,7 +125,7 @@ impl BlockCache {
     /// An empty slot.
     pub(crate) fn slot(self: &Arc<Self>) -> Arc<Slot> {
         let (run, cost, used) = (ArcSwapOption::empty(), AtomicUsize::new(0), AtomicBool::new(false));
-        Arc::new(Slot { cache: self.clone(), run, cost, used })
+        Arc::new(Slot { cache: self.clone(), run, cost, remembered: Cell::default(), used })
     }
 
     pub(crate) fn stats(&self) -> CacheStats {
@@ -125,6 +136,7 @@ impl BlockCache {
             evictions: self.evictions.load(Relaxed),
             blocks: self.blocks.load(Relaxed),
             bytes: self.bytes.load(Relaxed),
+            remembered_bytes: self.remembered_bytes.load(Relaxed),
             index_bytes: self.index_bytes.load(Relaxed),
             bytes_max: self.bytes_max,
         }
@@ -173,10 +185,44 @@ impl BlockCache {
     fn gave(&self, slot: &Slot) {
         self.blocks.fetch_sub(1, Relaxed);
         self.bytes.fetch_sub(slot.cost.load(Relaxed), Relaxed);
+        slot.remember(None);
+    }
+}
+
+impl Memory for Slot {
+    fn recall(&self) -> Option<Arc<Remembered>> {
+        self.remembered.recall()
+    }
+
+    fn keep(&self, remembered: Remembered) {
+        let cache = &self.cache;
+        let (before, bytes) = (self.remembered.bytes(), remembered.bytes());
+        let beside = (cache.bytes.load(Relaxed) + cache.index_bytes.load(Relaxed)).saturating_sub(before);
+        let others = cache.remembered_bytes.load(Relaxed).saturating_sub(before);
+        if others + bytes > cache.bytes_max / 2 || beside + bytes > cache.bytes_max {
+            // What nobody is given any more need not stay.
+            self.remember(None);
+            return;
+        }
+        self.remember(Some(remembered));
+        // The block went in the meantime, and nobody would come for this.
+        if !self.is_filled() {
+            self.remember(None);
+        }
     }
 }
 
 impl Slot {
+    /// Remembers something else, or nothing, and counts it.
+    fn remember(&self, remembered: Option<Remembered>) {
+        let bytes = remembered.as_ref().map_or(0, Remembered::bytes);
+        self.cache.bytes.fetch_add(bytes, Relaxed);
+        self.cache.remembered_bytes.fetch_add(bytes, Relaxed);
+        let before = self.remembered.swap(remembered).map_or(0, |before| before.bytes());
+        self.cache.bytes.fetch_sub(before, Relaxed);
+        self.cache.remembered_bytes.fetch_sub(before, Relaxed);
+    }
+
     /// Is there a block? Asking is not reading: nothing is counted.
     pub(crate) fn is_filled(&self) -> bool {
         self.run.load().is_some()
@@ -211,6 +257,7 @@ impl Drop for Slot {
         if self.run.load().is_some() {
             self.cache.gave(self);
         }
+        self.remember(None);
     }
 }
 

@@ -33,6 +33,7 @@ use crate::{
     notes::Ends,
     pack::{buffer, unpack},
     readers::Readers,
+    remembered::Memory,
     run::{Bounds, Run, constant_integer, i64_at, lane_of_commit},
     shape::Shape,
     tree::{SegmentKind, SegmentMeta, segment_name},
@@ -146,6 +147,11 @@ impl Block {
     /// How many bytes of the file it takes.
     pub(crate) fn stored_bytes(&self) -> u64 {
         self.place.bytes.get()
+    }
+
+    /// Where the rows that the present shows are remembered.
+    pub(crate) fn memory(&self) -> &dyn Memory {
+        &*self.slot
     }
 
     /// Are its facts in memory, checked?

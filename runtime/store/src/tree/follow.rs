@@ -73,7 +73,7 @@ impl Tree {
         files.checkpoint = state.checkpoint;
         self.next_file.store(state.next_file.max(1), Relaxed);
         let _writer = self.writer();
-        self.install(Version { active, frozen, tables, shards: old.shards.clone(), pruned });
+        self.install(Version { active, frozen, tables, pruned, ..Version::clone(&old) });
         Ok(true)
     }
 

@@ -36,7 +36,7 @@ use crate::{
     memtable::{MemRow, MemTable, SegmentNote},
     readers::Readers,
     run::{i64_at, lane_of_commit},
-    scan::ValidScope,
+    scan::{ScanCounts, ValidScope},
     shape::Shape,
     sst::{BlockCache, BlockRow, Segment},
     visible::Wanted,
@@ -124,6 +124,8 @@ pub(crate) struct Version {
     pub(crate) shards: Arc<Shards>,
     /// Tables of which history is gone, with the last commit that ended a fact that is.
     pub(crate) pruned: Arc<BTreeMap<TableId, Commit>>,
+    /// What scans count, of this version and of all others.
+    pub(crate) scans: Arc<ScanCounts>,
 }
 
 /// A memtable that waits to be flushed, and up to where it goes.
@@ -303,7 +305,14 @@ impl Tree {
         let shard_count = u64::from(shards.count());
         let pruned = Arc::new(state.pruned);
         let level0_most = tables.values().map(|files| files.levels[0].len()).max().unwrap_or(0);
-        let version = Version { active: Arc::default(), frozen: Vec::new(), tables, shards: Arc::new(shards), pruned };
+        let version = Version {
+            active: Arc::default(),
+            frozen: Vec::new(),
+            tables,
+            shards: Arc::new(shards),
+            pruned,
+            scans: Arc::default(),
+        };
         Ok(Arc::new(Tree {
             disk,
             config: config.clone(),
@@ -538,6 +547,13 @@ impl Tree {
     /// How many bytes do the memtables take?
     pub(crate) fn memtable_bytes(&self) -> usize {
         self.version.load().memtables().map(|memtable| memtable.bytes()).sum()
+    }
+
+    /// How many bytes the rows take that chunks of the memtables remember.
+    pub(crate) fn remembered_bytes(&self) -> usize {
+        let of =
+            |memtable: &Arc<MemTable>| memtable.tables().iter().map(|(_, mem)| mem.remembered_bytes()).sum::<usize>();
+        self.version.load().memtables().map(of).sum()
     }
 
     /// How many bytes the memtable takes that is flushed next.
