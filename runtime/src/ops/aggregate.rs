@@ -210,6 +210,13 @@ impl Call {
     }
 
     fn fold(&mut self, batch: &Batch, groups: Option<&Vec<u32>>, group_count: usize) -> Result<(), ExecError> {
+        if let (None, None, Some(arg), true, Some(rows)) =
+            (groups, &self.seen, &self.spec.arg, self.spec.more.is_empty(), batch.selection())
+        {
+            self.accumulator.resize(group_count);
+            let folded = self.accumulator.update_selected(batch.raw_column(arg.column_idx), rows);
+            return folded.map_err(|fault| ExecError::row(fault, self.spec.place));
+        }
         let args = self.spec.arg.iter().chain(&self.spec.more).map(|arg| batch.column(arg.column_idx)).collect();
         self.fold_columns(args, batch.len(), groups, group_count)
     }

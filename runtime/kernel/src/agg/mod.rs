@@ -51,6 +51,14 @@ pub trait Accumulator: Send {
     /// As [`Accumulator::update`].
     fn update_all(&mut self, row_count: usize, arg: Option<&Column>) -> Result<(), RowFault>;
 
+    /// Folds the rows of a column that are named, in that order, all of group 0: what folding a column of just them gives.
+    ///
+    /// # Errors
+    /// As [`Accumulator::update`]; a row counts by its place among those named.
+    fn update_selected(&mut self, column: &Column, rows: &[u32]) -> Result<(), RowFault> {
+        self.update_all(rows.len(), Some(&column.take(rows)))
+    }
+
     /// Folds a batch of an aggregate with further arguments: row `i` belongs to group `groups[i]`.
     ///
     /// # Errors
@@ -654,6 +662,44 @@ mod tests {
                 .expect("small");
                 assert_eq!(accumulator.finish().map(|column| column.value(0)), Ok(Value::Integer(sum)));
             }
+        }
+    }
+
+    #[test]
+    fn rows_that_are_named_fold_like_a_column_of_them() {
+        let numbers: Vec<i64> = (0..300).map(|row| (row * 7919 % 251) - 100).collect();
+        let codes = |least: i64| numbers.iter().map(move |number| (number - least) as u64);
+        let frame = |codes: Codes| Column::new(Type::Integer, None, Data::FrameOfReference { base: -100, codes });
+        let some: Vec<Value> =
+            numbers.iter().map(|n| if n % 5 == 0 { Value::Null } else { Value::Integer(n << 50) }).collect();
+        let columns = [
+            frame(Codes::U8(codes(-100).map(|code| code as u8).collect::<Vec<_>>().into())),
+            frame(Codes::U16(codes(-100).map(|code| code as u16).collect::<Vec<_>>().into())),
+            frame(Codes::U32(codes(-100).map(|code| code as u32).collect::<Vec<_>>().into())),
+            Column::from_i64s(Type::Integer, numbers.iter().map(|number| number << 50).collect()),
+            Column::from_values(Type::Integer, &some),
+            Column::constant(Type::Integer, Value::Integer(-7), 300),
+        ];
+        let rows: Vec<u32> = (0..300).filter(|row| row % 3 != 1).rev().collect();
+        for (name, column) in
+            ["sum", "avg", "min", "count"].iter().flat_map(|name| columns.iter().map(move |c| (name, c)))
+        {
+            let aggregate = find(name, Some(TypeClass::Integer)).expect("listed");
+            let fold = |fold: &dyn Fn(&mut dyn Accumulator) -> Result<(), RowFault>| {
+                let mut accumulator = (aggregate.accumulator)(Type::Integer);
+                accumulator.resize(1);
+                for _ in 0..2 {
+                    fold(&mut *accumulator)?;
+                }
+                accumulator.finish()
+            };
+            let taken = column.take(&rows);
+            let expected = fold(&|accumulator| accumulator.update_all(rows.len(), Some(&taken)));
+            assert!(fold(&|accumulator| accumulator.update_selected(column, &rows)) == expected, "{name}");
+            assert!(
+                fold(&|accumulator| accumulator.update_selected(column, &[])) == fold(&|_| Ok(())),
+                "{name} of none"
+            );
         }
     }
 

@@ -6,7 +6,7 @@
 
 use super::fold::{Fold, present};
 use crate::{
-    column::{Column, Data, Vals},
+    column::{Codes, Column, Data, Vals},
     func::{
         Fault,
         arith::{div_i128, fit},
@@ -109,6 +109,47 @@ impl Integers {
             self.counts[0] += values.len() as u64;
         }
     }
+
+    /// The same of some rows of a lane of integers as it lies, narrow or not.
+    fn add_selected(&mut self, data: &Data, rows: &[u32]) -> bool {
+        fn narrow<T: Copy + Into<u64>>(lane: &[T], rows: &[u32]) -> u64 {
+            rows.iter().map(|row| lane[*row as usize].into()).sum()
+        }
+        // As many rows as a batch has, and more, are far from passing 64 bits.
+        if rows.len() >= 1 << 31 {
+            return false;
+        }
+        let sum = match data {
+            Data::I64(lane) => {
+                let lane = lane.as_slice();
+                let (mut low, mut high) = (0u64, 0i64);
+                for row in rows {
+                    let value = lane[*row as usize];
+                    low += value as u64 & 0xffff_ffff;
+                    high += value >> 32;
+                }
+                (i128::from(high) << 32) + i128::from(low)
+            }
+            Data::FrameOfReference { base, codes } => {
+                let codes = match codes {
+                    Codes::U8(lane) => narrow(lane.as_slice(), rows),
+                    Codes::U16(lane) => narrow(lane.as_slice(), rows),
+                    Codes::U32(lane) => narrow(lane.as_slice(), rows),
+                    Codes::Runs(_) => return false,
+                };
+                i128::from(*base) * rows.len() as i128 + i128::from(codes)
+            }
+            Data::Const(_)
+            | Data::Bool(_)
+            | Data::F64(_)
+            | Data::I128(_)
+            | Data::Bytes(_)
+            | Data::Dictionary { .. } => return false,
+        };
+        self.sums[0] += sum;
+        self.counts[0] += rows.len() as u64;
+        true
+    }
 }
 
 /// `sum(INTEGER)`.
@@ -130,6 +171,9 @@ impl Fold for SumI64 {
     fn add_all(&mut self, values: &[i64]) -> Result<(), (Fault, usize)> {
         self.0.add_all(values);
         Ok(())
+    }
+    fn add_selected(&mut self, data: &Data, rows: &[u32]) -> bool {
+        self.0.add_selected(data, rows)
     }
     fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
         let sums = self.0.sums.iter().enumerate();
@@ -158,6 +202,9 @@ impl Fold for AvgI64 {
     fn add_all(&mut self, values: &[i64]) -> Result<(), (Fault, usize)> {
         self.0.add_all(values);
         Ok(())
+    }
+    fn add_selected(&mut self, data: &Data, rows: &[u32]) -> bool {
+        self.0.add_selected(data, rows)
     }
     fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
         self.0.means(ret, ret.scale())
