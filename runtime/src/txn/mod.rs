@@ -27,7 +27,6 @@ use crate::{
     transaction::TransactionOptions,
 };
 use changes::{Piece, TableChanges, UNCOMMITTED};
-use hashbrown::HashMap;
 use keys::Keys;
 use spectradb_kernel::{
     Column, Period, Type, Value, key,
@@ -41,9 +40,12 @@ use spectradb_store::{
     fact::{Read, Write},
     scan::{KeyRange, ScanSpec, SystemScope, ValidScope},
 };
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 /// One transaction.
@@ -53,7 +55,7 @@ pub(crate) struct Txn {
     /// What the ledger is told of it.
     metadata: Option<String>,
     /// Names and what was changed by then, oldest first.
-    savepoints: Vec<(String, Arc<HashMap<TableId, TableChanges>>)>,
+    savepoints: Vec<(String, Arc<BTreeMap<TableId, TableChanges>>)>,
     /// Did a statement look at what it sees?
     used: AtomicBool,
     /// Where facts go that memory has no room for.
@@ -65,7 +67,9 @@ pub(crate) struct Txn {
 pub(crate) struct TxnView {
     snapshot: Snapshot,
     now: Micros,
-    changes: Arc<HashMap<TableId, TableChanges>>,
+    /// By table: ordered, because making a hash table's state writes to a line that all threads share, and most views are of no
+    /// changes.
+    changes: Arc<BTreeMap<TableId, TableChanges>>,
     /// What was read, where that must be known.
     reads: Option<Arc<Reading>>,
 }
@@ -378,9 +382,7 @@ impl Txn {
         };
         // A view of a query that is still open shares the changes: then they are copied (their columns stay shared).
         let changes = Arc::unwrap_or_clone(self.view.changes);
-        let mut tables: Vec<TableChanges> = changes.into_values().collect();
-        tables.sort_by_key(TableChanges::table);
-        for changes in tables {
+        for changes in changes.into_values() {
             changes.add_to(&mut write)?;
         }
         let no_facts = write.facts.is_empty() && write.spilled.is_empty();

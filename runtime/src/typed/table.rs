@@ -274,7 +274,10 @@ impl Session {
     /// # Errors
     /// As [`Session::get`]; 22023 for a point in the future.
     pub fn get_at<T: Table>(&self, key: T::Key<'_>, at: At) -> Result<Option<T>> {
-        let View { txn: view, .. } = view_of(self)?;
+        if self.has_failed() {
+            return Err(in_failed_transaction());
+        }
+        let view = self.view();
         let tables = T::checked().tables(&[shape::<T>()], view.snapshot().catalog())?;
         let types: Vec<Type> = T::KEY.iter().map(|idx| T::COLUMNS[*idx].ty).collect();
         let key = T::key_values(key);
