@@ -89,6 +89,15 @@ enum Part {
         #[arg(long, default_value_t = 100)]
         versions: i64,
     },
+    /// Points of keys with 100 valid periods beside keys with one: the end of `versions`.
+    Periods {
+        /// Keys of the tables that have as many keys.
+        #[arg(long, default_value_t = 100_000)]
+        keys: i64,
+        /// Valid periods of each, where it is not one.
+        #[arg(long, default_value_t = 100)]
+        days: i64,
+    },
 }
 
 fn main() {
@@ -102,7 +111,10 @@ fn main() {
         Part::Versions { keys, versions } => {
             let folder = args.temporary();
             versions::compare(folder.path(), *keys, *versions, args.runs, &|name| args.wants(name));
-            versions::periods(folder.path(), *keys, *versions, args.runs);
+            versions::periods(folder.path(), *keys, *versions, args.rows, args.runs);
+        }
+        Part::Periods { keys, days } => {
+            versions::periods(args.temporary().path(), *keys, *days, args.rows, args.runs);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What does the past cost: reading the present of a table with many versions a key, and reading the past itself?
 //!
 //! Accounts with a balance. After the first commit, which makes them, either each commit changes every balance (`round-robin`) or
-//! each changes a hundredth of them (`random`), until every key has as many versions as asked for. What a balance is at a commit
-//! can be computed, so every answer is checked.
+//! each changes a hundredth of them (`random`, and `shuffled`, where a key's changes do not come at even distances), until every key
+//! has as many versions as asked for, on average. What a balance is at a commit can be computed, so every answer is checked.
 //!
 //! SQLite keeps a table of the present and one of the history, with the commits between which each version held; LMDB keeps all
 //! versions under (key, commit), newest first. Both are what is usually built where time travel is wanted.
@@ -19,10 +19,14 @@ use std::{path::Path, time::Instant};
 pub enum History {
     RoundRobin,
     Random,
+    Shuffled,
 }
 
 /// Commits that change a hundredth of the keys each take a hundred times as many.
 const PARTS: i64 = 100;
+
+/// What shuffled changes are mixed by.
+const PRIME: i64 = 1_000_003;
 
 /// A history that can be computed.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +44,7 @@ impl Plan {
     pub fn commits(self) -> i64 {
         match self.history {
             History::RoundRobin => self.versions - 1,
-            History::Random => (self.versions - 1) * PARTS,
+            History::Random | History::Shuffled => (self.versions - 1) * PARTS,
         }
     }
 
@@ -49,6 +53,10 @@ impl Plan {
         match self.history {
             History::RoundRobin => true,
             History::Random => (key * 7919 + commit * 6151) % PARTS == 0,
+            History::Shuffled => {
+                let mixed = (key * 7919 + commit * 104_729) % PRIME;
+                mixed * mixed % PRIME % PARTS == 0
+            }
         }
     }
 
@@ -79,6 +87,8 @@ pub trait Past {
 
 /// SpectraDB.
 pub struct Ours {
+    /// What is asked.
+    pub db: Database,
     /// What asks.
     pub session: spectradb::Session,
     /// The ledger's commit number of the commit that made all keys.
@@ -127,13 +137,17 @@ pub fn ours(path: &Path, plan: Plan) -> Ours {
         History::Random => {
             "UPDATE account SET balance = (id * 31 + $1 * 17) % 1000 WHERE (id * 7919 + $1 * 6151) % 100 = 0"
         }
+        History::Shuffled => {
+            "UPDATE account SET balance = (id * 31 + $1 * 17) % 1000 \
+             WHERE (id * 7919 + $1 * 104729) % 1000003 * ((id * 7919 + $1 * 104729) % 1000003) % 1000003 % 100 = 0"
+        }
     };
     let mut update = session.prepare(sql).expect("it binds");
     for commit in 1..=plan.commits() {
         session.execute_prepared(&mut update, &[Value::Integer(commit)]).expect("it runs");
     }
     db.store().compact().expect("the disk holds it");
-    Ours { session, first }
+    Ours { db, session, first }
 }
 
 impl Ours {
@@ -396,16 +410,17 @@ fn measure(engine: &mut dyn Past, plan: Plan, picked: &[i64], past: &[i64]) -> [
 /// A day in microseconds.
 const DAY: i64 = 86_400_000_000;
 
-/// What many valid periods cost a point: keys with one fact, and with one a day.
-pub fn periods(folder: &Path, keys: i64, days: i64, runs: usize) {
+/// What many valid periods cost a point: keys with one fact, and with one a day, in tables of as many keys and in tables of as
+/// many rows.
+pub fn periods(folder: &Path, keys: i64, days: i64, rows: i64, runs: usize) {
     const POINTS: usize = 100_000;
     let mut table =
-        table::Table::new(format!("{keys} keys, points at a random day, a second of CPU time"), &["prepared", "typed"]);
-    let mut random = Random::new(5);
-    let asked: Vec<(i64, i64)> = (0..POINTS).map(|_| (random.below(keys), random.below(days))).collect();
+        table::Table::new("Points at a random day, a second of CPU time".to_owned(), &["prepared", "typed"]);
     let balance = |key: i64, day: i64| (key * 31 + day * 17) % 1_000;
-    for count in [1, days] {
-        let name = format!("{count} valid periods a key");
+    for (keys, count) in [(keys, 1), (keys, days), (rows, 1), (rows / days, days)] {
+        let mut random = Random::new(5);
+        let asked: Vec<(i64, i64)> = (0..POINTS).map(|_| (random.below(keys), random.below(days))).collect();
+        let name = format!("{keys} keys, {count} valid periods a key");
         let config = Config { durability: Durability::None, ..Config::default() };
         let db = Database::open_with(folder.join(&name), config).expect("opens");
         db.sql("CREATE TABLE account (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)").expect("a table");
