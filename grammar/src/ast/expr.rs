@@ -4,6 +4,7 @@
 
 use super::{Name, OrderItem, Query, TypeName};
 use crate::span::Span;
+use std::ops::{Deref, DerefMut};
 
 /// An expression with its place.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,10 +15,11 @@ pub struct Expr {
     pub span: Span,
 }
 
-impl Expr {
-    /// The expressions that it is made of: not those of queries in it, and of a call its arguments only.
-    pub fn parts(&self) -> Vec<&Expr> {
-        match &self.kind {
+/// Pushes the expressions that one is made of, for those who look and for those who change; `$open` goes into a box.
+macro_rules! parts {
+    ($kind:expr, $open:path) => {{
+        let mut parts = Vec::new();
+        match $kind {
             ExprKind::Null
             | ExprKind::Default
             | ExprKind::Boolean(_)
@@ -29,88 +31,60 @@ impl Expr {
             | ExprKind::Param(_)
             | ExprKind::EveryItem
             | ExprKind::Exists(_)
-            | ExprKind::Subquery(_) => Vec::new(),
+            | ExprKind::Subquery(_) => {}
             ExprKind::Unary { operand, .. }
             | ExprKind::Is { operand, .. }
             | ExprKind::InQuery { operand, .. }
             | ExprKind::Cast { operand, .. }
-            | ExprKind::Extract { operand, .. } => vec![operand],
+            | ExprKind::Extract { operand, .. } => parts.push($open(operand)),
             ExprKind::Binary { left, right, .. }
             | ExprKind::IsDistinct { left, right, .. }
-            | ExprKind::Period { left, right, .. } => vec![left, right],
-            ExprKind::InList { operand, list, .. } => std::iter::once(&**operand).chain(list).collect(),
-            ExprKind::Between { operand, low, high, .. } => vec![operand, low, high],
+            | ExprKind::Period { left, right, .. } => parts.extend([left, right].map($open)),
+            ExprKind::InList { operand, list, .. } => {
+                parts.push($open(operand));
+                parts.extend(list);
+            }
+            ExprKind::Between { operand, low, high, .. } => parts.extend([operand, low, high].map($open)),
             ExprKind::Like { operand, pattern, escape, .. } => {
-                [operand, pattern].into_iter().chain(escape).map(|part| &**part).collect()
+                parts.extend([operand, pattern].map($open));
+                parts.extend(escape.into_iter().map($open));
             }
-            ExprKind::Quantified { operand, among, .. } => match &**among {
-                Among::Query(_) => vec![operand],
-                Among::Array(array) => vec![operand, array],
-            },
-            ExprKind::Row(parts) | ExprKind::Array(parts) | ExprKind::Call { args: parts, .. } => {
-                parts.iter().collect()
+            ExprKind::Quantified { operand, among, .. } => {
+                parts.push($open(operand));
+                match $open(among) {
+                    Among::Query(_) => {}
+                    Among::Array(array) => parts.push(array),
+                }
             }
+            ExprKind::Row(of) | ExprKind::Array(of) | ExprKind::Call { args: of, .. } => parts.extend(of),
             ExprKind::Case { operand, arms, otherwise } => {
-                let arms = arms.iter().flat_map(|(condition, value)| [condition, value]);
-                operand.as_deref().into_iter().chain(arms).chain(otherwise.as_deref()).collect()
+                parts.extend(operand.into_iter().map($open));
+                parts.extend(arms.into_iter().flat_map(|(condition, value)| [condition, value]));
+                parts.extend(otherwise.into_iter().map($open));
             }
             ExprKind::Subscript { operand, subscripts } => {
-                let bounds = subscripts.iter().flat_map(|subscript| match subscript {
-                    Subscript::At(at) => [Some(at), None],
-                    Subscript::Slice(from, to) => [from.as_ref(), to.as_ref()],
-                });
-                std::iter::once(&**operand).chain(bounds.flatten()).collect()
+                parts.push($open(operand));
+                for subscript in subscripts {
+                    match subscript {
+                        Subscript::At(at) => parts.push(at),
+                        Subscript::Slice(from, to) => parts.extend([from, to].into_iter().flatten()),
+                    }
+                }
             }
         }
+        parts
+    }};
+}
+
+impl Expr {
+    /// The expressions that it is made of: not those of queries in it, and of a call its arguments only.
+    pub fn parts(&self) -> Vec<&Expr> {
+        parts!(&self.kind, Deref::deref)
     }
 
     /// The same, to be changed.
     pub fn parts_mut(&mut self) -> Vec<&mut Expr> {
-        match &mut self.kind {
-            ExprKind::Null
-            | ExprKind::Default
-            | ExprKind::Boolean(_)
-            | ExprKind::Number(_)
-            | ExprKind::Text(_)
-            | ExprKind::Blob(_)
-            | ExprKind::Typed { .. }
-            | ExprKind::Path(_)
-            | ExprKind::Param(_)
-            | ExprKind::EveryItem
-            | ExprKind::Exists(_)
-            | ExprKind::Subquery(_) => Vec::new(),
-            ExprKind::Unary { operand, .. }
-            | ExprKind::Is { operand, .. }
-            | ExprKind::InQuery { operand, .. }
-            | ExprKind::Cast { operand, .. }
-            | ExprKind::Extract { operand, .. } => vec![operand],
-            ExprKind::Binary { left, right, .. }
-            | ExprKind::IsDistinct { left, right, .. }
-            | ExprKind::Period { left, right, .. } => vec![left, right],
-            ExprKind::InList { operand, list, .. } => std::iter::once(&mut **operand).chain(list).collect(),
-            ExprKind::Between { operand, low, high, .. } => vec![operand, low, high],
-            ExprKind::Like { operand, pattern, escape, .. } => {
-                [operand, pattern].into_iter().chain(escape).map(|part| &mut **part).collect()
-            }
-            ExprKind::Quantified { operand, among, .. } => match &mut **among {
-                Among::Query(_) => vec![operand],
-                Among::Array(array) => vec![operand, array],
-            },
-            ExprKind::Row(parts) | ExprKind::Array(parts) | ExprKind::Call { args: parts, .. } => {
-                parts.iter_mut().collect()
-            }
-            ExprKind::Case { operand, arms, otherwise } => {
-                let arms = arms.iter_mut().flat_map(|(condition, value)| [condition, value]);
-                operand.as_deref_mut().into_iter().chain(arms).chain(otherwise.as_deref_mut()).collect()
-            }
-            ExprKind::Subscript { operand, subscripts } => {
-                let bounds = subscripts.iter_mut().flat_map(|subscript| match subscript {
-                    Subscript::At(at) => [Some(at), None],
-                    Subscript::Slice(from, to) => [from.as_mut(), to.as_mut()],
-                });
-                std::iter::once(&mut **operand).chain(bounds.flatten()).collect()
-            }
-        }
+        parts!(&mut self.kind, DerefMut::deref_mut)
     }
 }
 

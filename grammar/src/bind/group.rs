@@ -13,7 +13,7 @@ use super::{
 use crate::{
     ast::{self, Name},
     diag::{Diag, code},
-    plan::{AggregateCall, Expr, ExprKind, Field, Frame, Node, NodeKind, WindowCall, WindowFunction, visit},
+    plan::{AggregateCall, Expr, ExprKind, Field, Frame, Node, NodeKind, WindowCall, WindowFunction, parts},
     span::Span,
 };
 
@@ -95,7 +95,7 @@ impl<'s> Block<'s> {
                     self.settle(expr);
                 }
                 for window in &mut windows {
-                    visit::window_exprs_mut(window, &mut |expr| self.settle(expr));
+                    parts::window_exprs_mut(window, &mut |expr| self.settle(expr));
                 }
             }
             let sets = self.sets.take();
@@ -111,7 +111,7 @@ impl<'s> Block<'s> {
                 }
                 for window in &mut windows {
                     let mut regrouped = Ok(());
-                    visit::window_exprs_mut(window, &mut |expr| {
+                    parts::window_exprs_mut(window, &mut |expr| {
                         if regrouped.is_ok() {
                             regrouped =
                                 self.regroup(expr, &fields, 1).and_then(|()| sets.number(expr, &groupings, &self.keys));
@@ -132,7 +132,7 @@ impl<'s> Block<'s> {
             }
             for window in &mut windows {
                 let mut regrouped = Ok(());
-                visit::window_exprs_mut(window, &mut |expr| {
+                parts::window_exprs_mut(window, &mut |expr| {
                     if regrouped.is_ok() {
                         regrouped =
                             self.regroup(expr, &fields, 0).and_then(|()| lone.number(expr, &groupings, &self.keys));

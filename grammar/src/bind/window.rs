@@ -382,7 +382,7 @@ fn named(over: &ast::Over, windows: &[(ast::Name, ast::WindowSpec)]) -> Result<a
 fn same(a: &WindowCall, b: &WindowCall) -> bool {
     fn parts(call: &WindowCall) -> Vec<&Expr> {
         let mut parts = Vec::new();
-        crate::plan::visit::window_exprs(call, &mut |expr| parts.push(expr));
+        crate::plan::parts::window_exprs(call, &mut |expr| parts.push(expr));
         parts
     }
     let same_function = match (&a.function, &b.function) {

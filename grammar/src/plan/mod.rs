@@ -11,6 +11,7 @@
 
 pub mod check;
 pub mod display;
+pub mod parts;
 mod stmt;
 pub mod visit;
 

@@ -6,7 +6,7 @@
 //! Holds: the columns that stay keep their order, so a root of which all is wanted does not change.
 
 use super::replace;
-use crate::plan::{Expr, ExprKind, Field, Join, Node, NodeKind, visit};
+use crate::plan::{Expr, ExprKind, Field, Join, Node, NodeKind, parts};
 
 /// Where each old column is now, if it is still there.
 type Places = Vec<Option<usize>>;
@@ -128,7 +128,7 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             let mut below = vec![false; input.fields.len()];
             group.iter().for_each(|expr| want(&mut below, expr));
             for call in aggregates.iter() {
-                visit::aggregate_exprs(call, &mut |expr| want(&mut below, expr));
+                parts::aggregate_exprs(call, &mut |expr| want(&mut below, expr));
             }
             let moved = prune(input, &below);
             // Where only the number of rows counts, the rows below a projection are as good. Elsewhere it stays, as a node
@@ -139,7 +139,7 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             });
             group.iter_mut().for_each(|expr| place(expr, &moved));
             for call in aggregates.iter_mut() {
-                visit::aggregate_exprs_mut(call, &mut |expr| place(expr, &moved));
+                parts::aggregate_exprs_mut(call, &mut |expr| place(expr, &moved));
             }
             places(&kept)
         }
@@ -148,11 +148,11 @@ fn prune_node(node: &mut Node, wanted: &[bool]) -> Places {
             keep(calls, &wanted[width..]);
             let mut below = wanted[..width].to_vec();
             for call in calls.iter() {
-                visit::window_exprs(call, &mut |expr| want(&mut below, expr));
+                parts::window_exprs(call, &mut |expr| want(&mut below, expr));
             }
             let moved = prune(input, &below);
             for call in calls.iter_mut() {
-                visit::window_exprs_mut(call, &mut |expr| place(expr, &moved));
+                parts::window_exprs_mut(call, &mut |expr| place(expr, &moved));
             }
             let input_width = input.fields.len();
             let calls_moved = places(&wanted[width..]);

@@ -127,7 +127,7 @@ impl Unnest {
                 for call in &mut calls {
                     let mut failed = Ok(());
                     let mut current = Some(node);
-                    crate::plan::visit::window_exprs_mut(call, &mut |expr| {
+                    crate::plan::parts::window_exprs_mut(call, &mut |expr| {
                         if let Some(node) = current.take() {
                             match self.attach(node, std::slice::from_mut(expr)) {
                                 Ok(attached) => current = Some(attached),

@@ -9,7 +9,7 @@ use crate::{
     diag::Diag,
     plan::{
         Expr, ExprKind, Field, Frame, FrameBound, FrameExclude, FrameUnit, Join, JoinKind, Node, NodeKind, WindowCall,
-        WindowFunction, visit,
+        WindowFunction, parts,
     },
     span::Span,
 };
@@ -116,7 +116,7 @@ impl Unnest {
                 let mut keys: Vec<Expr> = group.iter().map(|key| with_args(key, &|at| given[at].clone())).collect();
                 keys.extend(given.iter().cloned());
                 for call in &mut aggregates {
-                    visit::aggregate_exprs_mut(call, &mut |expr| *expr = with_args(expr, &|at| given[at].clone()));
+                    parts::aggregate_exprs_mut(call, &mut |expr| *expr = with_args(expr, &|at| given[at].clone()));
                 }
                 let null_when_empty: Vec<bool> = aggregates.iter().map(|call| call.aggregate.null_when_empty).collect();
                 let mut all: Vec<Field> = fields[..group_count].to_vec();
@@ -167,7 +167,7 @@ impl Unnest {
                 let input = self.push(*input, args)?;
                 let given = columns_of(&input, count);
                 for call in &mut calls {
-                    visit::window_exprs_mut(call, &mut |expr| *expr = with_args(expr, &|at| given[at].clone()));
+                    parts::window_exprs_mut(call, &mut |expr| *expr = with_args(expr, &|at| given[at].clone()));
                     call.partition.extend(given.iter().cloned());
                 }
                 let all = with_fields(input.fields.clone(), &fields[before..]);
