@@ -41,6 +41,32 @@ pub const FORMS: &[(&str, &str)] = &[
     ("json_build_object(key, value, ...), jsonb_build_object(...)", "An object of keys and values."),
     ("json_build_array(value, ...), jsonb_build_array(...)", "An array of values."),
     (
+        "json_object(key: value, ... [NULL ON NULL | ABSENT ON NULL] [WITH UNIQUE KEYS] [RETURNING type]), json_array(value, ...), json_array(query)",
+        "The constructors of SQL/JSON: an object of members, an array of values or of a query's rows.",
+    ),
+    ("json_objectagg(key: value ...), json_arrayagg(value [ORDER BY ...] ...)", "The same as aggregates."),
+    (
+        "json_object(texts), jsonb_object(texts), json_object(keys, values), jsonb_object(keys, values)",
+        "An object of arrays of texts.",
+    ),
+    ("json_scalar(a), json_serialize(json [RETURNING type])", "A value as a scalar of JSON; JSON as a text."),
+    (
+        "json_exists(json, path [PASSING a AS name, ...] [TRUE | FALSE | UNKNOWN | ERROR ON ERROR])",
+        "Does a path of SQL/JSON find anything?",
+    ),
+    (
+        "json_value(json, path [PASSING ...] [RETURNING type] [NULL | ERROR | DEFAULT a ON EMPTY] [... ON ERROR])",
+        "The one scalar that a path finds, as a value of a type.",
+    ),
+    (
+        "json_query(json, path [PASSING ...] [RETURNING type] [WITH [CONDITIONAL] WRAPPER] [KEEP | OMIT QUOTES] [... ON EMPTY] [... ON ERROR])",
+        "The JSON that a path finds.",
+    ),
+    (
+        "json_table(json, path [PASSING ...] COLUMNS (name type [PATH path] ..., name FOR ORDINALITY, name type EXISTS [PATH path], NESTED PATH path COLUMNS (...)))",
+        "In FROM: a row for each item that a path finds, a column for each question to it.",
+    ),
+    (
         "json_extract_path(json, key, ...), jsonb_extract_path(...), json_extract_path_text(...), jsonb_extract_path_text(...)",
         "What is below the keys, as JSON or as its text.",
     ),

@@ -26,7 +26,7 @@ const FAMILIES: &[(&[&str], &str)] = &[
     (&["arith", "math", "trig", "random"], "Numbers and bits"),
     (&["big_numeric"], "Numbers of any length (NUMERIC; a decimal with digits becomes one where it has to)"),
     (&["date", "fields", "interval", "zone", "templates"], "Dates and times"),
-    (&["json", "json_tree", "json_order", "json_path"], "JSON"),
+    (&["json", "json_tree", "json_order", "json_path", "sql_json"], "JSON"),
     (&["array", "array_put", "array_set"], "Arrays (an element beside an array is written as it is)"),
     (&["compare", "logic"], "Comparison"),
 ];

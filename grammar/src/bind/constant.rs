@@ -27,6 +27,10 @@ pub(crate) fn evaluate(function: &Function, args: &[Expr], ty: Type) -> Option<R
 
 /// The expression with its calls of constants computed, as far as they can be without a fault.
 pub(super) fn fold(mut expr: Expr) -> Expr {
+    // An arm of CASE that is NULL is never NULL behind its own condition; folded, nothing would tell.
+    if expr.any(&mut |part| matches!(part.kind, ExprKind::Case { .. })) {
+        return expr;
+    }
     expr.walk_mut(&mut |part| {
         if let ExprKind::Call { function, args } = &part.kind
             && let Some(Ok(value)) = evaluate(function, args, part.ty)

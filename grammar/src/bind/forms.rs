@@ -20,7 +20,10 @@ use crate::{
 use spectradb_kernel::{Type, Value, func::number_templates, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 49] = [
+pub(super) const NAMES: [&str; 52] = [
+    "jsonb_object",
+    "json_object",
+    "json_scalar",
     "current_setting",
     "set_config",
     "pg_input_is_valid",
@@ -100,6 +103,9 @@ impl Binder<'_> {
             let class = bound.class();
             matches!(class, Some(TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::BigNumeric))
         };
+        if let Some(expr) = self.sql_json(name, args, span)? {
+            return Ok(Some(expr));
+        }
         Ok(Some(match (name, args.len()) {
             ("to_char", 2) if is_number(&args[0]) => {
                 let [number, template] = two(args);
@@ -218,7 +224,12 @@ impl Binder<'_> {
                 // A value of JSON is asked about as it is written: a string with its quotes.
                 let value = match value.class() {
                     Some(TypeClass::Json) => value.expr,
-                    _ => self.coerce(value, Type::Text, Degree::Assignment)?,
+                    Some(TypeClass::Blob) => made("convert_from", vec![value.expr, text("UTF8", span)], span),
+                    Some(TypeClass::Text) | None => self.coerce(value, Type::Text, Degree::Assignment)?,
+                    Some(class) => {
+                        let message = format!("cannot use type {class} in IS JSON predicate");
+                        return Err(Diag::new(code::DATATYPE_MISMATCH, message, span).help("cast it to text"));
+                    }
                 };
                 made("$is_json", vec![value, self.coerce(kind, Type::Text, Degree::Implicit)?], span)
             }
@@ -314,6 +325,11 @@ impl Binder<'_> {
             ("current_setting", 1 | 2) => self.current_setting(std::mem::take(args), span)?,
             ("set_config", 3) => return Err(super::trial::refuse_set_config(call.name.span)),
             ("pg_input_is_valid", 2) => self.input_is_valid(two(args), span)?,
+            ("json_object" | "jsonb_object", 1 | 2) => self.object_of_texts(std::mem::take(args), span)?,
+            ("json_scalar", 1) => {
+                let value = std::mem::take(args).pop().expect("there is one");
+                self.json_scalar(value, span)?
+            }
             ("setseed", 1) => {
                 let seed = std::mem::take(args).pop().expect("there is one");
                 let seed = self.coerce(seed, Type::Real, Degree::Implicit)?;
@@ -385,7 +401,7 @@ impl Binder<'_> {
     }
 
     /// A value as JSON: a text becomes a string, an array one of JSON, with spaces where it is JSONB.
-    fn as_json(&mut self, value: Bound, spaced: bool, span: Span) -> Result<Expr, Diag> {
+    pub(super) fn as_json(&mut self, value: Bound, spaced: bool, span: Span) -> Result<Expr, Diag> {
         let class = value.class();
         match class {
             Some(TypeClass::Json) => Ok(value.expr),

@@ -43,6 +43,7 @@ mod rows_in_list;
 mod scope;
 mod select;
 mod session;
+mod sql_json;
 mod subquery;
 mod summarize;
 mod table_function;

@@ -436,7 +436,8 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
     let strong = |name: &str| Some((name.to_owned(), false));
     match &expr.kind {
         Ast::Path(path) => strong(&path.last().expect("a path has names").text),
-        Ast::Call { name, .. } => strong(&name.text),
+        // Forms of ours end with a sign that no name has.
+        Ast::Call { name, .. } => strong(name.text.trim_end_matches('!')),
         Ast::Cast { operand, ty } => match own_name(operand) {
             Some((name, false)) => Some((name, false)),
             Some((_, true)) | None => Some((type_word(&ty.name).to_owned(), true)),

@@ -252,6 +252,7 @@ impl Lower {
                 let query = pair.into_inner().find(|part| part.as_rule() == Rule::paren_query);
                 ExprKind::Exists(Box::new(self.paren_query(query.expect("EXISTS has a query"))?))
             }
+            Rule::json_call => self.json_call(pair, span)?,
             Rule::special_call => self.special_call(pair.into_inner().next().expect("it is one of the calls"), span)?,
             Rule::who => {
                 let has_parens = pair.as_str().ends_with(')');

@@ -106,7 +106,9 @@ impl Lower {
                 Rule::kw_natural => natural = true,
                 Rule::kw_asof => join.as_of = true,
                 Rule::kw_join => join.span.end = self.span(&part).end,
-                Rule::derived | Rule::table | Rule::table_function => right = Some(self.table_primary(part)?),
+                Rule::derived | Rule::table | Rule::table_function | Rule::json_table => {
+                    right = Some(self.table_primary(part)?)
+                }
                 _ => {}
             }
         }

@@ -13,6 +13,8 @@ mod ddl;
 mod dml;
 mod expr;
 mod join;
+mod json;
+mod json_table;
 mod literal;
 mod merge;
 mod operators;

@@ -338,6 +338,9 @@ impl Lower {
     pub(super) fn table_primary(&mut self, pair: Pair<'_>) -> Result<TableRef, Diag> {
         let span = self.span(&pair);
         let rule = pair.as_rule();
+        if rule == Rule::json_table {
+            return self.json_table(pair);
+        }
         let (mut name, mut scopes, mut alias, mut inner) = (None, Scopes::default(), None, None);
         let (mut lateral, mut args, mut ordinality) = (None, Vec::new(), false);
         let mut columns = Vec::new();
@@ -414,7 +417,7 @@ impl Lower {
         Ok(table.expect("the parenthesis holds a table or a query"))
     }
 
-    fn alias(&self, pair: Pair<'_>) -> TableAlias {
+    pub(super) fn alias(&self, pair: Pair<'_>) -> TableAlias {
         let (mut name, mut columns) = (None, Vec::new());
         for part in pair.into_inner() {
             match part.as_rule() {

@@ -271,7 +271,7 @@ fn words_of(rule: Rule) -> Option<String> {
         Rule::row => "a row in parentheses",
         Rule::select_item => "an expression",
         Rule::from => "FROM",
-        Rule::from_item | Rule::table | Rule::derived | Rule::from_paren => "a table",
+        Rule::from_item | Rule::table | Rule::json_table | Rule::derived | Rule::from_paren => "a table",
         Rule::filter => "WHERE",
         Rule::group_by => "GROUP BY",
         Rule::having => "HAVING",

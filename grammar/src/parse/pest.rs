@@ -8,6 +8,7 @@
 #[grammar = "parse/sql/base.pest"]
 #[grammar = "parse/sql/tokens.pest"]
 #[grammar = "parse/sql/expr.pest"]
+#[grammar = "parse/sql/json.pest"]
 #[grammar = "parse/sql/query.pest"]
 #[grammar = "parse/sql/dml.pest"]
 #[grammar = "parse/sql/ddl.pest"]

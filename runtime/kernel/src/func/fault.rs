@@ -104,6 +104,11 @@ impl RowFault {
             Fault::PathVariable => "the path names a variable that is not given".to_owned(),
             Fault::PathVariables => "the variables of a path are an object".to_owned(),
             Fault::PathNoTest => "single boolean result is expected".to_owned(),
+            Fault::JsonKeyTwice => "duplicate JSON object key value".to_owned(),
+            Fault::JsonNoKey => "null value not allowed for object key".to_owned(),
+            Fault::PathNoItem => "no SQL/JSON item found for the path".to_owned(),
+            Fault::PathManyItems => "the path finds more than one item, and a single one is asked for".to_owned(),
+            Fault::PathNoScalar => "what the path finds is no scalar".to_owned(),
             Fault::InvalidArgument => self.argument().1,
         }
     }
@@ -132,6 +137,11 @@ impl RowFault {
             Fault::PathNoNumber => "22036",
             Fault::PathVariable => "42704",
             Fault::PathVariables => "22023",
+            Fault::JsonKeyTwice => "22030",
+            Fault::JsonNoKey => "22004",
+            Fault::PathNoItem => "22035",
+            Fault::PathManyItems => "22034",
+            Fault::PathNoScalar => "2203F",
             Fault::InvalidArgument => self.argument().0,
         }
     }
@@ -232,7 +242,7 @@ impl RowFault {
                 }
                 _ => ("22008", "stride must be greater than zero".to_owned()),
             },
-            "$path_exists" | "$path_match" | "$path_query" => {
+            "$path_exists" | "$path_match" | "$path_query" | "$json_ask" => {
                 let path = self.args.get(1).map(Value::to_string).unwrap_or_default();
                 ("42601", format!("invalid jsonpath: \"{path}\""))
             }
@@ -250,6 +260,10 @@ impl RowFault {
                 let shown = first.map(Value::to_string).unwrap_or_default();
                 format!("invalid input syntax for type numeric: \"{shown}\"")
             }),
+            "$json_object" => (
+                "2202E",
+                "an object is made of keys and values: texts two by two, or as many of one as of the other".to_owned(),
+            ),
             "$setting" => {
                 let name = self.args.get(1).map(Value::to_string).unwrap_or_default();
                 ("42704", format!("there is no setting \"{name}\""))

@@ -16,10 +16,10 @@ use look::{Look, Stop};
 mod look;
 mod read;
 
-type Found<'t> = (Vec<Tree<'t>>, Option<Fault>);
+pub(super) type Found<'t> = (Vec<Tree<'t>>, Option<Fault>);
 
 /// What is found, and the fault that ended it; a fault of the path itself is none of these.
-fn found<T>(
+pub(super) fn found<T>(
     json: &str,
     path: &str,
     variables: &str,

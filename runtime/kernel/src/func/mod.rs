@@ -43,6 +43,7 @@ pub mod number_templates;
 pub mod random;
 pub mod regex;
 pub mod setting;
+pub mod sql_json;
 pub mod templates;
 pub mod text;
 pub mod trial;
@@ -87,6 +88,7 @@ static FAMILIES: &[&[Function]] = &[
     big_numeric::TABLE,
     trial::TABLE,
     setting::TABLE,
+    sql_json::TABLE,
 ];
 
 /// All functions, family by family.
@@ -169,6 +171,16 @@ pub enum Fault {
     PathVariables = 23,
     /// A path that is to be a test is none (22038).
     PathNoTest = 24,
+    /// A key of an object stands twice (22030).
+    JsonKeyTwice = 25,
+    /// A path finds nothing (22035).
+    PathNoItem = 26,
+    /// A path finds more than one item (22034).
+    PathManyItems = 27,
+    /// What a path finds is no scalar (2203F).
+    PathNoScalar = 28,
+    /// A key of an object is NULL (22004).
+    JsonNoKey = 29,
 }
 
 /// The rust form of a leaf.
