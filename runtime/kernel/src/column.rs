@@ -207,7 +207,8 @@ impl Codes {
         }
     }
 
-    fn map<T: Copy>(&self, mut value_of: impl FnMut(usize) -> T) -> Vec<T> {
+    /// What becomes of each code, in order; of a run of one code once.
+    pub fn map<T: Copy>(&self, mut value_of: impl FnMut(usize) -> T) -> Vec<T> {
         match self {
             Codes::U8(codes) => codes.as_slice().iter().map(|code| value_of(usize::from(*code))).collect(),
             Codes::U16(codes) => codes.as_slice().iter().map(|code| value_of(usize::from(*code))).collect(),

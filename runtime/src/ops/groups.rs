@@ -55,7 +55,8 @@ enum Keys {
 
 /// Numbers by integer: an array where the keys lie close together, as generated keys do, a hash table otherwise.
 enum IntTable {
-    /// `numbers[key - base]`, [`NO_GROUP`] for keys not seen.
+    /// `numbers[key - base]`, [`NO_GROUP`] for keys not seen. The last place has no key and is [`NO_GROUP`] for ever: it is
+    /// where keys are looked up that lie outside.
     Dense {
         base: i64,
         numbers: Vec<u32>,
@@ -125,7 +126,8 @@ impl IntTable {
     fn number(&mut self, key: i64, next: u32, grows: bool) -> u32 {
         match self {
             IntTable::Dense { base, numbers, known } => {
-                if let Some(number) = numbers.get_mut(IntTable::place(*base, key)) {
+                let places = numbers.len().saturating_sub(1);
+                if let Some(number) = numbers[..places].get_mut(IntTable::place(*base, key)) {
                     if *number == NO_GROUP && grows {
                         *number = next;
                         *known += 1;
@@ -154,28 +156,53 @@ impl IntTable {
         }
     }
 
+    /// Appends the numbers of a column's slots, [`NO_GROUP`] where the key has not been seen: a loop without branches.
+    fn find_dense(base: i64, numbers: &[u32], column: &Column, found: &mut Vec<u32>) {
+        let mut several = match column.data() {
+            _ if numbers.is_empty() => vec![NO_GROUP; column.len()],
+            Data::FrameOfReference { base: origin, codes } => {
+                codes.map(|code| IntTable::look_up(base, numbers, origin.wrapping_add(code as i64)))
+            }
+            _ => {
+                let Vals::Many(values) = column.i64s() else { unreachable!("constants were handled") };
+                values.iter().map(|value| IntTable::look_up(base, numbers, *value)).collect()
+            }
+        };
+        match found.is_empty() {
+            true => *found = several,
+            false => found.append(&mut several),
+        }
+    }
+
+    /// The number of a key in an array whose last place stands for all keys that have no place.
+    #[inline]
+    fn look_up(base: i64, numbers: &[u32], key: i64) -> u32 {
+        numbers[IntTable::place(base, key).min(numbers.len() - 1)]
+    }
+
     /// Lets the array reach a key, or gives it up for a hash table when it would be mostly empty.
     #[cold]
     fn make_room(&mut self, key: i64) {
         let IntTable::Dense { base, numbers, known } = self else { return };
         let limit = DENSE_LEN_MIN.max(known.saturating_mul(DENSE_LEN_PER_KEY)) as i128;
-        let (low, high) = match numbers.is_empty() {
-            true => (i128::from(key), i128::from(key)),
-            false => {
+        let places = numbers.len().saturating_sub(1);
+        let (low, high) = match places {
+            0 => (i128::from(key), i128::from(key)),
+            _ => {
                 let begin = i128::from(*base);
-                (begin.min(i128::from(key)), (begin + numbers.len() as i128 - 1).max(i128::from(key)))
+                (begin.min(i128::from(key)), (begin + places as i128 - 1).max(i128::from(key)))
             }
         };
         let needed = high - low + 1;
         if needed <= limit {
             // Twice what is needed, towards the side on which the key lies, so that ascending keys do not copy each time.
             let len = (needed * 2).min(limit);
-            let begin = if key < *base && !numbers.is_empty() { high + 1 - len } else { low };
+            let begin = if key < *base && places > 0 { high + 1 - len } else { low };
             if let Ok(begin) = i64::try_from(begin) {
-                let mut longer = vec![NO_GROUP; len as usize];
-                let at = IntTable::place(begin, *base);
-                if !numbers.is_empty() {
-                    longer[at..at + numbers.len()].copy_from_slice(numbers);
+                let mut longer = vec![NO_GROUP; len as usize + 1];
+                if places > 0 {
+                    let at = IntTable::place(begin, *base);
+                    longer[at..at + places].copy_from_slice(&numbers[..places]);
                 }
                 (*base, *numbers) = (begin, longer);
                 return;
@@ -308,6 +335,11 @@ impl Groups {
                     row += 1;
                 });
             }
+            (Keys::Ints(IntTable::Dense { base, numbers, .. }), _) => {
+                let begin = out.groups.len();
+                IntTable::find_dense(*base, numbers, column, out.groups);
+                self.number_rest(column, out, begin);
+            }
             (Keys::Ints(table), _) => {
                 let Vals::Many(values) = column.i64s() else { unreachable!("constants were handled") };
                 let validity = column.validity();
@@ -343,6 +375,34 @@ impl Groups {
                     let group = self.one(column, row, grows);
                     out.put(row, group, &mut self.len);
                 }
+            }
+        }
+    }
+
+    /// Corrects the numbers that an array gave for the slots of a column, which lie in `out` from `begin` on: a NULL has a
+    /// number of its own or none, and keys not seen before this batch get the next ones.
+    fn number_rest(&mut self, column: &Column, out: &mut Out<'_>, begin: usize) {
+        let found = &mut out.groups[begin..];
+        if let Some(validity) = column.validity() {
+            // What stands in the slot of a NULL is some key, too.
+            found.iter_mut().zip(validity.iter()).filter(|(_, bit)| !bit).for_each(|(it, _)| *it = NO_GROUP);
+        }
+        let grows = out.firsts.is_some();
+        let has_more = grows || column.has_nulls() && self.nulls == Nulls::Equal;
+        if !has_more || !found.contains(&NO_GROUP) {
+            return;
+        }
+        let values = column.i64s();
+        let Keys::Ints(table) = &mut self.keys else { unreachable!("the numbers came of integers") };
+        for (row, group) in found.iter_mut().enumerate().filter(|(_, group)| **group == NO_GROUP) {
+            *group = match column.is_null(row) {
+                true => null_number(self.nulls, &mut self.null, self.len, grows),
+                false => table.number(values.at(row), self.len, grows),
+            };
+            if *group == self.len {
+                self.len += 1;
+                let firsts = out.firsts.as_mut().expect("only a growing table gives a new number");
+                firsts.push(row as u32);
             }
         }
     }

@@ -13,12 +13,15 @@
 //! Holds: whether a row has a partner is decided after the residual; a pair is never built before its batch is full.
 //! Not here: computing keys and points (`Eval` stages beneath).
 
+mod built;
+
+use self::built::Built;
 use super::{
-    BoxEval, BoxSource, Budget, ExecError, Given, Source, Tuning,
+    BoxEval, BoxSource, ExecError, Given, Source, Tuning,
     groups::{Groups, NO_GROUP, Nulls},
-    rows::{NO_ROW, Rows, RowsBuilder},
+    rows::NO_ROW,
 };
-use spectradb_kernel::{Batch, Column, Type, Value, func::logic};
+use spectradb_kernel::{Batch, Column, Value, func::logic};
 use std::collections::VecDeque;
 
 /// Which rows without a partner a join keeps.
@@ -101,9 +104,6 @@ impl JoinKind {
     }
 }
 
-/// What a right row takes beside its columns: its number, its place among its group's, the group's key.
-const FILED_ROW_BYTES: usize = 24;
-
 /// A left side of no more rows than this is short. The tests' inputs lie on both sides of it.
 const SHORT_ROWS_MAX: usize = if cfg!(test) { 8 } else { 65_536 };
 
@@ -123,28 +123,6 @@ pub struct HashJoin {
     left_ended: bool,
     /// The next right row to be looked at for one without a partner.
     right_row: usize,
-}
-
-/// The right side.
-struct Built {
-    rows: Rows,
-    groups: Groups,
-    /// The rows of group `g` are `filed[starts[g]..starts[g + 1]]`.
-    starts: Vec<usize>,
-    filed: Vec<u32>,
-    periods: Option<Periods>,
-    /// Has every group one row, and no period to look at? Then a probe that finds a group has found its only partner.
-    is_unique: bool,
-    /// Has the row found a partner? Empty where nobody asks.
-    matched: Vec<bool>,
-}
-
-/// The periods of the filed rows, group by group sorted by `from`.
-struct Periods {
-    from: Vec<i64>,
-    to: Vec<i64>,
-    /// The largest `to` of the group's rows up to this one.
-    to_max: Vec<i64>,
 }
 
 /// A batch of the left being probed.
@@ -285,133 +263,16 @@ impl HashJoin {
     }
 }
 
-impl Built {
-    fn nothing(budget: &Budget) -> Built {
-        Built {
-            rows: RowsBuilder::new(Vec::new(), budget).finish(),
-            groups: Groups::new(Nulls::Nothing),
-            starts: vec![0],
-            filed: Vec::new(),
-            periods: None,
-            is_unique: false,
-            matched: Vec::new(),
-        }
+/// The places of the numbers that are wanted, in order: a loop without branches, because what a row has is anybody's guess.
+fn known(numbers: &[u32], is_wanted: impl Fn(u32) -> bool) -> Vec<u32> {
+    let mut rows = vec![0; numbers.len()];
+    let mut len = 0;
+    for (row, number) in numbers.iter().enumerate() {
+        rows[len] = row as u32;
+        len += usize::from(is_wanted(*number));
     }
-
-    /// Reads the right side; where `wanted` is given, rows with other keys are passed over.
-    fn read(
-        right: &mut dyn Source,
-        spec: &JoinSpec,
-        mut wanted: Option<Groups>,
-        budget: &Budget,
-    ) -> Result<Built, ExecError> {
-        let mut held = spec.right_out.clone();
-        if let Some(period) = spec.period {
-            // Behind the columns that are given; only the index below looks at them.
-            held.extend([period.from, period.to].map(|column_idx| Given { column_idx, ty: Type::Timestamp }));
-        }
-        let mut rows = RowsBuilder::new(held, budget);
-        let mut groups = spec.groups();
-        let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
-        // Without a left row there is no pair, and no reason to read.
-        while wanted.as_ref().is_none_or(|wanted| wanted.len() > 0)
-            && let Some(mut batch) = right.next()?
-        {
-            if let Some(wanted) = &mut wanted {
-                let mut found = Vec::with_capacity(batch.len());
-                wanted.find(&spec.right_keys(&batch), batch.len(), &mut found);
-                if found.contains(&NO_GROUP) {
-                    let rows = (0u32..).zip(&found).filter(|(_, group)| **group != NO_GROUP);
-                    batch = batch.select(rows.map(|(row, _)| row).collect());
-                }
-            }
-            if !spec.has_keys() {
-                numbers.resize(numbers.len() + batch.len(), 0);
-            } else {
-                groups.assign(&spec.right_keys(&batch), batch.len(), &mut numbers, &mut firsts);
-            }
-            rows.push(&batch)?;
-        }
-        let mut rows = rows.finish();
-        rows.hold_beside(FILED_ROW_BYTES)?;
-        let mut periods = None;
-        if spec.period.is_some() {
-            let (from, to) = (rows.whole_column(spec.right_out.len()), rows.whole_column(spec.right_out.len() + 1));
-            // A row without a period, or with an empty one, holds no point.
-            let (from_of, to_of) = (from.i64s(), to.i64s());
-            for (row, number) in numbers.iter_mut().enumerate() {
-                if from.is_null(row) || to.is_null(row) || from_of.at(row) >= to_of.at(row) {
-                    *number = NO_GROUP;
-                }
-            }
-            drop((from_of, to_of));
-            periods = Some((from, to));
-        }
-        let group_count = if !spec.has_keys() { 1 } else { groups.len() };
-        let (starts, mut filed) = file(&numbers, group_count);
-        let periods = periods.map(|(from, to)| Periods::new(&starts, &mut filed, &from, &to));
-        let matched = if spec.kind.keeps_right() { vec![false; rows.len()] } else { Vec::new() };
-        let is_unique = periods.is_none() && starts.windows(2).all(|group| group[1] - group[0] == 1);
-        Ok(Built { rows, groups, starts, filed, periods, is_unique, matched })
-    }
-
-    /// The filed rows of a group.
-    fn files(&self, group: u32) -> std::ops::Range<usize> {
-        if group == NO_GROUP { 0..0 } else { self.starts[group as usize]..self.starts[group as usize + 1] }
-    }
-
-    /// The rows of a group whose period holds a point, in order of arrival.
-    fn holding(&self, periods: &Periods, group: u32, point: i64) -> Vec<u32> {
-        let files = self.files(group);
-        let early = files.start + periods.from[files.clone()].partition_point(|from| *from <= point);
-        let mut rows = Vec::new();
-        for file in (files.start..early).rev() {
-            if periods.to_max[file] <= point {
-                break;
-            }
-            if point < periods.to[file] {
-                rows.push(self.filed[file]);
-            }
-        }
-        rows.sort_unstable();
-        rows
-    }
-}
-
-/// Row numbers side by side by group, each group's in order, and where each group begins.
-fn file(numbers: &[u32], group_count: usize) -> (Vec<usize>, Vec<u32>) {
-    let mut starts = vec![0usize; group_count + 1];
-    for number in numbers.iter().filter(|number| **number != NO_GROUP) {
-        starts[*number as usize + 1] += 1;
-    }
-    for group in 0..group_count {
-        starts[group + 1] += starts[group];
-    }
-    let mut ends = starts.clone();
-    let mut filed = vec![0; starts[group_count]];
-    for (row, number) in numbers.iter().enumerate().filter(|(_, number)| **number != NO_GROUP) {
-        filed[ends[*number as usize]] = row as u32;
-        ends[*number as usize] += 1;
-    }
-    (starts, filed)
-}
-
-impl Periods {
-    fn new(starts: &[usize], filed: &mut [u32], from: &Column, to: &Column) -> Periods {
-        let (from_of, to_of) = (from.i64s(), to.i64s());
-        for group in starts.windows(2) {
-            filed[group[0]..group[1]].sort_by_key(|row| from_of.at(*row as usize));
-        }
-        let from: Vec<i64> = filed.iter().map(|row| from_of.at(*row as usize)).collect();
-        let to: Vec<i64> = filed.iter().map(|row| to_of.at(*row as usize)).collect();
-        let mut to_max = to.clone();
-        for group in starts.windows(2) {
-            for file in group[0] + 1..group[1].max(group[0] + 1) {
-                to_max[file] = to_max[file].max(to_max[file - 1]);
-            }
-        }
-        Periods { from, to, to_max }
-    }
+    rows.truncate(len);
+    rows
 }
 
 impl Probe {
@@ -435,6 +296,13 @@ impl Probe {
         mut residual: Option<&mut BoxEval>,
         pair_count_max: usize,
     ) -> Result<Option<Batch>, ExecError> {
+        let wanted = spec.kind == JoinKind::Semi;
+        if let (None, None, Some(groups)) = (&residual, &built.periods, &self.groups) {
+            // Who has a group has a partner.
+            let rows = known(groups, |group| (group != NO_GROUP) == wanted);
+            self.row = self.len;
+            return Ok(self.asked_for(rows));
+        }
         let mut has_partner = vec![false; self.len];
         match &mut residual {
             None => {
@@ -461,15 +329,20 @@ impl Probe {
                 }
             }
         }
-        let wanted = spec.kind == JoinKind::Semi;
         let rows: Vec<u32> =
             (0u32..).zip(&has_partner).filter(|(_, has)| **has == wanted).map(|(row, _)| row).collect();
         self.row = self.len;
-        if rows.is_empty() {
-            return Ok(None);
+        Ok(self.asked_for(rows))
+    }
+
+    /// These rows of the batch.
+    fn asked_for(&self, rows: Vec<u32>) -> Option<Batch> {
+        let batch = || Batch::new(self.columns.clone(), self.len);
+        match rows.len() {
+            0 => None,
+            len if len == self.len => Some(batch()),
+            _ => Some(batch().select(rows)),
         }
-        let batch = Batch::new(self.columns.clone(), self.len);
-        Ok(Some(if rows.len() == self.len { batch } else { batch.select(rows) }))
     }
 
     /// The next candidates, at most `pair_count_max` of them, that the residual lets through; moves on to the first row that is
@@ -488,19 +361,10 @@ impl Probe {
             let lonely_count = if spec.kind.keeps_left() { row - first_row } else { 0 };
             pair_count + lonely_count < pair_count_max
         };
-        if let Some(groups) = &self.groups
-            && built.is_unique
-            && self.row == 0
-            && self.len <= pair_count_max
-        {
-            // Every group has its one row, so groups are numbered as rows are filed.
-            left.reserve(self.len);
-            right.reserve(self.len);
-            for (row, group) in groups.iter().enumerate().filter(|(_, group)| **group != NO_GROUP) {
-                left.push(row as u32);
-                right.push(built.filed[*group as usize]);
-            }
-            self.row = self.len;
+        if self.may_look_up(built, pair_count_max) {
+            let rows = self.rows_looked_up(built);
+            left = known(&rows, |row| row != NO_ROW);
+            right = if left.len() == rows.len() { rows } else { left.iter().map(|row| rows[*row as usize]).collect() };
         }
         while self.row < self.len && has_room(left.len(), self.row) {
             let group = self.groups.as_ref().map_or(0, |groups| groups[self.row]);
@@ -549,6 +413,45 @@ impl Probe {
         Ok((left, right))
     }
 
+    /// Has each row of the batch one candidate at most, and is there room for all of them?
+    fn may_look_up(&self, built: &Built, pair_count_max: usize) -> bool {
+        built.is_unique && self.groups.is_some() && self.row == 0 && self.len <= pair_count_max
+    }
+
+    /// For each row of the batch its one candidate or [`NO_ROW`]; then the batch is done.
+    fn rows_looked_up(&mut self, built: &Built) -> Vec<u32> {
+        self.row = self.len;
+        let mut groups = self.groups.take().expect("a look-up has keys");
+        // Every group has its one row, so groups are numbered as rows are filed.
+        if !built.is_filed_as_read {
+            let row_of = |group: u32| if group == NO_GROUP { NO_ROW } else { built.filed[group as usize] };
+            groups.iter_mut().for_each(|group| *group = row_of(*group));
+        }
+        groups
+    }
+
+    /// The pairs of a batch whose rows have one partner at most.
+    fn looked_up(&mut self, spec: &JoinSpec, built: &mut Built) -> Option<Batch> {
+        let rows = self.rows_looked_up(built);
+        if rows.is_empty() {
+            return None;
+        }
+        if spec.kind.keeps_right() {
+            rows.iter().filter(|row| **row != NO_ROW).for_each(|row| built.matched[*row as usize] = true);
+        }
+        let give = |columns: Vec<Column>, rows: &[u32]| {
+            let right = built.rows.take_or_null(0..spec.right_out.len(), rows);
+            Batch::new(columns.into_iter().chain(right).collect(), rows.len())
+        };
+        if spec.kind.keeps_left() || !rows.contains(&NO_ROW) {
+            return Some(give(std::mem::take(&mut self.columns), &rows));
+        }
+        let left = known(&rows, |row| row != NO_ROW);
+        let right: Vec<u32> = left.iter().map(|row| rows[*row as usize]).collect();
+        let columns = self.columns.iter().map(|column| column.take(&left)).collect();
+        (!left.is_empty()).then(|| give(columns, &right))
+    }
+
     /// The left rows of the next candidates that are pairs.
     fn found(
         &mut self,
@@ -568,6 +471,9 @@ impl Probe {
         residual: Option<&mut BoxEval>,
         pair_count_max: usize,
     ) -> Result<Option<Batch>, ExecError> {
+        if residual.is_none() && self.may_look_up(built, pair_count_max) {
+            return Ok(self.looked_up(spec, built));
+        }
         let first_row = self.row;
         let first_matched = self.row_matched;
         let (mut left, mut right) = self.candidates(spec, built, residual, pair_count_max)?;

@@ -45,6 +45,17 @@ pub(super) trait Fold: Send {
         false
     }
 
+    /// Adds each value to its group, in their order.
+    ///
+    /// # Errors
+    /// What went wrong, and at which value.
+    fn add_each(&mut self, groups: &[u32], values: &[Self::Item]) -> Result<(), (Fault, usize)> {
+        for (row, (group, value)) in groups.iter().zip(values).enumerate() {
+            ok(self.add(*group as usize, *value), row)?;
+        }
+        Ok(())
+    }
+
     /// The results, of the type given.
     ///
     /// # Errors
@@ -95,7 +106,11 @@ impl<F: Fold> Accumulator for Folding<F> {
 
     fn update(&mut self, groups: &[u32], arg: Option<&Column>) -> Result<(), RowFault> {
         let column = arg.expect("only count(*) has no argument");
-        self.each(column, |row| groups[row] as usize).map_err(|fault| self.fault(fault, arg))
+        let result = match (F::read(column), column.validity()) {
+            (Vals::Many(values), None) => self.fold.add_each(groups, &values),
+            _ => self.each(column, |row| groups[row] as usize),
+        };
+        result.map_err(|fault| self.fault(fault, arg))
     }
 
     fn update_all(&mut self, _row_count: usize, arg: Option<&Column>) -> Result<(), RowFault> {

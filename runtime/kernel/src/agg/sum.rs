@@ -270,8 +270,8 @@ impl Fold for AvgI128 {
 /// `sum(REAL)`, and with `MEAN` `avg(REAL)`.
 #[derive(Default)]
 pub(super) struct Reals<const MEAN: bool> {
-    sums: Vec<f64>,
-    counts: Vec<u64>,
+    /// The sum of each group and how many were added: side by side, because a row needs both.
+    states: Vec<(f64, u64)>,
 }
 
 impl<const MEAN: bool> Fold for Reals<MEAN> {
@@ -280,22 +280,23 @@ impl<const MEAN: bool> Fold for Reals<MEAN> {
         column.f64s()
     }
     fn resize(&mut self, group_count: usize) {
-        self.sums.resize(group_count, 0.0);
-        self.counts.resize(group_count, 0);
+        self.states.resize(group_count, (0.0, 0));
     }
     #[inline]
     fn add(&mut self, group: usize, value: f64) -> Fault {
-        let old = self.sums[group];
+        let (total, count) = &mut self.states[group];
+        let old = *total;
         let sum = old + value;
-        self.sums[group] = sum;
-        self.counts[group] += 1;
+        *total = sum;
+        *count += 1;
         if sum.is_infinite() && old.is_finite() && value.is_finite() { Fault::OutOfRange } else { Fault::Ok }
     }
     fn add_all(&mut self, values: &[f64]) -> Result<(), (Fault, usize)> {
-        let old = self.sums[0];
-        self.counts[0] += values.len() as u64;
-        self.sums[0] = values.iter().fold(old, |sum, value| sum + value);
-        if self.sums[0].is_finite() || !old.is_finite() {
+        let (total, count) = &mut self.states[0];
+        let old = *total;
+        *count += values.len() as u64;
+        *total = values.iter().fold(old, |sum, value| sum + value);
+        if total.is_finite() || !old.is_finite() {
             return Ok(());
         }
         // Which is allowed only where a value was not finite itself, so the rows are looked at once more.
@@ -312,8 +313,9 @@ impl<const MEAN: bool> Fold for Reals<MEAN> {
         Ok(())
     }
     fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
-        let groups = self.sums.iter().zip(&self.counts);
+        let groups = self.states.iter();
         let values = groups.map(|(sum, count)| if MEAN { sum / (*count).max(1) as f64 } else { *sum }).collect();
-        Ok(Column::new(ret, present(self.counts.iter().map(|count| *count > 0)), Data::F64(Lane::from_vec(values))))
+        let present = present(self.states.iter().map(|(_, count)| *count > 0));
+        Ok(Column::new(ret, present, Data::F64(Lane::from_vec(values))))
     }
 }

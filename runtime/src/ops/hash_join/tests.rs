@@ -6,6 +6,7 @@ use crate::ops::{
     testing::{batches_of, drain},
 };
 use proptest::prelude::*;
+use spectradb_kernel::Type;
 
 /// A row of either side: two keys, a point or a beginning, an end, and its number.
 type Row = (Option<i64>, Option<String>, Option<i64>, Option<i64>);

@@ -1,0 +1,173 @@
+//! The right side of a join: rows filed under the number of their key, rows of one key side by side.
+//!
+//! Where a point must lie in a period, the rows of a key are sorted by the period's beginning and know the largest end so
+//! far, so that a look-up is a binary search.
+//!
+//! Holds: rows of one key, or those whose period holds a point, are given in the order in which they came.
+//! Not here: which rows are pairs (`hash_join`).
+
+use super::JoinSpec;
+use crate::ops::{
+    Budget, ExecError, Given, Source,
+    groups::{Groups, NO_GROUP, Nulls},
+    rows::{Rows, RowsBuilder},
+};
+use spectradb_kernel::{Column, Type};
+
+/// What a right row takes beside its columns: its number, its place among its group's, the group's key.
+const FILED_ROW_BYTES: usize = 24;
+
+/// The right side.
+pub(super) struct Built {
+    pub(super) rows: Rows,
+    pub(super) groups: Groups,
+    /// The rows of group `g` are `filed[starts[g]..starts[g + 1]]`.
+    starts: Vec<usize>,
+    pub(super) filed: Vec<u32>,
+    pub(super) periods: Option<Periods>,
+    /// Has every group one row, and no period to look at? Then a probe that finds a group has found its only partner.
+    pub(super) is_unique: bool,
+    /// Is each row of the number of its group, besides?
+    pub(super) is_filed_as_read: bool,
+    /// Has the row found a partner? Empty where nobody asks.
+    pub(super) matched: Vec<bool>,
+}
+
+/// The periods of the filed rows, group by group sorted by `from`.
+pub(super) struct Periods {
+    from: Vec<i64>,
+    to: Vec<i64>,
+    /// The largest `to` of the group's rows up to this one.
+    to_max: Vec<i64>,
+}
+
+impl Built {
+    pub(super) fn nothing(budget: &Budget) -> Built {
+        Built {
+            rows: RowsBuilder::new(Vec::new(), budget).finish(),
+            groups: Groups::new(Nulls::Nothing),
+            starts: vec![0],
+            filed: Vec::new(),
+            periods: None,
+            is_unique: false,
+            is_filed_as_read: false,
+            matched: Vec::new(),
+        }
+    }
+
+    /// Reads the right side; where `wanted` is given, rows with other keys are passed over.
+    pub(super) fn read(
+        right: &mut dyn Source,
+        spec: &JoinSpec,
+        mut wanted: Option<Groups>,
+        budget: &Budget,
+    ) -> Result<Built, ExecError> {
+        let mut held = spec.right_out.clone();
+        if let Some(period) = spec.period {
+            // Behind the columns that are given; only the index below looks at them.
+            held.extend([period.from, period.to].map(|column_idx| Given { column_idx, ty: Type::Timestamp }));
+        }
+        let mut rows = RowsBuilder::new(held, budget);
+        let mut groups = spec.groups();
+        let (mut numbers, mut firsts) = (Vec::new(), Vec::new());
+        // Without a left row there is no pair, and no reason to read.
+        while wanted.as_ref().is_none_or(|wanted| wanted.len() > 0)
+            && let Some(mut batch) = right.next()?
+        {
+            if let Some(wanted) = &mut wanted {
+                let mut found = Vec::with_capacity(batch.len());
+                wanted.find(&spec.right_keys(&batch), batch.len(), &mut found);
+                if found.contains(&NO_GROUP) {
+                    let rows = (0u32..).zip(&found).filter(|(_, group)| **group != NO_GROUP);
+                    batch = batch.select(rows.map(|(row, _)| row).collect());
+                }
+            }
+            if !spec.has_keys() {
+                numbers.resize(numbers.len() + batch.len(), 0);
+            } else {
+                groups.assign(&spec.right_keys(&batch), batch.len(), &mut numbers, &mut firsts);
+            }
+            rows.push(&batch)?;
+        }
+        let mut rows = rows.finish();
+        rows.hold_beside(FILED_ROW_BYTES)?;
+        let mut periods = None;
+        if spec.period.is_some() {
+            let (from, to) = (rows.whole_column(spec.right_out.len()), rows.whole_column(spec.right_out.len() + 1));
+            // A row without a period, or with an empty one, holds no point.
+            let (from_of, to_of) = (from.i64s(), to.i64s());
+            for (row, number) in numbers.iter_mut().enumerate() {
+                if from.is_null(row) || to.is_null(row) || from_of.at(row) >= to_of.at(row) {
+                    *number = NO_GROUP;
+                }
+            }
+            drop((from_of, to_of));
+            periods = Some((from, to));
+        }
+        let group_count = if !spec.has_keys() { 1 } else { groups.len() };
+        let (starts, mut filed) = file(&numbers, group_count);
+        let periods = periods.map(|(from, to)| Periods::new(&starts, &mut filed, &from, &to));
+        let matched = if spec.kind.keeps_right() { vec![false; rows.len()] } else { Vec::new() };
+        let is_unique = periods.is_none() && starts.windows(2).all(|group| group[1] - group[0] == 1);
+        let is_filed_as_read = filed.iter().enumerate().all(|(at, row)| at == *row as usize);
+        Ok(Built { rows, groups, starts, filed, periods, is_unique, is_filed_as_read, matched })
+    }
+
+    /// The filed rows of a group.
+    pub(super) fn files(&self, group: u32) -> std::ops::Range<usize> {
+        if group == NO_GROUP { 0..0 } else { self.starts[group as usize]..self.starts[group as usize + 1] }
+    }
+
+    /// The rows of a group whose period holds a point, in order of arrival.
+    pub(super) fn holding(&self, periods: &Periods, group: u32, point: i64) -> Vec<u32> {
+        let files = self.files(group);
+        let early = files.start + periods.from[files.clone()].partition_point(|from| *from <= point);
+        let mut rows = Vec::new();
+        for file in (files.start..early).rev() {
+            if periods.to_max[file] <= point {
+                break;
+            }
+            if point < periods.to[file] {
+                rows.push(self.filed[file]);
+            }
+        }
+        rows.sort_unstable();
+        rows
+    }
+}
+
+/// Row numbers side by side by group, each group's in order, and where each group begins.
+fn file(numbers: &[u32], group_count: usize) -> (Vec<usize>, Vec<u32>) {
+    let mut starts = vec![0usize; group_count + 1];
+    for number in numbers.iter().filter(|number| **number != NO_GROUP) {
+        starts[*number as usize + 1] += 1;
+    }
+    for group in 0..group_count {
+        starts[group + 1] += starts[group];
+    }
+    let mut ends = starts.clone();
+    let mut filed = vec![0; starts[group_count]];
+    for (row, number) in numbers.iter().enumerate().filter(|(_, number)| **number != NO_GROUP) {
+        filed[ends[*number as usize]] = row as u32;
+        ends[*number as usize] += 1;
+    }
+    (starts, filed)
+}
+
+impl Periods {
+    fn new(starts: &[usize], filed: &mut [u32], from: &Column, to: &Column) -> Periods {
+        let (from_of, to_of) = (from.i64s(), to.i64s());
+        for group in starts.windows(2) {
+            filed[group[0]..group[1]].sort_by_key(|row| from_of.at(*row as usize));
+        }
+        let from: Vec<i64> = filed.iter().map(|row| from_of.at(*row as usize)).collect();
+        let to: Vec<i64> = filed.iter().map(|row| to_of.at(*row as usize)).collect();
+        let mut to_max = to.clone();
+        for group in starts.windows(2) {
+            for file in group[0] + 1..group[1].max(group[0] + 1) {
+                to_max[file] = to_max[file].max(to_max[file - 1]);
+            }
+        }
+        Periods { from, to, to_max }
+    }
+}
