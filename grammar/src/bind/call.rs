@@ -66,6 +66,9 @@ impl Binder<'_> {
         if let Some(rewritten) = super::hypothetical::rewritten(call)? {
             return self.expr(&rewritten, ctx);
         }
+        if name == super::hypothetical::GIVEN {
+            return self.given(&call.args[0], ctx);
+        }
         if super::window::is_window_only(name) {
             let message = format!("window function {name} requires an OVER clause");
             return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, call.span)

@@ -22,6 +22,8 @@ use spectradb_kernel::{Type, Value, func::json, ty::TypeClass};
 
 /// Column `GROUPING_BASE + i` stands for the block's call `i` of `grouping()`.
 pub(super) const GROUPING_BASE: usize = 1 << 40;
+/// Column `GIVEN_BASE + i` stands for the statement's value `i` that is given to a group's rows and the same for all of them.
+pub(super) const GIVEN_BASE: usize = 1 << 44;
 /// Column `AGGREGATE_BASE + i` stands for the block's aggregate `i` until the block is put together.
 pub(super) const AGGREGATE_BASE: usize = 1 << 32;
 /// Likewise for windows.

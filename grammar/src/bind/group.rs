@@ -6,7 +6,7 @@
 //! column; a column that is neither in a key nor in an aggregate is 42803.
 
 use super::{
-    expr::{AGGREGATE_BASE, Ctx, GROUPING_BASE, WINDOW_BASE},
+    expr::{AGGREGATE_BASE, Ctx, GIVEN_BASE, GROUPING_BASE, WINDOW_BASE},
     grouping::Sets,
     scope::{Scope, ScopeTable},
 };
@@ -16,6 +16,7 @@ use crate::{
     plan::{AggregateCall, Expr, ExprKind, Field, Frame, Node, NodeKind, WindowCall, WindowFunction, parts},
     span::Span,
 };
+use spectradb_kernel::Value;
 
 /// What a SELECT block collects.
 pub(super) struct Block<'s> {
@@ -85,10 +86,11 @@ impl<'s> Block<'s> {
         mut exprs: Vec<Expr>,
         having: Option<Expr>,
         is_grouped: bool,
+        givens: &[Expr],
     ) -> Result<(Node, Vec<Expr>), Diag> {
         let mut windows = std::mem::take(&mut self.windows);
         if is_grouped {
-            self.same_for_groups()?;
+            self.same_for_groups(givens)?;
             let mut having = having;
             if self.sets.is_none() {
                 for expr in exprs.iter_mut().chain(&mut having) {
@@ -99,11 +101,16 @@ impl<'s> Block<'s> {
                 }
             }
             let sets = self.sets.take();
+            if sets.is_none() {
+                for part in self.aggregates.iter_mut().flat_map(aggregate_parts) {
+                    give(part, givens, &|given| given.clone());
+                }
+            }
             let fields = self.fields();
             let groupings = std::mem::take(&mut self.groupings);
             if let Some(sets) = sets {
                 // Sets are told apart by a number that stands before the keys.
-                let (grouped, fields) = sets.aggregate(node, &self.keys, &self.aggregates, fields)?;
+                let (grouped, fields) = sets.aggregate(node, &self.keys, &self.aggregates, givens, fields)?;
                 node = grouped;
                 for expr in exprs.iter_mut().chain(&mut having) {
                     self.regroup(expr, &fields, 1)?;
@@ -169,25 +176,46 @@ impl<'s> Block<'s> {
         });
         let aggregates = self.aggregates.iter().map(|call| {
             // A group has rows; only the one group of an ungrouped aggregate may have none.
-            let empty = self.keys.is_empty() || call.arg.as_ref().is_some_and(|arg| arg.nullable);
+            // Asked for NULL, an ordered set gives NULL; a key that a grouping set leaves out is NULL.
+            let asked = call.more.iter().any(|arg| arg.nullable || self.sets.is_some() && arg.has_columns());
+            let empty = self.keys.is_empty() || asked || call.arg.as_ref().is_some_and(|arg| arg.nullable);
             let nullable = call.aggregate.null_when_empty && empty;
             Field { name: call.aggregate.name.to_owned(), ty: call.ty, nullable }
         });
         keys.chain(aggregates).collect()
     }
 
-    /// What an ordered-set aggregate is asked for (`percentile_cont(p)`) must be the same for all rows of a group.
-    fn same_for_groups(&self) -> Result<(), Diag> {
+    /// What an ordered-set aggregate is asked for (`percentile_cont(p)`, `rank(x)`) must be the same for all rows of a group.
+    fn same_for_groups(&mut self, givens: &[Expr]) -> Result<(), Diag> {
         for call in self.aggregates.iter().filter(|call| super::aggregate::is_ordered_set(call.aggregate.name)) {
             for arg in call.more.iter().filter(|arg| arg.has_columns()) {
-                if self.sets.is_some() {
-                    let message = format!("an argument of {} that is a group's key", call.aggregate.name);
-                    let message = format!("{message} is not supported with GROUPING SETS");
-                    return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, arg.span));
-                }
                 // Nothing of it is left once the keys are columns of groups.
                 self.regroup(&mut arg.clone(), &self.fields(), 0)?;
             }
+        }
+        let mut asked = Vec::new();
+        for part in self.aggregates.iter_mut().flat_map(aggregate_parts) {
+            part.walk_mut(&mut |part| {
+                if let ExprKind::Column(column) = part.kind
+                    && (GIVEN_BASE..WINDOW_BASE).contains(&column)
+                {
+                    asked.push(column - GIVEN_BASE);
+                }
+            });
+        }
+        for given in asked {
+            let mut given = givens[given].clone();
+            if self.sets.is_none() {
+                let aggregate_count = self.aggregates.len();
+                self.settle(&mut given);
+                self.aggregates.truncate(aggregate_count);
+            }
+            given.walk_mut(&mut |part| {
+                if matches!(part.kind, ExprKind::Column(column) if column >= AGGREGATE_BASE) {
+                    part.kind = ExprKind::Const(Value::Null);
+                }
+            });
+            self.regroup(&mut given, &self.fields(), 0)?;
         }
         Ok(())
     }
@@ -255,6 +283,22 @@ impl<'s> Block<'s> {
         });
         regrouped
     }
+}
+
+/// What an aggregate computes of rows.
+pub(super) fn aggregate_parts(call: &mut AggregateCall) -> impl Iterator<Item = &mut Expr> {
+    call.arg.iter_mut().chain(&mut call.more).chain(call.order.iter_mut().map(|key| &mut key.expr))
+}
+
+/// Puts what is given in its places.
+pub(super) fn give(expr: &mut Expr, givens: &[Expr], as_seen: &dyn Fn(&Expr) -> Expr) {
+    expr.walk_mut(&mut |part| {
+        if let ExprKind::Column(column) = part.kind
+            && (GIVEN_BASE..WINDOW_BASE).contains(&column)
+        {
+            *part = as_seen(&givens[column - GIVEN_BASE]);
+        }
+    });
 }
 
 /// The node with a column for each window, and the expressions over its columns.

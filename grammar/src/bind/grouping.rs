@@ -8,9 +8,12 @@
 
 use super::{
     Binder,
+    aggregate::is_ordered_set,
     call::{Call, is_not_null},
-    expr::{Ctx, GROUPING_BASE, WINDOW_BASE},
-    function, literal,
+    expr::{Ctx, GIVEN_BASE, GROUPING_BASE},
+    function,
+    group::{aggregate_parts, give},
+    literal,
     predicate::case_of,
 };
 use crate::{
@@ -50,6 +53,7 @@ impl Sets {
         node: Node,
         keys: &[Expr],
         aggregates: &[AggregateCall],
+        givens: &[Expr],
         fields: Vec<Field>,
     ) -> Result<(Node, Vec<Field>), Diag> {
         let span = Span::default();
@@ -84,7 +88,21 @@ impl Sets {
         // A set without keys may have no row.
         let empties: Vec<usize> = (0..self.sets.len()).filter(|at| self.sets[*at].is_empty()).collect();
         given.extend(fields[keys.len()..].iter().cloned());
-        let kind = NodeKind::Aggregate { input: Box::new(beside), group, aggregates: aggregates.to_vec() };
+        let mut calls = aggregates.to_vec();
+        for call in &mut calls {
+            // What is asked of a group knows the keys as the group does.
+            if is_ordered_set(call.aggregate.name) {
+                call.more.iter_mut().for_each(|arg| in_sets(arg, keys, &group[1..]));
+            }
+            for part in aggregate_parts(call) {
+                give(part, givens, &|given| {
+                    let mut given = given.clone();
+                    in_sets(&mut given, keys, &group[1..]);
+                    given
+                });
+            }
+        }
+        let kind = NodeKind::Aggregate { input: Box::new(beside), group, aggregates: calls };
         let node = Node { kind, fields: given.clone() };
         if empties.is_empty() {
             return Ok((node, given));
@@ -123,7 +141,7 @@ impl Sets {
         let mut failed = Ok(());
         expr.walk_mut(&mut |part| {
             let ExprKind::Column(column) = part.kind else { return };
-            if !(GROUPING_BASE..WINDOW_BASE).contains(&column) {
+            if !(GROUPING_BASE..GIVEN_BASE).contains(&column) {
                 return;
             }
             let mut places = Vec::new();
@@ -154,6 +172,14 @@ impl Sets {
         });
         debug_assert!(self.key_count == keys.len(), "sets are of these keys");
         failed
+    }
+}
+
+/// An expression over the keys with what they are in the sets.
+fn in_sets(expr: &mut Expr, keys: &[Expr], seen: &[Expr]) {
+    match keys.iter().position(|key| key.same(expr)) {
+        Some(at) => *expr = seen[at].clone(),
+        None => expr.for_each_child_mut(&mut |child| in_sets(child, keys, seen)),
     }
 }
 

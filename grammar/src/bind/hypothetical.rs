@@ -2,16 +2,26 @@
 //!
 //! `rank(x) WITHIN GROUP (ORDER BY y)` is the rank that a row with `x` would have among the group's rows: how many stand before
 //! it, and one. So these aggregates are counts with a FILTER, put together from what the call says before anything is
-//! bound. `count(DISTINCT (a, b))` counts rows, NULLs among them being values like any other: it counts their arrays of JSON.
+//! bound. What is given is the group's, not a row's: where a grouping set leaves a key out, it is NULL in `x` and a value in `y`, so
+//! a given value with columns stands aside (`Binder::given`) until the groups are known. `count(DISTINCT (a, b))` counts rows, NULLs among them being values like any other: it counts their arrays of JSON.
 //!
 //! Not here: ordered-set aggregates over the group's own rows (`aggregate`).
 
-use super::call::Call;
+use super::{
+    Binder,
+    call::Call,
+    convert::Bound,
+    expr::{Ctx, GIVEN_BASE},
+};
 use crate::{
     ast::{BinaryOp, CallMore, Expr, ExprKind, IsTest, Name, OrderItem, TypeName},
     diag::{Diag, code},
+    plan,
     span::Span,
 };
+
+/// What the call is named that a given value is put into: no name that can be written.
+pub(super) const GIVEN: &str = "?given?";
 
 /// Another expression that means the same as the call; `None` where the call stands for itself.
 pub(super) fn rewritten(call: &Call<'_>) -> Result<Option<Expr>, Diag> {
@@ -37,7 +47,8 @@ pub(super) fn rewritten(call: &Call<'_>) -> Result<Option<Expr>, Diag> {
             .help("give a value for each expression of ORDER BY"));
     }
     let made = Made { span: call.span, filter: filter.as_ref() };
-    let before = made.before(call.args, keys);
+    let values: Vec<Expr> = call.args.iter().map(|value| made.given(value)).collect();
+    let before = made.before(&values, keys);
     let number = |text: &str| made.expr(ExprKind::Number(text.to_owned()));
     let add_one = |count: Expr| made.binary(BinaryOp::Add, count, number("1"));
     Ok(Some(match name {
@@ -58,12 +69,29 @@ pub(super) fn rewritten(call: &Call<'_>) -> Result<Option<Expr>, Diag> {
             made.expr(kind)
         }
         _ => {
-            let same = made.same(call.args, keys);
+            let same = made.same(&values, keys);
             let up_to = made.binary(BinaryOp::Or, before, same);
             let count = add_one(made.count(None, Some(up_to)));
             made.binary(BinaryOp::Div, made.real(count), add_one(made.count(None, None)))
         }
     }))
+}
+
+impl Binder<'_> {
+    /// A value that is given to the rows of a group.
+    pub(super) fn given(&mut self, value: &Expr, ctx: &mut Ctx<'_>) -> Result<Bound, Diag> {
+        let bound = self.expr(value, ctx)?;
+        let is_around = |part: &plan::Expr| matches!(part.kind, plan::ExprKind::Outer(_));
+        if bound.open.is_some() || !bound.expr.has_columns() || bound.expr.any(&mut { is_around }) {
+            return Ok(bound);
+        }
+        let expr = self.settled(bound)?;
+        let at = self.givens.iter().position(|given| given.same(&expr)).unwrap_or_else(|| {
+            self.givens.push(expr.clone());
+            self.givens.len() - 1
+        });
+        Ok(Bound::known(plan::Expr { kind: plan::ExprKind::Column(GIVEN_BASE + at), ..expr }))
+    }
 }
 
 /// `percentile_cont(ARRAY[a, b]) WITHIN GROUP (..)`: an array of what each fraction gives.
@@ -107,6 +135,13 @@ impl Made<'_> {
     fn real(&self, operand: Expr) -> Expr {
         let ty = TypeName { name: "float8".to_owned(), args: Vec::new(), array: false, span: self.span };
         self.expr(ExprKind::Cast { operand: Box::new(operand), ty })
+    }
+
+    /// A value that is given, which is bound where the rows are.
+    fn given(&self, value: &Expr) -> Expr {
+        let name = Name { text: GIVEN.to_owned(), span: value.span };
+        let args = vec![value.clone()];
+        Expr { kind: ExprKind::Call { name, args, star: false, distinct: false, more: None }, span: value.span }
     }
 
     fn array(&self, args: Vec<Expr>) -> Expr {

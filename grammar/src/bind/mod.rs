@@ -21,6 +21,7 @@ mod ddl;
 mod dml;
 mod expr;
 mod forms;
+mod frame;
 mod from;
 mod function;
 mod group;
@@ -116,6 +117,7 @@ pub fn statement(
         times: Times::default(),
         block_count: 0,
         copied_count: 0,
+        givens: Vec::new(),
     };
     let (bound, zoned) = zone::within(options.zone.as_deref(), || binder.statement(statement));
     let mut bound = bound?;
@@ -182,6 +184,8 @@ struct Binder<'a> {
     block_count: u32,
     /// Parts of expressions that were copied because a form asks for a value more than once.
     copied_count: usize,
+    /// What is asked of groups (`rank(x) WITHIN GROUP ..`), over the rows that are grouped.
+    givens: Vec<plan::Expr>,
 }
 
 impl Binder<'_> {

@@ -7,7 +7,8 @@
 //!
 //! Beside groups and windows there are two places. An item that rows are grouped by is computed before, like all that
 //! is grouped. Any other is computed over the groups' rows and their windows (`count(*), generate_series(1, count(*))`): what it is made of
-//! is a hidden item of the list, and the functions stand in a FROM behind that.
+//! is a hidden item of the list, and the functions stand in a FROM behind that. So it is behind DISTINCT ON, where no function is
+//! ordered by. A function in ORDER BY that is not in the list is an item that is not shown, or stands in FROM like the others.
 //!
 //! Not here: which rows a function gives (`table_function`).
 
@@ -39,6 +40,8 @@ pub(super) struct Moved<'s> {
     pub(super) functions: Vec<TableRef>,
     /// What is computed behind groups and windows.
     pub(super) late: Late,
+    /// So many items at the end of the list are only there to be ordered by.
+    pub(super) hidden_count: usize,
 }
 
 /// Items over the rows of groups and windows.
@@ -48,6 +51,8 @@ pub(super) struct Late {
     pub(super) items: Vec<(usize, String, Expr)>,
     /// What they need of the rows.
     pub(super) parts: Vec<Expr>,
+    /// Are they computed for the rows only that DISTINCT ON leaves?
+    pub(super) is_behind_distinct: bool,
     functions: Vec<TableRef>,
 }
 
@@ -72,29 +77,58 @@ pub(super) fn moved<'s>(
             .iter()
             .map(|item| &item.expr)
             .chain(group_exprs(&select.group_by))
+            .chain(on_exprs(&select.distinct))
             .any(|expr| call_in(expr).is_some());
     let mut moved = Moved {
         select: Cow::Borrowed(select),
         order_by: Cow::Borrowed(order_by),
         functions: Vec::new(),
         late: Late::default(),
+        hidden_count: 0,
     };
     if !is_asked {
         return Ok(moved);
-    }
-    // ORDER BY's own calls are those of the list.
-    for (at, item) in order_by.iter().enumerate().filter(|(_, item)| call_in(&item.expr).is_some()) {
-        let Some(number) = place_of(&item.expr, select, sql) else {
-            let message = "a function that gives rows in ORDER BY is not in the select list";
-            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, item.expr.span)
-                .help("name it in the list, and order by its name or place"));
-        };
-        moved.order_by.to_mut()[at].expr.kind = ExprKind::Number(number.to_string());
     }
     let keyed = keyed_items(select, scope, sql);
     let has_stages = has_stages(select, order_by);
     let block = moved.select.to_mut();
     let (mut early, mut late) = (Calls::new(MOVED), Calls::new(MOVED));
+    // ORDER BY's own calls are those of the list, or beside them.
+    let mut asked: Vec<Expr> = order_by.iter().map(|item| item.expr.clone()).collect();
+    asked.extend(on_exprs(&select.distinct).cloned());
+    let mut names: Vec<(Expr, Name)> = Vec::new();
+    moved.late.is_behind_distinct = matches!(select.distinct, Distinct::On(_))
+        && !order_by.is_empty()
+        && !asked.iter().any(|expr| call_in(expr).is_some() || names_call(expr, select));
+    for expr in asked.iter_mut().filter(|expr| call_in(expr).is_some()) {
+        if let Some(number) = place_of(expr, select, sql) {
+            expr.kind = ExprKind::Number(number.to_string());
+            continue;
+        }
+        if select.distinct == Distinct::Yes {
+            let message = "for SELECT DISTINCT, ORDER BY expressions must appear in select list";
+            return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, expr.span));
+        }
+        let name = match names.iter().find(|(known, _)| same_text(known, expr, sql)) {
+            Some((_, name)) => name.clone(),
+            None => {
+                moved.hidden_count += 1;
+                let name = Name { text: format!("?ordered{}?", moved.hidden_count), span: expr.span };
+                block.items.push(SelectItem::Expr { expr: expr.clone(), alias: Some(name.clone()) });
+                names.push((expr.clone(), name.clone()));
+                name
+            }
+        };
+        expr.kind = ExprKind::Path(vec![name]);
+    }
+    let ons = asked.split_off(order_by.len());
+    if let Distinct::On(exprs) = &mut block.distinct {
+        *exprs = ons;
+    }
+    for (item, expr) in moved.order_by.to_mut().iter_mut().zip(asked) {
+        item.expr = expr;
+    }
+    let has_stages = has_stages || moved.late.is_behind_distinct;
     for (at, item) in block.items.iter_mut().enumerate() {
         let SelectItem::Expr { expr, alias } = item else { continue };
         if call_in(expr).is_none() {
@@ -130,13 +164,12 @@ pub(super) fn moved<'s>(
 }
 
 impl Binder<'_> {
-    /// The rows of a list with the items that are computed behind groups and windows. Of the node the first `width`
-    /// columns are the items, and the last ones what the late items are made of.
+    /// The rows of a list with the items that are computed behind groups and windows. Of the node the last columns
+    /// are what the late items are made of.
     pub(super) fn late_rows(
         &mut self,
         node: Node,
         late: &Late,
-        width: usize,
         targets: Option<&[Type]>,
         span: Span,
     ) -> Result<Node, Diag> {
@@ -161,14 +194,12 @@ impl Binder<'_> {
             (0..first).map(|column| (node.fields[column].name.clone(), node.column(column, span))).collect();
         for (at, name, expr) in &late.items {
             let bound = self.expr(expr, &mut Ctx::plain(&scope, "SELECT"))?;
-            let target = targets.filter(|targets| targets.len() == width && bound.open.is_some());
-            columns[*at] = (
-                name.clone(),
-                match target {
-                    Some(targets) => self.coerce(bound, targets[*at], Degree::Assignment)?,
-                    None => self.settled(bound)?,
-                },
-            );
+            let target = targets.and_then(|targets| targets.get(*at)).filter(|_| bound.open.is_some());
+            let bound = match target {
+                Some(target) => self.coerce(bound, *target, Degree::Assignment)?,
+                None => self.settled(bound)?,
+            };
+            columns[*at] = (name.clone(), bound);
         }
         Ok(node.project(columns))
     }
@@ -199,6 +230,30 @@ fn holds_stage(expr: &Expr) -> bool {
 
 fn is_aggregate(name: &Name) -> bool {
     agg::all().any(|aggregate| aggregate.name == name.text)
+}
+
+/// Does a name or a number of ORDER BY mean an item that gives rows?
+fn names_call(expr: &Expr, select: &Select) -> bool {
+    let mut items = select.items.iter().enumerate().filter_map(|(at, item)| match item {
+        SelectItem::Expr { expr, alias } => Some((at, expr, alias.as_ref())),
+        SelectItem::Wildcard(..) | SelectItem::QualifiedWildcard(..) => None,
+    });
+    let (number, name) = (order::position(expr), order::bare_name(expr));
+    items.any(|(at, item, alias)| {
+        let named = alias.map_or_else(|| select::output_name(item), |alias| alias.text.clone());
+        let is_meant =
+            number.is_some_and(|number| number == (at + 1).to_string()) || name.is_some_and(|name| name.text == named);
+        is_meant && call_in(item).is_some()
+    })
+}
+
+/// The expressions of a DISTINCT ON.
+fn on_exprs(distinct: &Distinct) -> impl Iterator<Item = &Expr> {
+    match distinct {
+        Distinct::On(exprs) => exprs.as_slice(),
+        Distinct::Yes | Distinct::No => &[],
+    }
+    .iter()
 }
 
 /// The items that rows are grouped by.

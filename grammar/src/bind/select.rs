@@ -86,8 +86,10 @@ impl Binder<'_> {
         let late = &late.at_places(&places);
         let mut items = Vec::with_capacity(bounds.len());
         let width = bounds.len();
+        let shown = width - moved.hidden_count;
+        let targets = targets.filter(|targets| targets.len() == shown);
         for (at, (name, bound)) in bounds.into_iter().enumerate() {
-            let target = targets.filter(|targets| targets.len() == width).map(|targets| targets[at]);
+            let target = targets.and_then(|targets| targets.get(at).copied());
             let expr = match (bound.open, target) {
                 (Some(_), Some(target)) => self.coerce(bound, target, Degree::Assignment)?,
                 (None, _) | (_, None) => self.settled(bound)?,
@@ -141,7 +143,7 @@ impl Binder<'_> {
             }
             keys.push((item, place(order)));
         }
-        let ons: Vec<(Span, usize)> = ons.into_iter().map(|(span, order)| (span, place(order))).collect();
+        let mut ons: Vec<(Span, usize)> = ons.into_iter().map(|(span, order)| (span, place(order))).collect();
         // The first of each kind is known only if rows of one kind stand together.
         for (item, column) in keys.iter().take(ons.len()) {
             if !ons.iter().any(|(_, on)| on == column) {
@@ -162,10 +164,10 @@ impl Binder<'_> {
         }
         names.extend((0..parts.len()).map(|_| String::new()));
         exprs.extend(parts);
-        let (node, exprs) = block.assemble(node, exprs, having, is_grouped)?;
+        let (node, exprs) = block.assemble(node, exprs, having, is_grouped, &self.givens)?;
         let mut node = node.project(names.into_iter().zip(exprs).collect());
-        if !late.items.is_empty() {
-            node = self.late_rows(node, late, width, targets, select.span)?;
+        if !late.items.is_empty() && !late.is_behind_distinct {
+            node = self.late_rows(node, late, targets, select.span)?;
         }
         if select.distinct == Distinct::Yes {
             node = query::distinct(node);
@@ -173,14 +175,19 @@ impl Binder<'_> {
         if !keys.is_empty() {
             let keys: Vec<SortKey> =
                 keys.into_iter().map(|(item, column)| order::key(item, node.column(column, item.expr.span))).collect();
-            node = query::sorted(node, keys);
+            node = query::sorted(node, keys.clone());
+            if late.is_behind_distinct {
+                node = first_of_each(node, &ons, select.span);
+                ons.clear();
+                node = query::sorted(self.late_rows(node, late, targets, select.span)?, keys);
+            }
         }
         if !ons.is_empty() {
             node = first_of_each(node, &ons, select.span);
         }
-        if node.fields.len() > width {
+        if node.fields.len() > shown {
             let columns =
-                (0..width).map(|column| (node.fields[column].name.clone(), node.column(column, select.span))).collect();
+                (0..shown).map(|column| (node.fields[column].name.clone(), node.column(column, select.span))).collect();
             node = node.project(columns);
         }
         Ok(node)

@@ -1,10 +1,7 @@
 //! Which window does a call with OVER mean?
 //!
-//! A frame's bounds in ROWS and GROUPS are numbers; those in RANGE become the value that the order's key has at the edge, so
-//! that who carries it out only compares.
-//!
 //! Arguments, partition and order are bound over the rows of the block after grouping: they may hold aggregates, not other
-//! windows. The call becomes a column of the block's Window node (`group`).
+//! windows. The call becomes a column of the block's Window node (`group`). Not here: frames (`frame`).
 
 use super::{
     Binder,
@@ -14,11 +11,11 @@ use super::{
     literal, order,
 };
 use crate::{
-    ast::{self, BinaryOp},
+    ast,
     diag::{Diag, code, nearest},
-    plan::{Expr, ExprKind, Frame, FrameBound, FrameUnit, SortKey, WindowCall, WindowFunction},
+    plan::{Expr, ExprKind, Frame, FrameBound, SortKey, WindowCall, WindowFunction},
 };
-use spectradb_kernel::{Type, Value, agg};
+use spectradb_kernel::{Type, agg};
 
 /// Is it a function that has no meaning without OVER?
 pub(super) fn is_window_only(name: &str) -> bool {
@@ -172,9 +169,9 @@ impl Binder<'_> {
             let bound = self.expr(expr, ctx)?;
             partition.push(self.settled(bound)?);
         }
-        let order = self.window_order(&spec.order_by, ctx)?;
+        let mut order = self.window_order(&spec.order_by, ctx)?;
         let frame = match &spec.frame {
-            Some(frame) => self.frame(frame, &order, &spec, ctx)?,
+            Some(frame) => self.frame(frame, &mut order, &spec, ctx)?,
             None => Frame::running(),
         };
         Ok(WindowCall { function, partition, order, frame, ty, nullable, span: call.span })
@@ -188,93 +185,6 @@ impl Binder<'_> {
             return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.span).help(help));
         }
         self.expr(&call.args[at], ctx)
-    }
-
-    fn frame(
-        &mut self,
-        frame: &ast::Frame,
-        order: &[SortKey],
-        spec: &ast::WindowSpec,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<Frame, Diag> {
-        use ast::FrameBound as Written;
-        let invalid = |message: &str| Err(Diag::new(code::WINDOWING, message, frame.span));
-        match (&frame.start, &frame.end) {
-            (Written::UnboundedFollowing, _) => return invalid("frame start cannot be UNBOUNDED FOLLOWING"),
-            (_, Written::UnboundedPreceding) => return invalid("frame end cannot be UNBOUNDED PRECEDING"),
-            (Written::CurrentRow, Written::Preceding(_)) => {
-                return invalid("frame starting from current row cannot have preceding rows");
-            }
-            (Written::Following(_), Written::CurrentRow | Written::Preceding(_)) => {
-                return invalid("frame starting from following row cannot end before it");
-            }
-            (_, _) => {}
-        }
-        if frame.unit == FrameUnit::Groups && order.is_empty() {
-            return invalid("GROUPS mode requires an ORDER BY clause");
-        }
-        let start = self.frame_bound(&frame.start, frame, order, spec, ctx)?;
-        let end = self.frame_bound(&frame.end, frame, order, spec, ctx)?;
-        Ok(Frame { unit: frame.unit, start, end, exclude: frame.exclude })
-    }
-
-    fn frame_bound(
-        &mut self,
-        bound: &ast::FrameBound,
-        frame: &ast::Frame,
-        order: &[SortKey],
-        spec: &ast::WindowSpec,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<FrameBound, Diag> {
-        let (by, preceding) = match bound {
-            ast::FrameBound::UnboundedPreceding => return Ok(FrameBound::UnboundedPreceding),
-            ast::FrameBound::CurrentRow => return Ok(FrameBound::CurrentRow),
-            ast::FrameBound::UnboundedFollowing => return Ok(FrameBound::UnboundedFollowing),
-            ast::FrameBound::Preceding(by) => (by, true),
-            ast::FrameBound::Following(by) => (by, false),
-        };
-        let clause = match frame.unit {
-            FrameUnit::Rows => "ROWS",
-            FrameUnit::Range => "RANGE",
-            FrameUnit::Groups => "GROUPS",
-        };
-        let offset = self.fixed_expr(by, clause)?;
-        let negative = match super::literal::value(&offset.expr) {
-            Some(Value::Integer(by)) => *by < 0,
-            Some(Value::Numeric(by)) => by.units < 0,
-            Some(Value::BigNumeric(by)) => by.is_nan() || by.is_negative(),
-            Some(Value::Real(by)) => *by < 0.0 || by.is_nan(),
-            Some(Value::Null) => {
-                let message =
-                    format!("frame {} offset must not be null", if preceding { "starting" } else { "ending" });
-                return Err(Diag::new(code::NULL_NOT_ALLOWED, message, by.span));
-            }
-            _ => false,
-        };
-        if negative {
-            let message = "frame offset must not be negative";
-            return Err(Diag::new(code::INVALID_FRAME, message, by.span));
-        }
-        let edge = match frame.unit {
-            FrameUnit::Rows | FrameUnit::Groups => self.coerce(offset, Type::Integer, Degree::Implicit)?,
-            FrameUnit::Range => {
-                let ([key], [item]) = (order, spec.order_by.as_slice()) else {
-                    let message = "RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column";
-                    return Err(Diag::new(code::WINDOWING, message, frame.span));
-                };
-                let op = if preceding == key.descending { BinaryOp::Add } else { BinaryOp::Sub };
-                let value = self.expr(&item.expr, ctx)?;
-                let edge = self.arithmetic(op, value, offset, by.span, by.span)?;
-                // An edge may lie beyond what a narrower key holds.
-                let ty = match key.expr.ty {
-                    Type::SmallInt | Type::Int4 | Type::Float4 => key.expr.ty.plain(),
-                    ty => ty,
-                };
-                self.coerce(Bound::known(edge), ty, Degree::Assignment)?
-            }
-        };
-        let edge = Box::new(edge);
-        Ok(if preceding { FrameBound::Preceding(edge) } else { FrameBound::Following(edge) })
     }
 
     fn window_order(&mut self, items: &[ast::OrderItem], ctx: &mut Ctx<'_>) -> Result<Vec<SortKey>, Diag> {

@@ -69,6 +69,12 @@ pub(super) fn placed(function: &Name, mut args: Vec<Expr>, named: Vec<(Name, Exp
     Ok(placed)
 }
 
+/// The window function that a text begins with, of those that are made of others where they ignore NULLs.
+pub(super) fn shifting_name(text: &str) -> Option<&'static str> {
+    let word = text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+    ["lag", "lead", "first_value", "last_value", "nth_value"].into_iter().find(|name| word.eq_ignore_ascii_case(name))
+}
+
 /// A window's call that leaves out rows whose value is NULL.
 pub(super) fn ignoring_nulls(
     name: Name,

@@ -4,7 +4,7 @@
 //! twice for one block is an error.
 //! Not here: what a scope's point means (`bind`).
 
-use super::{Lower, Pair, expr::plain_call, unsupported};
+use super::{Lower, Pair, arguments, expr::plain_call, unsupported};
 use crate::ast::{
     Cte, CteBody, Distinct, Expr, ExprKind, GroupBy, GroupItem, GroupSets, Name, OrderItem, Query, Scope, ScopeKind,
     Scopes, Select, SelectItem, SetExpr, SetOp, StarChanges, TableAlias, TableRef, TypeName,
@@ -298,6 +298,7 @@ impl Lower {
 
     pub(super) fn select_item(&mut self, pair: Pair<'_>) -> Result<SelectItem, Diag> {
         let (mut expr, mut alias) = (None, None);
+        let text = pair.as_str();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::every | Rule::every_of => {
@@ -312,7 +313,15 @@ impl Lower {
                 _ => {}
             }
         }
-        Ok(SelectItem::Expr { expr: expr.expect("an item has an expression"), alias })
+        let expr = expr.expect("an item has an expression");
+        // What IGNORE NULLS and FROM LAST were made of is not what the column is called.
+        if alias.is_none()
+            && matches!(expr.kind, ExprKind::Call { .. } | ExprKind::Subscript { .. })
+            && let Some(name) = arguments::shifting_name(text)
+        {
+            alias = Some(Name { text: name.to_owned(), span: expr.span });
+        }
+        Ok(SelectItem::Expr { expr, alias })
     }
 
     pub(super) fn order_by(&mut self, pair: Pair<'_>) -> Result<Vec<OrderItem>, Diag> {

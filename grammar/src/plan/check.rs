@@ -520,7 +520,10 @@ impl Checker {
                     let holds = match (call.frame.unit, call.order.as_slice()) {
                         (FrameUnit::Rows | FrameUnit::Groups, _) => edge.ty.class() == TypeClass::Integer,
                         (FrameUnit::Range, [key]) => {
-                            agrees(edge.ty, key.expr.ty) || agrees(edge.ty, key.expr.ty.plain())
+                            // What lies beyond the ends of the integers is a decimal.
+                            let is_wide =
+                                key.expr.ty.class() == TypeClass::Integer && edge.ty == TypeClass::Numeric.plain_type();
+                            is_wide || agrees(edge.ty, key.expr.ty) || agrees(edge.ty, key.expr.ty.plain())
                         }
                         (FrameUnit::Range, _) => false,
                     };

@@ -7,7 +7,7 @@
 //! Not here: what a function makes of the rows (`window`).
 
 use super::{ExecError, Given, Place, SortColumn, WindowNumber, sort::SortKeys};
-use spectradb_kernel::Column;
+use spectradb_kernel::{Column, bitmap::Bitmap, column::Data, lane::Lane, ty::TypeClass};
 use std::ops::Range;
 
 /// What the bounds of a frame count in.
@@ -83,6 +83,14 @@ pub(super) struct Frames<'a> {
     counts: [Option<Column>; 2],
 }
 
+/// Integers as decimals.
+fn widened(column: &Column) -> Column {
+    let numbers = column.i64s();
+    let numbers = (0..column.len()).map(|row| i128::from(numbers.at(row))).collect();
+    let validity = column.has_nulls().then(|| Bitmap::from_bools((0..column.len()).map(|row| !column.is_null(row))));
+    Column::new(TypeClass::Numeric.plain_type(), validity, Data::I128(Lane::from_vec(numbers)))
+}
+
 /// What is left of a frame: stretches of sorted positions, in order.
 pub(super) struct Stretches {
     ranges: [Range<usize>; 3],
@@ -130,7 +138,10 @@ impl<'a> Frames<'a> {
         if frame.unit == FrameUnit::Range {
             let [key] = order else { unreachable!("a RANGE of values has one key") };
             let keys_of = |column: Column| SortKeys::new(&[column], &[key.order], len);
-            frames.keys = Some(keys_of(column_of(&key.column)));
+            let own = column_of(&key.column);
+            // Edges of integers are decimals, which are compared with decimals.
+            let is_wide = bounds.iter().flatten().any(|edge| edge.ty().lane() != own.ty().lane());
+            frames.keys = Some(keys_of(if is_wide { widened(&own) } else { own }));
             frames.edges = bounds.map(|bound| bound.map(keys_of));
             return Ok(frames);
         }

@@ -27,6 +27,7 @@ pub mod datetime;
 mod datetime_words;
 mod fault;
 pub mod fields;
+pub mod frame;
 pub mod interval;
 pub mod json;
 pub mod json_order;
@@ -76,6 +77,7 @@ static FAMILIES: &[&[Function]] = &[
     zone::TABLE,
     date::TABLE,
     fields::TABLE,
+    frame::TABLE,
     json::TABLE,
     json_order::TABLE,
     json_rows::TABLE,
