@@ -211,29 +211,49 @@ fn read(
 }
 
 /// Numbers that follow from a seed.
-struct Dice(u64);
+struct Dice {
+    state: u64,
+    /// Keys are below this, and so are the instants where periods begin and end.
+    keys: u64,
+    instants: u64,
+}
 
 impl Dice {
+    /// Many keys of few periods; of some seeds few keys of so many periods that one key fills files.
+    fn new(seed: u64) -> Dice {
+        let (keys, instants) = if seed.is_multiple_of(3) { (4, 900) } else { (12, 30) };
+        Dice { state: seed, keys, instants }
+    }
+
+    fn key(&mut self) -> i64 {
+        self.roll(self.keys) as i64
+    }
+
     fn roll(&mut self, below: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % below.max(1)
+        self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.state >> 33) % below.max(1)
     }
 
     fn changes(&mut self) -> Vec<Change> {
-        let mut keys: Vec<i64> = (0..1 + self.roll(4)).map(|_| self.roll(12) as i64).collect();
+        let mut keys: Vec<i64> = (0..1 + self.roll(4)).map(|_| self.key()).collect();
         keys.sort_unstable();
         keys.dedup();
         let change = |key| {
-            let from = self.roll(20) as i64;
-            let period = match self.roll(4) {
-                0 => Period::ALWAYS,
-                1 => Period::new(from, Micros::MAX).expect("not empty"),
-                _ => Period::new(from, from + 1 + self.roll(9) as i64).expect("not empty"),
-            };
+            let period = self.period();
             let name = (self.roll(5) > 0).then(|| format!("n{}", self.roll(1_000)));
             Change { key, period, name }
         };
         keys.into_iter().map(change).collect()
+    }
+
+    fn period(&mut self) -> Period {
+        let from = self.roll(self.instants * 2 / 3) as i64;
+        let rarely = if self.instants > 30 { 400 } else { 4 };
+        match self.roll(rarely) {
+            0 => Period::ALWAYS,
+            1 => Period::new(from, Micros::MAX).expect("not empty"),
+            _ => Period::new(from, from + 1 + self.roll(9) as i64).expect("not empty"),
+        }
     }
 }
 
@@ -249,9 +269,20 @@ fn check(store: &Store, table: &TableSchema, model: &Model, dice: &mut Dice, sto
             Err(error) => panic!("{story}: {error}"),
         }
     }
-    // Keys are looked up another way than tables are scanned.
+    // Keys are looked up another way than tables are scanned, and so are those that somebody writes.
+    let keys: Vec<i64> = (0..dice.keys as i64).collect();
+    let encoded: Vec<_> = keys.iter().map(|key| i64_bytes(*key)).collect();
+    let periods: Vec<Period> = keys.iter().map(|_| dice.period()).collect();
+    let overlaps = store.snapshot().overlapping(table.id, &encoded, &periods);
+    let overlaps = overlaps.unwrap_or_else(|error| panic!("{story}: {error}"));
+    let mut found: Vec<_> = overlaps.iter().map(|overlap| (overlap.key_idx, overlap.period.from())).collect();
+    let current = |at: usize| model.current(keys[at], periods[at]).map(move |fact| (at, model.facts[fact].from));
+    let mut expected: Vec<_> = (0..keys.len()).flat_map(current).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected, "{story}: what touches {periods:?}");
     for _ in 0..6 {
-        let (key, instant) = (dice.roll(12) as i64, dice.roll(30) as i64);
+        let (key, instant) = (dice.key(), dice.roll(dice.instants) as i64);
         let at = first + dice.roll(newest - first + 1);
         let system = match dice.roll(4) {
             0 => SystemScope::Between { from: at, to: at + 1 + dice.roll(newest - at + 1) },
@@ -362,7 +393,8 @@ fn send(store: &Store, table: &Arc<TableSchema>, write: Write, dice: &mut Dice) 
 fn live(seed: u64, shard_count: u32, steps: usize) {
     let log_archive = [LogArchive::Keep, LogArchive::Drop, LogArchive::Compress, LogArchive::Drop][seed as usize % 4];
     let config = Config {
-        memtable_bytes_max: 6 << 10,
+        memtable_bytes_max: if seed.is_multiple_of(3) { 2 << 10 } else { 6 << 10 },
+        sstable_block_bytes: if seed.is_multiple_of(3) { 1 } else { Config::default().sstable_block_bytes },
         level0_segments_max: 2,
         log_segment_bytes: 8 << 10,
         shard_count: Some(shard_count),
@@ -375,7 +407,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
         bulk_bytes_min: [usize::MAX, 0, 150][seed as usize / 2 % 3],
         ..small()
     };
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let mut disk = SimDisk::new(seed);
     let mut store = open(&disk, &config).expect("a new database");
     let table = store.create_table(new_table("t"), 0).expect("the name is free");
@@ -432,7 +464,7 @@ fn live(seed: u64, shard_count: u32, steps: usize) {
                 policies += 1;
             }
             6 => {
-                let keys: Vec<i64> = (0..1 + dice.roll(2)).map(|_| dice.roll(12) as i64).collect();
+                let keys: Vec<i64> = (0..1 + dice.roll(2)).map(|_| dice.key()).collect();
                 let encoded: Vec<Vec<u8>> = keys.iter().map(|key| i64_bytes(*key).to_vec()).collect();
                 let erased = store.erase(table.id, &encoded).unwrap_or_else(|error| panic!("{story}: {error}"));
                 model.facts.retain(|fact| !keys.contains(&fact.key));

@@ -1,8 +1,8 @@
 //! Which segments does a table have, and which of them does a reader ask?
 //!
 //! Current facts lie in levels: level 0 holds what flushes wrote, newest first, each segment over any keys; on every
-//! deeper level segments are sorted by key and do not overlap but for a key that two neighbours share. History lies
-//! beside the levels, in segments over any keys, in the order of their last ends.
+//! deeper level segments are sorted by key and do not overlap but for a key that neighbours share: a key with more facts than a
+//! segment holds fills some of them alone and begins the next one. History lies beside the levels, in segments over any keys, in the order of their last ends.
 //!
 //! A point of both times has one fact at most, so whoever found it asks nobody else. Of the facts that held at an instant
 //! it is the one that ended first after the commit: it tends to lie in the first segment of history that goes on behind it.
@@ -49,7 +49,9 @@ impl TableFiles {
             }
             (SegmentKind::Current, level) => {
                 let level = &mut self.levels[level];
-                let at = level.partition_point(|other| other.meta.key_min < segment.meta.key_min);
+                // Of those that begin with the same key the last one ends behind it, so that last keys rise as first keys do.
+                let (first, last) = (&segment.meta.key_min, &segment.meta.key_max);
+                let at = level.partition_point(|other| (&other.meta.key_min, &other.meta.key_max) < (first, last));
                 level.insert(at, segment);
             }
         }
