@@ -19,7 +19,10 @@ use spectradb_kernel::{
     key::{decode, encode, i64_from_bytes},
     ty::LaneKind,
 };
-use std::{cmp::Ordering, ops::ControlFlow};
+use std::{
+    cmp::Ordering,
+    ops::{ControlFlow, Range},
+};
 use xxhash_rust::xxh64::xxh64;
 
 /// The hash of a key, in filters on disk and in the memtable's index.
@@ -101,25 +104,35 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// In a run sorted by key and beginning of validity: how many facts come before, or have, this key and begin at
-    /// `from_max` at the latest?
-    pub(crate) fn end_in(&self, run: &Run, key: &[usize], from_max: i64) -> usize {
-        let within = |row: usize| from_max == i64::MAX || i64_at(&run.valid_from, row) <= from_max;
-        let before = |row: usize| match self.compare_row(run, key, row) {
-            Ordering::Less => true,
-            Ordering::Equal => within(row),
-            Ordering::Greater => false,
+    /// The rows of a sorted run that have this key.
+    pub(crate) fn rows_in(&self, run: &Run, key: &[usize]) -> Range<usize> {
+        let Form::Integer(value) = self.form else {
+            let first = partition_point(run.len, |row| self.compare_row(run, key, row) == Ordering::Less);
+            let has_key = |row: usize| row < run.len && self.compare_row(run, key, row) == Ordering::Equal;
+            return match (has_key(first), has_key(first + 1)) {
+                (false, _) => first..first,
+                (true, false) => first..first + 1,
+                (true, true) => first..first + partition_point(run.len - first, |row| has_key(first + row)),
+            };
         };
-        let Form::Integer(value) = self.form else { return partition_point(run.len, before) };
         // Keys of one integer are most keys: search their lane as it lies.
-        let first = first_integer(&run.columns[key[0]], run.len, value);
-        // Most keys have one fact. Of many, those that begin in time come first.
         let numbers = &run.columns[key[0]];
-        if first + 1 < run.len && i64_at(numbers, first + 1) == value {
-            let behind = value.checked_add(1).map_or(run.len, |next| first_integer(numbers, run.len, next));
-            return first + partition_point(behind - first, |row| within(first + row));
+        if let Data::Dictionary { codes: Codes::Runs(runs), values } = numbers.data() {
+            // A key of many facts is a run: one search finds both of its ends. Neighbours may have the same value.
+            let first = first_integer(values, values.len(), value);
+            let same = (first..values.len()).take_while(|run| i64_at(values, *run) == value).count();
+            return runs.start(first)..runs.start(first + same);
         }
-        if first < run.len && before(first) { first + 1 } else { first }
+        let first = first_integer(numbers, run.len, value);
+        let has_key = |row: usize| row < run.len && i64_at(numbers, row) == value;
+        match (has_key(first), has_key(first + 1)) {
+            (false, _) => first..first,
+            // Most keys have one fact.
+            (true, false) => first..first + 1,
+            (true, true) => {
+                first..value.checked_add(1).map_or(run.len, |next| first_integer(numbers, run.len, next).max(first))
+            }
+        }
     }
 
     /// Visits the wanted facts of this key in a run sorted by key and beginning of validity, where the facts of a key are
@@ -135,13 +148,17 @@ impl<'a> Probe<'a> {
         if !wanted.meets(&run.bounds) {
             return ControlFlow::Continue(());
         }
-        let end = self.end_in(run, key, wanted.from_max);
+        let rows = self.rows_in(run, key);
+        let begun = match run.bounds.from_max <= wanted.from_max {
+            true => rows.len(),
+            false => at_most(&run.valid_from, rows.clone(), wanted.from_max),
+        };
         // Disjoint facts that begin earlier also end earlier: the first that ends too early ends the walk.
-        for row in (0..end).rev() {
-            if self.compare_row(run, key, row) != Ordering::Equal || i64_at(&run.valid_to, row) <= wanted.to_above {
+        for row in (rows.start..rows.start + begun).rev() {
+            if run.bounds.to_min <= wanted.to_above && i64_at(&run.valid_to, row) <= wanted.to_above {
                 break;
             }
-            if wanted.holds_row(run, row, end_of(row)) {
+            if wanted.holds_system(run, row, end_of(row)) {
                 found(row)?;
             }
         }
@@ -234,6 +251,60 @@ pub(crate) fn first_integer(column: &Column, len: usize, value: i64) -> usize {
     }
 }
 
+/// How many of some rows have a number that is at most the bound? Those that have come first.
+fn at_most(column: &Column, rows: Range<usize>, bound: i64) -> usize {
+    let (start, len) = (rows.start, rows.len());
+    match column.data() {
+        Data::I64(lane) => {
+            let lane = &lane.as_slice()[rows];
+            at_most_in(len, |row| lane[row], bound)
+        }
+        Data::Dictionary { codes: Codes::U8(codes), values } if let Data::I64(values) = values.data() => {
+            let (codes, values) = (&codes.as_slice()[rows], values.as_slice());
+            at_most_in(len, |row| values[usize::from(codes[row])], bound)
+        }
+        _ => at_most_in(len, |row| i64_at(column, start + row), bound),
+    }
+}
+
+/// The same of numbers that never fall: periods are often of one length, so the place is looked for where it would be then, and
+/// from there in doubling steps, which ends within a line or two of memory.
+fn at_most_in(len: usize, at: impl Fn(usize) -> i64, bound: i64) -> usize {
+    /// Of so few, each is looked at.
+    const FEW: usize = 4;
+    let within = |row: usize| at(row) <= bound;
+    if len <= FEW {
+        return partition_point(len, within);
+    }
+    let (first, last) = (at(0), at(len - 1));
+    match (first <= bound, last <= bound) {
+        (false, _) => return 0,
+        (_, true) => return len,
+        (true, false) => {}
+    }
+    let share = bound.abs_diff(first) as f64 / last.abs_diff(first) as f64;
+    let guess = ((share * (len - 1) as f64) as usize).min(len - 1);
+    let (mut at, mut step) = (guess, 1);
+    if within(guess) {
+        // The last one is not.
+        loop {
+            let high = (at + step).min(len - 1);
+            if !within(high) {
+                return at + 1 + partition_point(high - at - 1, |row| within(at + 1 + row));
+            }
+            (at, step) = (high, step * 2);
+        }
+    }
+    // The first one is.
+    loop {
+        let low = at.saturating_sub(step);
+        if within(low) {
+            return low + 1 + partition_point(at - low - 1, |row| within(low + 1 + row));
+        }
+        (at, step) = (low, step * 2);
+    }
+}
+
 /// How many numbers of a rising lane are below `value`? It is looked for where it would be if the numbers lay evenly, and
 /// from there in doubling steps.
 fn first_at_least<T: Copy + Into<i64>>(lane: &[T], value: i64) -> usize {
@@ -294,6 +365,35 @@ mod tests {
         assert_eq!(first_at_least::<i64>(&[], 3), 0);
     }
 
+    #[test]
+    fn even_and_uneven_numbers_are_counted_alike() {
+        let lanes: [Vec<i64>; 6] = [
+            (0..100).map(|i| i * 86_400).collect(),
+            (0..100).map(|i| i * i * i).collect(),
+            (0..90).map(|i| if i < 80 { i } else { i << 40 }).collect(),
+            vec![i64::MIN, -1, 0, 0, 0, 1, i64::MAX],
+            vec![5; 40],
+            vec![1, 2, 3],
+        ];
+        for lane in lanes {
+            let mut distinct = lane.clone();
+            distinct.dedup();
+            let codes = lane.iter().map(|value| distinct.binary_search(value).expect("it is there") as u8);
+            let codes = Codes::U8(codes.collect::<Vec<_>>().into());
+            let values = std::sync::Arc::new(Column::from_i64s(Type::Timestamp, distinct));
+            let coded = Column::new(Type::Timestamp, None, Data::Dictionary { codes, values });
+            let plain = Column::from_i64s(Type::Timestamp, lane.clone());
+            for bound in lane.iter().flat_map(|value| [value.saturating_sub(1), *value, value.saturating_add(1)]) {
+                for start in [0, 1, lane.len() / 2, lane.len()] {
+                    let expected = lane[start..].partition_point(|number| *number <= bound);
+                    for column in [&plain, &coded] {
+                        assert_eq!(at_most(column, start..lane.len(), bound), expected, "{bound} from {start}");
+                    }
+                }
+            }
+        }
+    }
+
     /// Whatever a key's facts are to those around it, as many come before an instant as counting says.
     #[test]
     fn of_many_periods_those_that_begin_in_time_are_counted() {
@@ -322,11 +422,13 @@ mod tests {
             {
                 let bytes = spectradb_kernel::key::i64_bytes(key);
                 let probe = Probe::new(&bytes, &mut std::iter::once(Type::Integer));
-                let expected =
-                    (0..run.len).filter(|row| keys[*row] < key || keys[*row] == key && from[*row] <= from_max);
-                let expected = expected.count();
+                let of_key: Vec<usize> = (0..run.len).filter(|row| keys[*row] == key).collect();
+                let begun = of_key.iter().filter(|row| from[**row] <= from_max).count();
                 for run in [&run, &in_runs] {
-                    assert_eq!(probe.end_in(run, &[0], from_max), expected, "key {key} of {counts:?} at {from_max}");
+                    let rows = probe.rows_in(run, &[0]);
+                    assert_eq!(rows.clone().collect::<Vec<_>>(), of_key, "key {key} of {counts:?}");
+                    let counted = at_most(&run.valid_from, rows, from_max);
+                    assert_eq!(counted, begun, "key {key} of {counts:?} at {from_max}");
                 }
             }
         }

@@ -160,6 +160,15 @@ fn mask_runs(mask: &mut [u8], runs: &Runs, keep: impl Fn(usize) -> bool) {
     runs.iter().filter(|(run, _)| !keep(*run)).for_each(|(_, rows)| mask[rows].fill(0));
 }
 
+/// Clears the mask where a number names a value that is not kept: each value is asked once.
+fn mask_codes(mask: &mut [u8], codes: &[u8], values: &Column, keep: impl Fn(i64) -> bool) {
+    let mut kept = [0u8; 256];
+    for (code, kept) in kept.iter_mut().enumerate().take(values.len()) {
+        *kept = u8::from(keep(i64_at(values, code)));
+    }
+    mask.iter_mut().zip(codes).for_each(|(mask, code)| *mask &= kept[usize::from(*code)]);
+}
+
 /// Clears the mask where an integer lane is above a bound.
 pub(crate) fn mask_at_most(mask: &mut [u8], column: &Column, bound: i64) {
     fn each<T: Copy + PartialOrd>(mask: &mut [u8], lane: &[T], bound: T) {
@@ -182,6 +191,9 @@ pub(crate) fn mask_at_most(mask: &mut [u8], column: &Column, bound: i64) {
         }
         Data::Dictionary { codes: Codes::Runs(runs), values } => {
             mask_runs(mask, runs, |run| i64_at(values, run) <= bound);
+        }
+        Data::Dictionary { codes: Codes::U8(codes), values } => {
+            mask_codes(mask, codes.as_slice(), values, |value| value <= bound)
         }
         _ => match column.i64s() {
             Vals::One(value) if value <= bound => {}
@@ -212,6 +224,9 @@ pub(crate) fn mask_above(mask: &mut [u8], column: &Column, bound: i64) {
         }
         Data::Dictionary { codes: Codes::Runs(runs), values } => {
             mask_runs(mask, runs, |run| i64_at(values, run) > bound);
+        }
+        Data::Dictionary { codes: Codes::U8(codes), values } => {
+            mask_codes(mask, codes.as_slice(), values, |value| value > bound)
         }
         _ => match column.i64s() {
             Vals::One(value) if value > bound => {}
@@ -259,8 +274,12 @@ mod tests {
         let narrow = values.iter().map(|value| (value - 990) as u8).collect();
         let coded = Data::FrameOfReference { base: 990, codes: Codes::U8(Lane::from_vec(narrow)) };
         let coded = Column::new(Type::Integer, None, coded);
+        let numbers = values.iter().map(|value| (value - 1000) as u8).collect();
+        let distinct = std::sync::Arc::new(Column::from_i64s(Type::Integer, (1000..1050).collect()));
+        let numbered = Data::Dictionary { codes: Codes::U8(Lane::from_vec(numbers)), values: distinct };
+        let numbered = Column::new(Type::Integer, None, numbered);
         for bound in [i64::MIN, 0, 989, 990, 999, 1000, 1025, 1049, 1245, 1246, i64::MAX] {
-            for column in [&plain, &coded] {
+            for column in [&plain, &coded, &numbered] {
                 let (mut low, mut high) = (vec![1u8; 200], vec![1u8; 200]);
                 mask_at_most(&mut low, column, bound);
                 mask_above(&mut high, column, bound);

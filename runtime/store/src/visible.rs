@@ -98,13 +98,11 @@ impl Wanted {
         commit <= self.commit_max && end > self.end_above && from <= self.from_max && to > self.to_above
     }
 
-    /// Does a row of a run count, given the end noted for it?
-    pub(crate) fn holds_row(&self, run: &Run, row: usize, noted_end: i64) -> bool {
-        let bounds = &run.bounds;
+    /// Is a row of a run wanted as far as system time says, given the end noted for it?
+    pub(crate) fn holds_system(&self, run: &Run, row: usize, noted_end: i64) -> bool {
         self.holds_commit(run, row)
             && noted_end > self.end_above
-            && (bounds.end_min > self.end_above || i64_at(&run.system_to, row) > self.end_above)
-            && self.holds_valid(run, row)
+            && (run.bounds.end_min > self.end_above || i64_at(&run.system_to, row) > self.end_above)
     }
 
     /// The rows of a run that count, of those that `mask` leaves (all when there is none).
@@ -223,7 +221,10 @@ mod tests {
                             ValidScope::Overlaps(p) => from[*row] < p.to() && p.from() < to[*row],
                             ValidScope::All => true,
                         };
-                        assert_eq!(wanted.holds_row(&run, *row, end), seen && true_then);
+                        assert_eq!(
+                            wanted.holds_system(&run, *row, end) && wanted.holds_valid(&run, *row),
+                            seen && true_then
+                        );
                         seen && true_then
                     })
                     .map(|row| row as u32)

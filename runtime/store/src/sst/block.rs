@@ -203,7 +203,7 @@ fn in_runs<T: Copy>(column: &Column, values: &[T], same: impl Fn(&T, &T) -> bool
 /// so. What the slots of NULL rows hold is a value like others.
 fn coded<T: Copy, K: Copy + Ord + Hash>(values: &[T], nulls: bool, of: impl Fn(&T) -> K) -> Option<(Vec<u8>, Vec<T>)> {
     let sampled: HashMap<K, T> = values.iter().take(SAMPLE_ROWS).map(|value| (of(value), *value)).collect();
-    if values.len() < SAMPLE_ROWS || sampled.len() > 64 || nulls {
+    if values.len() < SAMPLE_ROWS || sampled.len() > SAMPLE_ROWS / 2 || nulls {
         return None;
     }
     let mut distinct = sampled;
