@@ -248,10 +248,8 @@ impl Binder<'_> {
     ) -> Result<Type, Diag> {
         let bounds: Vec<&Bound> = bounds.into_iter().collect();
         let mut class: Option<TypeClass> = None;
-        let mut has_open_text = false;
         for bound in &bounds {
             let Some(next) = bound.class() else {
-                has_open_text |= bound.open != Some(Open::Null);
                 continue;
             };
             class = Some(match class {
@@ -266,9 +264,8 @@ impl Binder<'_> {
                 })?,
             });
         }
-        // A quoted text beside JSON means the text that it is, not a JSON text.
         let is_column = matches!(what, "VALUES" | "UNION" | "INTERSECT" | "EXCEPT");
-        if class == Some(TypeClass::Json) && has_open_text && !is_column {
+        if class == Some(TypeClass::Json) && !is_column && any_text_beside_json(&bounds) {
             class = Some(TypeClass::Text);
         }
         Ok(match class {
@@ -297,6 +294,13 @@ fn word_of_now(text: &str, ty: Type, span: Span) -> Result<Option<Expr>, Diag> {
     let day = convert(now, Type::Date, Degree::Explicit)?;
     let day = function::call_named("+", vec![day, literal::integer(shift, span)], Type::Date, span);
     convert(day, ty, Degree::Explicit).map(Some)
+}
+
+/// Is a quoted text or a parameter among JSON the text that it is?
+fn any_text_beside_json(bounds: &[&Bound]) -> bool {
+    let json = || bounds.iter().filter(|bound| bound.open.is_none());
+    let mut open = bounds.iter().filter(|bound| !matches!(bound.open, None | Some(Open::Null)));
+    open.any(|open| json().any(|json| !super::operator::is_json_beside(&json.expr, open)))
 }
 
 /// The narrower type that all values which have a type are of; none where a quoted text could not keep it.

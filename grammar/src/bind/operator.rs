@@ -72,8 +72,8 @@ impl Binder<'_> {
         let right = shortened(right, &left);
         let class = match (left.class(), right.class()) {
             (None, None) => TypeClass::Text,
-            // A quoted text beside JSON means the text that it is; NULL says nothing.
-            (Some(TypeClass::Json), None) | (None, Some(TypeClass::Json)) => TypeClass::Text,
+            (Some(TypeClass::Json), None) if !is_json_beside(&left.expr, &right) => TypeClass::Text,
+            (None, Some(TypeClass::Json)) if !is_json_beside(&right.expr, &left) => TypeClass::Text,
             (Some(class), None) => beside(class, &right),
             (None, Some(class)) => beside(class, &left),
             (Some(a), Some(b)) => match meet(a, b) {
@@ -385,6 +385,14 @@ impl Binder<'_> {
 /// Is it a field of a document, which is read as a number or a text beside one?
 fn is_field(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Call { function, .. } if function.name == "$json_get")
+}
+
+/// Is what has no type yet JSON beside JSON? A quoted text is, if it is JSON, but beside what may be the field of a document, which is
+/// read as a text, only if nothing else can be meant: `doc.phone = '123'` compares texts.
+pub(super) fn is_json_beside(json: &Expr, other: &Bound) -> bool {
+    let (Some(Open::Text), Some(Value::Text(text))) = (other.open, literal::value(&other.expr)) else { return false };
+    let may_be_text = is_field(json) || matches!(json.kind, ExprKind::Column(_));
+    (!may_be_text || text.trim_start().starts_with(['{', '[', '"'])) && spectradb_kernel::func::json::is_json(text)
 }
 
 /// Is a quoted text JSON? An array or an object, where anything else may be meant as a text.

@@ -9,6 +9,7 @@ use super::{
     convert::{Bound, Degree, meet},
     expr::Ctx,
     function,
+    operator::is_json_beside,
     outer::argument,
     row,
 };
@@ -89,7 +90,9 @@ impl Binder<'_> {
     fn in_set(&mut self, needle: Bound, mut node: Node, place: Span, span: Span) -> Result<Expr, Diag> {
         let ty = one_column(&node, place)?;
         let class = match needle.class() {
-            None if ty == Type::Json => TypeClass::Text,
+            None if ty.class() == TypeClass::Json && !is_json_beside(&node.column(0, place), &needle) => {
+                TypeClass::Text
+            }
             None => ty.class(),
             Some(class) => meet(class, ty.class()).ok_or_else(|| {
                 let message = format!("operator does not exist: {class} = {}", ty.class());
@@ -182,7 +185,9 @@ impl Binder<'_> {
         for (column, needle) in needles.into_iter().enumerate() {
             let value = node.column(column, place);
             let needle = match needle.open {
-                Some(_) if value.ty == Type::Json => self.coerce(needle, Type::Text, Degree::Implicit)?,
+                Some(_) if value.ty.class() == TypeClass::Json && !is_json_beside(&value, &needle) => {
+                    self.coerce(needle, Type::Text, Degree::Implicit)?
+                }
                 Some(_) if value.ty.class() == TypeClass::Array => self.coerce(needle, value.ty, Degree::Implicit)?,
                 Some(_) => self.coerce_class(needle, value.ty.class(), Degree::Implicit)?,
                 None => needle.expr,
