@@ -332,6 +332,7 @@ impl Printer<'_> {
             ScanColumn::Origin => quote!(#v1::ScanColumn::Origin),
             ScanColumn::SystemFrom => quote!(#v1::ScanColumn::SystemFrom),
             ScanColumn::SystemTo => quote!(#v1::ScanColumn::SystemTo),
+            ScanColumn::CommitTo => quote!(#v1::ScanColumn::CommitTo),
             ScanColumn::ValidFrom => quote!(#v1::ScanColumn::ValidFrom),
             ScanColumn::ValidTo => quote!(#v1::ScanColumn::ValidTo),
         });

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result, code};
 use spectradb_grammar::{ast::ParamName, plan::Param};
-use spectradb_kernel::Value;
+use spectradb_kernel::{Type, Value};
 
 /// The values of a statement's parameters.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,9 +59,9 @@ impl Params<'_> {
     /// One value of the right type for each parameter, as a session in the zone reads it.
     ///
     /// # Errors
-    /// 42P02 for a parameter without a value or a value without a parameter; 42804 or the cast's own for a value that
-    /// cannot become the parameter's type.
-    pub(crate) fn resolve(self, wanted: &[Param], zone: Option<&str>) -> Result<Vec<Value>> {
+    /// 42P02 for a parameter without a value or a value without a parameter; 42804 or the cast's own, placed where the
+    /// parameter is used, for a value that cannot become the parameter's type.
+    pub(crate) fn resolve(self, wanted: &[Param], zone: Option<&str>, sql: &str) -> Result<Vec<Value>> {
         match self {
             Params::None => check_count(0, wanted)?,
             Params::Positional(given) => check_count(given.len(), wanted)?,
@@ -75,7 +75,10 @@ impl Params<'_> {
                 }
             }
         }
-        wanted.iter().enumerate().map(|(param_idx, param)| self.value_of(param_idx, param, zone)).collect()
+        let value = |(param_idx, param): (usize, &Param)| {
+            self.value_of(param_idx, param, zone).map_err(|error| error.at(Some(param.span), sql))
+        };
+        wanted.iter().enumerate().map(value).collect()
     }
 
     fn value_of(self, param_idx: usize, param: &Param, zone: Option<&str>) -> Result<Value> {
@@ -91,16 +94,30 @@ impl Params<'_> {
             let message = format!("no value is given for parameter {}", shown(&param.name));
             return Err(Error::new(code::UNDEFINED_PARAMETER, message));
         };
-        crate::cast::value_in_zone(value, param.ty, zone).map_err(|error| match error {
+        let ty = if param.point { point_type(value) } else { param.ty };
+        crate::cast::value_in_zone(value, ty, zone).map_err(|error| match error {
             crate::cast::CastError::Type { from, to } => {
                 let message =
                     format!("parameter {} is of type {to}, but the value given is {from}", shown(&param.name));
-                Error::new(code::DATATYPE_MISMATCH, message)
+                let error = Error::new(code::DATATYPE_MISMATCH, message);
+                match param.point {
+                    true => error.with_help("a point of system time is a commit's number or an instant"),
+                    false => error,
+                }
             }
             crate::cast::CastError::Row(fault) => {
                 Error::new(fault.sqlstate(), format!("parameter {}: {}", shown(&param.name), fault.message()))
             }
         })
+    }
+}
+
+/// What a point of system time is given as: a commit's number, or an instant.
+fn point_type(value: &Value) -> Type {
+    match value {
+        Value::Date(_) | Value::Timestamp(_) | Value::TimestampTz(_) => Type::Timestamp,
+        Value::Text(text) if text.trim().parse::<i64>().is_err() => Type::Timestamp,
+        _ => Type::Integer,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
 };
 use spectradb_grammar::{
     parse,
-    plan::{Expr, Field, Node, NodeKind, Plan, QueryPlan, Statement, SystemScope},
+    plan::{Expr, ExprKind, Field, Node, NodeKind, Plan, QueryPlan, Statement, SystemScope},
 };
 use spectradb_kernel::{
     Batch, Column, Period, Type, Value,
@@ -43,11 +43,11 @@ impl Session {
         if self.has_failed() && !ends {
             return Err(in_failed_transaction());
         }
-        let params = params.resolve(&plan.params, self.time_zone())?;
+        let params = params.resolve(&plan.params, self.time_zone(), sql)?;
         let tuning = self.tuning();
         match &plan.statement {
             Statement::Query(query) => {
-                let settled = self.settled_for(query, snapshot)?;
+                let settled = self.settled_for(query, &params, snapshot)?;
                 let view = self.view_on(settled.as_ref().unwrap_or(snapshot));
                 if let Some(point) = plan.point.as_ref().filter(|point| point.fits(&view, &params)) {
                     let found = tuning.budget.check().and_then(|()| point.find(&view, &params));
@@ -173,8 +173,8 @@ impl Session {
 
     /// A snapshot with every commit up to now, where a query asks for the state at an instant: a commit under way may have
     /// got an instant before it. Inside a transaction the snapshot of BEGIN is what there is.
-    fn settled_for(&self, query: &QueryPlan, snapshot: &Snapshot) -> Result<Option<Snapshot>> {
-        if self.in_transaction() || !asks_instants(query) {
+    fn settled_for(&self, query: &QueryPlan, params: &[Value], snapshot: &Snapshot) -> Result<Option<Snapshot>> {
+        if self.in_transaction() || !asks_instants(query, params) {
             return Ok(None);
         }
         let settled = self.store().snapshot_settled()?;
@@ -204,13 +204,16 @@ pub(crate) fn open_in_zone(
     let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
     let plan = bind_statement(&statement, sql, view.snapshot(), Execution::default(), Some(zone), &[])?;
     let Statement::Query(query) = &plan.statement else { unreachable!("only queries are compiled") };
-    let params = Params::Positional(values).resolve(&plan.params, Some(zone))?;
+    let params = Params::Positional(values).resolve(&plan.params, Some(zone), sql)?;
     Run { params: &params, view, sql, tuning, given: &[], written: &[] }.open(query)
 }
 
 /// Does a query ask for the state at an instant of system time?
-fn asks_instants(query: &QueryPlan) -> bool {
-    let is_instant = |expr: &Expr| expr.ty == Type::Timestamp;
+fn asks_instants(query: &QueryPlan, params: &[Value]) -> bool {
+    let is_instant = |expr: &Expr| match expr.kind {
+        ExprKind::Param(idx) => matches!(params[idx], Value::Timestamp(_)),
+        _ => expr.ty == Type::Timestamp,
+    };
     let mut asks = false;
     let mut look = |node: &Node| {
         if let NodeKind::Scan(scan) = &node.kind {

@@ -334,7 +334,7 @@ impl Binder<'_> {
     pub(super) fn update(&mut self, update: &ast::Update) -> Result<Statement, Diag> {
         let table = self.writable_table(&update.table)?;
         let alias = update.alias.as_ref().unwrap_or(&update.table);
-        let (target, portion) = self.facts(&table, alias, &update.portion)?;
+        let (target, mut portion) = self.facts(&table, alias, &update.portion)?;
         let Source { node, scope, .. } = self.followed(target, &update.from)?;
         let node = self.where_of(node, &scope, update.filter.as_ref())?;
         let at = update.table.span;
@@ -352,7 +352,7 @@ impl Binder<'_> {
         let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
         columns.extend(extra);
         let source = node.project(columns);
-        let source = self.query_plan(source)?;
+        let source = self.source_plan(source, &mut portion)?;
         let returning = self.returning(update.returning.as_ref(), &table, alias, others, &fields, sides)?;
         Ok(Statement::Update { table, source, portion, joined: !update.from.is_empty(), returning })
     }
@@ -360,7 +360,7 @@ impl Binder<'_> {
     pub(super) fn delete(&mut self, delete: &ast::Delete) -> Result<Statement, Diag> {
         let table = self.writable_table(&delete.table)?;
         let alias = delete.alias.as_ref().unwrap_or(&delete.table);
-        let (target, portion) = self.facts(&table, alias, &delete.portion)?;
+        let (target, mut portion) = self.facts(&table, alias, &delete.portion)?;
         let Source { node, scope, .. } = self.followed(target, &delete.using)?;
         let node = self.where_of(node, &scope, delete.filter.as_ref())?;
         let at = delete.table.span;
@@ -373,7 +373,7 @@ impl Binder<'_> {
         let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
         columns.extend(extra);
         let source = node.project(columns);
-        let source = self.query_plan(source)?;
+        let source = self.source_plan(source, &mut portion)?;
         let sides = self.asked_sides(delete.returning.as_ref(), Sides::Deleted);
         let returning = self.returning(delete.returning.as_ref(), &table, alias, others, &fields, sides)?;
         Ok(Statement::Delete { table, source, portion, joined: !delete.using.is_empty(), returning })

@@ -11,7 +11,7 @@ use super::{
     expr::Ctx,
     function, rows_in_list,
     scope::{Merged, PSEUDO_COLUMNS, Scope, ScopeColumn, ScopeTable},
-    temporal::{TableScope, literal_commit},
+    temporal::{Sought, TableScope, literal_commit},
 };
 use crate::{
     ast::{self, JoinCondition, Name, TableAlias, TableRef},
@@ -55,7 +55,7 @@ impl Source {
 
 struct PendingPoint {
     /// Over the columns to the left.
-    point: Expr,
+    sought: Sought,
     /// Columns of this side.
     from: usize,
     to: usize,
@@ -79,9 +79,9 @@ impl Binder<'_> {
         let source = self.followed(first, rest)?;
         // Points of the first table are those of blocks around.
         let parts = source.points.into_iter().map(|pending| {
-            let from = source.node.column(pending.from, pending.point.span);
-            let to = source.node.column(pending.to, pending.point.span);
-            holds(pending.point, from, to, 0)
+            let at = pending.sought.span();
+            let (from, to) = (source.node.column(pending.from, at), source.node.column(pending.to, at));
+            holds(pending.sought, from, to, 0)
         });
         let node = match Expr::conjunction(parts.collect()) {
             Some(predicate) => source.node.clone().filter(predicate),
@@ -165,7 +165,7 @@ impl Binder<'_> {
                     return Err(Diag::new(
                         code::INVALID_COLUMN_REFERENCE,
                         "a point in time that is an expression of the left side needs an inner or a left join",
-                        other.points[0].point.span,
+                        other.points[0].sought.span(),
                     ));
                 }
                 if !other.args.is_empty() && matches!(kind, ast::JoinKind::Right | ast::JoinKind::Full) {
@@ -197,9 +197,9 @@ impl Binder<'_> {
         let (left_width, right_width) = (left.node.fields.len(), right.node.fields.len());
         let mut parts = Vec::new();
         for pending in right.points {
-            let from = right.node.column(pending.from, pending.point.span);
-            let to = right.node.column(pending.to, pending.point.span);
-            parts.push(holds(pending.point, from, to, left_width));
+            let at = pending.sought.span();
+            let (from, to) = (right.node.column(pending.from, at), right.node.column(pending.to, at));
+            parts.push(holds(pending.sought, from, to, left_width));
         }
         let mut scope = left.scope.clone().join(right.scope.clone(), left_width);
         let common: Vec<Name>;
@@ -317,26 +317,30 @@ impl Binder<'_> {
         let valid = self.table_valid(scopes, left, name.span)?;
         let (system, system_point) = match system {
             TableScope::Fixed(scope) => (scope, None),
-            TableScope::Point(point) => (SystemScope::All, Some(point)),
+            TableScope::Sought(sought) => (SystemScope::All, Some(sought)),
         };
         let (valid, valid_point) = match valid {
             TableScope::Fixed(scope) => (scope, None),
-            TableScope::Point(point) => (ValidScope::All, Some(point)),
+            TableScope::Sought(sought) => (ValidScope::All, Some(sought)),
         };
         let table = self.table_of(name, &system)?;
         let (alias_name, alias_columns) = match alias {
             Some(alias) => (&alias.name, alias.columns.as_slice()),
             None => (name, [].as_slice()),
         };
-        let (node, mut scope_table) = scan(&table, &alias_name.text, system, valid);
+        let (mut node, mut scope_table) = scan(&table, &alias_name.text, system, valid);
         rename(&mut scope_table, alias_name, alias_columns)?;
         let pseudo = node.fields.len() - PSEUDO.len();
         let mut points = Vec::new();
-        if let Some(point) = system_point {
-            points.push(PendingPoint { point, from: pseudo + 1, to: pseudo + 2 });
+        if let Some(sought) = system_point {
+            let (from, to) = match sought.counts() {
+                true => (pseudo, add_commit_to(&mut node)),
+                false => (pseudo + 1, pseudo + 2),
+            };
+            points.push(PendingPoint { sought, from, to });
         }
-        if let Some(point) = valid_point {
-            points.push(PendingPoint { point, from: pseudo + 3, to: pseudo + 4 });
+        if let Some(sought) = valid_point {
+            points.push(PendingPoint { sought, from: pseudo + 3, to: pseudo + 4 });
         }
         Ok(Source { node, scope: Scope { tables: vec![scope_table], merged: Vec::new() }, points, args: Vec::new() })
     }
@@ -628,6 +632,14 @@ pub(super) fn scan(
     (node, ScopeTable { name: Some(alias.to_owned()), kind: table.kind, columns: scope_columns, key })
 }
 
+/// Adds the commits at which facts ended to what a scan gives: where they lie.
+fn add_commit_to(node: &mut Node) -> usize {
+    let NodeKind::Scan(scan) = &mut node.kind else { unreachable!("a table is scanned") };
+    scan.columns.push(ScanColumn::CommitTo);
+    node.fields.push(Field { name: "_commit_to".to_owned(), ty: Type::Integer, nullable: false });
+    node.fields.len() - 1
+}
+
 /// A subquery or a `WITH` name as an item of FROM.
 fn derived(node: Node, alias: Option<(&Name, &[Name])>) -> Result<Source, Diag> {
     let columns = node
@@ -691,16 +703,24 @@ fn too_many_names(table: &str, available: usize, names: &[Name]) -> Diag {
     Diag::new(code::INVALID_COLUMN_REFERENCE, message, names[available].span)
 }
 
-/// `from <= point AND point < to`, the columns of the right side moved behind the left ones.
-fn holds(point: Expr, mut from: Expr, mut to: Expr, left_width: usize) -> Expr {
-    let span = point.span;
+/// `from <= point AND point < to`, the columns of the right side moved behind the left ones; of a range that it shares an
+/// instant with the period, and is none where it ends before it begins.
+fn holds(sought: Sought, mut from: Expr, mut to: Expr, left_width: usize) -> Expr {
+    let span = sought.span();
     for end in [&mut from, &mut to] {
         end.map_columns(&mut |column| column + left_width);
     }
-    let begun = function::call_named("<=", vec![from, point.clone()], Type::Boolean, span);
-    let not_over = function::call_named("<", vec![point, to], Type::Boolean, span);
-    let nullable = begun.nullable || not_over.nullable;
-    Expr { kind: ExprKind::And(vec![begun, not_over]), ty: Type::Boolean, nullable, span }
+    let test = |sign: &str, one: Expr, other: Expr| function::call_named(sign, vec![one, other], Type::Boolean, span);
+    let first = sought.from;
+    let parts = match sought.to {
+        None => vec![test("<=", from, first.clone()), test("<", first, to)],
+        Some((last, included)) => {
+            let before = if included { "<=" } else { "<" };
+            vec![test(before, from, last.clone()), test("<", first.clone(), to), test(before, first, last)]
+        }
+    };
+    let nullable = parts.iter().any(|part| part.nullable);
+    Expr { kind: ExprKind::And(parts), ty: Type::Boolean, nullable, span }
 }
 
 /// Takes the parts of a merged column out of the reach of bare names.

@@ -37,7 +37,7 @@ impl Binder<'_> {
     pub(super) fn merge(&mut self, merge: &ast::Merge) -> Result<Statement, Diag> {
         let table = self.writable_table(&merge.table)?;
         let alias = merge.alias.as_ref().unwrap_or(&merge.table);
-        let (target, portion) = self.facts(&table, alias, &merge.portion)?;
+        let (target, mut portion) = self.facts(&table, alias, &merge.portion)?;
         let at = merge.table.span;
         let (joined, node) = self.joined(merge, target, &table, at)?;
         let rows = |of: MergeRows| joined.rows(of);
@@ -64,7 +64,7 @@ impl Binder<'_> {
         columns.push((ACTION.to_owned(), number));
         let source = node.project(columns);
         let all = source.fields.clone();
-        let source = self.query_plan(source)?;
+        let source = self.source_plan(source, &mut portion)?;
         let mut bound = Vec::with_capacity(actions.len());
         for (number, when) in actions.into_iter().enumerate() {
             bound.push(self.action(merge, when, number, &table, &joined, all.clone())?);

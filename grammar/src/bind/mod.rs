@@ -120,6 +120,14 @@ pub fn statement(
         givens: Vec::new(),
     };
     let (bound, zoned) = zone::within(options.zone.as_deref(), || binder.statement(statement));
+    if let (Ok(_), Some(late)) = (&bound, binder.params.late()) {
+        let mut param_types = options.param_types.clone();
+        param_types.resize(late.len().max(param_types.len()), None);
+        for (known, late) in param_types.iter_mut().zip(late) {
+            *known = known.or(late);
+        }
+        return self::statement(statement, sql, catalog, &BindOptions { param_types, ..options.clone() });
+    }
     let mut bound = bound?;
     let params = binder.params.finish()?;
     if options.rewrites {
@@ -238,7 +246,13 @@ impl Binder<'_> {
 
     /// A query's root with the subplans that were bound with it; those that name columns around them are joins now.
     fn query_plan(&mut self, root: Node) -> Result<QueryPlan, Diag> {
-        unnest::query(root, std::mem::take(&mut self.subplans))
+        unnest::query(root, std::mem::take(&mut self.subplans), &mut [])
+    }
+
+    /// The source of a change, with the ends of the portion that it changes.
+    fn source_plan(&mut self, root: Node, portion: &mut Option<(plan::Expr, plan::Expr)>) -> Result<QueryPlan, Diag> {
+        let mut ends: Vec<_> = portion.iter_mut().flat_map(|(from, to)| [from, to]).collect();
+        unnest::query(root, std::mem::take(&mut self.subplans), &mut ends)
     }
 
     /// An expression is copied so many times: forms within forms that do so must not grow without bound.

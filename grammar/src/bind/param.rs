@@ -27,6 +27,8 @@ struct Slot {
     ty: Option<Type>,
     /// Where it is first used; `None` while only a higher number is.
     span: Option<Span>,
+    /// Is it a point of system time: a commit or an instant?
+    point: bool,
 }
 
 impl Params {
@@ -69,7 +71,7 @@ impl Params {
 
     fn push(&mut self, name: ParamName) {
         let ty = self.hints.get(self.params.len()).copied().flatten();
-        self.params.push(Slot { name, ty, span: None });
+        self.params.push(Slot { name, ty, span: None, point: false });
     }
 
     /// A use of a parameter.
@@ -88,6 +90,18 @@ impl Params {
         *self.params[idx].ty.get_or_insert(ty)
     }
 
+    /// An open parameter is a point of system time: it is a commit or an instant, whichever is given, unless another use
+    /// demands a type.
+    pub(super) fn point(&mut self, idx: usize) {
+        self.params[idx].point = true;
+    }
+
+    /// The types of parameters, where they turned out only after they had stood as points: they must be known from the start.
+    pub(super) fn late(&self) -> Option<Vec<Option<Type>>> {
+        let late = self.params.iter().any(|slot| slot.point && slot.ty.is_some());
+        late.then(|| self.params.iter().map(|slot| if slot.point { slot.ty } else { None }).collect())
+    }
+
     /// All parameters; those that nothing is known of are TEXT.
     pub(super) fn finish(self) -> Result<Vec<plan::Param>, Diag> {
         let mut params = Vec::with_capacity(self.params.len());
@@ -102,7 +116,8 @@ impl Params {
                     help: Some(format!("${number} is not used; number the parameters without gaps")),
                 });
             };
-            params.push(plan::Param { name: slot.name, ty: slot.ty.unwrap_or(Type::Text), span });
+            let otherwise = if slot.point { Type::Integer } else { Type::Text };
+            params.push(plan::Param { name: slot.name, ty: slot.ty.unwrap_or(otherwise), span, point: slot.point });
         }
         Ok(params)
     }

@@ -1,8 +1,8 @@
 //! Which part of both times does a scan read?
 //!
 //! A table's own scope wins over the short forms of its block, those over the blocks around; where nothing is said, system
-//! time is the latest and valid time is now. Points are constants, parameters and contexts; a point that names columns of
-//! earlier tables is handed back to the FROM, which makes a join of it.
+//! time is the latest and valid time is now. Points are constants, parameters, contexts and subqueries that stand alone; a
+//! point or a range that names columns of earlier tables is handed back to the FROM, which makes a join of it.
 //!
 //! Holds: system points are INTEGER (commits) or TIMESTAMP, valid points are TIMESTAMP.
 //! Not here: what a point means at run time (the future is an error there).
@@ -33,12 +33,38 @@ pub(super) struct Times {
     pub(super) valid: Option<ValidScope>,
 }
 
-/// The scope of one table on one time, or the point of earlier tables that it must match.
+/// The scope of one table on one time, or what its facts must be in of tables to the left.
 pub(super) enum TableScope<S> {
     /// A scope.
     Fixed(S),
-    /// A TIMESTAMP over the columns to the left.
-    Point(Expr),
+    /// Values over the columns to the left.
+    Sought(Sought),
+}
+
+/// A point or a range of one time for each row to the left: commits (INTEGER) or instants (TIMESTAMP).
+pub(super) struct Sought {
+    pub(super) from: Expr,
+    /// The end of a range, and whether it is included; `None` for a point.
+    pub(super) to: Option<(Expr, bool)>,
+}
+
+impl Sought {
+    /// Does it count commits?
+    pub(super) fn counts(&self) -> bool {
+        self.from.ty == Type::Integer
+    }
+
+    /// Where it is written.
+    pub(super) fn span(&self) -> Span {
+        self.to.as_ref().map_or(self.from.span, |(to, _)| self.from.span.to(to.span))
+    }
+}
+
+/// A point before its type is looked at.
+struct Point {
+    bound: Bound,
+    /// Does it read columns around it?
+    moves: bool,
 }
 
 /// `now()` as a scope's point.
@@ -62,10 +88,16 @@ impl Binder<'_> {
     pub(super) fn block_times(&mut self, scopes: &ast::Scopes) -> Result<Times, Diag> {
         let mut times = self.times.clone();
         if let Some(scope) = &scopes.system {
-            times.system = Some(self.system_scope(scope)?);
+            let TableScope::Fixed(scope) = self.system_scope(scope, None, "AS OF")? else {
+                unreachable!("nothing stands to the left of a block");
+            };
+            times.system = Some(scope);
         }
         if let Some(scope) = &scopes.valid {
-            times.valid = Some(self.valid_scope(scope)?);
+            let TableScope::Fixed(scope) = self.valid_scope(scope, None, "VALID AT")? else {
+                unreachable!("nothing stands to the left of a block");
+            };
+            times.valid = Some(scope);
         }
         Ok(times)
     }
@@ -76,23 +108,10 @@ impl Binder<'_> {
         scopes: &ast::Scopes,
         left: Option<&Scope>,
     ) -> Result<TableScope<SystemScope>, Diag> {
-        let Some(scope) = &scopes.system else {
-            return Ok(TableScope::Fixed(self.times.system.clone().unwrap_or(SystemScope::Latest)));
-        };
-        if let (ScopeKind::AsOf(at), Some(left)) = (&scope.kind, left)
-            && let Some(bound) = self.lateral_point(at, left)?
-        {
-            if bound.expr.ty == Type::Integer {
-                return Err(Diag::new(
-                    code::FEATURE_NOT_SUPPORTED,
-                    "a commit number that is a column is not supported in AS OF",
-                    at.span,
-                )
-                .help("use a TIMESTAMP of system time"));
-            }
-            return self.instant_of(bound, "FOR SYSTEM_TIME AS OF").map(TableScope::Point);
+        match &scopes.system {
+            Some(scope) => self.system_scope(scope, left, "FOR SYSTEM_TIME"),
+            None => Ok(TableScope::Fixed(self.times.system.clone().unwrap_or(SystemScope::Latest))),
         }
-        self.system_scope(scope).map(TableScope::Fixed)
     }
 
     /// The valid scope of a table.
@@ -102,66 +121,118 @@ impl Binder<'_> {
         left: Option<&Scope>,
         span: Span,
     ) -> Result<TableScope<ValidScope>, Diag> {
-        let Some(scope) = &scopes.valid else {
-            let inherited = self.times.valid.clone();
-            return Ok(TableScope::Fixed(inherited.unwrap_or_else(|| ValidScope::At(now(span)))));
+        match &scopes.valid {
+            Some(scope) => self.valid_scope(scope, left, "FOR VALID_TIME"),
+            None => {
+                let inherited = self.times.valid.clone();
+                Ok(TableScope::Fixed(inherited.unwrap_or_else(|| ValidScope::At(now(span)))))
+            }
+        }
+    }
+
+    fn system_scope(
+        &mut self,
+        scope: &ast::Scope,
+        left: Option<&Scope>,
+        clause: &'static str,
+    ) -> Result<TableScope<SystemScope>, Diag> {
+        let (from, to) = match &scope.kind {
+            ScopeKind::AsOf(at) => (at, None),
+            ScopeKind::FromTo(from, to) => (from, Some((to, false))),
+            ScopeKind::Between(from, to) => (from, Some((to, true))),
+            ScopeKind::All => return Ok(TableScope::Fixed(SystemScope::All)),
         };
-        if let (ScopeKind::AsOf(at), Some(left)) = (&scope.kind, left)
-            && let Some(bound) = self.lateral_point(at, left)?
-        {
-            return self.instant_of(bound, "FOR VALID_TIME AS OF").map(TableScope::Point);
+        let first = self.point_of(from, left, clause)?;
+        let last = to.map(|(to, included)| Ok((self.point_of(to, left, clause)?, included))).transpose()?;
+        let Some((last, to_included)) = last else {
+            let moves = first.moves;
+            let at = self.system_point(first, clause, None)?;
+            return Ok(match moves {
+                true => TableScope::Sought(Sought { from: at, to: None }),
+                false => TableScope::Fixed(SystemScope::AsOf(at)),
+            });
+        };
+        let moves = first.moves || last.moves;
+        // Beside a column, a parameter is what the column is.
+        let beside = |point: &Point| moves.then(|| point.bound.class()).flatten();
+        let (of_first, of_last) = (beside(&first), beside(&last));
+        let from = self.system_point(first, clause, of_last)?;
+        let to = self.system_point(last, clause, of_first)?;
+        if !moves {
+            return Ok(TableScope::Fixed(SystemScope::Range { from, to, to_included }));
         }
-        self.valid_scope(scope).map(TableScope::Fixed)
-    }
-
-    /// A point that reads columns of earlier tables; `None` for one that does not.
-    fn lateral_point(&mut self, at: &ast::Expr, left: &Scope) -> Result<Option<Bound>, Diag> {
-        if !names_columns(at) {
-            return Ok(None);
+        if from.ty != to.ty {
+            let message =
+                format!("{clause} with a column is from a commit to a commit, or from an instant to an instant");
+            return Err(Diag::new(code::DATATYPE_MISMATCH, message, from.span.to(to.span))
+                .help("_system_from is the instant of _commit"));
         }
-        let mut ctx = Ctx::plain(left, "the point of AS OF");
-        self.expr(at, &mut ctx).map(Some)
+        self.sought(from, to, to_included).map(TableScope::Sought)
     }
 
-    fn system_scope(&mut self, scope: &ast::Scope) -> Result<SystemScope, Diag> {
-        Ok(match &scope.kind {
-            ScopeKind::AsOf(at) => SystemScope::AsOf(self.system_point(at)?),
-            ScopeKind::FromTo(from, to) => {
-                SystemScope::Range { from: self.system_point(from)?, to: self.system_point(to)?, to_included: false }
-            }
-            ScopeKind::Between(from, to) => {
-                SystemScope::Range { from: self.system_point(from)?, to: self.system_point(to)?, to_included: true }
-            }
-            ScopeKind::All => SystemScope::All,
-        })
+    fn valid_scope(
+        &mut self,
+        scope: &ast::Scope,
+        left: Option<&Scope>,
+        clause: &'static str,
+    ) -> Result<TableScope<ValidScope>, Diag> {
+        let (from, to) = match &scope.kind {
+            ScopeKind::AsOf(at) => (at, None),
+            ScopeKind::FromTo(from, to) => (from, Some((to, false))),
+            ScopeKind::Between(from, to) => (from, Some((to, true))),
+            ScopeKind::All => return Ok(TableScope::Fixed(ValidScope::All)),
+        };
+        let first = self.point_of(from, left, clause)?;
+        let mut moves = first.moves;
+        let from = self.instant_of(first.bound, clause)?;
+        let Some((to, to_included)) = to else {
+            return Ok(match moves {
+                true => TableScope::Sought(Sought { from, to: None }),
+                false => TableScope::Fixed(ValidScope::At(from)),
+            });
+        };
+        let last = self.point_of(to, left, clause)?;
+        moves |= last.moves;
+        let to = self.instant_of(last.bound, clause)?;
+        if !moves {
+            return Ok(TableScope::Fixed(ValidScope::Range { from, to, to_included }));
+        }
+        self.sought(from, to, to_included).map(TableScope::Sought)
     }
 
-    fn valid_scope(&mut self, scope: &ast::Scope) -> Result<ValidScope, Diag> {
-        Ok(match &scope.kind {
-            ScopeKind::AsOf(at) => ValidScope::At(self.instant(at, "VALID AT")?),
-            ScopeKind::FromTo(from, to) => ValidScope::Range {
-                from: self.instant(from, "FOR VALID_TIME")?,
-                to: self.instant(to, "FOR VALID_TIME")?,
-                to_included: false,
-            },
-            ScopeKind::Between(from, to) => ValidScope::Range {
-                from: self.instant(from, "FOR VALID_TIME")?,
-                to: self.instant(to, "FOR VALID_TIME")?,
-                to_included: true,
-            },
-            ScopeKind::All => ValidScope::All,
-        })
+    /// A range over columns; its ends are asked twice.
+    fn sought(&mut self, from: Expr, to: Expr, to_included: bool) -> Result<Sought, Diag> {
+        self.count_copies(&from, 1)?;
+        self.count_copies(&to, 1)?;
+        Ok(Sought { from, to: Some((to, to_included)) })
+    }
+
+    /// A point's expression: over the columns to the left and of the blocks around where a table is read, else one that is
+    /// the same for the whole statement. A subquery is run once before the scan, unless it names such columns.
+    fn point_of(&mut self, at: &ast::Expr, left: Option<&Scope>, clause: &'static str) -> Result<Point, Diag> {
+        let nothing = Scope::default();
+        if left.is_none() && names_columns(at) {
+            return Err(not_a_column(clause, at.span));
+        }
+        let mut ctx = Ctx::plain(left.unwrap_or(&nothing), clause);
+        let mut bound = self.expr(at, &mut ctx)?;
+        let moves = bound.expr.any(&mut |part| matches!(part.kind, ExprKind::Column(_) | ExprKind::Outer(_)));
+        if moves && left.is_none() {
+            return Err(not_a_column(clause, at.span).help(
+                "name the table's own scope, FOR SYSTEM_TIME or FOR VALID_TIME: it may read tables to the left",
+            ));
+        }
+        if !moves {
+            bound.expr = constant::fold(bound.expr);
+        }
+        Ok(Point { bound, moves })
     }
 
     /// An expression that is the same for the whole statement.
     pub(super) fn fixed_expr(&mut self, expr: &ast::Expr, clause: &'static str) -> Result<Bound, Diag> {
         let scope = Scope::default();
         if names_columns(expr) {
-            return Err(Diag::new(
-                code::INVALID_COLUMN_REFERENCE,
-                format!("{clause} takes a constant expression or a parameter, not a column"),
-                expr.span,
-            ));
+            return Err(not_a_column(clause, expr.span));
         }
         let mut ctx = Ctx::plain(&scope, clause);
         let mut bound = self.expr(expr, &mut ctx)?;
@@ -177,38 +248,50 @@ impl Binder<'_> {
         Ok(bound)
     }
 
-    fn system_point(&mut self, at: &ast::Expr) -> Result<Expr, Diag> {
-        let clause = "AS OF";
-        let bound = self.fixed_expr(at, clause)?;
+    /// A commit or an instant. `beside` is what a parameter is then.
+    fn system_point(&mut self, point: Point, clause: &str, beside: Option<TypeClass>) -> Result<Expr, Diag> {
+        let bound = point.bound;
+        let span = bound.span();
         let point = match (bound.open, bound.class()) {
-            (Some(Open::Param), _) => self.coerce(bound, Type::Integer, Degree::Implicit)?,
+            (Some(Open::Param), _) => match (beside, &bound.expr.kind) {
+                (Some(TypeClass::Date | TypeClass::Timestamp | TypeClass::TimestampTz), _) => {
+                    self.coerce(bound, Type::Timestamp, Degree::Assignment)?
+                }
+                (None, ExprKind::Param(idx)) => {
+                    self.params.point(*idx);
+                    Expr { ty: Type::Integer, ..bound.expr }
+                }
+                _ => self.coerce(bound, Type::Integer, Degree::Implicit)?,
+            },
             (Some(Open::Text), _) | (_, Some(TypeClass::Date | TypeClass::TimestampTz)) => {
                 self.coerce(bound, Type::Timestamp, Degree::Assignment)?
             }
-            (None, Some(TypeClass::Integer | TypeClass::Timestamp)) => bound.expr,
+            (None, Some(TypeClass::Integer)) => self.coerce(bound, Type::Integer, Degree::Implicit)?,
+            (None, Some(TypeClass::Timestamp)) => bound.expr,
             (Some(Open::Null), _) | (None, _) => {
                 let message = format!("{clause} takes a commit number or a timestamp, not type {}", bound.type_name());
-                return Err(Diag::new(code::DATATYPE_MISMATCH, message, at.span));
+                return Err(of_interval(Diag::new(code::DATATYPE_MISMATCH, message, span), &bound));
             }
         };
         if let Some(Value::Integer(..0)) = literal::value(&point) {
             let message = "a commit number is not negative";
-            return Err(Diag::new(code::INVALID_PARAMETER, message, at.span).help("the empty database is commit 0"));
+            return Err(Diag::new(code::INVALID_PARAMETER, message, span).help("the empty database is commit 0"));
         }
         Ok(point)
     }
 
-    /// A point of valid time: an instant, a day, or microseconds as a number.
+    /// A point of valid time that is the same for the whole statement.
     pub(super) fn instant(&mut self, at: &ast::Expr, clause: &'static str) -> Result<Expr, Diag> {
-        let bound = self.fixed_expr(at, clause)?;
-        if let (None, Some(Value::Integer(micros))) = (bound.open, literal::value(&bound.expr)) {
-            let micros = Value::Timestamp(Timestamp(*micros));
-            return Ok(Expr::constant(micros, Type::Timestamp, at.span));
-        }
-        self.instant_of(bound, clause)
+        let point = self.point_of(at, None, clause)?;
+        self.instant_of(point.bound, clause)
     }
 
+    /// A point of valid time: an instant, a day, or microseconds as a number.
     fn instant_of(&mut self, bound: Bound, clause: &str) -> Result<Expr, Diag> {
+        if let (None, Some(Value::Integer(micros))) = (bound.open, literal::value(&bound.expr)) {
+            let micros = Value::Timestamp(Timestamp(*micros));
+            return Ok(Expr::constant(micros, Type::Timestamp, bound.span()));
+        }
         match (bound.open, bound.class()) {
             (Some(Open::Text | Open::Param), _)
             | (None, Some(TypeClass::Date | TypeClass::Timestamp | TypeClass::TimestampTz)) => {
@@ -217,7 +300,7 @@ impl Binder<'_> {
             (Some(Open::Null), _) | (None, _) => {
                 let message =
                     format!("{clause} takes a timestamp, a date or microseconds, not type {}", bound.type_name());
-                Err(Diag::new(code::DATATYPE_MISMATCH, message, bound.span()))
+                Err(of_interval(Diag::new(code::DATATYPE_MISMATCH, message, bound.span()), &bound))
             }
         }
     }
@@ -242,6 +325,20 @@ impl Binder<'_> {
         }
         Ok((from, to))
     }
+}
+
+/// A parameter beside an INTERVAL is one itself, as in PostgreSQL, unless its type is said.
+fn of_interval(diag: Diag, bound: &Bound) -> Diag {
+    let has_param = || bound.expr.any(&mut |part| matches!(part.kind, ExprKind::Param(_)));
+    if bound.class() == Some(TypeClass::Interval) && has_param() {
+        return diag.help("say the parameter's type: $1::TIMESTAMP + INTERVAL '1 month'");
+    }
+    diag
+}
+
+fn not_a_column(clause: &str, span: Span) -> Diag {
+    let message = format!("{clause} takes a constant expression, a parameter or a subquery of its own, not a column");
+    Diag::new(code::INVALID_COLUMN_REFERENCE, message, span)
 }
 
 /// The end of what never ends.

@@ -37,9 +37,9 @@ struct Unnest {
     infallible: bool,
 }
 
-/// A query whose subplans all stand alone.
-pub(super) fn query(root: Node, subplans: Vec<Node>) -> Result<QueryPlan, Diag> {
-    let (root, subplans) = asked_for(root, subplans);
+/// A query whose subplans all stand alone. Expressions `beside` it ask them too, without arguments.
+pub(super) fn query(root: Node, subplans: Vec<Node>, beside: &mut [&mut Expr]) -> Result<QueryPlan, Diag> {
+    let (root, subplans) = asked_for(root, subplans, beside);
     let asks = |node: &Node| {
         let mut found = false;
         node.walk(&mut |node| {
@@ -72,27 +72,23 @@ pub(super) fn query(root: Node, subplans: Vec<Node>) -> Result<QueryPlan, Diag> 
         }
     }
     renumber(&mut root, &places);
+    beside.iter_mut().for_each(|expr| renumber_expr(expr, &places));
     Ok(QueryPlan { root, subplans: kept })
 }
 
 /// Without the subplans that nobody asks: they stood where an expression turned out to need no more than its beginning.
-fn asked_for(mut root: Node, subplans: Vec<Node>) -> (Node, Vec<Node>) {
+fn asked_for(mut root: Node, subplans: Vec<Node>, beside: &mut [&mut Expr]) -> (Node, Vec<Node>) {
     let mut asked = vec![false; subplans.len()];
     let note = |node: &Node, asked: &mut Vec<bool>| {
         node.walk(&mut |node| {
             if let NodeKind::Shared { subplan_idx, .. } = node.kind {
                 asked[subplan_idx] = true;
             }
-            node.for_each_expr(&mut |expr| {
-                expr.walk(&mut |part| {
-                    if let ExprKind::Subplan { subplan_idx, .. } = part.kind {
-                        asked[subplan_idx] = true;
-                    }
-                });
-            });
+            node.for_each_expr(&mut |expr| note_expr(expr, asked));
         });
     };
     note(&root, &mut asked);
+    beside.iter().for_each(|expr| note_expr(expr, &mut asked));
     // A subplan asks only earlier ones.
     for (idx, subplan) in subplans.iter().enumerate().rev() {
         if asked[idx] {
@@ -110,6 +106,7 @@ fn asked_for(mut root: Node, subplans: Vec<Node>) -> (Node, Vec<Node>) {
         kept.push(subplan);
     }
     renumber(&mut root, &places);
+    beside.iter_mut().for_each(|expr| renumber_expr(expr, &places));
     (root, kept)
 }
 
@@ -123,12 +120,22 @@ fn renumber(node: &mut Node, places: &[usize]) {
     if let NodeKind::Shared { subplan_idx, .. } = &mut node.kind {
         *subplan_idx = places[*subplan_idx];
     }
-    node.for_each_expr_mut(&mut |expr| {
-        expr.walk_mut(&mut |part| {
-            if let ExprKind::Subplan { subplan_idx, .. } = &mut part.kind {
-                *subplan_idx = places[*subplan_idx];
-            }
-        });
+    node.for_each_expr_mut(&mut |expr| renumber_expr(expr, places));
+}
+
+fn renumber_expr(expr: &mut Expr, places: &[usize]) {
+    expr.walk_mut(&mut |part| {
+        if let ExprKind::Subplan { subplan_idx, .. } = &mut part.kind {
+            *subplan_idx = places[*subplan_idx];
+        }
+    });
+}
+
+fn note_expr(expr: &Expr, asked: &mut [bool]) {
+    expr.walk(&mut |part| {
+        if let ExprKind::Subplan { subplan_idx, .. } = part.kind {
+            asked[subplan_idx] = true;
+        }
     });
 }
 

@@ -90,20 +90,20 @@ impl Checker {
                 self.returning(returning.as_ref(), table, &old)
             }
             Statement::Update { table, source, portion, joined: _, returning } => {
-                self.portion(portion.as_ref())?;
+                self.portion(portion.as_ref(), source)?;
                 let fields = self.query(source)?;
                 let extra = begins_with(&fields, update_types(table), "UPDATE's source")?;
                 self.returning(returning.as_ref(), table, extra)
             }
             Statement::Delete { table, source, portion, joined: _, returning } => {
-                self.portion(portion.as_ref())?;
+                self.portion(portion.as_ref(), source)?;
                 let fields = self.query(source)?;
                 let extra = begins_with(&fields, fact_types(table), "DELETE's source")?;
                 self.returning(returning.as_ref(), table, extra)
             }
             Statement::Erase { table, source } => types_are(&self.query(source)?, table.key_types(), "ERASE's keys"),
             Statement::Merge { table, source, portion, actions, returning } => {
-                self.portion(portion.as_ref())?;
+                self.portion(portion.as_ref(), source)?;
                 let given: Vec<Type> = self.query(source)?.iter().map(|field| field.ty).collect();
                 ensure(given.last() == Some(&Type::Integer), || "MERGE's source numbers actions".to_owned())?;
                 for action in actions {
@@ -178,8 +178,11 @@ impl Checker {
         }
     }
 
-    fn portion(&self, portion: Option<&(Expr, Expr)>) -> Checked {
-        portion.into_iter().flat_map(|(from, to)| [from, to]).try_for_each(|end| self.instant(end))
+    /// A portion may ask the subplans of its source.
+    fn portion(&self, portion: Option<&(Expr, Expr)>, source: &QueryPlan) -> Checked {
+        let subplans = source.subplans.iter().map(|subplan| subplan.fields.clone()).collect();
+        let checker = Checker { params: self.params.clone(), subplans };
+        portion.into_iter().flat_map(|(from, to)| [from, to]).try_for_each(|end| checker.instant(end))
     }
 
     fn query(&self, query: &QueryPlan) -> Result<Vec<Field>, String> {
@@ -367,7 +370,7 @@ impl Checker {
                     ensure(*column_idx < scan.table.columns.len(), || "Scan's columns are its table's".to_owned())?;
                     scan.table.columns[*column_idx].ty
                 }
-                ScanColumn::Commit | ScanColumn::Origin => Type::Integer,
+                ScanColumn::Commit | ScanColumn::CommitTo | ScanColumn::Origin => Type::Integer,
                 ScanColumn::SystemFrom | ScanColumn::SystemTo | ScanColumn::ValidFrom | ScanColumn::ValidTo => {
                     Type::Timestamp
                 }

@@ -297,6 +297,8 @@ pub enum ScanColumn {
     SystemFrom,
     /// `_system_to`
     SystemTo,
+    /// The commit that superseded it, or the greatest INTEGER.
+    CommitTo,
     /// `_valid_from`
     ValidFrom,
     /// `_valid_to`
@@ -619,6 +621,8 @@ pub struct Param {
     pub ty: Type,
     /// Where it is first used.
     pub span: Span,
+    /// Is it a point of system time and nothing else? Then its type is INTEGER, a commit, and an instant may be given for it.
+    pub point: bool,
 }
 
 /// A bound statement.

@@ -53,6 +53,7 @@ fn data_column(expr: &Expr, scan: &Scan) -> Option<usize> {
         | ScanColumn::Origin
         | ScanColumn::SystemFrom
         | ScanColumn::SystemTo
+        | ScanColumn::CommitTo
         | ScanColumn::ValidFrom
         | ScanColumn::ValidTo => None,
     }

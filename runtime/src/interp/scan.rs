@@ -111,6 +111,7 @@ fn column(column: plan::ScanColumn) -> ScanColumn {
         plan::ScanColumn::Origin => ScanColumn::Origin,
         plan::ScanColumn::SystemFrom => ScanColumn::SystemFrom,
         plan::ScanColumn::SystemTo => ScanColumn::SystemTo,
+        plan::ScanColumn::CommitTo => ScanColumn::CommitTo,
         plan::ScanColumn::ValidFrom => ScanColumn::ValidFrom,
         plan::ScanColumn::ValidTo => ScanColumn::ValidTo,
     }

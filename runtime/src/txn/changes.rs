@@ -449,6 +449,7 @@ impl Piece {
             ScanColumn::Origin => each(&|row| self.origins[row] as i64, Type::Integer),
             ScanColumn::SystemFrom => each(&|_| now, Type::Timestamp),
             ScanColumn::SystemTo => each(&|_| i64::MAX, Type::Timestamp),
+            ScanColumn::CommitTo => each(&|_| i64::MAX, Type::Integer),
             ScanColumn::ValidFrom => each(&|row| self.periods[row].from(), Type::Timestamp),
             ScanColumn::ValidTo => each(&|row| self.periods[row].to(), Type::Timestamp),
         }

@@ -53,6 +53,8 @@ pub enum ScanColumn {
     /// `_system_to`: TIMESTAMP, the instant of the commit that superseded it; infinity when none has, as far as the
     /// scope can know (under `AsOf(n)` a supersession after n is not known).
     SystemTo,
+    /// INTEGER, the commit that superseded it, and `i64::MAX` when none has, as far as the scope can know.
+    CommitTo,
     /// `_valid_from`: TIMESTAMP.
     ValidFrom,
     /// `_valid_to`: TIMESTAMP.

@@ -278,7 +278,7 @@ impl Reader<'_> {
 fn column_type(column: ScanColumn, schema: &TableSchema) -> Type {
     match column {
         ScanColumn::Data(column_idx) => schema.columns[column_idx].ty.plain(),
-        ScanColumn::Commit | ScanColumn::Origin => Type::Integer,
+        ScanColumn::Commit | ScanColumn::CommitTo | ScanColumn::Origin => Type::Integer,
         ScanColumn::SystemFrom | ScanColumn::SystemTo | ScanColumn::ValidFrom | ScanColumn::ValidTo => Type::Timestamp,
     }
 }

@@ -54,6 +54,11 @@ impl Instants {
     }
 }
 
+/// The commit that ended a fact, where the scope can know it.
+fn known_end(end: i64, end_max: i64) -> i64 {
+    if end > end_max { i64::MAX } else { end }
+}
+
 /// A column of the table as the reader's schema names it; NULL where the facts are older than the column.
 pub(super) fn data_column(run: &Run, shape: &Shape, reader: &TableSchema, column_idx: usize) -> Column {
     match shape.place_of(reader, column_idx) {
@@ -96,6 +101,17 @@ pub(super) fn pseudo_column(
                 integers(Type::Timestamp, instants.lane(&ends, end_max, snapshot)?)
             }
         },
+        ScanColumn::CommitTo => match (run.system_to.i64s(), ends.known()) {
+            (Vals::One(end), Known::Nothing) => {
+                Column::constant(Type::Integer, Value::Integer(known_end(end, end_max)), run.len)
+            }
+            (ends, known) => {
+                let mut ends: Vec<i64> = (0..run.len).map(|row| ends.at(row)).collect();
+                known.lower(&mut ends);
+                ends.iter_mut().for_each(|end| *end = known_end(*end, end_max));
+                integers(Type::Integer, ends)
+            }
+        },
         ScanColumn::ValidFrom => run.valid_from.clone(),
         ScanColumn::ValidTo => run.valid_to.clone(),
     })
@@ -119,6 +135,7 @@ pub(super) fn pseudo_value(
         },
         ScanColumn::SystemFrom => instant(instants.of(found.commit(), end_max, snapshot)?),
         ScanColumn::SystemTo => instant(instants.of(found.end(), end_max, snapshot)?),
+        ScanColumn::CommitTo => Value::Integer(known_end(found.end(), end_max)),
         ScanColumn::ValidFrom => instant(found.from()),
         ScanColumn::ValidTo => instant(found.to()),
     })
