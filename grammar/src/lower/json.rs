@@ -396,7 +396,7 @@ impl Asked {
             }
         };
         let default = (name == "json_exists" && self.error.is_none())
-            .then(|| Otherwise::Value(Expr { kind: ExprKind::Boolean(false), span }));
+            .then_some(Otherwise::Value(Expr { kind: ExprKind::Boolean(false), span }));
         let (empty, error) = (value(self.empty), value(self.error.or(default)));
         let words = text(&words.join(" "), span);
         let ty = self.returning.unwrap_or_else(|| {
