@@ -194,7 +194,7 @@ fn implementation(ident: &Ident, table: &TableSchema, fields: &[TableField], kra
         let (field_ident, ty) = (&field.ident, &field.ty);
         let at = ty.span();
         let sql_type = schema::type_tokens(krate, table.columns[idx].ty);
-        writers.push(quote_spanned!(at=> let mut #writer = #v1::ColumnWriter::<#ty>::new();));
+        writers.push(quote_spanned!(at=> let mut #writer = #v1::ColumnWriter::<#ty>::with_room(room);));
         pushes.push(quote!(#writer.push(&row.#field_ident);));
         finishes.push(quote!(#writer.finish(#sql_type)));
         views.push(quote_spanned!(at=>
@@ -228,15 +228,18 @@ fn implementation(ident: &Ident, table: &TableSchema, fields: &[TableField], kra
                 ::std::vec![#(#v1::Value::from(#key_values)),*]
             }
 
-            fn columns_of<'r>(rows: impl ::core::iter::Iterator<Item = &'r Self>) -> ::std::vec::Vec<#v1::Column>
-            where
-                Self: 'r,
-            {
+            fn columns_of<__Row: #krate::AsRow<Table = Self>>(
+                rows: impl ::core::iter::Iterator<Item = __Row>,
+            ) -> (::std::vec::Vec<#v1::Column>, usize) {
+                let room = rows.size_hint().0;
+                let mut count = 0;
                 #(#writers)*
                 for row in rows {
+                    let row = #krate::AsRow::as_row(&row);
                     #(#pushes)*
+                    count += 1;
                 }
-                ::std::vec![#(#finishes),*]
+                (::std::vec![#(#finishes),*], count)
             }
 
             fn read(batch: &#v1::Batch, rows: &mut ::std::vec::Vec<Self>) {

@@ -51,13 +51,8 @@ fn open_with(path: &Path, sync: Sync, compression: CompressionPolicy) -> Box<dyn
 
 impl Engine for Ours {
     fn load(&self, rows: &mut dyn Iterator<Item = Row>) {
-        loop {
-            let lot: Vec<T> = (&mut *rows).take(LOT).map(T::from).collect();
-            if lot.is_empty() {
-                break;
-            }
-            self.db.insert_all(lot).expect("the keys are new");
-        }
+        // Row by row, as the others are given them.
+        while self.db.insert_all((&mut *rows).take(LOT).map(T::from)).expect("the keys are new").is_some() {}
         self.db.store().flush().expect("the disk holds it");
     }
 

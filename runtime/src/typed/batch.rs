@@ -9,7 +9,7 @@
 
 use super::{
     shape::TableShape,
-    table::{AsRow, Table, always, batches, shape},
+    table::{AsRow, Lent, Table, always, batches, shape},
 };
 use crate::{
     Database, Session, cast,
@@ -107,7 +107,7 @@ impl WriteBatch {
     /// Puts a row for a valid period.
     pub fn put_for<T: Table>(&mut self, row: &T, period: Period) -> &mut WriteBatch {
         if let Some(lot) = self.typed::<T>() {
-            let columns = T::columns_of(std::iter::once(row));
+            let (columns, _) = T::columns_of(std::iter::once(Lent(row)));
             if lot.open.is_empty() {
                 lot.open = columns.iter().map(|column| ColumnBuilder::new(column.ty())).collect();
             }

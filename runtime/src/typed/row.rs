@@ -41,6 +41,8 @@ pub trait Field: Sized {
     fn at(view: &Self::View<'_>, row: usize) -> Self;
     /// The field that a value is.
     fn of_value(value: Value) -> Self;
+    /// Makes room for so many values.
+    fn reserve(lane: &mut Self::Lane, rows: usize);
     /// Appends the value; answers whether there is one (a NULL appends some value of the type).
     fn push(&self, lane: &mut Self::Lane) -> bool;
     /// Appends some value for a NULL.
@@ -63,6 +65,13 @@ impl<F: Field> ColumnWriter<F> {
     #[expect(clippy::new_without_default, reason = "generated code says new")]
     pub fn new() -> ColumnWriter<F> {
         ColumnWriter { lane: F::Lane::default(), count: 0, present: Vec::new() }
+    }
+
+    /// An empty column with room for so many rows.
+    pub fn with_room(rows: usize) -> ColumnWriter<F> {
+        let mut writer = ColumnWriter::new();
+        F::reserve(&mut writer.lane, rows);
+        writer
     }
 
     /// Appends a row.
@@ -152,6 +161,9 @@ macro_rules! numbers {
                     None => not_of_column(&value),
                 }
             }
+            fn reserve(lane: &mut Vec<$lane>, rows: usize) {
+                lane.reserve(rows);
+            }
             #[inline]
             fn push(&self, lane: &mut Vec<$lane>) -> bool {
                 let $value = *self;
@@ -206,6 +218,9 @@ impl<const P: u8, const S: u8> Field for Numeric<P, S> {
             other => not_of_column(&other),
         }
     }
+    fn reserve(lane: &mut Vec<i128>, rows: usize) {
+        lane.reserve(rows);
+    }
     fn push(&self, lane: &mut Vec<i128>) -> bool {
         lane.push(self.units());
         true
@@ -220,11 +235,37 @@ impl<const P: u8, const S: u8> Field for Numeric<P, S> {
 
 /// Strings under construction.
 #[derive(Debug)]
-pub struct Strings(ByteSink);
+pub struct Strings {
+    sink: ByteSink,
+    /// How many there will be, as far as that is known.
+    room: usize,
+}
+
+/// The first so many strings say how long all of them will be.
+const SAMPLE: usize = 8;
+
+/// Until then each is expected to have so many bytes.
+const GUESSED_BYTES: usize = 16;
 
 impl Default for Strings {
     fn default() -> Strings {
-        Strings(ByteSink::with_capacity(0, 0))
+        Strings { sink: ByteSink::with_capacity(0, 0), room: 0 }
+    }
+}
+
+impl Strings {
+    fn reserve(&mut self, rows: usize) {
+        self.room = self.sink.len() + rows;
+        self.sink.reserve(rows, rows.min(SAMPLE) * GUESSED_BYTES);
+    }
+
+    #[inline]
+    fn push(&mut self, string: &[u8]) {
+        self.sink.push(string);
+        if self.sink.len() == SAMPLE && self.room > SAMPLE {
+            let more = self.sink.bytes_len() * (self.room - SAMPLE) / SAMPLE;
+            self.sink.reserve(0, more + more / 8);
+        }
     }
 }
 
@@ -248,15 +289,18 @@ macro_rules! texts {
                     other => not_of_column(&other),
                 }
             }
+            fn reserve(lane: &mut Strings, rows: usize) {
+                lane.reserve(rows);
+            }
             fn push(&self, lane: &mut Strings) -> bool {
-                lane.0.push(self.as_str().as_bytes());
+                lane.push(self.as_str().as_bytes());
                 true
             }
             fn push_null(lane: &mut Strings) {
-                lane.0.push(&[]);
+                lane.push(&[]);
             }
             fn data(lane: Strings) -> Data {
-                Data::Bytes(lane.0.finish())
+                Data::Bytes(lane.sink.finish())
             }
         }
     )*};
@@ -284,15 +328,18 @@ impl Field for Vec<u8> {
             other => not_of_column(&other),
         }
     }
+    fn reserve(lane: &mut Strings, rows: usize) {
+        lane.reserve(rows);
+    }
     fn push(&self, lane: &mut Strings) -> bool {
-        lane.0.push(self);
+        lane.push(self);
         true
     }
     fn push_null(lane: &mut Strings) {
-        lane.0.push(&[]);
+        lane.push(&[]);
     }
     fn data(lane: Strings) -> Data {
-        Data::Bytes(lane.0.finish())
+        Data::Bytes(lane.sink.finish())
     }
 }
 
@@ -313,15 +360,18 @@ impl Field for BigNumeric {
             other => not_of_column(&other),
         }
     }
+    fn reserve(lane: &mut Strings, rows: usize) {
+        lane.reserve(rows);
+    }
     fn push(&self, lane: &mut Strings) -> bool {
-        lane.0.push(self.bytes());
+        lane.push(self.bytes());
         true
     }
     fn push_null(lane: &mut Strings) {
-        lane.0.push(&[]);
+        lane.push(&[]);
     }
     fn data(lane: Strings) -> Data {
-        Data::Bytes(lane.0.finish())
+        Data::Bytes(lane.sink.finish())
     }
 }
 
@@ -342,19 +392,22 @@ impl<T: Field> Field for Vec<Option<T>> {
             other => not_of_column(&other),
         }
     }
+    fn reserve(lane: &mut Strings, rows: usize) {
+        lane.reserve(rows);
+    }
     fn push(&self, lane: &mut Strings) -> bool {
         let mut writer = ColumnWriter::<Option<T>>::new();
         self.iter().for_each(|item| writer.push(item));
         let values: Vec<Value> = writer.finish(T::TYPE).values().collect();
         let element = ElementType::of(T::TYPE).expect("the derive refuses arrays of arrays");
-        lane.0.push(Array::of(element, &values).bytes());
+        lane.push(Array::of(element, &values).bytes());
         true
     }
     fn push_null(lane: &mut Strings) {
-        lane.0.push(&[]);
+        lane.push(&[]);
     }
     fn data(lane: Strings) -> Data {
-        Data::Bytes(lane.0.finish())
+        Data::Bytes(lane.sink.finish())
     }
 }
 
@@ -384,6 +437,9 @@ impl<F: Field> Field for Option<F> {
     }
     fn of_value(value: Value) -> Self {
         if value.is_null() { None } else { Some(F::of_value(value)) }
+    }
+    fn reserve(lane: &mut F::Lane, rows: usize) {
+        F::reserve(lane, rows);
     }
     fn push(&self, lane: &mut F::Lane) -> bool {
         match self {

@@ -74,10 +74,8 @@ pub trait Table: Sized {
     fn checked() -> &'static Checked;
     /// The key's values.
     fn key_values(key: Self::Key<'_>) -> Vec<Value>;
-    /// Rows as columns.
-    fn columns_of<'r>(rows: impl Iterator<Item = &'r Self>) -> Vec<Column>
-    where
-        Self: 'r;
+    /// Rows as columns, and how many they are.
+    fn columns_of<R: AsRow<Table = Self>>(rows: impl Iterator<Item = R>) -> (Vec<Column>, usize);
     /// Reads the rows of a batch that has the columns of the table.
     fn read(batch: &Batch, rows: &mut Vec<Self>);
     /// The row of some values, asked for by column and each once.
@@ -90,6 +88,17 @@ pub trait AsRow {
     type Table: Table;
     /// The row.
     fn as_row(&self) -> &Self::Table;
+}
+
+/// A row that somebody else has.
+pub(super) struct Lent<'r, T>(pub(super) &'r T);
+
+impl<T: Table> AsRow for Lent<'_, T> {
+    type Table = T;
+
+    fn as_row(&self) -> &T {
+        self.0
+    }
 }
 
 /// A point of both times for [`Session::get_at`]: of system time a commit or an instant, of valid time an instant.
@@ -142,20 +151,22 @@ pub(super) fn always() -> Period {
     Period::new(MICROS_MIN, MICROS_MAX).expect("the whole of time is not empty")
 }
 
-/// Rows whose number is known beforehand become columns up to so many at a time, and need not be joined again.
+/// Rows become columns up to so many at a time: fewer need not be joined again.
 const ROWS_AT_ONCE: usize = 16 * BATCH_ROWS;
 
-/// Rows as columns, some thousands at a time.
+/// Rows as columns. Each goes as soon as it is read: a text is copied and given back while it is still at hand.
 pub(super) fn batches<R: AsRow>(rows: impl IntoIterator<Item = R>) -> Vec<(Vec<Column>, usize)> {
     let mut rows = rows.into_iter();
     let mut batches = Vec::new();
     loop {
-        let at_once = rows.size_hint().0.clamp(BATCH_ROWS, ROWS_AT_ONCE);
-        let some: Vec<R> = rows.by_ref().take(at_once).collect();
-        if some.is_empty() {
+        let (columns, count) = R::Table::columns_of(rows.by_ref().take(ROWS_AT_ONCE));
+        if count == 0 {
             return batches;
         }
-        batches.push((R::Table::columns_of(some.iter().map(AsRow::as_row)), some.len()));
+        batches.push((columns, count));
+        if count < ROWS_AT_ONCE {
+            return batches;
+        }
     }
 }
 
@@ -192,7 +203,7 @@ impl Session {
     /// # Errors
     /// 23505 when the key is taken; 42P01, 42P17 when the table is not there or is another.
     pub fn insert<T: Table>(&mut self, row: &T) -> Result<Option<Commit>> {
-        self.insert_columns::<T>(vec![(T::columns_of(std::iter::once(row)), 1)], always())
+        self.insert_columns::<T>(vec![T::columns_of(std::iter::once(Lent(row)))], always())
     }
 
     /// Inserts a row that is valid in a period.
@@ -200,7 +211,7 @@ impl Session {
     /// # Errors
     /// As [`Session::insert`].
     pub fn insert_valid<T: Table>(&mut self, row: &T, period: Period) -> Result<Option<Commit>> {
-        self.insert_columns::<T>(vec![(T::columns_of(std::iter::once(row)), 1)], period)
+        self.insert_columns::<T>(vec![T::columns_of(std::iter::once(Lent(row)))], period)
     }
 
     /// Inserts rows that are always valid, all in one transaction; answers its commit, or `None` in an open transaction

@@ -319,7 +319,12 @@ struct Room {
     column_hashes: Vec<Hash>,
     pairs: Vec<Hash>,
     leaves: Vec<Hash>,
+    /// What the last leaves were of, and their key: the next record's mostly are of the same.
+    kind: Option<(LeafKind, Hash)>,
 }
+
+/// Table, schema version and kind of leaves.
+type LeafKind = (TableId, u32, Op);
 
 impl Room {
     fn clear(&mut self) {
@@ -328,8 +333,8 @@ impl Room {
     }
 
     /// Makes leaves of the messages, given of each the table, the schema version and the kind.
-    fn hash(&mut self, kinds: impl ExactSizeIterator<Item = (TableId, u32, Op)>) {
-        let Room { salts: _, keys, columns, key_hashes, column_hashes, pairs, leaves } = self;
+    fn hash(&mut self, kinds: impl ExactSizeIterator<Item = LeafKind>) {
+        let Room { salts: _, keys, columns, key_hashes, column_hashes, pairs, leaves, kind: last } = self;
         keys.hash(&KEYS.key_and_period, key_hashes);
         columns.hash(&KEYS.columns, column_hashes);
         // Table, version and kind are in the leaf's key, so that the two commitments fill exactly one block; leaves that
@@ -345,7 +350,11 @@ impl Room {
             let both = key_hashes[start..end].iter().zip(&column_hashes[start..end]);
             pairs.clear();
             pairs.extend(both.flat_map(|(key, columns)| [*key, *columns]));
-            hash_pairs(&leaf_key(kind.0, kind.1, kind.2 as u8), pairs, leaves);
+            let hash_key = match last {
+                Some((of, hash_key)) if *of == kind => *hash_key,
+                _ => last.insert((kind, leaf_key(kind.0, kind.1, kind.2 as u8))).1,
+            };
+            hash_pairs(&hash_key, pairs, leaves);
             start = end;
         }
     }

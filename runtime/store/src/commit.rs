@@ -322,8 +322,8 @@ impl Sequencer {
             }
         }
         for (batch, key_idxs) in write.facts.iter().zip(&prepared.keys) {
-            let keys: Vec<Column> = key_idxs.iter().map(|position| batch.columns[*position].clone()).collect();
-            self.check_keys(batch.table, &keys, &batch.periods, write, tree)?;
+            let keys = || key_idxs.iter().map(|position| batch.columns[*position].clone()).collect();
+            self.check_keys(batch.table, keys, &batch.periods, write, tree)?;
         }
         for (table, segments) in &prepared.spilled {
             let (is_touched, is_erased) = self.concerns(*table, write);
@@ -332,7 +332,8 @@ impl Sequencer {
             }
         }
         for retraction in &write.retractions {
-            self.check_keys(retraction.table, &retraction.keys, &retraction.periods, write, tree)?;
+            let keys = || retraction.keys.clone();
+            self.check_keys(retraction.table, keys, &retraction.periods, write, tree)?;
         }
         Ok(())
     }
@@ -340,7 +341,7 @@ impl Sequencer {
     fn check_keys(
         &self,
         table: TableId,
-        keys: &[Column],
+        keys: impl FnOnce() -> Vec<Column>,
         periods: &[Period],
         write: &Write,
         tree: &Tree,
@@ -349,10 +350,10 @@ impl Sequencer {
         if !is_touched && !is_erased {
             return Ok(());
         }
-        let mut encoded = Vec::new();
+        let (keys, mut encoded) = (keys(), Vec::new());
         for (row, period) in periods.iter().enumerate() {
             encoded.clear();
-            key::encode(keys, row, &mut encoded);
+            key::encode(&keys, row, &mut encoded);
             self.check_key(table, &encoded, *period, is_touched, write, tree)?;
         }
         Ok(())

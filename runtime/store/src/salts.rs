@@ -136,7 +136,15 @@ fn walk((height, idx): Node, leaf_count: u64, erased: &[ErasedLeaf], found: &mut
 #[derive(Debug)]
 pub(crate) struct Salts {
     height: u32,
-    known: HashMap<Node, Hash>,
+    known: Known,
+}
+
+/// The nodes from which all others follow.
+#[derive(Debug)]
+enum Known {
+    /// The root: nothing was erased.
+    Root(Hash),
+    Cover(HashMap<Node, Hash>),
 }
 
 impl Salts {
@@ -144,17 +152,26 @@ impl Salts {
     pub(crate) fn new(secret: &Secret, leaf_count: u64) -> Salts {
         let height = height_of(leaf_count);
         let known = match secret {
-            Secret::Seed(seed) => HashMap::from_iter([((height, 0), *seed)]),
-            Secret::Left(left) => cover(leaf_count, &left.erased).into_iter().zip(left.cover.iter().copied()).collect(),
+            Secret::Seed(seed) => Known::Root(*seed),
+            Secret::Left(left) => {
+                Known::Cover(cover(leaf_count, &left.erased).into_iter().zip(left.cover.iter().copied()).collect())
+            }
         };
         Salts { height, known }
+    }
+
+    fn known(&self, node: Node) -> Option<Hash> {
+        match &self.known {
+            Known::Root(seed) => (node == (self.height, 0)).then_some(*seed),
+            Known::Cover(cover) => cover.get(&node).copied(),
+        }
     }
 
     /// A node, if it can be computed.
     fn node(&self, height: u32, idx: u64) -> Option<Hash> {
         let above = |up: u32| idx.checked_shr(up * FAN_OUT_BITS).unwrap_or(0);
         let (mut at, mut node) =
-            (height..=self.height).find_map(|at| Some((at, *self.known.get(&(at, above(at - height)))?)))?;
+            (height..=self.height).find_map(|at| Some((at, self.known((at, above(at - height)))?)))?;
         while at > height {
             at -= 1;
             let child = above(at - height) % FAN_OUT as u64;
@@ -177,7 +194,7 @@ impl Salts {
             Some(node) => blake3::Hasher::new_keyed(&node).finalize_xof().fill(salts.as_flattened_mut()),
             None => {
                 for (place, salt) in (stride * FAN_OUT as u64..).zip(salts) {
-                    *salt = self.known.get(&(0, place)).copied().unwrap_or_default();
+                    *salt = self.known((0, place)).unwrap_or_default();
                 }
             }
         }

@@ -272,26 +272,25 @@ impl Snapshot {
         assert_eq!(keys.len(), periods.len(), "each key has a period");
         let schema = self.schema(table)?;
         let mut overlaps = Vec::new();
-        let key_max = self.pinned.view.key_max(table);
         let commit = self.pinned.visible.commit;
         let wanted_over = |valid| Wanted::new(commit, SystemScope::AsOf(commit), valid);
-        // Rows that are added in the order of their keys are beyond everything there is.
-        let is_beyond = |key: &[u8]| key_max.as_deref().is_none_or(|max| key > max);
-        let may_be = match keys.len() {
-            0..ASKED_KEYS_MIN => vec![true; keys.len()],
-            _ if keys.iter().all(|key| is_beyond(key.as_ref())) => return Ok(overlaps),
-            _ => {
-                let mut asked = AskedKeys::new(keys.iter().map(|key| (key.as_ref(), hash_of(key.as_ref()))));
-                self.pinned.view.note_held(table, &mut asked, &wanted_over(ValidScope::All))?;
-                asked.answers().collect()
+        // Few keys are looked for at once.
+        let mut may_be: Vec<bool> = Vec::new();
+        if keys.len() >= ASKED_KEYS_MIN {
+            // Rows that are added in the order of their keys are beyond everything there is.
+            let key_max = self.pinned.view.key_max(table);
+            if keys.iter().all(|key| key_max.as_deref().is_none_or(|max| key.as_ref() > max)) {
+                return Ok(overlaps);
             }
-        };
-        for (key_idx, (key, period)) in keys.iter().zip(periods).enumerate().filter(|(key_idx, _)| may_be[*key_idx]) {
-            let key = key.as_ref();
-            if is_beyond(key) {
+            let mut asked = AskedKeys::new(keys.iter().map(|key| (key.as_ref(), hash_of(key.as_ref()))));
+            self.pinned.view.note_held(table, &mut asked, &wanted_over(ValidScope::All))?;
+            may_be.extend(asked.answers());
+        }
+        for (key_idx, (key, period)) in keys.iter().zip(periods).enumerate() {
+            if may_be.get(key_idx) == Some(&false) {
                 continue;
             }
-            let probe = Probe::new(key, &mut schema.key_types());
+            let probe = Probe::new(key.as_ref(), &mut schema.key_types());
             let wanted = wanted_over(ValidScope::Overlaps(*period));
             self.pinned.view.visit(table, &probe, &wanted, &mut |found| {
                 let period = Period::new(found.from(), found.to()).expect("facts have periods");

@@ -37,6 +37,22 @@ impl ByteSink {
         self.end_string();
     }
 
+    /// Makes room for so many strings and bytes more.
+    pub fn reserve(&mut self, strings: usize, bytes: usize) {
+        self.offsets.reserve(strings);
+        self.bytes.reserve(bytes);
+    }
+
+    /// How many strings so far.
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Is there no string yet?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The buffer that [`ByteSink::end_string`] cuts: write a string here, then end it.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.bytes

@@ -39,6 +39,8 @@ pub(crate) struct MemTable {
     notes: Mutex<Vec<SegmentNote>>,
     /// Segments of large commits that the manifest does not name yet; the flush of this memtable brings them there.
     bulk: Mutex<Vec<SegmentMeta>>,
+    /// How many keys each table had in the memtable before: as many are to be expected, and room for them is made once.
+    expected: BTreeMap<TableShard, usize>,
 }
 
 /// A fact in a segment ended.
@@ -53,6 +55,12 @@ pub(crate) struct SegmentNote {
 }
 
 impl MemTable {
+    /// The one that takes over from a memtable that was frozen.
+    pub(crate) fn after(full: &MemTable) -> MemTable {
+        let expected = full.tables.load().iter().map(|(place, table)| (*place, table.key_count())).collect();
+        MemTable { expected, ..MemTable::default() }
+    }
+
     /// The facts of a table in one shard, if it has any here.
     pub(crate) fn table(&self, place: TableShard) -> Option<Arc<TableMem>> {
         self.tables.load().get(&place).cloned()
@@ -78,6 +86,12 @@ impl MemTable {
         tables.range(TableShard::all_of(table)).map(|(_, table)| table.clone()).collect()
     }
 
+    /// The shape of the newest facts of a table in some shard, if it has any here.
+    pub(crate) fn shape_of(&self, table: TableId) -> Option<Arc<Shape>> {
+        let tables = self.tables.load();
+        tables.range(TableShard::all_of(table)).next().map(|(_, table)| table.shape())
+    }
+
     /// The largest key of any fact of a table.
     pub(crate) fn key_max(&self, table: TableId) -> Option<Vec<u8>> {
         let tables = self.tables.load();
@@ -89,7 +103,7 @@ impl MemTable {
         if let Some(found) = self.table(place) {
             return found;
         }
-        let added = Arc::new(TableMem::new(shape));
+        let added = Arc::new(TableMem::new(shape, self.expected.get(&place).copied().unwrap_or(0)));
         self.tables.rcu(|tables| {
             let mut tables = BTreeMap::clone(tables);
             tables.entry(place).or_insert_with(|| added.clone());

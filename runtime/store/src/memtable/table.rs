@@ -380,7 +380,8 @@ impl State {
 }
 
 impl TableMem {
-    pub(crate) fn new(shape: &Arc<Shape>) -> TableMem {
+    /// Of so many keys, as far as can be told.
+    pub(crate) fn new(shape: &Arc<Shape>, key_count: usize) -> TableMem {
         TableMem {
             state: RwLock::new(State {
                 chunks: Vec::new(),
@@ -388,12 +389,17 @@ impl TableMem {
                 tail: Tail::new(shape.clone()),
                 tail_copy: None,
                 ascending: Vec::new(),
-                index: HashTable::new(),
+                index: HashTable::with_capacity(key_count),
                 ordered: Vec::new(),
                 key_max: None,
                 end_last: 0,
             }),
         }
+    }
+
+    /// How many keys are in the index.
+    pub(crate) fn key_count(&self) -> usize {
+        self.read().index.len()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {

@@ -406,7 +406,10 @@ impl Tree {
         let view = self.view();
         let active = &view.version.active;
         let shape_of = |table: TableId| match applied.catalog.by_id(table) {
-            Some(schema) => Ok(Arc::new(Shape::of(schema))),
+            Some(schema) => match active.shape_of(table).filter(|shape| shape.version == schema.version) {
+                Some(shape) => Ok(shape),
+                None => Ok(Arc::new(Shape::of(schema))),
+            },
             None => Err(StoreError::UnknownTable { table }),
         };
         for superseded in &applied.write.superseded {
@@ -541,7 +544,8 @@ impl Tree {
         }
         let mut frozen = old.frozen.clone();
         frozen.push(Frozen { memtable: old.active.clone(), upto: Checkpoint { commit, record } });
-        self.install(Version { active: Arc::default(), frozen, ..Version::clone(&old) });
+        let active = Arc::new(MemTable::after(&old.active));
+        self.install(Version { active, frozen, ..Version::clone(&old) });
     }
 
     /// How many bytes do the memtables take?
