@@ -110,7 +110,7 @@ fn recognised_but_not_offered() {
             "GRANT SELECT ON t TO bob",
             "EXPLAIN VERBOSE SELECT 1",
             "EXPLAIN (COSTS OFF) SELECT 1",
-            "EXPLAIN EXECUTE p(1)",
+            "EXPLAIN PREPARE p AS SELECT 1",
             "COPY t FROM STDIN",
             "INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT k DO NOTHING",
             "UPDATE t SET doc.a = 1",

@@ -35,8 +35,7 @@ impl Session {
     ) -> Result<Outcome> {
         let profile = Profile::default();
         if options.analyze
-            && let Statement::Explain { statement, .. } = &plan.statement
-            && let Statement::Query(query) = &**statement
+            && let Statement::Query(query) = explained(&plan.statement)
         {
             let view = self.view_on(snapshot);
             let run = Run { params, view: &view, sql, tuning: self.tuning(), given: &[], written: &[] };
@@ -51,6 +50,14 @@ impl Session {
             return texts(&["plan"], vec![vec![json(&lines)]], sql);
         }
         texts(&["plan"], lines.iter().map(|line| vec![line.to_string()]).collect(), sql)
+    }
+}
+
+/// The statement that is explained: that of EXPLAIN, or one that was prepared.
+fn explained(statement: &Statement) -> &Statement {
+    match statement {
+        Statement::Explain { statement, .. } => statement,
+        other => other,
     }
 }
 

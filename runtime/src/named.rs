@@ -14,7 +14,7 @@ use crate::{
     statement::{Run, done, texts},
 };
 use spectradb_grammar::{
-    ast::Name,
+    ast::{ExplainOptions, Name},
     diag::nearest,
     plan::{self, QueryPlan},
     span::Span,
@@ -105,21 +105,49 @@ impl Session {
         sql: &Arc<str>,
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
-        let values = match args {
-            None => Vec::new(),
-            Some(args) => {
-                let view = self.view_on(snapshot);
-                let batches =
-                    Run { params, view: &view, sql, tuning: self.tuning(), given: &[], written: &[] }.collect(args)?;
-                let row = batches.into_iter().next().expect("arguments are one row");
-                row.into_columns().iter().map(|column| column.value(0)).collect()
-            }
-        };
+        let values = self.arguments(args, params, sql, snapshot)?;
         // Taken out, for running needs the whole session. No prepared statement runs another one.
         let mut prepared = self.named.remove(&name.text).ok_or_else(|| self.no_statement(name, sql))?;
         let outcome = self.run_prepared(&mut prepared, &values, snapshot);
         self.named.insert(name.text.clone(), prepared);
         outcome
+    }
+
+    /// The plan of a prepared statement with the arguments that EXPLAIN EXECUTE gives it.
+    pub(crate) fn explain_named(
+        &mut self,
+        name: &Name,
+        args: Option<&QueryPlan>,
+        options: ExplainOptions,
+        params: &[Value],
+        sql: &Arc<str>,
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
+        let values = self.arguments(args, params, sql, snapshot)?;
+        let mut prepared = self.named.remove(&name.text).ok_or_else(|| self.no_statement(name, sql))?;
+        let outcome = self.renew(&mut prepared, snapshot).and_then(|()| {
+            let (plan, text) = (prepared.plan.clone(), prepared.sql.clone());
+            let values = Params::Positional(&values).resolve(&plan.params, self.time_zone())?;
+            self.explain(&plan, options, &text, &values, snapshot)
+        });
+        self.named.insert(name.text.clone(), prepared);
+        outcome
+    }
+
+    /// The arguments of EXECUTE.
+    fn arguments(
+        &self,
+        args: Option<&QueryPlan>,
+        params: &[Value],
+        sql: &Arc<str>,
+        snapshot: &Snapshot,
+    ) -> Result<Vec<Value>> {
+        let Some(args) = args else { return Ok(Vec::new()) };
+        let view = self.view_on(snapshot);
+        let batches =
+            Run { params, view: &view, sql, tuning: self.tuning(), given: &[], written: &[] }.collect(args)?;
+        let row = batches.into_iter().next().expect("arguments are one row");
+        Ok(row.into_columns().iter().map(|column| column.value(0)).collect())
     }
 
     fn run_prepared(&mut self, prepared: &mut Prepared, values: &[Value], snapshot: &Snapshot) -> Result<Outcome> {

@@ -125,7 +125,12 @@ impl Session {
                 self.rollback()?;
                 Ok(done("ROLLBACK", None))
             }
-            Statement::Explain { options, .. } => self.explain(plan, *options, sql, &params, snapshot),
+            Statement::Explain { statement, options } => match &**statement {
+                Statement::Execute { name, args } => {
+                    self.explain_named(name, args.as_ref(), *options, &params, sql, snapshot)
+                }
+                _ => self.explain(plan, *options, sql, &params, snapshot),
+            },
             Statement::Session(statement) => self.run_session(statement, sql, snapshot),
             Statement::Execute { name, args } => self.run_named(name, args.as_ref(), &params, sql, snapshot),
             Statement::VerifyLedger => self.verify_ledger(sql),

@@ -514,36 +514,57 @@ impl Binder<'_> {
                 plain.push('%');
                 continue;
             }
-            let left = letters.next_if_eq(&'-').is_some();
-            let mut number = String::new();
-            while let Some(digit) = letters.next_if(char::is_ascii_digit) {
-                number.push(digit);
-            }
-            let mut left = left;
-            if letters.next_if_eq(&'$').is_some() {
-                next = number.parse::<usize>().ok().and_then(|place| place.checked_sub(1)).ok_or_else(|| {
-                    invalid("format specifies argument 0, but arguments are numbered from 1".to_owned())
-                })?;
-                number.clear();
-                left |= letters.next_if_eq(&'-').is_some();
+            let zero = || invalid("format specifies argument 0, but arguments are numbered from 1".to_owned());
+            let digits = |letters: &mut std::iter::Peekable<std::str::Chars<'_>>| {
+                let mut number = String::new();
                 while let Some(digit) = letters.next_if(char::is_ascii_digit) {
                     number.push(digit);
                 }
+                number
+            };
+            // Digits are a place where `$` follows them, otherwise a width.
+            let mut number = digits(&mut letters);
+            let mut place = None;
+            if !number.is_empty() && letters.next_if_eq(&'$').is_some() {
+                place = Some(number.parse::<usize>().ok().and_then(|at| at.checked_sub(1)).ok_or_else(zero)?);
+                number.clear();
             }
+            let mut left = false;
+            while number.is_empty() && letters.next_if_eq(&'-').is_some() {
+                left = true;
+            }
+            let mut asked_width = None;
+            if number.is_empty() && letters.next_if_eq(&'*').is_some() {
+                let at = digits(&mut letters);
+                if !at.is_empty() {
+                    if letters.next_if_eq(&'$').is_none() {
+                        return Err(invalid("width argument position must be ended by \"$\"".to_owned()));
+                    }
+                    next = at.parse::<usize>().ok().and_then(|at| at.checked_sub(1)).ok_or_else(zero)?;
+                }
+                asked_width = Some(next);
+                next += 1;
+            } else if number.is_empty() {
+                number = digits(&mut letters);
+            }
+            next = place.unwrap_or(next);
             let kind = match letters.next() {
                 Some(kind @ ('s' | 'I' | 'L')) => kind,
                 Some(other) => return Err(invalid(format!("unrecognized format() type specifier \"{other}\""))),
                 None => return Err(invalid("unterminated format() type specifier".to_owned())),
             };
-            let Some(value) = values.get(next) else {
-                return Err(invalid("too few arguments for format()".to_owned()));
+            let given =
+                |at: usize| values.get(at).cloned().ok_or_else(|| invalid("too few arguments for format()".to_owned()));
+            let width = match asked_width {
+                None => literal::integer(number.parse::<i64>().unwrap_or(0) * if left { -1 } else { 1 }, span),
+                Some(at) => self.format_width(given(at)?, left, span)?,
             };
+            let value = given(next)?;
             next += 1;
-            let value = self.coerce(value.clone(), Type::Text, Degree::Assignment)?;
+            let value = self.coerce(value, Type::Text, Degree::Assignment)?;
             self.count_copies(&value, 2)?;
-            let width = number.parse::<i64>().unwrap_or(0) * if left { -1 } else { 1 };
-            let width = || literal::integer(width, span);
-            let piece = |kind: &str, value| made("$format_piece", vec![text(kind, span), value, width()], span);
+            self.count_copies(&width, 2)?;
+            let piece = |kind: &str, value| made("$format_piece", vec![text(kind, span), value, width.clone()], span);
             let shown = piece(&kind.to_string(), value.clone());
             if !plain.is_empty() {
                 parts.push(text(&std::mem::take(&mut plain), span));
@@ -557,6 +578,27 @@ impl Binder<'_> {
         }
         let joined = parts.into_iter().reduce(|joined, part| made("||", vec![joined, part], span));
         Ok(joined.expect("there is a part"))
+    }
+}
+
+impl Binder<'_> {
+    /// The width that `*` takes from an argument: NULL is none, and with a sign or below zero the text stands on the left.
+    fn format_width(&mut self, width: Bound, left: bool, span: Span) -> Result<Expr, Diag> {
+        let is_integer = width.class() == Some(TypeClass::Integer);
+        let mut width = match is_integer {
+            true => self.coerce(width, Type::Integer, Degree::Implicit)?,
+            false => {
+                let text = self.coerce(width, Type::Text, Degree::Assignment)?;
+                self.coerce(Bound::known(text), Type::Integer, Degree::Explicit)?
+            }
+        };
+        if width.nullable {
+            width = self.coalesce(vec![width, literal::integer(0, span)], span)?;
+        }
+        Ok(match left {
+            true => made("-", vec![made("abs", vec![width], span)], span),
+            false => width,
+        })
     }
 }
 

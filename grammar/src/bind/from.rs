@@ -363,6 +363,10 @@ impl Binder<'_> {
         self.catalog.table(&name.text).ok_or_else(|| {
             let message = format!("table \"{}\" does not exist", name.text);
             let diag = Diag::new(code::UNDEFINED_TABLE, message, name.span);
+            if self.mutual.contains(&name.text) {
+                let message = "mutual recursion between WITH items is not implemented";
+                return Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span);
+            }
             let names = self.catalog.table_names();
             let ctes = self.ctes.iter().map(|cte| cte.name.as_str());
             match nearest(&name.text, names.iter().map(String::as_str).chain(ctes)) {

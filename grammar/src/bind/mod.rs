@@ -118,6 +118,7 @@ pub fn statement(
         block_count: 0,
         copied_count: 0,
         givens: Vec::new(),
+        mutual: Vec::new(),
     };
     let (bound, zoned) = zone::within(options.zone.as_deref(), || binder.statement(statement));
     if let (Ok(_), Some(late)) = (&bound, binder.params.late()) {
@@ -194,6 +195,8 @@ struct Binder<'a> {
     copied_count: usize,
     /// What is asked of groups (`rank(x) WITHIN GROUP ..`), over the rows that are grouped.
     givens: Vec<plan::Expr>,
+    /// Names of WITH RECURSIVE that name each other.
+    mutual: Vec<String>,
 }
 
 impl Binder<'_> {

@@ -45,10 +45,8 @@ impl Binder<'_> {
             }
         };
         self.check_unused(first_cte)?;
-        // The number of rows is the same for all of them.
-        let (limit, offset) = self.hiding(0, |binder| -> Result<_, Diag> {
-            Ok((binder.count_of(query.limit.as_ref(), "LIMIT")?, binder.count_of(query.offset.as_ref(), "OFFSET")?))
-        })?;
+        let limit = self.count_of(query.limit.as_ref(), &query.body, "LIMIT")?;
+        let offset = self.count_of(query.offset.as_ref(), &query.body, "OFFSET")?;
         if query.with_ties
             && let Some(limit) = limit
         {
@@ -64,7 +62,7 @@ impl Binder<'_> {
     /// Brings `WITH` names into view.
     pub(super) fn declare(&mut self, with: &[ast::Cte]) -> Result<(), Diag> {
         let first_cte = self.ctes.len();
-        for cte in with {
+        for cte in self.ordered(with) {
             self.refuse_second(cte, first_cte)?;
             let CteBody::Query(query) = &cte.body else {
                 let message = "WITH clause containing a data-modifying statement must be at the top level";
@@ -126,16 +124,34 @@ impl Binder<'_> {
         Ok(())
     }
 
-    /// LIMIT's or OFFSET's number; NULL is none.
-    fn count_of(&mut self, count: Option<&ast::Expr>, clause: &'static str) -> Result<Option<Expr>, Diag> {
+    /// LIMIT's or OFFSET's number; NULL is none. It is the same for all rows, so it may name columns around the query, not its own.
+    fn count_of(
+        &mut self,
+        count: Option<&ast::Expr>,
+        body: &SetExpr,
+        clause: &'static str,
+    ) -> Result<Option<Expr>, Diag> {
         let Some(count) = count else { return Ok(None) };
-        if let ast::ExprKind::Path(path) = &count.kind {
+        let names = super::temporal::names_columns(count);
+        let own = match body {
+            // Bound once more, to know which names are its own.
+            SetExpr::Select(select) if names && !select.from.is_empty() => {
+                let subplan_count = self.subplans.len();
+                let (_, scope) = self.from(&select.from)?;
+                self.subplans.truncate(subplan_count);
+                scope
+            }
+            _ => Scope::default(),
+        };
+        let mut ctx = Ctx::plain(&own, clause);
+        let bound = match names {
+            true => self.expr(count, &mut ctx)?,
+            false => self.hiding(0, |binder| binder.expr(count, &mut ctx))?,
+        };
+        if bound.open.is_none() && bound.expr.has_columns() {
             let message = format!("argument of {clause} must not contain variables");
-            return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, path[0].span));
+            return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, count.span));
         }
-        let scope = Scope::default();
-        let mut ctx = Ctx::plain(&scope, clause);
-        let bound = self.expr(count, &mut ctx)?;
         if bound.open == Some(Open::Null) {
             return Ok(None);
         }

@@ -12,7 +12,9 @@ use crate::{
 
 impl Binder<'_> {
     pub(super) fn explain(&mut self, statement: &ast::Statement, options: ExplainOptions) -> Result<Statement, Diag> {
-        if options.analyze && !matches!(statement.kind, ast::StatementKind::Query(_)) {
+        if options.analyze
+            && !matches!(statement.kind, ast::StatementKind::Query(_) | ast::StatementKind::Execute { .. })
+        {
             let message = "EXPLAIN ANALYZE of a statement that is no query is not supported";
             return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, statement.span)
                 .help("it would be carried out; EXPLAIN without ANALYZE shows its plan"));

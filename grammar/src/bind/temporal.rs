@@ -352,7 +352,7 @@ pub(super) fn minus_infinity(span: Span) -> Expr {
 }
 
 /// Does the expression name a column anywhere outside subqueries?
-fn names_columns(expr: &ast::Expr) -> bool {
+pub(super) fn names_columns(expr: &ast::Expr) -> bool {
     use ast::ExprKind as Ast;
     let any = |exprs: &[ast::Expr]| exprs.iter().any(names_columns);
     match &expr.kind {

@@ -17,7 +17,7 @@ use crate::{
     plan::{ExprKind, Node, NodeKind, Statement},
 };
 use spectradb_kernel::func::random as chance;
-use std::rc::Rc;
+use std::{collections::HashSet, rc::Rc};
 
 /// The WITH of a statement.
 fn with_of(kind: &StatementKind) -> &[Cte] {
@@ -71,7 +71,41 @@ fn is_dependent(node: &Node) -> bool {
     found
 }
 
+/// The words of a text.
+fn words(text: &str) -> HashSet<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
 impl Binder<'_> {
+    /// The parts of a WITH RECURSIVE so that each comes behind those that it names, otherwise in the order of the text. Which it
+    /// names is told by its words: one that names none of them is at most moved. Parts that name each other stay, and whoever
+    /// names a later one is told.
+    pub(super) fn ordered<'c>(&mut self, with: &'c [Cte]) -> Vec<&'c Cte> {
+        if with.len() < 2 || !with.iter().any(|cte| cte.recursive) {
+            return with.iter().collect();
+        }
+        let words: Vec<HashSet<String>> = with
+            .iter()
+            .map(|cte| match &cte.body {
+                CteBody::Query(query) => words(query.span.of(self.sql)),
+                CteBody::Change(_) => HashSet::new(),
+            })
+            .collect();
+        let names = |at: usize, other: usize| at != other && words[at].contains(&with[other].name.text.to_lowercase());
+        let mut rest: Vec<usize> = (0..with.len()).collect();
+        let mut ordered = Vec::with_capacity(with.len());
+        while !rest.is_empty() {
+            let is_free = |at: &usize| rest.iter().all(|other| !names(*at, *other));
+            let next = rest.iter().position(is_free).unwrap_or_else(|| {
+                self.mutual.extend(rest.iter().map(|at| with[*at].name.text.clone()));
+                0
+            });
+            ordered.push(&with[rest.remove(next)]);
+        }
+        ordered
+    }
+
     /// The rows of a part that is computed once: one that is MATERIALIZED, or comes out differently each time. Others are bound
     /// where they are read.
     pub(super) fn once(&mut self, cte: &Cte, query: &ast::Query) -> Result<Option<Node>, Diag> {
@@ -103,7 +137,7 @@ impl Binder<'_> {
     pub(super) fn with_changes(&mut self, kind: &StatementKind) -> Result<Statement, Diag> {
         let first_cte = self.ctes.len();
         let mut changes = Vec::new();
-        for cte in with_of(kind) {
+        for cte in self.ordered(with_of(kind)) {
             self.refuse_second(cte, first_cte)?;
             let means = match &cte.body {
                 CteBody::Query(query) => match self.once(cte, query)? {

@@ -362,6 +362,7 @@ impl Lower {
         let mut more = CallMore::default();
         let (mut named, mut ignored): (Vec<(Name, Expr)>, _) = (Vec::new(), None);
         let (mut arg_name, mut side) = (None, None);
+        let mut variadic = None;
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::arg_name => {
@@ -379,6 +380,7 @@ impl Lower {
                         }
                     }
                 }
+                Rule::kw_variadic => variadic = Some((args.len(), self.span(&part))),
                 Rule::null_rows => {
                     let ignores = part.as_str().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("ignore"));
                     ignored = ignores.then(|| self.span(&part));
@@ -398,6 +400,13 @@ impl Lower {
                 Rule::over => more.over = Some(self.over(part)?),
                 _ => {}
             }
+        }
+        if let Some((at, place)) = variadic {
+            if at + 1 != args.len() || !named.is_empty() {
+                let message = "VARIADIC stands before the last argument";
+                return Err(Diag::new(code::SYNTAX, message, place));
+            }
+            return super::variadic::spread(name, args, place);
         }
         if !named.is_empty() {
             args = super::arguments::placed(&name, args, named)?;

@@ -21,6 +21,7 @@ mod operators;
 mod query;
 mod session;
 mod types;
+mod variadic;
 mod window;
 
 pub(crate) use dml::{set_period, values_query};

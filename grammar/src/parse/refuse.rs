@@ -193,7 +193,7 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         "explain" if found_idx == 1 && matches!(found.as_str(), "verbose" | "ai") => {
             return is(&format!("EXPLAIN {}", found.to_uppercase()), Some(EXPLAIN_HELP), 0, 1);
         }
-        "explain" if matches!(found.as_str(), "execute" | "prepare" | "set" | "show") => {
+        "explain" if matches!(found.as_str(), "prepare" | "set" | "show") => {
             return is(
                 &format!("EXPLAIN {}", found.to_uppercase()),
                 Some("explain the statement itself"),

@@ -361,6 +361,15 @@ fn equality(condition: &Expr) -> Option<(usize, Expr)> {
 fn limited(input: Node, limit: Option<Expr>, offset: Option<Expr>, count: usize) -> Node {
     let width = input.fields.len();
     let span = Span::default();
+    let given = columns_of(&input, count);
+    // Both may be the arguments' own; what is a constant has been looked at.
+    let of_arguments = |rows: Option<Expr>, check: &str| {
+        rows.map(|rows| match has_outer_expr(&rows) {
+            true => integer_call(check, vec![with_args(&rows, &|at| given[at].clone())], rows.span),
+            false => rows,
+        })
+    };
+    let (limit, offset) = (of_arguments(limit, "$limit"), of_arguments(offset, "$offset"));
     let call = WindowCall {
         function: WindowFunction::RowNumber,
         partition: columns_of(&input, count),

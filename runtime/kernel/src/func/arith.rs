@@ -218,7 +218,19 @@ pub(crate) fn drop_digits(a: i128, digits: u64) -> i128 {
     if rest != 0 && rest.abs() >= power / 2 { quotient + a.signum() } else { quotient }
 }
 
+/// A LIMIT that is not negative.
+pub fn limit(rows: i64) -> (i64, Fault) {
+    (rows, if rows < 0 { Fault::InvalidArgument } else { Fault::Ok })
+}
+
+/// An OFFSET that is not negative.
+pub fn offset(rows: i64) -> (i64, Fault) {
+    limit(rows)
+}
+
 functions! { "func::arith";
+    "$limit" (Integer) -> Integer, Fallible, limit, "A number of rows that is not negative.";
+    "$offset" (Integer) -> Integer, Fallible, offset, "A number of rows to skip that is not negative.";
     "+" (Integer, Integer) -> Integer, Fallible, add_i64, "Sum.";
     "+" (Real, Real) -> Real, Fallible, add_f64, "Sum.";
     "+" (Numeric, Numeric) -> Numeric, Fallible, add_i128, "Sum of decimals of one scale.";

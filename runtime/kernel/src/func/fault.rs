@@ -192,6 +192,8 @@ impl RowFault {
     fn argument(&self) -> (&'static str, String) {
         let first = self.args.first();
         match self.function {
+            "$limit" => ("2201W", "LIMIT must not be negative".to_owned()),
+            "$offset" => ("2201X", "OFFSET must not be negative".to_owned()),
             "$at_most_one" => ("21000", "a subquery used as a value gave more than one row".to_owned()),
             "$json_no_key" => {
                 let is_binary = first == Some(&Value::Text("jsonb".to_owned()));
