@@ -127,7 +127,7 @@ impl Session {
         let mut prepared = self.named.remove(&name.text).ok_or_else(|| self.no_statement(name, sql))?;
         let outcome = self.renew(&mut prepared, snapshot).and_then(|()| {
             let (plan, text) = (prepared.plan.clone(), prepared.sql.clone());
-            let values = Params::Positional(&values).resolve(&plan.params, self.time_zone())?;
+            let values = Params::Positional(&values).resolve(&plan.params, self.time_zone(), &text)?;
             self.explain(&plan, options, &text, &values, snapshot)
         });
         self.named.insert(name.text.clone(), prepared);
