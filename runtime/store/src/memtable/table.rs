@@ -175,6 +175,22 @@ impl Indexed {
         self.end_key();
     }
 
+    /// Adds the keys of some rows.
+    fn extend(&mut self, columns: &[Column], key: &[usize], rows: Range<usize>) {
+        self.key_ends.reserve(rows.len());
+        self.before.reserve(rows.len());
+        match integer_key(columns, key) {
+            Some(numbers) => {
+                self.key_bytes.reserve(rows.len() * 8);
+                rows.for_each(|row| {
+                    self.key_bytes.extend_from_slice(&i64_bytes(numbers.at(row)));
+                    self.end_key();
+                });
+            }
+            None => rows.for_each(|row| self.push(columns, key, row)),
+        }
+    }
+
     fn end_key(&mut self) {
         self.key_ends.push(u32::try_from(self.key_bytes.len()).expect("a chunk holds less than 4 GiB of keys"));
         self.before.push(NO_ROW);
@@ -311,13 +327,7 @@ impl State {
         let bytes = self.tail.extend(batch, rows.clone(), commit);
         let indexed = &mut self.indexed[chunk];
         let key_bytes = indexed.key_bytes.len();
-        match integer_key(&batch.columns, &shape.key) {
-            Some(numbers) => rows.clone().for_each(|row| {
-                indexed.key_bytes.extend_from_slice(&i64_bytes(numbers.at(row)));
-                indexed.end_key();
-            }),
-            None => rows.clone().for_each(|row| indexed.push(&batch.columns, &shape.key, row)),
-        }
+        indexed.extend(&batch.columns, &shape.key, rows.clone());
         let key_bytes = indexed.key_bytes.len() - key_bytes;
         for row in first..first + rows.len() {
             let hash = hash_of(self.indexed[chunk].key(row));
@@ -517,12 +527,8 @@ impl TableMem {
                 continue;
             }
             let mut indexed = Indexed::default();
-            let hashes: Vec<u64> = (start..end)
-                .map(|row| {
-                    indexed.push(&batch.columns, &shape.key, row);
-                    hash_of(indexed.key(row - start))
-                })
-                .collect();
+            indexed.extend(&batch.columns, &shape.key, start..end);
+            let hashes: Vec<u64> = (0..end - start).map(|row| hash_of(indexed.key(row))).collect();
             bytes += indexed.bytes() + (end - start) * 32;
             let mut state = self.write();
             let number = state.chunks.len();
