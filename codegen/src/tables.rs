@@ -168,7 +168,7 @@ impl Finder {
                 rows.iter().flatten().for_each(|expr| self.expr(expr));
             }
             SetExpr::Values { rows: Rows::Literals(_), span: _ } => {}
-            SetExpr::Query(query) => self.query(query),
+            SetExpr::Query(query) | SetExpr::Summarize { query, span: _ } => self.query(query),
             SetExpr::SetOp { op: _, all: _, left, right, span: _ } => {
                 self.set_expr(left);
                 self.set_expr(right);

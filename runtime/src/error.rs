@@ -180,7 +180,7 @@ impl Error {
         let place = error.place().map(|place| Span { start: place.start, end: place.end });
         let (code, message, help) = (error.code(), error.to_string(), error.help());
         let told = match error {
-            ExecError::Store(error) => Error::from(error),
+            ExecError::Store(error) | ExecError::StoreAt { error, .. } => Error::from(error),
             _ => Error::new(code, message),
         };
         let told = match help {

@@ -202,7 +202,9 @@ impl Point {
         let commit = match commit {
             None => view.current_commit(),
             Some(commit) => {
-                view.check_existed(self.table, commit)?;
+                if let (Err(error), Some(at)) = (view.check_existed(self.table, commit), &self.system) {
+                    return Err(ExecError::StoreAt { error, place: at.place() });
+                }
                 commit
             }
         };

@@ -25,6 +25,7 @@ const FILES: &[&str] = &[
     "slt/select/clauses.slt",
     "slt/subqueries/all.slt",
     "slt/temporal/periods.slt",
+    "slt/temporal/points.slt",
     "slt/temporal/system_time.slt",
     "slt/types/casts.slt",
     "slt/types/encoded.slt",

@@ -264,6 +264,13 @@ pub enum SetExpr {
     },
     /// A query in parentheses.
     Query(Box<Query>),
+    /// `SUMMARIZE` as an item of FROM.
+    Summarize {
+        /// What it is about.
+        query: Box<Query>,
+        /// Where it stands.
+        span: Span,
+    },
     /// Two bodies under a set operation.
     SetOp {
         /// Which one.

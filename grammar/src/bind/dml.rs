@@ -55,6 +55,10 @@ pub(super) enum Origin {
 /// The period, the commit and the origin stand behind a fact's columns.
 pub(super) const FACT_EXTRA: usize = 4;
 
+/// What RETURNING tells of a fact as it was besides its values.
+pub(super) const OLD_EXTRA: [(&str, Type); 3] =
+    [("_valid_from", Type::Timestamp), ("_valid_to", Type::Timestamp), ("_commit", Type::Integer)];
+
 /// What the row that could not be inserted is called.
 const EXCLUDED: &str = "excluded";
 
@@ -72,9 +76,7 @@ impl Binder<'_> {
             None => None,
         };
         // A row that is new has no old values.
-        let visible = table.columns.iter().filter(|column| !column.hidden && sides == Sides::Updated);
-        let old = visible.map(|column| Field { name: column.name.clone(), ty: column.ty, nullable: true });
-        let old: Vec<Field> = old.collect();
+        let old: Vec<Field> = if sides == Sides::Updated { old_fields(&table).collect() } else { Vec::new() };
         let returning = self.returning(insert.returning.as_ref(), &table, alias, Scope::default(), &old, sides)?;
         Ok(Statement::Insert { table, source, conflict, returning })
     }
@@ -173,6 +175,9 @@ impl Binder<'_> {
             for ((place, target), builder) in row.zip(targets).zip(&mut builders) {
                 let ty = builder.ty();
                 match (literals.literal(place), ty) {
+                    (Literal::Null, _) if !matches!(target, Target::Data(_)) => {
+                        return Err(null_end(literals.tree(place).span));
+                    }
                     (Literal::Null, _) => builder.push_null(),
                     (Literal::Text(text), Type::Text) => builder.push_text(text),
                     (Literal::Number(digits), Type::Integer) if digits.parse::<i64>().is_ok() => {
@@ -291,6 +296,9 @@ impl Binder<'_> {
             Target::ValidFrom => "_valid_from",
             Target::ValidTo => "_valid_to",
         };
+        if !matches!(target, Target::Data(_)) && matches!(super::literal::value(&bound.expr), Some(Value::Null)) {
+            return Err(null_end(bound.span()));
+        }
         // Microseconds of valid time may be written as a plain number.
         if !matches!(target, Target::Data(_))
             && let (None, Some(Value::Integer(micros))) = (bound.open, super::literal::value(&bound.expr))
@@ -365,16 +373,18 @@ impl Binder<'_> {
         let node = self.where_of(node, &scope, delete.filter.as_ref())?;
         let at = delete.table.span;
         let mut columns = fact_columns(&node, table.columns.len(), at);
-        // The old values themselves are at hand already: only what USING brings is added.
-        let (others, extra) = match &delete.returning {
+        let (others, mut extra) = match &delete.returning {
             Some(_) => others(&node, scope, FACT_EXTRA + table.columns.len(), at),
             None => (Scope::default(), Vec::new()),
         };
+        let sides = self.asked_sides(delete.returning.as_ref(), Sides::Deleted);
+        if sides == Sides::Deleted {
+            extra.extend(old_values(&table, &node, at));
+        }
         let fields: Vec<Field> = extra.iter().map(|(name, expr)| named_field(name, expr)).collect();
         columns.extend(extra);
         let source = node.project(columns);
         let source = self.source_plan(source, &mut portion)?;
-        let sides = self.asked_sides(delete.returning.as_ref(), Sides::Deleted);
         let returning = self.returning(delete.returning.as_ref(), &table, alias, others, &fields, sides)?;
         Ok(Statement::Delete { table, source, portion, joined: !delete.using.is_empty(), returning })
     }
@@ -581,14 +591,23 @@ pub(super) fn others(node: &Node, mut scope: Scope, target_width: usize, span: S
     (scope, columns.collect())
 }
 
-/// The values that the facts of a table have before a statement. They are the node's first columns.
+/// The values that the facts of a table have before a statement, their stored periods and their commits. They are the
+/// node's first columns.
 pub(super) fn old_values<'t>(
     table: &'t TableSchema,
     node: &'t Node,
     span: Span,
 ) -> impl Iterator<Item = (String, Expr)> + 't {
     let visible = table.columns.iter().enumerate().filter(|(_, column)| !column.hidden);
-    visible.map(move |(at, column)| (column.name.clone(), node.column(at, span)))
+    let width = table.columns.len();
+    let values = visible.map(move |(at, column)| (column.name.clone(), node.column(at, span)));
+    values.chain((0..OLD_EXTRA.len()).map(move |at| (OLD_EXTRA[at].0.to_owned(), node.column(width + at, span))))
+}
+
+/// The fields of [`old_values`] of rows that may be new.
+pub(super) fn old_fields(table: &TableSchema) -> impl Iterator<Item = Field> + '_ {
+    let visible = table.columns.iter().filter(|column| !column.hidden).map(|column| (column.name.as_str(), column.ty));
+    visible.chain(OLD_EXTRA).map(|(name, ty)| Field { name: name.to_owned(), ty, nullable: true })
 }
 
 pub(super) fn named_field(name: &str, expr: &Expr) -> Field {
@@ -629,13 +648,22 @@ fn values_of(rows: Vec<Vec<Expr>>, origins: Vec<Origin>, table: &TableSchema) ->
     Node { kind: NodeKind::Values { rows: all }, fields }
 }
 
+fn null_end(span: Span) -> Diag {
+    Diag::new(code::NULL_NOT_ALLOWED, "an end of a valid period is NULL", span)
+        .help("use '-infinity' and 'infinity' for open ends")
+}
+
 /// The rows of a query that is nothing but VALUES.
 fn plain_values(query: &ast::Query) -> Option<&Rows> {
     let is_plain =
         query.with.is_empty() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
     match &query.body {
         SetExpr::Values { rows, .. } if is_plain => Some(rows),
-        SetExpr::Values { .. } | SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::SetOp { .. } => None,
+        SetExpr::Values { .. }
+        | SetExpr::Select(_)
+        | SetExpr::Query(_)
+        | SetExpr::Summarize { .. }
+        | SetExpr::SetOp { .. } => None,
     }
 }
 

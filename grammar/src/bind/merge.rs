@@ -7,7 +7,7 @@
 
 use super::{
     Binder,
-    dml::{Origin, Target, fact_columns, given, named_targets, old_values, output_fields, width_matches},
+    dml::{Origin, Target, fact_columns, given, named_targets, old_fields, old_values, output_fields, width_matches},
     from::{Source, item_span},
     function,
     returning::Sides,
@@ -72,8 +72,7 @@ impl Binder<'_> {
         let (others, mut extra) = joined.others();
         let sides = self.asked_sides(merge.returning.as_ref(), Sides::Merged);
         if sides == Sides::Merged {
-            let visible = table.columns.iter().filter(|column| !column.hidden);
-            extra.extend(visible.map(|column| Field { name: column.name.clone(), ty: column.ty, nullable: true }));
+            extra.extend(old_fields(&table));
             extra.push(Field { name: ACTION.to_owned(), ty: Type::Text, nullable: false });
         }
         let returning = self.returning(merge.returning.as_ref(), &table, alias, others, &extra, sides)?;

@@ -25,6 +25,19 @@ struct Period {
     to: Bound,
 }
 
+/// What is wrong with the name of a period's end is wrong with the period's.
+fn of_period(mut diag: Diag, name: &Name) -> Diag {
+    if diag.code == code::AMBIGUOUS_COLUMN {
+        diag.message = format!("\"{}\" is ambiguous: more than one table has it", name.text);
+        diag.help = diag.help.map(|help| {
+            PSEUDO_COLUMNS
+                .iter()
+                .fold(help, |help, column| help.replace(&format!(".{column}"), &format!(".{}", name.text)))
+        });
+    }
+    diag
+}
+
 /// What stands beside a period predicate.
 enum Side {
     Period(Period),
@@ -166,7 +179,7 @@ impl Binder<'_> {
             let mut path = table.to_vec();
             path.push(Name { text: name.to_owned(), span: last.span });
             let span = path[0].span.to(last.span);
-            self.expr(&ast::Expr { kind: Ast::Path(path), span }, ctx)
+            self.expr(&ast::Expr { kind: Ast::Path(path), span }, ctx).map_err(|diag| of_period(diag, last))
         };
         Ok(Some(Period { from: end(from)?, to: end(to)? }))
     }

@@ -38,7 +38,7 @@ impl Binder<'_> {
         self.declare(&query.with)?;
         let mut node = match &query.body {
             SetExpr::Select(select) => self.select(select, &query.order_by, targets)?,
-            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::SetOp { .. } => {
+            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::Summarize { .. } | SetExpr::SetOp { .. } => {
                 let node = self.set_expr(&query.body, targets)?;
                 let items = super::select::every_item(&query.order_by, node.fields.len(), query.span);
                 output_order(node, &items)?
@@ -174,6 +174,7 @@ impl Binder<'_> {
             SetExpr::Select(select) => self.select(select, &[], targets),
             SetExpr::Values { rows, span } => self.values(&rows.trees(), *span),
             SetExpr::Query(query) => self.query(query, targets),
+            SetExpr::Summarize { query, span } => self.summarize(query, *span),
             SetExpr::SetOp { op, all, left, right, span } => {
                 let word = match op {
                     SetOp::Union => "UNION",

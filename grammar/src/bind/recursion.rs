@@ -202,7 +202,7 @@ impl Uses {
         match body {
             SetExpr::Select(select) => select.from.iter().for_each(|table| self.table(table, name, optional)),
             SetExpr::Values { .. } => {}
-            SetExpr::Query(query) => self.body(&query.body, name, optional),
+            SetExpr::Query(query) | SetExpr::Summarize { query, .. } => self.body(&query.body, name, optional),
             SetExpr::SetOp { left, right, .. } => {
                 self.body(left, name, optional);
                 self.body(right, name, optional);
@@ -249,7 +249,7 @@ fn names(body: &SetExpr, name: &str) -> bool {
     match body {
         SetExpr::Select(select) => select.from.iter().any(|table| in_table(table, name)),
         SetExpr::Values { .. } => false,
-        SetExpr::Query(query) => names(&query.body, name),
+        SetExpr::Query(query) | SetExpr::Summarize { query, .. } => names(&query.body, name),
         SetExpr::SetOp { left, right, .. } => names(left, name) || names(right, name),
     }
 }

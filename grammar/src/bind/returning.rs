@@ -2,12 +2,12 @@
 //!
 //! A query of its own over the rows that the statement hands in: the facts as they are now (of a DELETE: as they were), with
 //! their periods, and whatever FROM, USING or a MERGE's source brought. `old` and `new` are their values before
-//! and after the statement, and `merge_action()` tells what a MERGE did with a row. System time is not among them: the commit has no
-//! number yet.
+//! and after the statement, with the stored period and the commit that the fact had, and `merge_action()` tells what a MERGE did with a
+//! row. System time is not among the new ones: the commit has no number yet.
 
 use super::{
     Binder,
-    dml::{given, output_fields},
+    dml::{OLD_EXTRA, given, output_fields},
     expr::Ctx,
     function,
     predicate::case_of,
@@ -34,7 +34,7 @@ pub(super) enum Sides {
     Inserted,
     /// The old values stand last.
     Updated,
-    /// All rows are gone: `new` is NULL.
+    /// All rows are gone: `new` is NULL. The old values stand last.
     Deleted,
     /// The old values stand last, behind them what was done with the row, as `merge_action()` tells.
     Merged,
@@ -136,22 +136,22 @@ fn with_sides(node: Node, scope: &mut Scope, own_width: usize, sides: Sides, spa
     let all: Vec<(String, Expr)> =
         (0..node.fields.len()).map(|at| (node.fields[at].name.clone(), node.column(at, span))).collect();
     let behind = match sides {
-        Sides::Updated => own_width,
-        Sides::Merged => own_width + 1,
-        Sides::Unasked | Sides::Inserted | Sides::Deleted => 0,
+        Sides::Updated | Sides::Deleted => own_width + OLD_EXTRA.len(),
+        Sides::Merged => own_width + OLD_EXTRA.len() + 1,
+        Sides::Unasked | Sides::Inserted => 0,
     };
     let first_old = all.len() - behind;
     let action = (sides == Sides::Merged).then(|| node.column(all.len() - 1, span));
     let own = |at: usize| node.column(at, span);
     let null = |at: usize| Expr::constant(Value::Null, node.fields[at].ty, span);
     let mut columns = all;
-    let mut name_table = |name: &str, values: Vec<Expr>, columns: &mut Vec<(String, Expr)>, shown: bool| {
+    let mut name_table = |name: &str, values: Vec<(String, Expr)>, columns: &mut Vec<(String, Expr)>| {
         if scope.table(name).is_some() {
             return;
         }
         let mut of_table = Vec::with_capacity(values.len());
-        for (at, value) in values.into_iter().enumerate() {
-            let label = if shown { node.fields[at].name.clone() } else { name.to_owned() };
+        for (label, value) in values {
+            let shown = label != MERGE && !PSEUDO_COLUMNS.contains(&label.as_str());
             of_table.push(ScopeColumn {
                 name: label.clone(),
                 column: columns.len(),
@@ -170,10 +170,10 @@ fn with_sides(node: Node, scope: &mut Scope, own_width: usize, sides: Sides, spa
             key: Vec::new(),
         });
     };
-    let old = |at: usize| match sides {
-        Sides::Inserted => null(at),
-        Sides::Deleted | Sides::Unasked => own(at),
-        Sides::Updated | Sides::Merged => own(first_old + at),
+    let names = || node.fields[..own_width].iter().map(|field| (field.name.as_str(), field.ty));
+    let old = |(at, (name, ty)): (usize, (&str, Type))| match sides {
+        Sides::Inserted | Sides::Unasked => (name.to_owned(), Expr::constant(Value::Null, ty, span)),
+        Sides::Updated | Sides::Deleted | Sides::Merged => (name.to_owned(), own(first_old + at)),
     };
     let new = |at: usize| match (sides, &action) {
         (Sides::Deleted, _) => null(at),
@@ -184,10 +184,13 @@ fn with_sides(node: Node, scope: &mut Scope, own_width: usize, sides: Sides, spa
         }
         (_, None) => own(at),
     };
-    name_table("old", (0..own_width).map(old).collect(), &mut columns, true);
-    name_table("new", (0..own_width).map(new).collect(), &mut columns, true);
+    let old = names().chain(OLD_EXTRA).enumerate().map(old).collect();
+    // Behind the own values stands the period.
+    let new = (0..own_width + 2).map(|at| (node.fields[at].name.clone(), new(at))).collect();
+    name_table("old", old, &mut columns);
+    name_table("new", new, &mut columns);
     if let Some(action) = action.clone() {
-        name_table(MERGE, vec![action], &mut columns, false);
+        name_table(MERGE, vec![(MERGE.to_owned(), action)], &mut columns);
     }
     node.project(columns)
 }

@@ -220,6 +220,9 @@ impl Scope {
             return unknown_in(table, name);
         }
         let diag = Diag::new(code::UNDEFINED_COLUMN, format!("column \"{}\" does not exist", name.text), name.span);
+        if let Some(help) = of_period(&name.text) {
+            return diag.help(help);
+        }
         let all = || self.tables.iter().flat_map(|table| table.columns.iter().map(move |column| (table, column)));
         let Some(near) = nearest(&name.text, all().map(|(_, column)| column.name.as_str())) else { return diag };
         let owner = all().find(|(_, column)| column.name == near).and_then(|(table, _)| table.name.as_deref());
@@ -259,12 +262,28 @@ fn ambiguous(name: &Name) -> Diag {
     Diag::new(code::AMBIGUOUS_COLUMN, format!("column reference \"{}\" is ambiguous", name.text), name.span)
 }
 
+/// What helps where a table's period stands as a value.
+fn of_period(name: &str) -> Option<&'static str> {
+    match name.trim_start_matches('_') {
+        "valid_time" => {
+            Some("VALID_TIME stands in predicates, such as OVERLAPS; its ends are _valid_from and _valid_to")
+        }
+        "system_time" => {
+            Some("SYSTEM_TIME stands in predicates, such as OVERLAPS; its ends are _system_from and _system_to")
+        }
+        _ => None,
+    }
+}
+
 fn unknown_in(table: &ScopeTable, name: &Name) -> Diag {
     let message = match &table.name {
         Some(table) => format!("column \"{}\" does not exist in table \"{table}\"", name.text),
         None => format!("column \"{}\" does not exist", name.text),
     };
     let diag = Diag::new(code::UNDEFINED_COLUMN, message, name.span);
+    if let Some(help) = of_period(&name.text) {
+        return diag.help(help);
+    }
     let names = || table.columns.iter().filter(|column| column.shown).map(|column| column.name.as_str());
     if PSEUDO_COLUMNS.contains(&name.text.as_str()) && table.columns.iter().all(|column| column.name != name.text) {
         return diag.help(format!("a subquery gives what it names: add {} to its select list", name.text));

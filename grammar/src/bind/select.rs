@@ -466,7 +466,7 @@ fn own_name(expr: &ast::Expr) -> Option<(String, bool)> {
                 Some(SelectItem::Wildcard(..) | SelectItem::QualifiedWildcard(..)) | None => None,
             },
             ast::SetExpr::Values { .. } => strong("column1"),
-            ast::SetExpr::Query(_) | ast::SetExpr::SetOp { .. } => None,
+            ast::SetExpr::Query(_) | ast::SetExpr::Summarize { .. } | ast::SetExpr::SetOp { .. } => None,
         },
         Ast::Boolean(_) => Some(("bool".to_owned(), true)),
         Ast::Null

@@ -53,7 +53,7 @@ impl Lower {
         }
         let begins = match first {
             SetExpr::Select(select) => Some(select.span.start),
-            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::SetOp { .. } => None,
+            SetExpr::Values { .. } | SetExpr::Query(_) | SetExpr::Summarize { .. } | SetExpr::SetOp { .. } => None,
         };
         match self.into.take_if(|(_, of)| Some(*of) == begins) {
             Some((name, _)) => StatementKind::CreateTableAs(CreateTableAs {

@@ -40,16 +40,18 @@ impl Lower {
     pub(super) fn summarized(&mut self, pair: Pair<'_>) -> Result<Query, Diag> {
         let span = self.span(&pair);
         let mut select = Select::of_all(span);
+        let (mut table, mut scopes) = (None, Scopes::default());
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::query => return self.query(part),
-                Rule::name => {
-                    let name = self.name(&part);
-                    select.from.push(TableRef::Table { name, scopes: Scopes::default(), alias: None });
-                }
+                Rule::name => table = Some(self.name(&part)),
+                Rule::table_scope => self.table_scope(part, &mut scopes)?,
+                Rule::scope => self.scope(part, &mut select.scopes)?,
                 _ => {}
             }
         }
+        let name = table.expect("SUMMARIZE is about a query or a table");
+        select.from.push(TableRef::Table { name, scopes, alias: None });
         Ok(Query::of(SetExpr::Select(Box::new(select)), span))
     }
 
@@ -410,6 +412,12 @@ impl Lower {
             match part.as_rule() {
                 Rule::query => {
                     let query = Box::new(self.query(part)?);
+                    return Ok(TableRef::Subquery { lateral: false, query, alias: None, span });
+                }
+                Rule::summarize => {
+                    let span = self.span(&part);
+                    let query = Box::new(self.summarized(part)?);
+                    let query = Box::new(Query::of(SetExpr::Summarize { query, span }, span));
                     return Ok(TableRef::Subquery { lateral: false, query, alias: None, span });
                 }
                 Rule::from_item => table = Some(self.table_item(part)?),

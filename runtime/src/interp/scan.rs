@@ -36,7 +36,7 @@ impl Builder<'_> {
             predicates: scan.predicates.iter().filter_map(|predicate| self.predicate(predicate)).collect(),
             batch_rows_max: self.context.tuning.batch_rows,
         };
-        Ok(Lowered::new(Box::new(ops::Scan::new(reader.scan(spec, reads)?, &self.context.tuning)), node))
+        Ok(Lowered::new(Box::new(ops::Scan::new(ops::open(reader, spec, reads)?, &self.context.tuning)), node))
     }
 
     fn system(&self, scope: &plan::SystemScope) -> Result<(Scope<SystemScope>, Reads), ExecError> {
@@ -47,7 +47,7 @@ impl Builder<'_> {
             }
             plan::SystemScope::AsOf(point) => {
                 let scope = scopes.system_as_of(&self.constant(point)?, place(point.span))?;
-                (Scope::Some(scope), Reads::Committed)
+                (Scope::Some(scope), Reads::AsOf(place(point.span)))
             }
             plan::SystemScope::Range { from, to, to_included } => {
                 let (first, last) = (self.constant(from)?, self.constant(to)?);

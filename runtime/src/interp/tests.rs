@@ -438,7 +438,8 @@ fn a_scan_asks_for_its_scopes() {
     let (spec, reads) = asked(scan(SystemScope::AsOf(before), range, KeyAccess::All, vec![])).expect("sound");
     let valid = store::ValidScope::Overlaps(Period::new(1, 5).expect("not empty"));
     let past = ScanSpec { system: store::SystemScope::AsOf(5), valid, ..wanted.clone() };
-    assert_eq!((spec, reads), (past, Reads::Committed));
+    assert_eq!(spec, past);
+    assert!(matches!(reads, Reads::AsOf(_)), "{reads:?}");
 
     // Nothing lies in an empty range, so no key is read.
     let range = ValidScope::Range { from: instant(4), to: instant(4), to_included: false };

@@ -50,8 +50,10 @@ fn again(error: &ExecError) -> Option<ExecError> {
         ExecError::ZeroStep { place } => ExecError::ZeroStep { place: *place },
         ExecError::WindowNumber { of, place } => ExecError::WindowNumber { of: *of, place: *place },
         ExecError::Runaway { what, count, place } => ExecError::Runaway { what, count: *count, place: *place },
-        ExecError::Cancelled | ExecError::TimedOut { .. } | ExecError::OutOfMemory { .. } | ExecError::Store(_) => {
-            return None;
-        }
+        ExecError::Cancelled
+        | ExecError::TimedOut { .. }
+        | ExecError::OutOfMemory { .. }
+        | ExecError::StoreAt { .. }
+        | ExecError::Store(_) => return None,
     })
 }

@@ -128,6 +128,13 @@ pub enum ExecError {
     },
     /// The store failed.
     Store(StoreError),
+    /// The store has no answer for a point of system time.
+    StoreAt {
+        /// Why.
+        error: StoreError,
+        /// The point.
+        place: Place,
+    },
 }
 
 /// The numbers that window functions are given.
@@ -158,7 +165,8 @@ impl ExecError {
             ExecError::NegativeCommit { .. }
             | ExecError::FutureCommit { .. }
             | ExecError::FutureInstant { .. }
-            | ExecError::Store(StoreError::Future { .. }) => "22023",
+            | ExecError::Store(StoreError::Future { .. })
+            | ExecError::StoreAt { error: StoreError::Future { .. }, .. } => "22023",
             ExecError::ReversedRange { .. } => "22000",
             ExecError::Cancelled | ExecError::TimedOut { .. } => "57014",
             ExecError::OutOfMemory { .. } => "53200",
@@ -169,7 +177,7 @@ impl ExecError {
                 WindowNumber::NthValue => "22016",
                 WindowNumber::Frame => "22013",
             },
-            ExecError::Store(_) => "58030",
+            ExecError::Store(_) | ExecError::StoreAt { .. } => "58030",
         }
     }
 
@@ -187,6 +195,7 @@ impl ExecError {
             | ExecError::ReversedRange { place, .. }
             | ExecError::Runaway { place, .. }
             | ExecError::ZeroStep { place }
+            | ExecError::StoreAt { place, .. }
             | ExecError::WindowNumber { place, .. } => Some(*place),
             ExecError::Cancelled | ExecError::TimedOut { .. } | ExecError::OutOfMemory { .. } | ExecError::Store(_) => {
                 None
@@ -221,6 +230,7 @@ impl ExecError {
             | ExecError::Cancelled
             | ExecError::ZeroStep { .. }
             | ExecError::WindowNumber { .. }
+            | ExecError::StoreAt { .. }
             | ExecError::Store(_) => None,
         }
     }
@@ -235,7 +245,7 @@ impl From<StoreError> for ExecError {
 impl std::error::Error for ExecError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            ExecError::Store(error) => error.source(),
+            ExecError::Store(error) | ExecError::StoreAt { error, .. } => error.source(),
             ExecError::Row { .. }
             | ExecError::ManyRows { .. }
             | ExecError::NegativeLimit { .. }
@@ -283,7 +293,7 @@ impl fmt::Display for ExecError {
                 WindowNumber::NthValue => "argument of nth_value must be greater than zero",
                 WindowNumber::Frame => "frame offset must not be null or negative",
             }),
-            ExecError::Store(error) => error.fmt(f),
+            ExecError::Store(error) | ExecError::StoreAt { error, .. } => error.fmt(f),
         }
     }
 }

@@ -52,7 +52,7 @@ pub use keys::{exact_keys, key_range, no_keys};
 pub use limit::{Limit, row_window};
 pub use pipe::Pipe;
 pub use recursion::{Recursion, RecursionSpec, Working};
-pub use scan::{Reads, Scan, TableReader, TableScan};
+pub use scan::{Reads, Scan, TableReader, TableScan, open};
 pub use scope::{Scope, ScopeReader, valid_at, valid_range};
 pub use series::{Series, SeriesSpec};
 pub use set_op::{SetOp, SetOpSpec};

@@ -6,7 +6,7 @@
 //!
 //! Not here: what a scope's expressions mean (`scope`), which blocks are read (`spectradb_store`).
 
-use super::{Budget, ExecError, Source, Tuning};
+use super::{Budget, ExecError, Place, Source, Tuning};
 use spectradb_kernel::{
     Batch,
     time::{Commit, Micros},
@@ -16,11 +16,24 @@ use spectradb_store::{error::StoreError, scan::ScanSpec};
 /// Which writes a scan sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {
-    /// What is committed: every scan with an explicit scope of system time.
+    /// What is committed: a range of system time, or all of it.
     Committed,
+    /// What was committed as of a point, which is written there.
+    AsOf(Place),
     /// The newest state with the transaction's own writes: a scan without one. The spec's system scope is
     /// `AsOf(current_commit())`.
     WithOwnWrites,
+}
+
+/// Opens a scan. What the store says of a point is placed at the point.
+///
+/// # Errors
+/// What the store met.
+pub fn open(reader: &dyn TableReader, spec: ScanSpec, reads: Reads) -> Result<TableScan, ExecError> {
+    reader.scan(spec, reads).map_err(|error| match reads {
+        Reads::AsOf(place) => ExecError::StoreAt { error, place },
+        Reads::Committed | Reads::WithOwnWrites => ExecError::Store(error),
+    })
 }
 
 /// The batches of a scan, each of the spec's columns.

@@ -190,7 +190,7 @@ impl TableReader for TxnView {
     fn scan(&self, spec: ScanSpec, reads: Reads) -> Result<TableScan, StoreError> {
         self.note_read(&spec);
         let changes = match reads {
-            Reads::Committed => {
+            Reads::Committed | Reads::AsOf(_) => {
                 if let SystemScope::AsOf(commit) = spec.system {
                     self.check_existed(spec.table, commit)?;
                 }

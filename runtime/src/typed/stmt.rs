@@ -226,7 +226,7 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// As `ScopeReader::system_as_of`.
     pub fn as_of(&self, (point, place): (Value, Place)) -> Result<(Scope<SystemScope>, Reads), ExecError> {
-        Ok((Scope::Some(self.scopes().system_as_of(&point, place)?), Reads::Committed))
+        Ok((Scope::Some(self.scopes().system_as_of(&point, place)?), Reads::AsOf(place)))
     }
 
     /// A range of system time.
@@ -311,7 +311,7 @@ impl<'a> Cx<'a> {
             predicates: predicates.into_iter().flatten().collect(),
             batch_rows_max: self.tuning.batch_rows,
         };
-        Ok(Box::new(ops::Scan::new(self.reader.scan(spec, reads)?, &self.tuning)))
+        Ok(Box::new(ops::Scan::new(ops::open(self.reader, spec, reads)?, &self.tuning)))
     }
 
     /// Rows of values of these types.

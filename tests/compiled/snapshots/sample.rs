@@ -426,6 +426,86 @@ mod slt_temporal_periods {
     }
 }
 
+mod slt_temporal_points {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_temporal_points_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_temporal_points_1.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/temporal/points.slt");
+        check.statement(r####"CREATE TABLE p (id INTEGER PRIMARY KEY, v TEXT)"####);
+        check.statement(r####"CREATE TABLE w (id INTEGER PRIMARY KEY, a DATE, b DATE)"####);
+        check.statement(r####"INSERT INTO p VALUES (1, 'one')"####);
+        check.statement(r####"UPDATE p SET v = 'two' WHERE id = 1"####);
+        check.statement(r####"UPDATE p SET v = 'three' WHERE id = 1"####);
+        check.statement(r####"INSERT INTO w VALUES (1, '2024-01-01', '2024-02-01'), (2, '2024-02-01', '2024-03-01')"####);
+        check.query(r####"SELECT g, p.v FROM generate_series(0, 4) g LEFT JOIN p FOR SYSTEM_TIME AS OF g ON true ORDER BY g"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT g, p.v FROM generate_series(0, 4) g LEFT JOIN p FOR SYSTEM_TIME AS OF g ON true ORDER BY g"####)));
+        check.query(r####"SELECT g, p.v FROM generate_series(1, 2) g JOIN p FOR SYSTEM_TIME AS OF g FOR VALID_TIME ALL ON true ORDER BY g"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT g, p.v FROM generate_series(1, 2) g JOIN p FOR SYSTEM_TIME AS OF g FOR VALID_TIME ALL ON true ORDER BY g"####)));
+        check.query(r####"SELECT id, (SELECT v FROM p FOR SYSTEM_TIME AS OF w.id) FROM w ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT id, (SELECT v FROM p FOR SYSTEM_TIME AS OF w.id) FROM w ORDER BY id"####)));
+        check.query(r####"SELECT a._commit, a.v, b.v FROM p FOR SYSTEM_TIME ALL a LEFT JOIN p FOR SYSTEM_TIME AS OF a._commit - 1 b ON b.id = a.id ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a._commit, a.v, b.v FROM p FOR SYSTEM_TIME ALL a LEFT JOIN p FOR SYSTEM_TIME AS OF a._commit - 1 b ON b.id = a.id ORDER BY 1"####)));
+        check.query(r####"SELECT a._commit, a.v, (SELECT b.v FROM p FOR SYSTEM_TIME AS OF a._commit - 1 b WHERE b.id = a.id) FROM p FOR SYSTEM_TIME ALL a ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a._commit, a.v, (SELECT b.v FROM p FOR SYSTEM_TIME AS OF a._commit - 1 b WHERE b.id = a.id) FROM p FOR SYSTEM_TIME ALL a ORDER BY 1"####)));
+        check.query(r####"SELECT g, p.v FROM generate_series(1, 3) g JOIN p FOR SYSTEM_TIME FROM g TO g + 1 ON true ORDER BY g, v"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT g, p.v FROM generate_series(1, 3) g JOIN p FOR SYSTEM_TIME FROM g TO g + 1 ON true ORDER BY g, v"####)));
+        check.query(r####"SELECT g, p.v FROM generate_series(1, 3) g, p FOR SYSTEM_TIME BETWEEN g AND g + 1 ORDER BY g, p._commit"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT g, p.v FROM generate_series(1, 3) g, p FOR SYSTEM_TIME BETWEEN g AND g + 1 ORDER BY g, p._commit"####)));
+        check.query(r####"SELECT g, p.v FROM generate_series(1, 3) g JOIN p FOR SYSTEM_TIME FROM g TO 2 ON true ORDER BY g, p._commit"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT g, p.v FROM generate_series(1, 3) g JOIN p FOR SYSTEM_TIME FROM g TO 2 ON true ORDER BY g, p._commit"####)));
+        check.query(r####"SELECT count(*) FROM generate_series(1, 3) g JOIN p FOR SYSTEM_TIME FROM nullif(g, 1) TO 3 ON true"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM generate_series(1, 3) g JOIN p FOR SYSTEM_TIME FROM nullif(g, 1) TO 3 ON true"####)));
+        check.statement(r####"SELECT 1 FROM generate_series(1, 3) g JOIN p FOR SYSTEM_TIME FROM g TO now() ON true"####);
+        check.statement(r####"CREATE TABLE price (item TEXT PRIMARY KEY, n INTEGER)"####);
+        check.statement(r####"INSERT INTO price VALUES ('tea', 1) VALID FROM DATE '2024-01-01' TO DATE '2024-01-15'"####);
+        check.statement(r####"INSERT INTO price VALUES ('tea', 2) VALID FROM DATE '2024-01-15' TO DATE '2024-02-01'"####);
+        check.statement(r####"INSERT INTO price VALUES ('tea', 3) VALID FROM DATE '2024-02-01'"####);
+        check.query(r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME FROM w.a TO w.b p ON true ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME FROM w.a TO w.b p ON true ORDER BY 1, 2"####)));
+        check.query(r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME BETWEEN w.a AND w.b p ON true ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME BETWEEN w.a AND w.b p ON true ORDER BY 1, 2"####)));
+        check.query(r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME BETWEEN SYMMETRIC w.b AND w.a p ON true ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME BETWEEN SYMMETRIC w.b AND w.a p ON true ORDER BY 1, 2"####)));
+        check.query(r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME FROM w.b TO w.a p ON true ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT w.id, p.n FROM w LEFT JOIN price FOR VALID_TIME FROM w.b TO w.a p ON true ORDER BY 1, 2"####)));
+        check.query(r####"SELECT id, (SELECT count(*) FROM price FOR VALID_TIME FROM w.a TO w.b) FROM w ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT id, (SELECT count(*) FROM price FOR VALID_TIME FROM w.a TO w.b) FROM w ORDER BY id"####)));
+        check.query(r####"SELECT w.id, x.s FROM w, LATERAL (SELECT sum(n) AS s FROM price FOR VALID_TIME FROM w.a TO w.b) x ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT w.id, x.s FROM w, LATERAL (SELECT sum(n) AS s FROM price FOR VALID_TIME FROM w.a TO w.b) x ORDER BY 1"####)));
+        check.query(r####"SELECT n FROM price FOR VALID_TIME AS OF (SELECT min(a) FROM w)"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT n FROM price FOR VALID_TIME AS OF (SELECT min(a) FROM w)"####)));
+        check.query(r####"SELECT n FROM price VALID AT (SELECT max(a) FROM w)"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT n FROM price VALID AT (SELECT max(a) FROM w)"####)));
+        check.query(r####"SELECT v FROM p AS OF (SELECT 1)"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT v FROM p AS OF (SELECT 1)"####)));
+        check.query(r####"SELECT v FROM p FOR SYSTEM_TIME AS OF (SELECT min(_commit) + 1 FROM p FOR SYSTEM_TIME ALL)"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT v FROM p FOR SYSTEM_TIME AS OF (SELECT min(_commit) + 1 FROM p FOR SYSTEM_TIME ALL)"####)));
+        check.query(r####"SELECT w.id, p.n FROM w JOIN price FOR VALID_TIME AS OF (SELECT x.a FROM w x WHERE x.id = w.id) p ON true ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT w.id, p.n FROM w JOIN price FOR VALID_TIME AS OF (SELECT x.a FROM w x WHERE x.id = w.id) p ON true ORDER BY 1"####)));
+        check.query(r####"SELECT n FROM price FOR VALID_TIME FROM (SELECT min(a) FROM w) TO (SELECT min(b) FROM w) ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT n FROM price FOR VALID_TIME FROM (SELECT min(a) FROM w) TO (SELECT min(b) FROM w) ORDER BY 1"####)));
+        check.statement(r####"SELECT n FROM price FOR VALID_TIME AS OF (SELECT a FROM w WHERE id = 9)"####);
+        check.statement(r####"SELECT n FROM price FOR VALID_TIME AS OF (SELECT a FROM w)"####);
+        check.statement(r####"SELECT (SELECT n FROM price VALID AT w.a) FROM w"####);
+        check.statement(r####"UPDATE price FOR PORTION OF VALID_TIME FROM (SELECT max(a) FROM w) TO (SELECT max(b) FROM w) SET n = (SELECT 30) WHERE item IN (SELECT 'tea') RETURNING n"####);
+        check.query(r####"SELECT n, _valid_from, _valid_to FROM price FOR VALID_TIME ALL ORDER BY 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT n, _valid_from, _valid_to FROM price FOR VALID_TIME ALL ORDER BY 2"####)));
+        check.statement(r####"DELETE FROM price FOR PORTION OF VALID_TIME FROM (SELECT max(a) FROM w) TO (SELECT max(b) FROM w)"####);
+        check.query(r####"SELECT count(*) FROM price FOR VALID_TIME ALL"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*) FROM price FOR VALID_TIME ALL"####)));
+        check.statement(r####"PREPARE s AS SELECT v FROM p FOR SYSTEM_TIME AS OF $1"####);
+        check.statement(r####"EXECUTE s(1)"####);
+        check.statement(r####"EXECUTE s(now())"####);
+        check.statement(r####"EXECUTE s('2')"####);
+        check.statement(r####"EXECUTE s(TIMESTAMP '9999-01-01')"####);
+        check.statement(r####"EXECUTE s(NULL)"####);
+        check.statement(r####"EXECUTE s(true)"####);
+        check.statement(r####"PREPARE r AS SELECT count(*) FROM p FOR SYSTEM_TIME BETWEEN $1 AND $2"####);
+        check.statement(r####"EXECUTE r(1, now())"####);
+        check.statement(r####"EXECUTE r(2, 3)"####);
+        check.statement(r####"PREPARE d(TIMESTAMP) AS SELECT v FROM p AS OF $1"####);
+        check.statement(r####"EXECUTE d(now())"####);
+        check.statement(r####"PREPARE twice AS SELECT count(*) FROM p FOR SYSTEM_TIME AS OF $1 WHERE _system_from <= $1"####);
+        check.statement(r####"EXECUTE twice(now())"####);
+        check.statement(r####"PREPARE minus AS SELECT v FROM p AS OF $1 - 1"####);
+        check.statement(r####"EXECUTE minus(3)"####);
+        check.statement(r####"SELECT n FROM price FOR VALID_TIME AS OF NULL"####);
+        check.statement(r####"SELECT n FROM price FOR VALID_TIME AS OF $1 + INTERVAL '1 month'"####);
+        check.statement(r####"SELECT n FROM price VALID AT true"####);
+        check.statement(r####"SELECT 1 FROM p, price WHERE valid_time OVERLAPS PERIOD(DATE '2024-01-01', DATE '2024-02-01')"####);
+        check.statement(r####"SELECT p.valid_time FROM p"####);
+        check.statement(r####"SELECT system_time FROM p, price"####);
+        check.statement(r####"EXECUTE s(true)"####);
+        check.query(r####"FROM p AS OF 1 SELECT v"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"FROM p AS OF 1 SELECT v"####)));
+        check.query(r####"FROM p AS OF 1 SELECT v WHERE id = 1 VALID AT now()"####, |session| at_most_one(spectradb::spectra_sql!(tables2: session, r####"FROM p AS OF 1 SELECT v WHERE id = 1 VALID AT now()"####)));
+        check.statement(r####"FROM p AS OF 1 SELECT v AS OF 2"####);
+        check.statement(r####"SELECT n FROM price FOR SYSTEM_TIME AS OF TIMESTAMP '1999-01-01'"####);
+        check.statement(r####"SELECT n FROM price AS OF TIMESTAMP '1999-01-01'"####);
+        check.finish();
+    }
+}
+
 mod slt_temporal_system_time {
     #[allow(unused_imports, clippy::allow_attributes)]
     use super::check::{Check, at_most_one, one, rows};
