@@ -109,6 +109,7 @@ fn every_family_is_on_the_page() {
         "array_cast",
         "json_rows",
         "trial",
+        "frame",
         "setting",
     ];
     for function in func::all() {
