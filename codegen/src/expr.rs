@@ -499,7 +499,8 @@ pub fn value_tokens(v1: &TokenStream, ty: Type, value: &TokenStream) -> TokenStr
         Type::Time | Type::TimestampTz => quote!(#v1::Value::#class(#v1::#class(#value))),
         Type::Interval | Type::Uuid => quote!(#v1::Value::#class(#v1::#class::from_lane(#value))),
         Type::Boolean | Type::Integer | Type::Real => quote!(#v1::Value::#class(#value)),
-        Type::SmallInt
+        Type::Jsonb
+        | Type::SmallInt
         | Type::Int4
         | Type::Float4
         | Type::Varchar { .. }

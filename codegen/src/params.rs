@@ -187,7 +187,8 @@ impl Arguments {
                 quote!(given.bytes().to_vec()),
                 quote!(#v1::Value::BigNumeric(::core::clone::Clone::clone(given))),
             ),
-            Type::SmallInt
+            Type::Jsonb
+            | Type::SmallInt
             | Type::Int4
             | Type::Float4
             | Type::Varchar { .. }

@@ -78,6 +78,7 @@ pub fn to_tokens(table: &TableSchema) -> TokenStream {
             Type::SmallInt => ("smallint", TokenStream::new()),
             Type::Int4 => ("int4", TokenStream::new()),
             Type::Float4 => ("float4", TokenStream::new()),
+            Type::Jsonb => ("jsonb", TokenStream::new()),
             Type::Varchar { length } => ("varchar", TokenTree::from(Literal::u32_unsuffixed(length)).into()),
             Type::Char { length } => ("character", TokenTree::from(Literal::u32_unsuffixed(length)).into()),
             Type::Array(element) => {
@@ -152,6 +153,7 @@ fn parse_column(parts: ParseStream<'_>, idx: usize) -> syn::Result<ColumnSchema>
         "date" => Type::Date,
         "timestamp" => Type::Timestamp,
         "json" => Type::Json,
+        "jsonb" => Type::Jsonb,
         "smallint" => Type::SmallInt,
         "int4" => Type::Int4,
         "float4" => Type::Float4,
@@ -293,7 +295,7 @@ pub fn rust_type(krate: &TokenStream, ty: Type, nullable: bool, span: Span) -> T
         Type::Blob => quote_spanned!(span=> ::std::vec::Vec<::core::primitive::u8>),
         Type::Date => quote_spanned!(span=> #typed::Date),
         Type::Timestamp => quote_spanned!(span=> #typed::Timestamp),
-        Type::Json => quote_spanned!(span=> #typed::Json),
+        Type::Json | Type::Jsonb => quote_spanned!(span=> #typed::Json),
         Type::Time => quote_spanned!(span=> #typed::Time),
         Type::TimestampTz => quote_spanned!(span=> #typed::TimestampTz),
         Type::Interval => quote_spanned!(span=> #typed::Interval),
@@ -318,6 +320,7 @@ pub fn type_tokens(krate: &TokenStream, ty: Type) -> TokenStream {
         Type::SmallInt => quote!(#kernel::Type::SmallInt),
         Type::Int4 => quote!(#kernel::Type::Int4),
         Type::Float4 => quote!(#kernel::Type::Float4),
+        Type::Jsonb => quote!(#kernel::Type::Jsonb),
         Type::Varchar { length } => quote!(#kernel::Type::Varchar { length: #length }),
         Type::Char { length } => quote!(#kernel::Type::Char { length: #length }),
         Type::WideNumeric { precision, scale } => {

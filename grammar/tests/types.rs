@@ -174,7 +174,7 @@ fn casts() {
         ("12345::varchar(3)", "varchar(3) 123"),
         ("true::integer", "integer 1"),
         ("DATE '2020-01-01'::timestamp", "timestamp 2020-01-01 00:00:00"),
-        ("'{\"a\": 1}'::jsonb", "json {\"a\": 1}"),
+        ("'{\"a\": 1}'::jsonb", "jsonb {\"a\": 1}"),
         ("e.doc.amount::numeric(10,2)", "numeric(10,2)"),
     ]);
 }

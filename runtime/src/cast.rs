@@ -95,7 +95,7 @@ pub(crate) fn column(given: &Column, to: Type) -> Result<Column, CastError> {
         let code = Column::constant(Type::Integer, Value::Integer(element.code()), given.len());
         let from = if from.class() == TypeClass::Array { TypeClass::Array } else { TypeClass::Text };
         let function = func::cast(from, TypeClass::Array).expect("arrays are read from texts and arrays");
-        let given = if given.ty() == Type::Json { json_array(given) } else { given.clone() };
+        let given = if given.ty().class() == TypeClass::Json { json_array(given) } else { given.clone() };
         let cast = (function.batch)(&[given.clone(), code], given.len()).map_err(CastError::Row)?;
         return Ok(cast.with_ty(to));
     }

@@ -85,7 +85,7 @@ impl Binder<'_> {
                 format!("cannot subscript type {} because it does not support subscripting", array.ty.class());
             let diag = Diag::new(code::DATATYPE_MISMATCH, message, span);
             return Err(match array.ty {
-                Type::Json => diag.help("write jsonb_set"),
+                Type::Json | Type::Jsonb => diag.help("write jsonb_set"),
                 _ => diag.help("only parts of arrays can be assigned"),
             });
         };

@@ -134,7 +134,7 @@ impl Binder<'_> {
             _ => name,
         };
         if let Some(expr) = self.form(name, &mut args, call)? {
-            return Ok(Bound::known(expr));
+            return of_jsonb(name, expr).map(Bound::known);
         }
         if let Some(expr) = self.array_function(name, &mut args, call.span)? {
             return Ok(Bound::known(expr));
@@ -149,7 +149,8 @@ impl Binder<'_> {
                 return self.cast_to(arg, ty, call.span).map(Bound::known);
             }
         }
-        self.function(name, args, call).map(Bound::known)
+        let expr = self.function(name, args, call)?;
+        of_jsonb(name, expr).map(Bound::known)
     }
 
     /// The calls that are no plain functions; `None` for the others.
@@ -375,7 +376,10 @@ impl Binder<'_> {
         };
         let mut exprs = Vec::with_capacity(args.len());
         for (arg, class) in args.into_iter().zip(function.args) {
-            exprs.push(self.coerce_class(arg, *class, Degree::Implicit)?);
+            exprs.push(match class {
+                TypeClass::Json if is_of_jsonb(name) => self.coerce(arg, Type::Jsonb, Degree::Implicit)?,
+                class => self.coerce_class(arg, *class, Degree::Implicit)?,
+            });
         }
         let ty = match function.ret {
             // What gives a decimal of a decimal keeps its digits.
@@ -418,6 +422,18 @@ impl Binder<'_> {
             Some(near) => diag.help(format!("a function named \"{near}\" exists")),
             None => diag,
         }
+    }
+}
+
+/// Does a function take and give JSONB where others take and give JSON?
+fn is_of_jsonb(name: &str) -> bool {
+    name.starts_with("jsonb_") || name == "to_jsonb"
+}
+
+fn of_jsonb(name: &str, expr: Expr) -> Result<Expr, Diag> {
+    match expr.ty.class() {
+        TypeClass::Json if is_of_jsonb(name) => super::convert::convert(expr, Type::Jsonb, Degree::Implicit),
+        _ => Ok(expr),
     }
 }
 

@@ -272,6 +272,11 @@ impl Binder<'_> {
             None => Type::Text,
             Some(TypeClass::Numeric) => numeric_meet(bounds.iter().filter_map(|bound| natural(bound))),
             Some(TypeClass::Array) => self.array_meet(&bounds, what)?,
+            Some(TypeClass::Json)
+                if bounds.iter().all(|bound| bound.open.is_some() || bound.expr.ty == Type::Jsonb) =>
+            {
+                Type::Jsonb
+            }
             Some(class) => narrowest(&bounds).filter(|ty| ty.class() == class).unwrap_or(class.plain_type()),
         })
     }
@@ -420,6 +425,7 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
     if let Some(converted) = zone::converted(&expr, ty, degree)? {
         return Ok(converted);
     }
+    let from = if from == Type::Jsonb { Type::Json } else { from };
     let digits = |count: u8| literal::integer(i64::from(count), span);
     let growth = |to: u8, from: u8| literal::integer(i64::from(to) - i64::from(from), span);
     let (name, args) = match (from, ty) {
@@ -447,9 +453,7 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
         (Type::Json, Type::Real) => ("$json_as_real", vec![expr]),
         (Type::Json, Type::Boolean) => ("$json_as_boolean", vec![expr]),
         // A document as a whole is cast as it was written; a field of it is read.
-        (Type::Json, Type::Text) if degree == Degree::Explicit && matches!(expr.kind, ExprKind::Column(_)) => {
-            ("$cast", vec![expr])
-        }
+        (Type::Json, Type::Text) if degree == Degree::Explicit && is_whole(&expr) => ("$cast", vec![expr]),
         (Type::Json, Type::Text) => ("$json_text", vec![expr]),
         (Type::Json, Type::Date | Type::Timestamp | Type::TimestampTz | Type::Time | Type::Interval | Type::Uuid) => {
             let text = convert(expr, Type::Text, Degree::Implicit)?;
@@ -464,6 +468,15 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
         function::find(name, &classes).expect("the kernel reads JSON and rescales")
     };
     called(function, args, ty, degree, span)
+}
+
+/// Is it JSON as a whole, and no field of a document?
+fn is_whole(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Column(_) => true,
+        ExprKind::Call { function, .. } => expr.ty == Type::Jsonb && function.name != "$json_get",
+        _ => expr.ty == Type::Jsonb,
+    }
 }
 
 /// A call, or its value where that is known.

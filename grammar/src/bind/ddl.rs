@@ -275,7 +275,7 @@ fn key_of(create: &ast::CreateTable, columns: &[ColumnSchema]) -> Result<Vec<usi
 }
 
 fn may_be_key(column: &ColumnSchema, span: crate::span::Span) -> Result<(), Diag> {
-    if matches!(column.ty, Type::Json | Type::Interval | Type::Array(_)) {
+    if matches!(column.ty, Type::Json | Type::Jsonb | Type::Interval | Type::Array(_)) {
         let class = column.ty.class().name().to_uppercase();
         let message = format!("the {class} column \"{}\" cannot be part of a key", column.name);
         return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, span).help("keep the key in a column of its own"));

@@ -91,7 +91,7 @@ impl Binder<'_> {
                 let text =
                     Bound { expr: Expr::constant(Value::Text(text.clone()), Type::Text, span), open: Some(Open::Text) };
                 let value = self.cast_to(text, types::written(ty)?, span)?;
-                Bound::known(tidied(ty, value))
+                Bound::known(cut(ty, value))
             }
             Ast::Path(path) => self.path(path, span, ctx)?,
             Ast::Param(name) => self.params.use_of(name, span)?,
@@ -139,7 +139,7 @@ impl Binder<'_> {
                 let written = types::written(ty)?;
                 let operand = self.expr(operand, ctx)?;
                 let value = self.cast_to(operand, written, span)?;
-                Bound::known(tidied(ty, value))
+                Bound::known(cut(ty, value))
             }
             Ast::Extract { field, operand } => {
                 let operand = self.expr(operand, ctx)?;
@@ -190,7 +190,7 @@ impl Binder<'_> {
             expr.span = span;
             return Ok(Bound::known(expr));
         }
-        if expr.ty != Type::Json {
+        if expr.ty.class() != TypeClass::Json {
             let first = &fields[0];
             return Err(Diag::new(
                 code::WRONG_OBJECT_TYPE,
@@ -335,9 +335,10 @@ impl Binder<'_> {
         if !left_fits || !matches!(key_class, TypeClass::Text | TypeClass::Integer) {
             return Err(super::operator::no_operator(super::operator::sign(op), &left, &right, at));
         }
-        let left = self.coerce(left, Type::Json, Degree::Implicit)?;
+        let ty = if left.open.is_none() { left.expr.ty } else { Type::Json };
+        let left = self.coerce(left, ty, Degree::Implicit)?;
         let right = self.coerce(right, Type::Text, Degree::Assignment)?;
-        let field = function::call_named("$json_get", vec![left, right], Type::Json, whole);
+        let field = function::call_named("$json_get", vec![left, right], ty, whole);
         Ok(match op {
             BinaryOp::ArrowText => function::call_named("$json_text", vec![field], Type::Text, whole),
             _ => field,
@@ -382,11 +383,8 @@ impl Binder<'_> {
     }
 }
 
-/// What is cast to JSONB is printed as JSONB is: each key once, in PostgreSQL's order, one space behind commas and colons. A
-/// value that was JSON before stays as it was written.
-///
 /// What is cast to an interval of some fields is cut to them.
-fn tidied(ty: &ast::TypeName, value: Expr) -> Expr {
+fn cut(ty: &ast::TypeName, value: Expr) -> Expr {
     if let Some(finest) = types::finest_field(ty)
         && !ty.array
     {
@@ -394,14 +392,5 @@ fn tidied(ty: &ast::TypeName, value: Expr) -> Expr {
         let unit = Expr::constant(Value::Text(finest.to_owned()), Type::Text, span);
         return super::constant::fold(function::call_named("date_trunc", vec![unit, value], Type::Interval, span));
     }
-    let is_read = match &value.kind {
-        ExprKind::Const(_) => true,
-        ExprKind::Call { function, .. } => function.name == "$cast",
-        _ => false,
-    };
-    if ty.name != "jsonb" || value.ty != Type::Json || !is_read {
-        return value;
-    }
-    let span = value.span;
-    super::constant::fold(function::call_named("$json_tidied", vec![value], Type::Json, span))
+    value
 }

@@ -404,6 +404,7 @@ impl Binder<'_> {
     pub(super) fn as_json(&mut self, value: Bound, spaced: bool, span: Span) -> Result<Expr, Diag> {
         let class = value.class();
         match class {
+            Some(TypeClass::Json) if spaced => convert::convert(value.expr, Type::Jsonb, Degree::Implicit),
             Some(TypeClass::Json) => Ok(value.expr),
             Some(TypeClass::Array) => {
                 let array = super::zone::shown(value.expr)?;
@@ -446,7 +447,7 @@ impl Binder<'_> {
     /// What a path of SQL/JSON finds: `(json, path [, variables [, silent]])`.
     pub(super) fn json_path(&mut self, name: &str, args: Vec<Bound>, span: Span) -> Result<Expr, Diag> {
         let mut exprs = Vec::with_capacity(4);
-        for (arg, ty) in args.into_iter().zip([Type::Json, Type::Text, Type::Json, Type::Boolean]) {
+        for (arg, ty) in args.into_iter().zip([Type::Jsonb, Type::Text, Type::Jsonb, Type::Boolean]) {
             exprs.push(self.coerce(arg, ty, Degree::Implicit)?);
         }
         if exprs.len() == 2 {
@@ -463,8 +464,10 @@ impl Binder<'_> {
             "jsonb_path_match" => {
                 convert::convert(first(made("$path_match", exprs, span)), Type::Boolean, Degree::Explicit)
             }
-            "jsonb_path_query_first" => Ok(first(made("$path_query", exprs, span))),
-            _ => Ok(made("$path_query", exprs, span)),
+            "jsonb_path_query_first" => {
+                convert::convert(first(made("$path_query", exprs, span)), Type::Jsonb, Degree::Implicit)
+            }
+            _ => convert::convert(made("$path_query", exprs, span), Type::Jsonb, Degree::Implicit),
         }
     }
 

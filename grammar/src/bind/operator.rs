@@ -312,7 +312,14 @@ impl Binder<'_> {
         for (operand, class) in operands.into_iter().zip(function.args) {
             exprs.push(self.coerce_class(operand, *class, Degree::Implicit)?);
         }
-        Ok(function::call(function, exprs, function.ret.plain_type(), whole))
+        let left_ty = exprs[0].ty;
+        let result = function::call(function, exprs, function.ret.plain_type(), whole);
+        match function.ret {
+            TypeClass::Json if name == "#>" => Ok(Expr { ty: left_ty, ..result }),
+            // What PostgreSQL can do to JSONB only gives JSONB.
+            TypeClass::Json => convert(result, Type::Jsonb, Degree::Implicit),
+            _ => Ok(result),
+        }
     }
 
     /// `||`
@@ -330,7 +337,7 @@ impl Binder<'_> {
             return Ok(function::call_named("||", vec![left, right], Type::Blob, whole));
         }
         if left.class() == Some(TypeClass::Json) && right.class() == Some(TypeClass::Json) {
-            return Ok(function::call_named("||", vec![left.expr, right.expr], Type::Json, whole));
+            return joined_json(left.expr, right.expr, whole);
         }
         // Beside JSON a quoted text is JSON if it says so; beside a field, which may be a text, only if nothing else is meant.
         let joins =
@@ -338,7 +345,7 @@ impl Binder<'_> {
         if joins(&left, &right) || joins(&right, &left) {
             let left = self.coerce(left, Type::Json, Degree::Implicit)?;
             let right = self.coerce(right, Type::Json, Degree::Implicit)?;
-            return Ok(function::call_named("||", vec![left, right], Type::Json, whole));
+            return joined_json(left, right, whole);
         }
         // One side must be a text (or a quoted one, or JSON that is read as text): 1 || 2 is no operator.
         let is_textual = |bound: &Bound| matches!(bound.class(), None | Some(TypeClass::Text | TypeClass::Json));
@@ -382,16 +389,26 @@ impl Binder<'_> {
     }
 }
 
+/// `||` of JSON, which is JSONB.
+fn joined_json(left: Expr, right: Expr, whole: Span) -> Result<Expr, Diag> {
+    let joined = function::call_named("||", vec![left, right], Type::Json, whole);
+    convert(joined, Type::Jsonb, Degree::Implicit)
+}
+
 /// Is it a field of a document, which is read as a number or a text beside one?
 fn is_field(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Call { function, .. } if function.name == "$json_get")
 }
 
-/// Is what has no type yet JSON beside JSON? A quoted text is, if it is JSON, but beside what may be the field of a document, which is
-/// read as a text, only if nothing else can be meant: `doc.phone = '123'` compares texts.
+/// Is what has no type yet JSON beside JSON? Beside JSONB it is; beside a field that `->` takes of it, if it is JSON. Beside what may be
+/// the field of a document, which is read as a text, only if nothing else can be meant: `doc.phone = '123'` compares texts.
 pub(super) fn is_json_beside(json: &Expr, other: &Bound) -> bool {
+    let is_binary = json.ty == Type::Jsonb;
+    if is_binary && !is_field(json) {
+        return true;
+    }
     let (Some(Open::Text), Some(Value::Text(text))) = (other.open, literal::value(&other.expr)) else { return false };
-    let may_be_text = is_field(json) || matches!(json.kind, ExprKind::Column(_));
+    let may_be_text = !is_binary && (is_field(json) || matches!(json.kind, ExprKind::Column(_)));
     (!may_be_text || text.trim_start().starts_with(['{', '[', '"'])) && spectradb_kernel::func::json::is_json(text)
 }
 

@@ -8,7 +8,7 @@
 
 use super::{
     Binder,
-    convert::{Bound, Degree},
+    convert::{Bound, Degree, convert},
     expr::Ctx,
     function,
     scope::Scope,
@@ -21,7 +21,7 @@ use crate::{
     plan::{Expr, Node, NodeKind},
     span::Span,
 };
-use spectradb_kernel::{Type, Value};
+use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// Is it a function of records, whatever its columns are?
 pub(super) fn gives_records(name: &str) -> bool {
@@ -64,7 +64,7 @@ impl Binder<'_> {
         let row = if name.ends_with("set") {
             elements(array_from("$json_elements", self.json_argument(name, json)?), "object", |element| element)
         } else {
-            let object = self.coerce(json, Type::Json, Degree::Implicit)?;
+            let object = self.json_argument(name, json)?;
             let row = Node { kind: NodeKind::Values { rows: vec![Vec::new()] }, fields: Vec::new() };
             row.project(vec![("object".to_owned(), object)])
         };
@@ -108,7 +108,11 @@ impl Binder<'_> {
         let key = Expr::constant(Value::Text(column.name.clone()), Type::Text, column.span);
         let field = function::call_named("$json_get", vec![object.clone(), key], Type::Json, object.span);
         match column.ty {
-            Type::Json => Ok(field),
+            wanted if wanted.class() == TypeClass::Json => convert(field, wanted, Degree::Assignment),
+            wanted @ Type::Array(_) => {
+                let text = function::call_named("$json_array_text", vec![field], Type::Text, column.span);
+                self.cast_to(Bound::known(text), wanted, column.span)
+            }
             wanted => self.cast_to(Bound::known(text_of(field)), wanted, column.span),
         }
     }

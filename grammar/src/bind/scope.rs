@@ -13,7 +13,7 @@ use crate::{
     plan::{Expr, ExprKind},
     span::Span,
 };
-use spectradb_kernel::{Type, schema::TableKind};
+use spectradb_kernel::{Type, schema::TableKind, ty::TypeClass};
 
 /// Names of the pseudo-columns; no column may be called so.
 pub(super) const PSEUDO_COLUMNS: [&str; 5] = ["_commit", "_system_from", "_system_to", "_valid_from", "_valid_to"];
@@ -69,7 +69,7 @@ pub(super) struct Found<'n> {
 impl Found<'_> {
     /// Can the fields be taken?
     pub(super) fn is_usable(&self) -> bool {
-        self.fields.is_empty() || self.expr.ty == Type::Json
+        self.fields.is_empty() || self.expr.ty.class() == TypeClass::Json
     }
 }
 

@@ -61,7 +61,7 @@ impl Binder<'_> {
                     let value = self.present(value, &said, span)?;
                     array = made("$json_push_all", vec![array, value], span);
                 }
-                tidied(array, is_binary, span)
+                tidied(array, is_binary)?
             }
             ("json_arrayagg" | "json_objectagg", 1) => args.remove(0).expr,
             // The keys are looked at, too.
@@ -130,7 +130,7 @@ impl Binder<'_> {
         if said.contains("unique") {
             object = made("$json_checked", vec![object, keys], span);
         }
-        Ok(tidied(object, is_binary, span))
+        tidied(object, is_binary)
     }
 
     /// `[words, json, path, variables, a NULL of the type, on empty, on error]`
@@ -146,7 +146,7 @@ impl Binder<'_> {
         let ty = ty.expr.ty;
         let kind = kind.trim_start_matches("json_");
         let is_exists = kind == "exists";
-        let as_json = ty == Type::Json || is_exists;
+        let as_json = ty.class() == TypeClass::Json || is_exists;
         let refused = || {
             let message = format!("returning {ty} from JSON_{} is not supported", kind.to_uppercase());
             Diag::new(code::FEATURE_NOT_SUPPORTED, message, span).help("return text or jsonb and cast it")
@@ -168,7 +168,7 @@ impl Binder<'_> {
                 let found = convert::convert(at("0"), Type::Boolean, Degree::Explicit)?;
                 self.cast_to(Bound::known(found), ty, span)?
             }
-            true => at("0"),
+            true => convert::convert(at("0"), ty, Degree::Assignment)?,
             false => {
                 let found = made("$json_text", vec![at("0")], span);
                 convert::convert(found, ty, Degree::Assignment)?
@@ -199,6 +199,6 @@ impl Binder<'_> {
     }
 }
 
-fn tidied(value: Expr, is_binary: bool, span: Span) -> Expr {
-    if is_binary { made("$json_tidied", vec![value], span) } else { value }
+fn tidied(value: Expr, is_binary: bool) -> Result<Expr, Diag> {
+    if is_binary { convert::convert(value, Type::Jsonb, Degree::Implicit) } else { Ok(value) }
 }

@@ -186,9 +186,8 @@ impl Binder<'_> {
 
     /// A value of JSON, as JSONB holds it where the function is of JSONB.
     pub(super) fn json_argument(&mut self, name: &str, arg: Bound) -> Result<Expr, Diag> {
-        let json = self.coerce(arg, Type::Json, Degree::Implicit)?;
-        let is_tidy = !name.starts_with("jsonb");
-        Ok(if is_tidy { json } else { super::constant::fold(made("$json_tidied", vec![json])) })
+        let ty = if name.starts_with("jsonb") { Type::Jsonb } else { Type::Json };
+        self.coerce(arg, ty, Degree::Implicit)
     }
 
     /// `generate_subscripts(array, dimension [, reverse])`: from the lowest subscript to the highest, or back.
@@ -362,7 +361,7 @@ fn fields(object: Expr, as_text: bool) -> Node {
 
 /// The array that a leaf makes of JSON.
 pub(super) fn array_from(leaf: &str, json: Expr) -> Expr {
-    let ty = if leaf == "$json_keys" { super::array::TEXTS } else { super::array::array_of(Type::Json) };
+    let ty = if leaf == "$json_keys" { super::array::TEXTS } else { super::array::array_of(json.ty) };
     made_of(leaf, vec![json], ty)
 }
 

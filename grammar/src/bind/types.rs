@@ -48,7 +48,7 @@ const PLAIN: &[(&str, Type)] = &[
     ("char", Type::Char { length: 1 }),
     ("character", Type::Char { length: 1 }),
     ("json", Type::Json),
-    ("jsonb", Type::Json),
+    ("jsonb", Type::Jsonb),
 ];
 
 /// Names that PostgreSQL has and we refuse, with what to write instead.

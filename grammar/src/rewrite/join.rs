@@ -7,7 +7,7 @@
 use super::{can_move, replace};
 use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind, PeriodMatch};
 use crate::stack;
-use spectradb_kernel::Type;
+use spectradb_kernel::{Type, ty::TypeClass};
 
 /// Finds keys and periods of all joins.
 pub(super) fn node(node: &mut Node) {
@@ -52,7 +52,7 @@ fn moved_left(mut expr: Expr, by: usize) -> Expr {
 /// A condition as a pair of keys: the left one over the left fields, the right one over the right fields.
 fn key(condition: Expr, left_width: usize) -> Result<(Expr, Expr), Expr> {
     let Expr { kind: ExprKind::Call { function, args }, .. } = &condition else { return Err(condition) };
-    if function.name != "=" || !args.iter().all(can_move) || args[0].ty == Type::Json {
+    if function.name != "=" || !args.iter().all(can_move) || args[0].ty.class() == TypeClass::Json {
         return Err(condition);
     }
     let straight = is_of(&args[0], left_width, false) && is_of(&args[1], left_width, true);

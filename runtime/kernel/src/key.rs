@@ -127,7 +127,7 @@ fn encode_datum(column: &Column, row: usize, out: &mut Vec<u8>) {
         Data::F64(lane) => out.extend_from_slice(&f64_bytes(lane.as_slice()[row])),
         Data::I128(lane) => push_units(column.ty(), lane.as_slice()[row], out),
         Data::Bytes(_) => {
-            assert!(!matches!(column.ty(), Type::Json | Type::Array(_)), "JSON and arrays are no keys");
+            assert!(!matches!(column.ty(), Type::Json | Type::Jsonb | Type::Array(_)), "JSON and arrays are no keys");
             let bytes = column.byte_vals().at(row);
             let is_number = column.ty().class() == TypeClass::BigNumeric;
             push_string(if is_number { big_numeric::value_bytes(bytes) } else { bytes }, out);
@@ -261,7 +261,8 @@ fn decode_value(rest: &mut &[u8], ty: Type) -> Result<Value, KeyError> {
         Type::Json => return Err(KeyError { what: "JSON is no key" }),
         Type::Interval => return Err(KeyError { what: "an interval is no key" }),
         Type::Array(_) => return Err(KeyError { what: "an array is no key" }),
-        Type::SmallInt
+        Type::Jsonb
+        | Type::SmallInt
         | Type::Int4
         | Type::Float4
         | Type::Varchar { .. }
@@ -304,7 +305,7 @@ pub fn sort_key(columns: &[Column], orders: &[SortOrder], row: usize, out: &mut 
         }
         out.push(1);
         let start = out.len();
-        if column.ty() == Type::Json {
+        if column.ty().class() == TypeClass::Json {
             json_order::sort_key(column.byte_vals().text_at(row), out);
         } else if let Type::Array(_) = column.ty() {
             array::sort_key(column.byte_vals().at(row), out);
@@ -430,7 +431,8 @@ mod tests {
                     .prop_map(|text| Value::BigNumeric(text.parse().expect("a number")))
                     .boxed()
             }
-            Type::SmallInt
+            Type::Jsonb
+            | Type::SmallInt
             | Type::Int4
             | Type::Float4
             | Type::Varchar { .. }

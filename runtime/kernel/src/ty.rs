@@ -3,7 +3,7 @@
 //! Contract. A [`Type`] is what SQL speaks of; a [`LaneKind`] is how a column of it lies in memory. Several types
 //! share one lane (an INTEGER, a DATE and a TIMESTAMP are all 64-bit integers), so loops are written once per lane.
 //!
-//! A *narrower* type (SMALLINT, INT4, FLOAT4, VARCHAR(n), CHAR(n), TIMESTAMP(p), a NUMERIC(p,s) of more than 38 digits) is a promise about values of a plain one, which whoever
+//! A *narrower* type (SMALLINT, INT4, FLOAT4, VARCHAR(n), CHAR(n), TIMESTAMP(p), JSONB, a NUMERIC(p,s) of more than 38 digits) is a promise about values of a plain one, which whoever
 //! makes such a value keeps (`func::narrow`). Its class is the plain type's, so functions, lanes, keys and files know the
 //! plain type only.
 
@@ -38,6 +38,8 @@ pub enum Type {
     Timestamp,
     /// A JSON text, kept as it was written.
     Json,
+    /// A JSON as PostgreSQL's jsonb prints it: see [`crate::func::json_tree::tidied`].
+    Jsonb,
     /// An INTEGER of 16 bits.
     SmallInt,
     /// An INTEGER of 32 bits.
@@ -157,7 +159,7 @@ impl Type {
             Type::Blob => TypeClass::Blob,
             Type::Date => TypeClass::Date,
             Type::Timestamp => TypeClass::Timestamp,
-            Type::Json => TypeClass::Json,
+            Type::Json | Type::Jsonb => TypeClass::Json,
             Type::Time => TypeClass::Time,
             Type::TimestampTz => TypeClass::TimestampTz,
             Type::Interval => TypeClass::Interval,
@@ -185,7 +187,7 @@ impl Type {
     /// Do the bytes of the lane (but for a display scale) say which values are equal and which comes first? Not of JSON and of
     /// arrays, which are written in several ways or hold numbers.
     pub const fn is_ordered_bytewise(self) -> bool {
-        !matches!(self, Type::Json | Type::Array(_))
+        !matches!(self, Type::Json | Type::Jsonb | Type::Array(_))
     }
 
     /// The scale of a NUMERIC, 0 for every other type.
@@ -313,6 +315,7 @@ impl ElementType {
             Type::Char { length } => (5, length),
             Type::WideNumeric { precision, scale } => (6, (precision as u32) << 16 | scale as u16 as u32),
             Type::Rounded { digits, .. } => (7, digits as u32),
+            Type::Jsonb => (8, 0),
             _ => (0, 0),
         };
         Some(ElementType { class: ty.class(), narrow, size })
@@ -328,6 +331,7 @@ impl ElementType {
             (5, _) => Type::Char { length: self.size },
             (6, _) => Type::WideNumeric { precision: (self.size >> 16) as u16, scale: self.size as u16 as i16 },
             (7, class) => Type::Rounded { class, digits: self.size as u8 },
+            (8, _) => Type::Jsonb,
             (_, TypeClass::Numeric) => Type::Numeric { precision: (self.size >> 8) as u8, scale: self.size as u8 },
             (_, class) => class.plain_type(),
         }
@@ -366,6 +370,7 @@ impl fmt::Display for Type {
             Type::SmallInt => f.write_str("smallint"),
             Type::Int4 => f.write_str("int4"),
             Type::Float4 => f.write_str("float4"),
+            Type::Jsonb => f.write_str("jsonb"),
             Type::Varchar { length } => write!(f, "varchar({length})"),
             Type::Char { length } => write!(f, "char({length})"),
             Type::Rounded { class, digits } => write!(f, "{class}({digits})"),

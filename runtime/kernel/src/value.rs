@@ -97,7 +97,7 @@ impl Value {
         }
         *self = match (old, ty) {
             (Value::Json(text), Type::Text) => Value::Text(text),
-            (Value::Text(text), Type::Json) => Value::Json(text),
+            (Value::Text(text), Type::Json | Type::Jsonb) => Value::Json(text),
             (Value::Json(text) | Value::Text(text), Type::Blob) => Value::Blob(text.into_bytes()),
             (same, _) => same,
         };

@@ -139,7 +139,7 @@ impl<const GREATEST: bool> ExtremeString<GREATEST> {
             None => true,
             Some(old) => {
                 let order = match self.ty {
-                    Type::Json => json_order::compare(text(new), text(old)),
+                    Type::Json | Type::Jsonb => json_order::compare(text(new), text(old)),
                     Type::Array(_) => array::compare(new, old),
                     ty if ty.class() == TypeClass::BigNumeric => {
                         let newest = if GREATEST { Ordering::Greater } else { Ordering::Less };
@@ -197,7 +197,7 @@ impl<const GREATEST: bool> Accumulator for ExtremeString<GREATEST> {
                 None => column.push_null(),
                 Some(bytes) => column.push(&match self.ty {
                     Type::Blob => bytes.clone().into(),
-                    Type::Json => crate::value::Value::Json(text(bytes).to_owned()),
+                    Type::Json | Type::Jsonb => crate::value::Value::Json(text(bytes).to_owned()),
                     Type::Array(_) => array::Array::from_bytes(bytes.clone()).into(),
                     ty if ty.class() == TypeClass::BigNumeric => BigNumeric::from_bytes(bytes.clone()).into(),
                     _ => text(bytes).into(),

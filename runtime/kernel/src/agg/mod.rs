@@ -353,7 +353,7 @@ static TABLES: &[&[Aggregate]] = &[
         row!(
             "jsonb_agg",
             Some(TypeClass::Json),
-            |_| Type::Json,
+            |_| Type::Jsonb,
             |_| Box::new(Elements::default()),
             "An array of all values, NULL as null."
         ),
@@ -370,7 +370,7 @@ static TABLES: &[&[Aggregate]] = &[
             name: "jsonb_object_agg",
             arg: Some(TypeClass::Text),
             more: &[TypeClass::Json],
-            ret: |_| Type::Json,
+            ret: |_| Type::Jsonb,
             null_when_empty: true,
             accumulator: |_| Box::new(Fields::new(true)),
             doc: "An object with a field for each row: key, value.",

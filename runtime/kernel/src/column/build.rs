@@ -348,7 +348,7 @@ pub(super) fn value_of_bytes(ty: Type, bytes: &[u8]) -> Value {
     let text = || std::str::from_utf8(bytes).expect("text columns hold UTF-8").to_owned();
     match ty {
         Type::Blob => Value::Blob(bytes.to_vec()),
-        Type::Json => Value::Json(text()),
+        Type::Json | Type::Jsonb => Value::Json(text()),
         Type::Array(_) => Value::Array(Array::from_bytes(bytes.to_vec())),
         Type::BigNumeric | Type::WideNumeric { .. } => Value::BigNumeric(BigNumeric::from_bytes(bytes.to_vec())),
         _ => Value::Text(text()),

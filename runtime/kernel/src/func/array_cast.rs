@@ -6,7 +6,12 @@
 //!
 //! Holds: what is printed reads back as the same array.
 
-use super::{Fault, RowFault, cast, find, json_tree::push_quoted, lift::functions, narrow, zone};
+use super::{
+    Fault, RowFault, cast, find, json,
+    json_tree::{Tree, push_quoted},
+    lift::functions,
+    narrow, zone,
+};
 use crate::{
     array::{DIMENSIONS_MAX, Dimension, View, Writer},
     column::{Column, ColumnBuilder},
@@ -121,24 +126,39 @@ pub fn array_to_json(a: &[u8], out: &mut String) {
 
 /// The text of an array that an array of JSON says; `None` of other JSON.
 pub fn text_of_json(json: &str) -> Option<String> {
+    let Tree::Array(items) = Tree::read(json) else { return None };
     let mut out = String::new();
-    let json: serde_json::Value = serde_json::from_str(json).ok()?;
-    push_json(json.as_array()?, &mut out);
+    push_json(&items, &mut out);
     Some(out)
 }
 
-fn push_json(items: &[serde_json::Value], out: &mut String) {
+fn push_json(items: &[Tree<'_>], out: &mut String) {
     out.push('{');
     for (at, item) in items.iter().enumerate() {
         out.push_str(if at > 0 { "," } else { "" });
-        match item {
-            serde_json::Value::Null => out.push_str("NULL"),
-            serde_json::Value::Array(inner) => push_json(inner, out),
-            serde_json::Value::String(text) => push_escaped(text, out),
-            other => push_escaped(&other.to_string(), out),
+        match (item, item.as_string()) {
+            (Tree::Array(inner), _) => push_json(inner, out),
+            (_, Some(text)) => push_escaped(&text, out),
+            (Tree::Leaf(text), None) if text == "null" => out.push_str("NULL"),
+            (other, None) => {
+                let mut text = String::new();
+                other.write(&mut text);
+                push_escaped(&text, out);
+            }
         }
     }
     out.push('}');
+}
+
+/// The text of the array that JSON says: an array, or a string that is such a text; null is no value.
+pub fn json_to_array_text(json: &str, out: &mut String) -> bool {
+    match text_of_json(json) {
+        Some(text) => {
+            out.push_str(&text);
+            true
+        }
+        None => json::to_text(json, out),
+    }
 }
 
 /// The elements of a text, NULL as `None`.
@@ -415,6 +435,7 @@ functions! { "func::array_cast";
     "$cast" (Array) -> Text, Total, array_to_text, "The elements in braces.";
     "$cast" (Text, Integer) -> Array, Fallible, text_to_array, "Elements in braces: x, the number of the element's type.";
     "$cast" (Array, Integer) -> Array, Fallible, array_to_array, "Each element cast: x, the number of the element's type.";
+    "$json_array_text" (Json) -> Text, Partial, json_to_array_text, "The text of the array that JSON says; NULL for null.";
     "$array_json" (Array) -> Json, Total, array_to_json, "An array of JSON.";
 }
 

@@ -1,6 +1,7 @@
 //! How does a value keep the promise of a narrower type?
 //!
-//! SMALLINT and INT4 check a range; VARCHAR(n) and CHAR(n) a length, and CHAR fills up with blanks; FLOAT4 and TIMESTAMP(p) round. What is
+//! SMALLINT and INT4 check a range; VARCHAR(n) and CHAR(n) a length, and CHAR fills up with blanks; FLOAT4 and TIMESTAMP(p) round; JSONB is
+//! written in one way (`json_tree`). What is
 //! written must fit, but for blanks at its end; a cast cuts, as in PostgreSQL. Each is an internal function of the plain
 //! class, so the rest of the engine does not know the narrower type. [`to`] and [`from`] name them for whoever converts.
 //!
@@ -28,6 +29,7 @@ pub const fn to(ty: Type, cuts: bool) -> Option<Step> {
             Some(("$fit_numeric", Some((precision as i64) << 16 | scale as u16 as i64)))
         }
         Type::Rounded { digits, .. } => Some(("$to_digits", Some(digits as i64))),
+        Type::Jsonb => Some(("$json_tidied", None)),
         _ => None,
     }
 }
@@ -47,7 +49,7 @@ pub fn is_within(from: Type, to: Type) -> bool {
         || match (from, to) {
             (Type::SmallInt, Type::Int4 | Type::Integer) | (Type::Int4, Type::Integer) => true,
             (Type::Varchar { length }, Type::Varchar { length: to }) => length <= to,
-            (Type::Varchar { .. }, Type::Text) => true,
+            (Type::Varchar { .. }, Type::Text) | (Type::Jsonb, Type::Json) => true,
             (Type::WideNumeric { .. }, Type::BigNumeric) => true,
             (Type::Rounded { class, .. }, to) if class.plain_type() == to => true,
             (Type::Rounded { class, digits }, Type::Rounded { class: of, digits: to }) => class == of && digits <= to,

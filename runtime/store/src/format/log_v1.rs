@@ -325,6 +325,7 @@ const DECLARED_VARCHAR: u8 = 67;
 const DECLARED_CHAR: u8 = 68;
 const DECLARED_WIDE_NUMERIC: u8 = 69;
 const DECLARED_ROUNDED: u8 = 70;
+const DECLARED_JSONB: u8 = 71;
 
 /// A type as it stands in a catalogue: narrower ones have numbers of their own, and a length follows that of a
 /// text, precision and scale that of a NUMERIC.
@@ -333,6 +334,7 @@ pub(crate) fn put_declared_type(ty: Type, out: &mut Vec<u8>) {
         Type::SmallInt => (DECLARED_SMALLINT, None),
         Type::Int4 => (DECLARED_INT4, None),
         Type::Float4 => (DECLARED_FLOAT4, None),
+        Type::Jsonb => (DECLARED_JSONB, None),
         Type::Varchar { length } => (DECLARED_VARCHAR, Some(length)),
         Type::Char { length } => (DECLARED_CHAR, Some(length)),
         Type::WideNumeric { precision, scale } => {
@@ -354,6 +356,7 @@ pub(crate) fn read_declared_type(reader: &mut Reader<'_>) -> Read<Type> {
         DECLARED_SMALLINT => Type::SmallInt,
         DECLARED_INT4 => Type::Int4,
         DECLARED_FLOAT4 => Type::Float4,
+        DECLARED_JSONB => Type::Jsonb,
         DECLARED_VARCHAR | DECLARED_CHAR => {
             let length = reader.u32()?;
             reader.check((1..=LENGTH_MAX).contains(&length), "a text has an impossible length")?;

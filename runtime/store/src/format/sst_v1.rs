@@ -375,7 +375,8 @@ pub(crate) fn type_to_v1(ty: Type) -> (u8, u8, u8) {
             other => (ARRAY, other.class().code(), 0),
         },
         Type::BigNumeric => (BIG_NUMERIC, 0, 0),
-        Type::SmallInt
+        Type::Jsonb
+        | Type::SmallInt
         | Type::Int4
         | Type::Float4
         | Type::Varchar { .. }

@@ -68,7 +68,7 @@ impl Zone {
                 spread.map(|(min, max)| Span::F64 { min, max })
             }
             LaneKind::I128 => spread(column, &column.i128s()).map(|(min, max)| Span::I128 { min, max }),
-            LaneKind::Bytes if !matches!(column.ty(), Type::Json | Type::Array(_)) => {
+            LaneKind::Bytes if !matches!(column.ty(), Type::Json | Type::Jsonb | Type::Array(_)) => {
                 let values = column.byte_vals();
                 let nulls = column.has_nulls();
                 // A number's display scale is no part of its value.
