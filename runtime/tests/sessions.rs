@@ -63,6 +63,23 @@ fn an_interrupt_is_asked_on_the_statements_own_thread() {
     assert_eq!((error.code(), asked.load(Ordering::Relaxed)), (code::QUERY_CANCELED, 1_001));
 }
 
+#[test]
+fn windows_whose_frames_are_long_are_cancelled_between_rows() {
+    let frame = "ORDER BY id ROWS BETWEEN 400 PRECEDING AND 400 FOLLOWING EXCLUDE TIES";
+    for call in ["sum(id)", "nth_value(id, 300)", "min(id::TEXT)"] {
+        let mut session = database().session();
+        let asked = Arc::new(AtomicU32::new(0));
+        let counted = asked.clone();
+        session.set_interrupt(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            false
+        });
+        let rows = session.query(&format!("SELECT {call} OVER ({frame}) FROM n"), ()).expect("a plan");
+        let count = rows.count() as u32;
+        assert!(asked.load(Ordering::Relaxed) >= count / 256 + 3, "{call}: asked {asked:?} times for {count} rows");
+    }
+}
+
 fn one_text(session: &mut spectradb::Session, sql: &str) -> Vec<String> {
     let rows = session.query(sql, ()).expect("a plan").collect_all().expect("lines");
     rows.iter().map(|row| row.get::<String>(0).expect("text")).collect()

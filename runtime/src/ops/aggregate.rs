@@ -141,21 +141,31 @@ impl Folding {
                     Some(_) => call.wait(&batch, grouped.then_some(&numbers))?,
                 }
             }
-            self.held.set_to(|| {
-                let row_bytes = KEY_BYTES * self.keys.len() + STATE_BYTES * self.calls.len();
-                let seen = self.calls.iter().filter_map(|call| call.seen.as_ref()).map(Groups::memory_bytes);
-                self.groups.memory_bytes() + self.groups.len() * row_bytes + seen.sum::<usize>()
-            })?;
+            self.hold(1)?;
         }
         let group_count = if grouped { self.groups.len() } else { 1 };
         let mut columns: Vec<Column> = self.keys.drain(..).map(ColumnBuilder::finish).collect();
         for call in &mut self.calls {
             call.accumulator.resize(group_count);
             call.fold_waiting(grouped, group_count)?;
+        }
+        // Results are written beside what they are made of.
+        self.hold(2)?;
+        for call in &mut self.calls {
             let column = call.accumulator.finish().map_err(|fault| ExecError::row(fault, call.spec.place))?;
             columns.push(column.with_ty(call.spec.ty));
         }
         Ok(Batch::new(columns, group_count))
+    }
+
+    /// Says what is held by now, with so many times what states have grown to.
+    fn hold(&mut self, copies: usize) -> Result<(), ExecError> {
+        self.held.set_to(|| {
+            let row_bytes = KEY_BYTES * self.keys.len() + STATE_BYTES * self.calls.len();
+            let seen = self.calls.iter().filter_map(|call| call.seen.as_ref()).map(Groups::memory_bytes);
+            let grown: usize = self.calls.iter().map(|call| call.accumulator.grown_bytes()).sum();
+            self.groups.memory_bytes() + self.groups.len() * row_bytes + seen.sum::<usize>() + copies * grown
+        })
     }
 }
 

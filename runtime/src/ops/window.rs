@@ -10,7 +10,7 @@
 //! Not here: computing arguments and keys (`Eval` stages beneath), which rows a frame holds (`window_frame`).
 
 use super::{
-    BoxSource, ExecError, Given, Place, SortColumn, Source, Tuning, WindowNumber,
+    BoxSource, Budget, ExecError, Given, Held, Place, SortColumn, Source, Tuning, WindowNumber,
     rows::{Rows, RowsBuilder},
     sort::arranged,
     window_frame::{Frame, FrameBound, FrameExclude, Frames, Stretches},
@@ -167,7 +167,7 @@ impl Window {
                 arrangements.push(Arrangement::new(&call.partition, &call.order, &column_of, rows.len()));
                 arrangements.len() - 1
             });
-            columns.push(call.run(&arrangements[known], &column_of, rows.len())?);
+            columns.push(call.run(&arrangements[known], &column_of, rows.len(), &self.tuning.budget)?);
         }
         self.result = Some((rows, columns));
         Ok(())
@@ -242,6 +242,7 @@ impl WindowCallSpec {
         arranged: &Arrangement,
         column_of: &dyn Fn(&Given) -> Column,
         len: usize,
+        budget: &Budget,
     ) -> Result<Column, ExecError> {
         let column = match &self.function {
             WindowFunction::RowNumber => arranged.numbers(len, |peers, set| {
@@ -278,15 +279,15 @@ impl WindowCallSpec {
             }),
             WindowFunction::Ntile(count) => self.ntile(arranged, &column_of(count), len)?,
             WindowFunction::FirstValue(value) => {
-                self.picked(arranged, column_of, &column_of(value), |_, stretches| Ok(stretches.first()))?
+                self.picked(arranged, column_of, (&column_of(value), budget), |_, stretches| Ok(stretches.first()))?
             }
             WindowFunction::LastValue(value) => {
-                self.picked(arranged, column_of, &column_of(value), |_, stretches| Ok(stretches.last()))?
+                self.picked(arranged, column_of, (&column_of(value), budget), |_, stretches| Ok(stretches.last()))?
             }
             WindowFunction::NthValue { value, n } => {
                 let n = column_of(n);
                 let numbers = n.i64s();
-                self.picked(arranged, column_of, &column_of(value), |row, stretches| {
+                self.picked(arranged, column_of, (&column_of(value), budget), |row, stretches| {
                     if n.is_null(row) {
                         return Ok(None);
                     }
@@ -301,7 +302,7 @@ impl WindowCallSpec {
             WindowFunction::Aggregate { aggregate, arg, more } => {
                 let ty = arg.map_or(Type::Integer, |arg| arg.ty);
                 let args: Vec<Column> = arg.iter().chain(more).map(column_of).collect();
-                let folding = Folding { call: self, aggregate, ty, args: &args };
+                let mut folding = Folding { call: self, aggregate, ty, args: &args, budget, held: budget.hold() };
                 folding.run(arranged, column_of, len)?
             }
         };
@@ -344,14 +345,16 @@ impl WindowCallSpec {
         &self,
         arranged: &Arrangement,
         column_of: &dyn Fn(&Given) -> Column,
-        value: &Column,
+        (value, budget): (&Column, &Budget),
         pick: impl Fn(usize, &Stretches) -> Result<Option<usize>, ExecError>,
     ) -> Result<Column, ExecError> {
         let frames = Frames::new(&self.frame, &arranged.rows, &arranged.order, column_of, self.place)?;
         let mut sources: Vec<Option<u32>> = vec![None; value.len()];
+        let mut asked = Asked::default();
         for peers in &arranged.partitions {
             for (run, positions) in peers.iter().enumerate() {
                 for at in positions.clone() {
+                    asked.check(budget)?;
                     let row = arranged.rows[at] as usize;
                     let picked = pick(row, &frames.stretches(peers, run, at))?;
                     sources[row] = picked.map(|position| arranged.rows[position]);
@@ -384,11 +387,28 @@ struct Folding<'a> {
     aggregate: &'static Aggregate,
     ty: Type,
     args: &'a [Column],
+    budget: &'a Budget,
+    /// The results and the states that they come from.
+    held: Held,
 }
+
+/// Asks now and then, where rows are many and each costs little, whether the statement may go on.
+#[derive(Default)]
+struct Asked(usize);
+
+impl Asked {
+    fn check(&mut self, budget: &Budget) -> Result<(), ExecError> {
+        self.0 += 1;
+        if self.0.is_multiple_of(ASKED_ROWS) { budget.check() } else { Ok(()) }
+    }
+}
+
+/// After so many rows.
+const ASKED_ROWS: usize = 256;
 
 impl Folding<'_> {
     fn run(
-        &self,
+        &mut self,
         arranged: &Arrangement,
         column_of: &dyn Fn(&Given) -> Column,
         len: usize,
@@ -442,7 +462,7 @@ impl Folding<'_> {
 
     /// Frames of which one bound stands still: each holds the rows of the one before and more.
     fn growing(
-        &self,
+        &mut self,
         arranged: &Arrangement,
         frames: &Frames<'_>,
         sorted: &[Column],
@@ -450,6 +470,7 @@ impl Folding<'_> {
         results: &mut Vec<Column>,
         result_of: &mut [u32],
     ) -> Result<(), ExecError> {
+        let mut asked = Asked::default();
         for peers in &arranged.partitions {
             let (begin, end) = bounds(peers);
             let mut accumulator = self.accumulator(1);
@@ -464,6 +485,7 @@ impl Folding<'_> {
                 runs.reverse();
             }
             for (run, at) in runs {
+                asked.check(self.budget)?;
                 let wanted = frames.bounds(peers, run, at);
                 let more = if backwards {
                     wanted.start.min(held.start)..held.start
@@ -483,7 +505,11 @@ impl Folding<'_> {
                     is_new = true;
                 }
                 if is_new {
-                    results.push(self.finish(accumulator.as_mut())?);
+                    let result = self.finish(accumulator.as_mut())?;
+                    if self.held.counts() && accumulator.grown_bytes() > 0 {
+                        self.held.add(result.memory_bytes())?;
+                    }
+                    results.push(result);
                     is_new = false;
                 }
                 result_of[arranged.rows[at] as usize] = results.len() as u32 - 1;
@@ -494,7 +520,7 @@ impl Folding<'_> {
 
     /// Any frames: many of them are folded at once, each a group.
     fn apart(
-        &self,
+        &mut self,
         arranged: &Arrangement,
         frames: &Frames<'_>,
         sorted: &[Column],
@@ -505,9 +531,14 @@ impl Folding<'_> {
         let (mut group_count, mut done) = (0usize, 0usize);
         let mut flush = |positions: &mut Vec<u32>, groups: &mut Vec<u32>, group_count: &mut usize| {
             let args: Vec<Column> = sorted.iter().map(|arg| arg.take(positions)).collect();
+            self.budget.check()?;
             let mut accumulator = self.accumulator(*group_count);
             self.fold(accumulator.as_mut(), groups, &args)?;
-            results.push(self.finish(accumulator.as_mut())?);
+            let result = self.finish(accumulator.as_mut())?;
+            if self.held.counts() && accumulator.grown_bytes() > 0 {
+                self.held.add(result.memory_bytes())?;
+            }
+            results.push(result);
             positions.clear();
             groups.clear();
             *group_count = 0;

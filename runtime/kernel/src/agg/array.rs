@@ -28,11 +28,13 @@ struct Group {
 pub(super) struct Gathered {
     ty: Type,
     groups: Vec<Option<Group>>,
+    /// What all elements take.
+    bytes: usize,
 }
 
 impl Gathered {
     pub(super) fn new(ty: Type) -> Gathered {
-        Gathered { ty, groups: Vec::new() }
+        Gathered { ty, groups: Vec::new(), bytes: 0 }
     }
 
     fn add(&mut self, column: &Column, group_of: impl Fn(usize) -> usize) -> Result<(), RowFault> {
@@ -62,6 +64,7 @@ impl Gathered {
                 group.nulls.push(is_null);
                 group.ends.push(group.elements.len());
             }
+            self.bytes += values.at(row).len() + view.len() * (size_of::<usize>() + size_of::<bool>());
         }
         Ok(())
     }
@@ -96,6 +99,10 @@ impl Accumulator for Gathered {
 
     fn update_all(&mut self, _row_count: usize, arg: Option<&Column>) -> Result<(), RowFault> {
         self.add(arg.expect("only count(*) has no argument"), |_| 0)
+    }
+
+    fn grown_bytes(&self) -> usize {
+        self.bytes
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {

@@ -126,11 +126,13 @@ impl<T: Ordered, const GREATEST: bool> Fold for Extreme<T, GREATEST> {
 pub(super) struct ExtremeString<const GREATEST: bool> {
     ty: Type,
     values: Vec<Option<Vec<u8>>>,
+    /// What they take, at least.
+    bytes: usize,
 }
 
 impl<const GREATEST: bool> ExtremeString<GREATEST> {
     pub(super) fn new(ty: Type) -> ExtremeString<GREATEST> {
-        ExtremeString { ty, values: Vec::new() }
+        ExtremeString { ty, values: Vec::new(), bytes: 0 }
     }
 
     fn add(&mut self, group: usize, new: &[u8]) {
@@ -151,6 +153,7 @@ impl<const GREATEST: bool> ExtremeString<GREATEST> {
             }
         };
         if wins {
+            self.bytes += new.len().saturating_sub(old.as_ref().map_or(0, Vec::capacity));
             match old {
                 Some(old) => {
                     old.clear();
@@ -188,6 +191,10 @@ impl<const GREATEST: bool> Accumulator for ExtremeString<GREATEST> {
     fn update_all(&mut self, _row_count: usize, arg: Option<&Column>) -> Result<(), RowFault> {
         self.each(arg.expect("only count(*) has no argument"), |_| 0);
         Ok(())
+    }
+
+    fn grown_bytes(&self) -> usize {
+        self.bytes
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {

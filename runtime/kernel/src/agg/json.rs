@@ -17,6 +17,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Elements {
     texts: Vec<Option<String>>,
+    /// What they take.
+    bytes: usize,
 }
 
 impl Elements {
@@ -31,6 +33,7 @@ impl Elements {
                 empty => empty.insert("[".to_owned()),
             };
             text.push_str(values.text_at(row));
+            self.bytes += 2 + values.text_at(row).len();
         }
     }
 }
@@ -50,6 +53,10 @@ impl Accumulator for Elements {
         Ok(())
     }
 
+    fn grown_bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn finish(&mut self) -> Result<Column, RowFault> {
         let mut column = ColumnBuilder::new(Type::Json);
         for text in &self.texts {
@@ -67,11 +74,13 @@ pub(super) struct Fields {
     /// Has a key one value, the last?
     once: bool,
     fields: Vec<Option<Vec<(String, String)>>>,
+    /// What they take.
+    bytes: usize,
 }
 
 impl Fields {
     pub(super) fn new(once: bool) -> Fields {
-        Fields { once, fields: Vec::new() }
+        Fields { once, fields: Vec::new(), bytes: 0 }
     }
 }
 
@@ -96,9 +105,14 @@ impl Accumulator for Fields {
             }
             let fields = self.fields[*group as usize].get_or_insert_with(Vec::new);
             let field = (keys.text_at(row).to_owned(), values.text_at(row).to_owned());
+            self.bytes += size_of::<(String, String)>() + field.0.len() + field.1.len();
             fields.push(field);
         }
         Ok(())
+    }
+
+    fn grown_bytes(&self) -> usize {
+        self.bytes
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {

@@ -68,6 +68,11 @@ pub trait Accumulator: Send {
         self.update(groups, args.first())
     }
 
+    /// How many bytes its states take that grow with the rows folded; states of one size are not counted.
+    fn grown_bytes(&self) -> usize {
+        0
+    }
+
     /// The results of groups `0..group_count`, of the aggregate's result type. Nothing is forgotten: more rows may follow,
     /// and it may be asked again (a window does, after each row and its peers).
     ///

@@ -84,11 +84,13 @@ impl Accumulator for Kept {
 pub(super) struct Joined {
     ty: Type,
     joined: Vec<Option<Vec<u8>>>,
+    /// What they take.
+    bytes: usize,
 }
 
 impl Joined {
     pub(super) fn new(arg: Type) -> Joined {
-        Joined { ty: arg, joined: Vec::new() }
+        Joined { ty: arg, joined: Vec::new(), bytes: 0 }
     }
 }
 
@@ -111,10 +113,12 @@ impl Accumulator for Joined {
             if args[0].is_null(row) {
                 continue;
             }
+            self.bytes += texts.at(row).len();
             match &mut self.joined[*group as usize] {
                 Some(joined) => {
                     if !args[1].is_null(row) {
                         joined.extend_from_slice(separators.at(row));
+                        self.bytes += separators.at(row).len();
                     }
                     joined.extend_from_slice(texts.at(row));
                 }
@@ -122,6 +126,10 @@ impl Accumulator for Joined {
             }
         }
         Ok(())
+    }
+
+    fn grown_bytes(&self) -> usize {
+        self.bytes
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {
@@ -157,6 +165,8 @@ pub(super) struct Chosen {
     ty: Type,
     which: Which,
     parts: Vec<Column>,
+    /// What the values take, and the rows.
+    bytes: usize,
     row_count: u32,
     /// The rows of each group, numbered over all parts.
     rows: Vec<Vec<u32>>,
@@ -165,7 +175,8 @@ pub(super) struct Chosen {
 
 impl Chosen {
     pub(super) fn new(function: &'static str, ty: Type, which: Which) -> Chosen {
-        Chosen { function, ty, which, parts: Vec::new(), row_count: 0, rows: Vec::new(), fractions: Vec::new() }
+        let (parts, rows, fractions) = (Vec::new(), Vec::new(), Vec::new());
+        Chosen { function, ty, which, parts, bytes: 0, row_count: 0, rows, fractions }
     }
 
     fn hold(&mut self, column: &Column, group_of: impl Fn(usize) -> usize) {
@@ -173,6 +184,7 @@ impl Chosen {
             self.rows[group_of(row)].push(self.row_count + row as u32);
         }
         self.row_count += column.len() as u32;
+        self.bytes += column.memory_bytes() + column.len() * size_of::<u32>();
         self.parts.push(column.clone());
     }
 
@@ -243,6 +255,10 @@ impl Accumulator for Chosen {
         }
         self.hold(&args[0], |row| groups[row] as usize);
         Ok(())
+    }
+
+    fn grown_bytes(&self) -> usize {
+        self.bytes
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {

@@ -137,10 +137,13 @@ fn hash_of(bytes: &[u8]) -> u64 {
 pub(super) struct DistinctCount {
     groups: Vec<Distinct>,
     bytes: Vec<u8>,
+    /// How many rows came.
+    rows: usize,
 }
 
 impl DistinctCount {
     fn each(&mut self, column: &Column, group_of: impl Fn(usize) -> usize) {
+        self.rows += column.len();
         for row in (0..column.len()).filter(|row| !column.is_null(*row)) {
             // Equal data have equal sort keys, whatever their bits are.
             self.bytes.clear();
@@ -163,6 +166,11 @@ impl Accumulator for DistinctCount {
     fn update_all(&mut self, _row_count: usize, arg: Option<&Column>) -> Result<(), RowFault> {
         self.each(arg.expect("only count(*) has no argument"), |_| 0);
         Ok(())
+    }
+
+    fn grown_bytes(&self) -> usize {
+        // Few values are kept as they are, a hash each.
+        (self.groups.len() * REGISTER_COUNT).min(self.rows * 2 * size_of::<u64>())
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {
@@ -265,6 +273,8 @@ impl Digest {
 #[derive(Default)]
 pub(super) struct Percentile {
     groups: Vec<Digest>,
+    /// How many rows came.
+    rows: usize,
 }
 
 impl Accumulator for Percentile {
@@ -282,6 +292,7 @@ impl Accumulator for Percentile {
 
     fn update_more(&mut self, groups: &[u32], args: &[Column]) -> Result<(), RowFault> {
         let (values, fractions) = (args[0].f64s(), args[1].f64s());
+        self.rows += groups.len();
         for (row, group) in groups.iter().enumerate() {
             let digest = &mut self.groups[*group as usize];
             if !args[1].is_null(row) {
@@ -297,6 +308,11 @@ impl Accumulator for Percentile {
             }
         }
         Ok(())
+    }
+
+    fn grown_bytes(&self) -> usize {
+        let digest_bytes = WAITING_MAX * size_of::<f64>() + 2 * COMPRESSION as usize * size_of::<Centroid>();
+        (self.groups.len() * digest_bytes).min(self.rows * size_of::<Centroid>())
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {
