@@ -1,6 +1,6 @@
 //! What does the command line ask for?
 
-use crate::output::Mode;
+use crate::{ledger, output::Mode};
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use spectradb::embed::{CompressionPolicy, Config, Durability, LogArchive};
 use std::path::PathBuf;
@@ -14,8 +14,14 @@ pub(crate) struct Args {
     pub(crate) null: Option<String>,
     pub(crate) header: bool,
     pub(crate) bail: bool,
-    /// What to measure, instead of being a shell.
-    pub(crate) bench: Option<Bench>,
+    /// What to do instead of being a shell.
+    pub(crate) instead: Option<Instead>,
+}
+
+/// What else the program does.
+pub(crate) enum Instead {
+    Bench(Bench),
+    Ledger(ledger::Command),
 }
 
 /// What `spectradb bench` measures.
@@ -76,6 +82,8 @@ struct Raw {
 enum Subcommand {
     /// Measure commits and point reads on this machine.
     Bench(RawBench),
+    #[command(flatten)]
+    Ledger(ledger::Command),
 }
 
 #[derive(clap::Args)]
@@ -191,9 +199,12 @@ pub(crate) fn parse() -> Args {
     let mut tasks: Vec<(usize, Task)> = commands.chain(files).collect();
     tasks.sort_by_key(|(arg_idx, _)| *arg_idx);
     let config = config(&raw.knobs);
-    let bench = raw.subcommand.map(|Subcommand::Bench(raw)| bench(raw));
+    let instead = raw.subcommand.map(|subcommand| match subcommand {
+        Subcommand::Bench(raw) => Instead::Bench(bench(raw)),
+        Subcommand::Ledger(command) => Instead::Ledger(command),
+    });
     Args {
-        bench,
+        instead,
         path: raw.path.or(raw.dir).unwrap_or_else(|| PathBuf::from(":memory:")),
         config,
         tasks: tasks.into_iter().map(|(_, task)| task).collect(),

@@ -94,6 +94,11 @@ pub(crate) fn run(bench: &Bench) -> ExitCode {
 
 fn measure(bench: &Bench) -> Result<String, Error> {
     let db = Database::open_with(&bench.path, bench.config.clone())?;
+    // A ledger never forgets what was measured in it.
+    if db.current_commit() > 0 || !db.store().catalog().tables.is_empty() {
+        let message = format!("there is a database in \"{}\" already, and bench writes", bench.path.display());
+        return Err(Error::new("58P02", message).with_help("name a folder that is not there yet"));
+    }
     if let Some(why) = db.no_io_uring() {
         eprintln!("io_uring is not used: {why}");
     }

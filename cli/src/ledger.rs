@@ -4,7 +4,7 @@
 //! What is asked for goes to stdout: a digest or a proof is one line of JSON, to be redirected into a file. `proof check`
 //! needs no database. The exit code is 1 when something differs, when a proof does not hold, and after any error.
 
-use clap::{Parser, Subcommand};
+use clap::Subcommand;
 use spectradb::embed::{
     Config, Database, Error, RestorePoint, Timestamp,
     ledger::{Digest, FactName, Proof, ProofOf, Proven, digest_from_json, digest_json, proof_from_json, proof_json},
@@ -17,16 +17,9 @@ use std::{
     process::ExitCode,
 };
 
-/// Show that a database is what its ledger says, and prove it to others.
-#[derive(Parser)]
-#[command(name = "spectradb", version)]
-struct Raw {
-    #[command(subcommand)]
-    command: Command,
-}
-
+/// Shows that a database is what its ledger says, and proves it to others.
 #[derive(Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Compute everything again from the files and compare it with the ledger.
     Verify {
         /// The database's folder.
@@ -60,7 +53,7 @@ enum Command {
 }
 
 #[derive(Subcommand)]
-enum ProofCommand {
+pub(crate) enum ProofCommand {
     /// Print a proof that a fact, a commit's metadata or a record is in the ledger.
     Inclusion {
         /// The database's folder.
@@ -131,13 +124,9 @@ impl From<Error> for Fault {
     }
 }
 
-/// Runs the command, if the command line names one of these.
-pub(crate) fn command() -> Option<ExitCode> {
-    let first = std::env::args_os().nth(1)?;
-    if !["verify", "digest", "proof", "restore"].iter().any(|name| first == *name) {
-        return None;
-    }
-    let code = match run(Raw::parse().command) {
+/// Runs the command and prints what comes of it.
+pub(crate) fn run(command: Command) -> ExitCode {
+    match done(command) {
         Ok(text) => {
             print!("{text}");
             ExitCode::SUCCESS
@@ -150,11 +139,10 @@ pub(crate) fn command() -> Option<ExitCode> {
             eprintln!("{told}");
             ExitCode::FAILURE
         }
-    };
-    Some(code)
+    }
 }
 
-fn run(command: Command) -> Result<String, Fault> {
+fn done(command: Command) -> Result<String, Fault> {
     match command {
         Command::Verify { path, digest } => {
             let earlier = digest.as_deref().map(read_digest).transpose()?;
@@ -314,8 +302,10 @@ fn told(proven: &Proven) -> String {
 }
 
 fn open(path: &Path) -> Result<Database, Fault> {
-    // Opening makes a database where there is none, and an empty one proves nothing.
-    if !path.join("manifest").exists() {
+    // Opening makes a database where there is none, and an empty one proves nothing. One without its manifest is told of.
+    let is_ours = |name: &str| name == "manifest" || name.starts_with("log-") || name.ends_with(".sst");
+    let names = path.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
+    if !names.into_iter().any(|name| name.to_str().is_some_and(is_ours)) {
         return Err(Fault::Told(format!("there is no database in \"{}\"", path.display())));
     }
     Ok(Database::open_with(path, Config::default())?)

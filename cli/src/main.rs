@@ -17,19 +17,18 @@ mod ledger;
 mod output;
 mod shell;
 
-use crate::args::Task;
+use crate::args::{Instead, Task};
 use crate::shell::{End, Origin, Shell};
 use spectradb::embed::Database;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    if let Some(ended) = ledger::command() {
-        return ended;
-    }
-    let args = args::parse();
-    if let Some(bench) = &args.bench {
-        return bench::run(bench);
+    let mut args = args::parse();
+    match args.instead.take() {
+        Some(Instead::Bench(bench)) => return bench::run(&bench),
+        Some(Instead::Ledger(command)) => return ledger::run(command),
+        None => {}
     }
     let db = match Database::open_with(&args.path, args.config.clone()) {
         Ok(db) => db,

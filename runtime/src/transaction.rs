@@ -84,7 +84,12 @@ impl TransactionOptions {
                 TransactionOption::SystemTime => {
                     options.system_time = match value {
                         Value::Timestamp(at) => Some(at),
-                        _ => None,
+                        // Now would be recorded for ever.
+                        _ => {
+                            let message = "the system time of a transaction is NULL";
+                            return Err(Error::new(code::NULL_NOT_ALLOWED, message)
+                                .with_help("leave system_time away to record now"));
+                        }
                     }
                 }
             }

@@ -31,7 +31,7 @@ use crate::{
     scan::ScanStats,
     snapshot::Snapshot,
     sst::CacheStats,
-    tree::{Shards, Tree, TreeState},
+    tree::{Shards, Tree, TreeState, is_ours},
     watch::{Watch, Watches},
 };
 use spectradb_kernel::{
@@ -273,7 +273,10 @@ impl Store {
         // Before the manifest is read, so that nothing it names goes.
         let registration = Registration::new(&*disk, random)?;
         let Some((identity, state)) = manifest::read(&*disk)? else {
-            return Err(StoreError::NoDatabase { folder: ".".to_owned() });
+            return Err(match disk.list()?.iter().any(|name| is_ours(name) || name.starts_with("log-")) {
+                true => StoreError::Missing { file: manifest::MANIFEST_NAME.to_owned() },
+                false => StoreError::NoDatabase { folder: ".".to_owned() },
+            });
         };
         if let Some(asked) = config.shard_count.filter(|asked| *asked != state.shard_count) {
             return Err(StoreError::ShardCount { database: state.shard_count, asked });

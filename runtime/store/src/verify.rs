@@ -661,6 +661,10 @@ impl Verifier<'_> {
         // It keeps no block, so that what readers use is not driven out.
         let cache = BlockCache::new(0);
         for files in self.snapshot.view().version.tables.values() {
+            if let Some((one, other)) = files.out_of_order() {
+                let what = format!("files {one} and {other} of a level are not in the order of their keys");
+                return Err(Stop::Difference(Box::new(Difference::File { what })));
+            }
             for segment in files.segments() {
                 // Opened anew: what a reader has checked and keeps is not asked.
                 Segment::open(disk, &cache, identity, segment.meta.clone(), self.inner.config.mapped)?.audit()?;

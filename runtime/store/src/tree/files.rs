@@ -64,6 +64,13 @@ impl TableFiles {
         self.history.retain(keep);
     }
 
+    /// Two neighbours of a level below the first whose keys do not follow each other; look-ups could miss what they have.
+    pub(crate) fn out_of_order(&self) -> Option<(u64, u64)> {
+        let mut pairs = self.levels[1..].iter().flat_map(|level| level.windows(2));
+        let pair = pairs.find(|pair| pair[0].meta.key_max > pair[1].meta.key_min)?;
+        Some((pair[0].meta.file, pair[1].meta.file))
+    }
+
     /// Is a segment of this file among them?
     pub(crate) fn has(&self, file: u64) -> bool {
         self.segments().any(|segment| segment.meta.file == file)
