@@ -19,6 +19,7 @@ const FILES: &[&str] = &[
     "slt/functions/dates.slt",
     "slt/functions/nulls.slt",
     "slt/functions/numbers.slt",
+    "slt/functions/sql_json.slt",
     "slt/functions/text.slt",
     "slt/groups/aggregates.slt",
     "slt/joins/kinds.slt",

@@ -211,6 +211,55 @@ mod slt_functions_numbers {
     }
 }
 
+mod slt_functions_sql_json {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_functions_sql_json_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_functions_sql_json_1.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/functions/sql_json.slt");
+        check.query(r####"SELECT JSON_OBJECT('a': 1, 'b' VALUE 'x', 1.5: TRUE), JSON_OBJECT(), JSON_OBJECT('k': JSON_OBJECT('n': NULL))"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT JSON_OBJECT('a': 1, 'b' VALUE 'x', 1.5: TRUE), JSON_OBJECT(), JSON_OBJECT('k': JSON_OBJECT('n': NULL))"####)));
+        check.query(r####"SELECT JSON_OBJECT('a': 1, 'b': NULL ABSENT ON NULL), JSON_OBJECT('a': 1, 'b': NULL NULL ON NULL RETURNING jsonb), JSON_OBJECT('a': '{"x": 1}' FORMAT JSON)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT JSON_OBJECT('a': 1, 'b': NULL ABSENT ON NULL), JSON_OBJECT('a': 1, 'b': NULL NULL ON NULL RETURNING jsonb), JSON_OBJECT('a': '{"x": 1}' FORMAT JSON)"####)));
+        check.query(r####"SELECT JSON_OBJECT(1: 1, '1': 2 WITHOUT UNIQUE KEYS), JSON_OBJECT(1: 1, '1': 2 RETURNING jsonb)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT JSON_OBJECT(1: 1, '1': 2 WITHOUT UNIQUE KEYS), JSON_OBJECT(1: 1, '1': 2 RETURNING jsonb)"####)));
+        check.statement(r####"SELECT JSON_OBJECT(1: 1, '1': NULL ABSENT ON NULL WITH UNIQUE KEYS)"####);
+        check.statement(r####"SELECT JSON_OBJECT(NULL: 1)"####);
+        check.statement(r####"SELECT JSON_OBJECT('a': 1, 'b')"####);
+        check.query(r####"SELECT JSON_OBJECT('{a,1,b,x}'), json_object('{a,b}', '{1,NULL}'), jsonb_object('{{a,1},{b,2}}'), JSON_OBJECT('a': 1 RETURNING TEXT) || '!'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT JSON_OBJECT('{a,1,b,x}'), json_object('{a,b}', '{1,NULL}'), jsonb_object('{{a,1},{b,2}}'), JSON_OBJECT('a': 1 RETURNING TEXT) || '!'"####)));
+        check.statement(r####"SELECT json_object('{a,b,c}')"####);
+        check.query(r####"SELECT JSON_ARRAY(1, 'x', NULL, TRUE), JSON_ARRAY(1, NULL NULL ON NULL), JSON_ARRAY(), JSON_ARRAY('[1]' FORMAT JSON, ARRAY[2, 3])"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT JSON_ARRAY(1, 'x', NULL, TRUE), JSON_ARRAY(1, NULL NULL ON NULL), JSON_ARRAY(), JSON_ARRAY('[1]' FORMAT JSON, ARRAY[2, 3])"####)));
+        check.statement(r####"CREATE TABLE t (k INTEGER PRIMARY KEY, g TEXT, v INTEGER)"####);
+        check.statement(r####"INSERT INTO t VALUES (1, 'a', 3), (2, 'a', NULL), (3, 'b', 1), (4, 'b', 2), (5, 'c', NULL)"####);
+        check.query(r####"SELECT JSON_ARRAY(SELECT v FROM t ORDER BY k DESC), JSON_ARRAY(SELECT v FROM t WHERE k < 3 ORDER BY k RETURNING jsonb)"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_ARRAY(SELECT v FROM t ORDER BY k DESC), JSON_ARRAY(SELECT v FROM t WHERE k < 3 ORDER BY k RETURNING jsonb)"####)));
+        check.query(r####"SELECT g, JSON_ARRAYAGG(v ORDER BY k DESC), JSON_ARRAYAGG(v ORDER BY k NULL ON NULL), JSON_OBJECTAGG(k: v), JSON_OBJECTAGG(k VALUE v ABSENT ON NULL RETURNING jsonb) FROM t GROUP BY g ORDER BY g"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT g, JSON_ARRAYAGG(v ORDER BY k DESC), JSON_ARRAYAGG(v ORDER BY k NULL ON NULL), JSON_OBJECTAGG(k: v), JSON_OBJECTAGG(k VALUE v ABSENT ON NULL RETURNING jsonb) FROM t GROUP BY g ORDER BY g"####)));
+        check.query(r####"SELECT JSON_ARRAYAGG(v), JSON_OBJECTAGG(k: v WITH UNIQUE KEYS) FROM t WHERE k > 9"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_ARRAYAGG(v), JSON_OBJECTAGG(k: v WITH UNIQUE KEYS) FROM t WHERE k > 9"####)));
+        check.query(r####"SELECT k, JSON_ARRAYAGG(v) FILTER (WHERE v > 1) OVER (ORDER BY k) AS so_far FROM t ORDER BY k"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT k, JSON_ARRAYAGG(v) FILTER (WHERE v > 1) OVER (ORDER BY k) AS so_far FROM t ORDER BY k"####)));
+        check.statement(r####"SELECT JSON_OBJECTAGG(g: v ABSENT ON NULL WITH UNIQUE KEYS) FROM t WHERE g = 'a'"####);
+        check.query(r####"SELECT JSON_EXISTS('{"a": [1, 2]}', '$.a[*] ? (@ > 1)'), JSON_EXISTS('{"a": 1}', '$.b'), JSON_EXISTS('{"a": 1}', 'strict $.b'), JSON_EXISTS('{"a": 1}', 'strict $.b' UNKNOWN ON ERROR)"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_EXISTS('{"a": [1, 2]}', '$.a[*] ? (@ > 1)'), JSON_EXISTS('{"a": 1}', '$.b'), JSON_EXISTS('{"a": 1}', 'strict $.b'), JSON_EXISTS('{"a": 1}', 'strict $.b' UNKNOWN ON ERROR)"####)));
+        check.statement(r####"SELECT JSON_EXISTS('{"a": 1}', 'strict $.b' ERROR ON ERROR)"####);
+        check.query(r####"SELECT JSON_EXISTS('[1, 2, 3]', '$[*] ? (@ > $x)' PASSING 2 AS x), JSON_VALUE('{"a": "42"}', '$.a' RETURNING INTEGER) + 1, JSON_VALUE('{"a": "x"}', '$.a')"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_EXISTS('[1, 2, 3]', '$[*] ? (@ > $x)' PASSING 2 AS x), JSON_VALUE('{"a": "42"}', '$.a' RETURNING INTEGER) + 1, JSON_VALUE('{"a": "x"}', '$.a')"####)));
+        check.query(r####"SELECT JSON_VALUE('{}', '$.a'), JSON_VALUE('{}', '$.a' DEFAULT 'none' ON EMPTY), JSON_VALUE('{"a": [1]}', '$.a' DEFAULT 'bad' ON ERROR), JSON_VALUE('{"a": null}', '$.a' DEFAULT 'none' ON EMPTY), JSON_VALUE('[1, 2]', '$[*]')"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_VALUE('{}', '$.a'), JSON_VALUE('{}', '$.a' DEFAULT 'none' ON EMPTY), JSON_VALUE('{"a": [1]}', '$.a' DEFAULT 'bad' ON ERROR), JSON_VALUE('{"a": null}', '$.a' DEFAULT 'none' ON EMPTY), JSON_VALUE('[1, 2]', '$[*]')"####)));
+        check.query(r####"SELECT JSON_VALUE('{"a": "x"}', '$.a' RETURNING INTEGER), JSON_VALUE('{"a": "x"}', '$.a' RETURNING INTEGER DEFAULT 0 ON EMPTY DEFAULT -1 ON ERROR), JSON_VALUE('{"a": "2024-02-30"}', '$.a' RETURNING DATE)"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_VALUE('{"a": "x"}', '$.a' RETURNING INTEGER), JSON_VALUE('{"a": "x"}', '$.a' RETURNING INTEGER DEFAULT 0 ON EMPTY DEFAULT -1 ON ERROR), JSON_VALUE('{"a": "2024-02-30"}', '$.a' RETURNING DATE)"####)));
+        check.statement(r####"SELECT JSON_VALUE('{"a": "x"}', '$.a' RETURNING INTEGER ERROR ON ERROR)"####);
+        check.statement(r####"SELECT JSON_VALUE('{}', '$.a' ERROR ON EMPTY NULL ON ERROR)"####);
+        check.statement(r####"SELECT JSON_VALUE('{"a": {}}', '$.a' ERROR ON ERROR)"####);
+        check.statement(r####"SELECT JSON_VALUE('[1, 2]', '$[*]' ERROR ON ERROR)"####);
+        check.statement(r####"SELECT JSON_VALUE('[1, 2]', '$[')"####);
+        check.query(r####"SELECT JSON_QUERY('{"a": [1, 2]}', '$.a'), JSON_QUERY('[1, 2]', '$[*]'), JSON_QUERY('[1, 2]', '$[*]' WITH WRAPPER), JSON_QUERY('[1]', '$[*]' WITH CONDITIONAL WRAPPER), JSON_QUERY('[1]', '$[*]' WITH UNCONDITIONAL ARRAY WRAPPER)"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_QUERY('{"a": [1, 2]}', '$.a'), JSON_QUERY('[1, 2]', '$[*]'), JSON_QUERY('[1, 2]', '$[*]' WITH WRAPPER), JSON_QUERY('[1]', '$[*]' WITH CONDITIONAL WRAPPER), JSON_QUERY('[1]', '$[*]' WITH UNCONDITIONAL ARRAY WRAPPER)"####)));
+        check.query(r####"SELECT JSON_QUERY('{"a": "x"}', '$.a' RETURNING TEXT), JSON_QUERY('{"a": "x"}', '$.a' RETURNING TEXT OMIT QUOTES), JSON_QUERY('{"a": "[7]"}', '$.a' OMIT QUOTES ON SCALAR STRING), JSON_QUERY('{}', '$.a' EMPTY ARRAY ON EMPTY), JSON_QUERY('[1, 2]', '$[*]' EMPTY OBJECT ON ERROR)"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_QUERY('{"a": "x"}', '$.a' RETURNING TEXT), JSON_QUERY('{"a": "x"}', '$.a' RETURNING TEXT OMIT QUOTES), JSON_QUERY('{"a": "[7]"}', '$.a' OMIT QUOTES ON SCALAR STRING), JSON_QUERY('{}', '$.a' EMPTY ARRAY ON EMPTY), JSON_QUERY('[1, 2]', '$[*]' EMPTY OBJECT ON ERROR)"####)));
+        check.query(r####"SELECT k, JSON_VALUE(doc, '$.n' RETURNING INTEGER DEFAULT k * 10 ON EMPTY) FROM (VALUES (1, '{"n": 5}'::jsonb), (2, '{}'), (3, NULL)) AS d (k, doc) ORDER BY k"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT k, JSON_VALUE(doc, '$.n' RETURNING INTEGER DEFAULT k * 10 ON EMPTY) FROM (VALUES (1, '{"n": 5}'::jsonb), (2, '{}'), (3, NULL)) AS d (k, doc) ORDER BY k"####)));
+        check.query(r####"SELECT JSON_SCALAR(7), JSON_SCALAR('x') = '"x"'::jsonb, JSON_SCALAR(NULL), JSON_SERIALIZE('{"a": 1}')"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_SCALAR(7), JSON_SCALAR('x') = '"x"'::jsonb, JSON_SCALAR(NULL), JSON_SERIALIZE('{"a": 1}')"####)));
+        check.statement(r####"CREATE TABLE called AS SELECT JSON_VALUE('{}', '$.a'), JSON_OBJECT('a': 1 RETURNING TEXT)"####);
+        check.statement(r####"SELECT json_value, json_object FROM called"####);
+        check.statement(r####"SELECT JSON_VALUE('{}', '$' WITH WRAPPER)"####);
+        check.statement(r####"SELECT 1 IS JSON"####);
+        check.statement(r####"INSERT INTO t SELECT k, 'z', 0 FROM t s ON CONFLICT (k) DO UPDATE SET g = excluded.g WHERE t.k = 1"####);
+        check.query(r####"SELECT k, g FROM t ORDER BY k LIMIT 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT k, g FROM t ORDER BY k LIMIT 2"####)));
+        check.finish();
+    }
+}
+
 mod slt_functions_text {
     #[allow(unused_imports, clippy::allow_attributes)]
     use super::check::{Check, at_most_one, one, rows};
