@@ -106,6 +106,11 @@ fn element(name: &TypeName) -> Result<Type, Diag> {
             ),
             name.span,
         )),
+        ("b" | "bit" | "varbit", None, _) => {
+            let message = "bit strings are not supported";
+            Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, name.span)
+                .help("write BLOB, or an INTEGER with & | # << >>"))
+        }
         (other, None, _) => Err(match REFUSED.iter().find(|(refused, _)| *refused == other) {
             Some((_, instead)) => {
                 Diag::new(code::FEATURE_NOT_SUPPORTED, format!("type {other} is not supported"), name.span)

@@ -217,6 +217,14 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
                 return is("ON CONFLICT ON CONSTRAINT", help, found_idx, found_idx + 1);
             }
             ("overriding", _) => return is("OVERRIDING", None, found_idx, found_idx),
+            ("[", _) if !(1..found_idx).any(|idx| word(idx) == ")") => {
+                let help = Some("give the whole array, or UPDATE the part of it");
+                return is("a subscript in INSERT's list of columns", help, found_idx, found_idx);
+            }
+            ("(", _) if (2..8).any(|count| before(count) == "conflict") => {
+                let help = Some("name the key's columns: a table has one key");
+                return is("ON CONFLICT by an expression", help, found_idx - 1, found_idx);
+            }
             _ => {}
         },
         "update" if found == "." => {
@@ -232,6 +240,13 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
             let help = Some("behind the table write FOR PORTION OF VALID_TIME FROM ... TO ... or FOR VALID_TIME ALL");
             return is(&format!("VALID AT in {}", first.to_uppercase()), help, found_idx, found_idx + 1);
         }
+        "set" if found == "deferrable" || found == "not" && next == "deferrable" => {
+            return is("DEFERRABLE", Some("nothing waits: leave the word out"), found_idx, found_idx);
+        }
+        "set" if word(1) == "session" && word(2) == "characteristics" => {
+            let help = Some("say it of each transaction: BEGIN READ ONLY, BEGIN ISOLATION LEVEL SERIALIZABLE");
+            return is("SET SESSION CHARACTERISTICS", help, 0, 2.min(all.len() - 1));
+        }
         "truncate" if matches!(found.as_str(), "cascade" | "restrict" | "restart" | "continue") => {
             let help = Some("leave the words out: nothing depends on a table, and no key is given by the database");
             return is(&upper(found_idx, all.len() - 1), help, found_idx, all.len() - 1);
@@ -244,6 +259,10 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         }
         ("cycle", _) if before(1) == ")" => {
             return is("CYCLE", Some("UNION ends at circles; or carry a path along"), found_idx, found_idx);
+        }
+        ("varying", _) if before(1) == "bit" => {
+            let help = Some("write BLOB, or an INTEGER with & | # << >>");
+            return is("a bit string", help, found_idx - 1, found_idx);
         }
         ("tablesample", _) => return is("TABLESAMPLE", None, found_idx, found_idx),
         ("update" | "share", _) if before(1) == "for" => {
