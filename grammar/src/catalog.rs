@@ -23,6 +23,11 @@ pub trait Catalog {
 
     /// The table of a name as the commit's catalogue version had it. Asked only for commits before the current one.
     fn table_at(&self, name: &str, commit: Commit) -> Option<Arc<TableSchema>>;
+
+    /// The tables that had a name (already folded) and were dropped, the newest first: ERASE reaches them too.
+    fn dropped_tables(&self, _name: &str) -> Vec<Arc<TableSchema>> {
+        Vec::new()
+    }
 }
 
 /// A fixed set of tables.

@@ -55,6 +55,10 @@ impl Catalog for SnapshotCatalog<'_> {
             }
         }
     }
+
+    fn dropped_tables(&self, name: &str) -> Vec<Arc<TableSchema>> {
+        self.snapshot.dropped_tables(name)
+    }
 }
 
 /// A statement that was bound, as plans are kept and shared.

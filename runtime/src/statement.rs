@@ -147,9 +147,9 @@ impl Session {
                 self.store().set_retention(table.id, *retention, snapshot.catalog().version)?;
                 Ok(done("ALTER TABLE", None))
             }
-            Statement::Erase { table, source } => {
+            Statement::Erase { tables } => {
                 self.no_transaction_for("ERASE")?;
-                self.erase(table, source, sql, &params, snapshot)
+                self.erase(tables, sql, &params, snapshot)
             }
             Statement::Vacuum(table) => {
                 self.no_transaction_for("VACUUM")?;

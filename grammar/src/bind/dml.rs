@@ -20,8 +20,8 @@ use crate::{
     ast::{self, Literal, Literals, Name, Portion, Rows, SetExpr},
     diag::{Diag, code},
     plan::{
-        Conflict, Expr, Field, KeyAccess, Node, NodeKind, QueryPlan, Scan, ScanColumn, Statement, SystemScope,
-        ValidScope,
+        Conflict, EraseFrom, Expr, Field, KeyAccess, Node, NodeKind, QueryPlan, Scan, ScanColumn, Statement,
+        SystemScope, ValidScope,
     },
     span::Span,
 };
@@ -389,19 +389,50 @@ impl Binder<'_> {
         Ok(Statement::Delete { table, source, portion, joined: !delete.using.is_empty(), returning })
     }
 
-    /// The condition is asked of every version of both times; what comes out are keys, some of them many times.
+    /// Each table that has or had the name, with the condition as it means there.
     pub(super) fn erase(&mut self, name: &Name, alias: Option<&Name>, filter: &ast::Expr) -> Result<Statement, Diag> {
-        let table = self.writable_table(name)?;
-        let (mut node, scope_table) = fact_scan(&table, &alias.unwrap_or(name).text, ValidScope::All);
+        let dropped = self.catalog.dropped_tables(&name.text);
+        let mut tables = Vec::with_capacity(dropped.len() + 1);
+        if dropped.is_empty() || self.catalog.table(&name.text).is_some() {
+            let table = self.writable_table(name)?;
+            tables.push(self.erase_from(table, false, alias.unwrap_or(name), filter)?);
+        }
+        for table in dropped {
+            let erase = self.erase_from(table, true, alias.unwrap_or(name), filter);
+            tables.push(erase.map_err(|diag| {
+                let message = format!("{}: asked of a dropped table \"{}\", which ERASE reaches too", diag.message, name.text);
+                Diag { message, ..diag }.help(
+                    "name what every table of this name had, perhaps the keys alone: WHERE key IN (SELECT key FROM .. WHERE ..)",
+                )
+            })?);
+        }
+        Ok(Statement::Erase { tables })
+    }
+
+    /// The condition is asked of every version of both times; what comes out are keys, some of them many times.
+    fn erase_from(
+        &mut self,
+        table: Arc<TableSchema>,
+        is_dropped: bool,
+        alias: &Name,
+        filter: &ast::Expr,
+    ) -> Result<EraseFrom, Diag> {
+        let mut keys_of = |node: Node, scope_table: ScopeTable| {
+            let Source { node, scope, .. } = Source::of_table(node, scope_table);
+            let node = self.where_of(node, &scope, Some(filter))?;
+            let columns = fact_columns(&node, table.columns.len(), alias.span);
+            let keys = table.key.iter().map(|column_idx| columns[*column_idx].clone()).collect();
+            self.query_plan(node.project(keys))
+        };
+        let (mut node, scope_table) = fact_scan(&table, &alias.text, ValidScope::All);
         if let NodeKind::Scan(scan) = &mut node.kind {
             scan.system = SystemScope::All;
         }
-        let Source { node, scope, .. } = Source::of_table(node, scope_table);
-        let node = self.where_of(node, &scope, Some(filter))?;
-        let columns = fact_columns(&node, table.columns.len(), name.span);
-        let keys = table.key.iter().map(|column_idx| columns[*column_idx].clone()).collect();
-        let source = self.query_plan(node.project(keys))?;
-        Ok(Statement::Erase { table, source })
+        let of_log = given(node.fields.clone());
+        let source = keys_of(node, scope_table)?;
+        let (_, scope_table) = fact_scan(&table, &alias.text, ValidScope::All);
+        let stated = keys_of(of_log, scope_table)?;
+        Ok(EraseFrom { table, is_dropped, source, stated })
     }
 
     pub(super) fn truncate(&mut self, names: &[Name]) -> Result<Statement, Diag> {

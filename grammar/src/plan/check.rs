@@ -6,8 +6,8 @@
 //! Types agree when class and scale do: the precision of a NUMERIC is a bound, not a shape.
 
 use super::{
-    AggregateCall, Conflict, Expr, ExprKind, Field, FrameBound, FrameUnit, Join, KeyAccess, MergeAction, Node,
-    NodeKind, Plan, QueryPlan, Scan, ScanColumn, SortKey, Statement, SubplanAsk, SystemScope, TransactionOption,
+    AggregateCall, Conflict, EraseFrom, Expr, ExprKind, Field, FrameBound, FrameUnit, Join, KeyAccess, MergeAction,
+    Node, NodeKind, Plan, QueryPlan, Scan, ScanColumn, SortKey, Statement, SubplanAsk, SystemScope, TransactionOption,
     ValidScope, WindowCall, WindowFunction,
 };
 use crate::diag::{Diag, code};
@@ -101,7 +101,13 @@ impl Checker {
                 let extra = begins_with(&fields, fact_types(table), "DELETE's source")?;
                 self.returning(returning.as_ref(), table, extra)
             }
-            Statement::Erase { table, source } => types_are(&self.query(source)?, table.key_types(), "ERASE's keys"),
+            Statement::Erase { tables } => tables.iter().try_for_each(|erase| {
+                let EraseFrom { table, is_dropped: _, source, stated } = erase;
+                let given: Vec<Type> = fact_types(table).chain([Type::Timestamp; 2]).collect();
+                self.given(stated, &given)?;
+                types_are(&self.query(source)?, table.key_types(), "ERASE's keys")?;
+                types_are(&self.query(stated)?, table.key_types(), "ERASE's keys in the log")
+            }),
             Statement::Merge { table, source, portion, actions, returning } => {
                 self.portion(portion.as_ref(), source)?;
                 let given: Vec<Type> = self.query(source)?.iter().map(|field| field.ty).collect();

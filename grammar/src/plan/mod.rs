@@ -16,7 +16,9 @@ mod stmt;
 pub mod visit;
 
 pub use check::CheckedPlan;
-pub use stmt::{Begin, Conflict, CopyColumn, CopyFormat, MergeAction, Session, Statement, TransactionOption};
+pub use stmt::{
+    Begin, Conflict, CopyColumn, CopyFormat, EraseFrom, MergeAction, Session, Statement, TransactionOption,
+};
 
 pub use crate::ast::{FrameExclude, FrameUnit};
 use crate::{

@@ -9,7 +9,8 @@
 use super::{
     AggregateCall, Conflict, Expr, ExprKind, Frame, FrameBound, Join, KeyAccess, KeyBound, MergeAction, Node, NodeKind,
     PeriodMatch, QueryPlan, Recursion, Scan, ScanPredicate, SortKey, Statement, SubplanAsk, SystemScope, ValidScope,
-    WindowCall, WindowFunction, stmt::Begin,
+    WindowCall, WindowFunction,
+    stmt::{Begin, EraseFrom},
 };
 use std::ops::{Deref, DerefMut};
 
@@ -247,7 +248,7 @@ macro_rules! of_window {
 macro_rules! of_statement {
     ($statement:expr, $f:ident, $open:path, $again:ident) => {
         match $statement {
-            Statement::Query(source) | Statement::CopyTo { source, .. } | Statement::Erase { source, .. } => $f(source),
+            Statement::Query(source) | Statement::CopyTo { source, .. } => $f(source),
             Statement::Insert { source, conflict, returning, .. } => {
                 $f(source);
                 if let Some(Conflict::Update(update)) = conflict {
@@ -270,6 +271,13 @@ macro_rules! of_statement {
             Statement::Truncate { tables } => {
                 for (_, source) in tables {
                     $f(source);
+                }
+            }
+            Statement::Erase { tables } => {
+                for erase in tables {
+                    let EraseFrom { table: _, is_dropped: _, source, stated } = erase;
+                    $f(source);
+                    $f(stated);
                 }
             }
             Statement::CreateTableAs { source, .. } => each!(source, $f),

@@ -171,12 +171,10 @@ pub enum Statement {
         /// Microseconds, not negative; for ever where none.
         retention: Option<i64>,
     },
-    /// Every version of some keys of a table goes for good.
+    /// Every version of some keys goes for good, of each table that has or had the name.
     Erase {
-        /// The table.
-        table: Arc<TableSchema>,
-        /// The keys, by their columns in the key's order; some may come many times.
-        source: QueryPlan,
+        /// The tables: the present one first, then the dropped ones.
+        tables: Vec<EraseFrom>,
     },
     /// A table's files, or all files, are compacted.
     Vacuum(Option<Arc<TableSchema>>),
@@ -324,4 +322,18 @@ impl Statement {
             | Statement::CopyTo { .. } => None,
         }
     }
+}
+
+/// What an ERASE takes from one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EraseFrom {
+    /// The table.
+    pub table: Arc<TableSchema>,
+    /// Was it dropped?
+    pub is_dropped: bool,
+    /// The keys, by their columns in the key's order; some may come many times.
+    pub source: QueryPlan,
+    /// The same over [`NodeKind::Given`] rows: facts that only the log still has. Their columns are the table's, hidden ones too,
+    /// `_valid_from`, `_valid_to`, `_commit`, the origin, `_system_from` and `_system_to`.
+    pub stated: QueryPlan,
 }

@@ -154,6 +154,18 @@ impl Catalogs {
         self.read().iter().rev().find_map(|version| version.catalog.by_id(table).cloned())
     }
 
+    /// The tables of a name that were dropped up to a version, the newest first.
+    pub(crate) fn dropped(&self, name: &str, version: u64) -> Vec<Arc<TableSchema>> {
+        let versions = self.read();
+        let upto = versions.iter().take_while(|each| each.catalog.version <= version);
+        let Some(newest) = upto.clone().last() else { return Vec::new() };
+        let made = upto.filter_map(|each| each.change.as_ref()?.schema());
+        let dropped = made.filter(|table| table.name == name && newest.catalog.by_id(table.id).is_none());
+        let mut dropped: Vec<_> = dropped.cloned().collect();
+        dropped.reverse();
+        dropped
+    }
+
     /// The schema that a table had in one of its own versions.
     pub fn schema_at(&self, table: TableId, schema_version: u32) -> Option<Arc<TableSchema>> {
         let versions = self.read();

@@ -16,11 +16,13 @@
 
 mod log;
 mod since;
+mod stated;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use log::{is_copy, named_copy};
 pub(crate) use since::ErasedKeys;
+pub use stated::{Stated, StatedFacts};
 
 use crate::{
     archive::{archive_generation, archive_name, is_unfinished},
@@ -41,15 +43,18 @@ use crate::{
     tree::{Checkpoint, Edit},
 };
 use log::{copy_name, is_in_place};
-use spectradb_kernel::schema::TableId;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use spectradb_kernel::{schema::TableId, time::Commit};
+use std::{
+    collections::BTreeMap,
+    sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 /// What an erasure did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Erased {
     /// The record that is its receipt.
     pub record: u64,
-    /// How many facts the tables had of the keys.
+    /// How many facts of the keys are gone, each counted once: those of the tables, and those that only the log had.
     pub facts: u64,
 }
 
@@ -80,6 +85,13 @@ fn remove(disk: &dyn Disk, name: &str) -> Result<()> {
         Err(StoreError::Missing { .. }) => Ok(()),
         removed => removed,
     }
+}
+
+/// How many facts go, by commit: the log states each of a commit's facts that the tables have, and those that a retention let
+/// go, unless it lies in dropped segments or the facts went to files at once.
+fn facts_gone(tables: &BTreeMap<Commit, u64>, log: &BTreeMap<Commit, u64>) -> u64 {
+    let only_in_log = log.iter().map(|(commit, facts)| facts.saturating_sub(tables.get(commit).copied().unwrap_or(0)));
+    tables.values().sum::<u64>() + only_in_log.sum::<u64>()
 }
 
 /// Puts the copies that a manifest names in the places of their log segments.
@@ -145,8 +157,9 @@ impl Inner {
 
         let rewritten = self.tree.without(keys)?;
         let mut copied = Vec::new();
-        let receipt = Receipt { table: keys.table, keys: keys.keys.len() as u64, facts: rewritten.facts };
-        let prepared = self.prepare(keys, &before, &mut copied).and_then(|()| {
+        let mut receipt = Receipt { table: keys.table, keys: keys.keys.len() as u64, facts: 0 };
+        let prepared = self.prepare(keys, &before, &mut copied).and_then(|stated| {
+            receipt.facts = facts_gone(&rewritten.facts, &stated);
             if copied.is_empty() && rewritten.old.is_empty() {
                 return Ok(None);
             }
@@ -207,8 +220,9 @@ impl Inner {
         }
     }
 
-    /// Copies the log segments that speak of the keys, and clears what stands behind the log's end.
-    fn prepare(&self, keys: &Keys, end: &LogEnd, copied: &mut Vec<Erasing>) -> Result<()> {
+    /// Copies the log segments that speak of the keys, and clears what stands behind the log's end. Answers how many facts of
+    /// the keys each commit stated.
+    fn prepare(&self, keys: &Keys, end: &LogEnd, copied: &mut Vec<Erasing>) -> Result<BTreeMap<Commit, u64>> {
         let plan = self.plan_erasure(keys, end)?;
         for generation in &plan.generations {
             match self.copy_without(*generation, &plan, keys, end) {
@@ -224,7 +238,7 @@ impl Inner {
             zero_from(&*file, end.offset)?;
             file.sync()?;
         }
-        Ok(())
+        Ok(plan.facts)
     }
 
     /// Makes the erasure durable: the step before which nothing and after which everything is erased.

@@ -61,7 +61,7 @@ mod watch;
 pub use catalog::{Catalog, CatalogChange, Catalogs, NewColumn, NewTable};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use config::{Compression, CompressionPolicy, Config, Durability, LogArchive};
-pub use erase::Erased;
+pub use erase::{Erased, Stated, StatedFacts};
 pub use error::{CommitError, Result, StoreError};
 pub use figures::{ErasureFigures, LevelFigures, LogFigures, ReaderFigures, TableFigures, WrittenFigures};
 #[cfg(all(feature = "io-uring", target_os = "linux"))]

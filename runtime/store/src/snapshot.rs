@@ -79,6 +79,11 @@ impl Snapshot {
         &self.pinned.visible.catalog
     }
 
+    /// The tables that had a name and were dropped, the newest first.
+    pub fn dropped_tables(&self, name: &str) -> Vec<Arc<TableSchema>> {
+        self.pinned.catalogs.dropped(name, self.pinned.visible.catalog.version)
+    }
+
     pub(crate) fn view(&self) -> &TreeView {
         &self.pinned.view
     }

@@ -124,9 +124,12 @@ impl Printer<'_> {
                 let time = time.map_or_else(|| format!("{micros} microseconds"), |time| time.to_string());
                 self.line(depth, &format!("Keep the history of {} for {time}", table.name));
             }
-            Statement::Erase { table, source } => {
-                self.line(depth, &format!("Erase from {}", table.name));
-                self.query(source, depth + 1);
+            Statement::Erase { tables } => {
+                for erase in tables {
+                    let dropped = if erase.is_dropped { ", dropped" } else { "" };
+                    self.line(depth, &format!("Erase from {}{dropped}", erase.table.name));
+                    self.query(&erase.source, depth + 1);
+                }
             }
             Statement::Vacuum(None) => self.line(depth, "Vacuum"),
             Statement::Vacuum(Some(table)) => self.line(depth, &format!("Vacuum {}", table.name)),

@@ -15,13 +15,13 @@ use crate::{
     error::Result,
     keys::encode_row,
     notes::Known,
-    run::{END_OPEN, Run},
+    run::{END_OPEN, Run, commit_of_lane},
     sst::{Block, Segment},
     tree::{Checkpoint, Edit, SegmentKind, Tree, Version, notes_name, segment_name},
 };
-use spectradb_kernel::{Column, column::ColumnBuilder, schema::TableId};
+use spectradb_kernel::{Column, column::ColumnBuilder, schema::TableId, time::Commit};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
@@ -49,8 +49,8 @@ impl Keys {
 pub(crate) struct Rewritten {
     pub(crate) old: Vec<Arc<Segment>>,
     pub(crate) new: Vec<Arc<Segment>>,
-    /// How many facts are gone.
-    pub(crate) facts: u64,
+    /// How many facts are gone of each commit.
+    pub(crate) facts: BTreeMap<Commit, u64>,
 }
 
 /// Some rows of a column, built value by value.
@@ -117,7 +117,13 @@ impl Tree {
             let (run, rows) = match kept {
                 None => (whole, None),
                 Some(rows) => {
-                    rewritten.facts += (whole.len - rows.len()) as u64;
+                    let (mut kept, commits) = (rows.iter().peekable(), whole.commit.i64s());
+                    for row in 0..whole.len {
+                        if kept.next_if(|next| **next as usize == row).is_none() {
+                            let commit = commit_of_lane(commits.at(row));
+                            *rewritten.facts.entry(commit).or_default() += 1;
+                        }
+                    }
                     if rows.is_empty() {
                         continue;
                     }

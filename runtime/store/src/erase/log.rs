@@ -15,7 +15,7 @@ use crate::{
     chain::{BatchShape, leaves_of_keys},
     compact::{Keys, pick_rows},
     error::{Result, StoreError},
-    fact::{FactBatch, Superseded},
+    fact::{FactBatch, Superseded, Write},
     format::{
         bytes::{Malformed, Read},
         frame::{FRAME_HEADER_BYTES, FrameHeader, FramePlace, RecordKind, frame_bytes},
@@ -33,9 +33,12 @@ use crate::{
 use hashbrown::HashMap;
 use spectradb_kernel::{
     key,
-    time::{MICROS_MAX, MICROS_MIN},
+    time::{Commit, MICROS_MAX, MICROS_MIN},
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use zerocopy::IntoBytes;
 
 /// The name of the copy that takes the place of a log segment.
@@ -93,6 +96,8 @@ pub(super) struct Plan {
     records: HashMap<u64, Lessened>,
     /// The first record of which everything is there.
     first_whole: u64,
+    /// How many facts of the keys each commit states.
+    pub(super) facts: BTreeMap<Commit, u64>,
     pub(super) generations: BTreeSet<u64>,
 }
 
@@ -149,10 +154,26 @@ impl Inner {
             };
             if let Some(lessened) = self.lessen(&mut found, keys)? {
                 plan.records.insert(found.record.record, lessened);
+                if let RecordBody::Commit { commit, write, .. } = &found.record.body {
+                    plan.facts.insert(*commit, self.facts_of(write, keys)?);
+                }
                 plan.generations.extend(began..=found.end.generation);
             }
         }
         Ok(plan)
+    }
+
+    /// How many facts a write states of the keys.
+    fn facts_of(&self, write: &Write, keys: &Keys) -> Result<u64> {
+        let mut facts = 0;
+        for batch in write.facts.iter().filter(|batch| batch.table == keys.table) {
+            let schema = self.catalogs.schema_at(batch.table, batch.schema_version);
+            let places = schema.ok_or(StoreError::UnknownTable { table: batch.table })?.key.clone();
+            let len = batch.periods.len();
+            let kept = rows_without(len, keys, &|row, out| encode_row(&batch.columns, &places, row, out));
+            facts += kept.map_or(0, |rows| len - rows.len()) as u64;
+        }
+        Ok(facts)
     }
 
     /// What a record keeps when it loses the leaves of the keys; `None` when it has none.
