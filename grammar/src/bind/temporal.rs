@@ -34,6 +34,7 @@ pub(super) struct Times {
 }
 
 /// The scope of one table on one time, or what its facts must be in of tables to the left.
+#[expect(clippy::large_enum_variant, reason = "one stands for a table of a FROM at a time")]
 pub(super) enum TableScope<S> {
     /// A scope.
     Fixed(S),
