@@ -22,7 +22,7 @@ use crate::{
     links::LedgerTree,
     log::{LogEnd, held, segment_name},
     manifest::{self, KnownEnd, MANIFEST_NAME, ManifestState},
-    readers::{PUBLISHED_NAME, READER_PREFIX},
+    readers::{PUBLISHED_NAME, READER_PREFIX, take_away_left},
     recover::{apply, read_catalogs},
     replay::LogScan,
     snapshot::Snapshot,
@@ -102,6 +102,15 @@ impl Registration {
         match disk.lock_holder(LOCK_NAME)? {
             Some(holder) => Err(StoreError::Unregistered { holder, cause: refused.to_string() }),
             None => Ok(None),
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        if self.registration.take().is_some() {
+            // What stays is for the next writer to open.
+            take_away_left(&*self.disk).ok();
         }
     }
 }

@@ -8,6 +8,7 @@
 //! Holds: a reader registers, needing everything, before it reads the manifest, and the writer asks for registrations after
 //! it replaced the manifest; so a reader's manifest never names a file that goes. The lock of a reader that died can be
 //! taken: then its file is removed.
+//! A writer that closes while files wait for readers leaves a list of them, and the last reader to go takes them away.
 //! Not here: the reader's side (`follow`).
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
     },
     fs::{Disk, File},
     log::held,
+    manifest,
+    store::LOCK_NAME,
 };
 use std::sync::{
     Arc, Mutex, OnceLock,
@@ -157,4 +160,69 @@ impl Readers {
             }
         }
     }
+
+    /// The writer goes: what waits for readers still is left to the last of them.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(crate) fn leave(&self) -> Result<()> {
+        self.sweep();
+        let waiting = self.waiting();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let mut list = format!("{}\n", self.sequence.load(Ordering::Acquire));
+        waiting.iter().for_each(|(_, name)| list.extend([name, "\n"]));
+        list.push_str(LIST_END);
+        let file = self.disk.create(WAITING_NAME)?;
+        file.write_at(list.as_bytes(), 0)?;
+        file.sync()?;
+        self.disk.sync_dir()?;
+        // The last reader may have gone before there was a list.
+        self.sweep();
+        if self.has_waiting() { Ok(()) } else { self.disk.remove(WAITING_NAME) }
+    }
+}
+
+/// The list of files that a writer left to the last reader.
+pub(crate) const WAITING_NAME: &str = "waiting";
+
+/// How a whole list ends.
+const LIST_END: &str = "end\n";
+
+/// A reader is gone: when it was the last, and nobody writes, it takes away what the last writer left for it. The next writer to
+/// open looks after whatever is left here.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn take_away_left(disk: &dyn Disk) -> Result<()> {
+    let file = match disk.open(WAITING_NAME) {
+        Err(StoreError::Missing { .. }) => return Ok(()),
+        found => found?,
+    };
+    // Whoever writes, or opens to write, looks after it.
+    let Ok(_lock) = disk.lock(LOCK_NAME) else { return Ok(()) };
+    for name in disk.list()?.into_iter().filter(|name| name.starts_with(READER_PREFIX)) {
+        if disk.is_held(&name)? {
+            return Ok(());
+        }
+    }
+    let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
+    file.read_at(&mut bytes, 0)?;
+    let list = String::from_utf8(bytes).unwrap_or_default();
+    let whole = list.strip_suffix(LIST_END).and_then(|list| list.split_once('\n'));
+    let Some((sequence, names)) = whole else { return Ok(()) };
+    // The list is about the files of the newest manifest, or it means nothing.
+    let newest = manifest::read(disk)?.map(|(_, state)| state.sequence.to_string());
+    if newest.as_deref() == Some(sequence) {
+        for name in names.lines() {
+            match disk.remove(name) {
+                Ok(()) | Err(StoreError::Missing { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        disk.sync_dir()?;
+        disk.remove(WAITING_NAME)?;
+    }
+    Ok(())
 }

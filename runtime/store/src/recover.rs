@@ -27,7 +27,7 @@ use crate::{
         zero_from,
     },
     manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState, SLOT_COUNT},
-    readers::Readers,
+    readers::{Readers, WAITING_NAME},
     replay::{Found, LogScan, RecordBody},
     tree::{Applied, Shards, Tree},
 };
@@ -335,6 +335,7 @@ fn remove_leftovers(
             || is_spare(name)
             || is_unfinished(name)
             || is_copy(name)
+            || *name == WAITING_NAME
     };
     for name in names.iter().filter(|name| name.ends_with(".cat") && **name != kept_catalog) {
         // A version that no manifest named may be written again under this name.

@@ -765,8 +765,7 @@ impl Inner {
             state.known = KnownEnd::at(&end);
             state.closed_clean = true;
         })?;
-        self.readers.sweep();
-        Ok(())
+        self.readers.leave()
     }
 }
 

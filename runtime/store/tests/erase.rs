@@ -505,3 +505,43 @@ fn a_write_that_read_before_an_erasure_does_not_state_the_key_again() {
     store.commit(upsert(&store.snapshot(), &table, &[(ERASED[1], "new")])).expect("it began afterwards");
     assert_eq!(names_as_of(&store.snapshot(), &table, store.snapshot().commit()).len(), 2);
 }
+
+/// A reader that needs the old files when the writer goes takes them away when it goes: the last one, whoever comes and goes.
+#[test]
+fn the_last_reader_leaves_no_trace_behind_a_writer_that_is_gone() {
+    let disk = MemDisk::new();
+    let config = Config { log_segment_bytes: 4 << 10, ..small() };
+    let read_only = Config { read_only: true, ..config.clone() };
+    let store = open(&disk, &config).expect("a new database");
+    let model = fill(&store).expect("no conflict");
+    store.flush().expect("it flushes");
+    let (first, last) = (open(&disk, &read_only).expect("it opens"), open(&disk, &read_only).expect("it opens"));
+    let before = last.snapshot();
+    let table = store.catalog().by_name("t").cloned().expect("the table");
+    store.erase(table.id, &keys()).expect("it writes").expect("there was something");
+    store.close().expect("it closes");
+    drop(store);
+    drop(first);
+    assert!(!traces(&disk).is_empty(), "the last reader still has its files");
+    let latest = model.len() as Commit;
+    assert_eq!(names_as_of(&before, &table, latest), model[model.len() - 1]);
+    drop((last, before));
+    assert_eq!(traces(&disk), Vec::<String>::new());
+    assert!(disk.list().expect("it lists").iter().all(|name| name != "waiting"));
+    let store = open(&disk, &config).expect("it opens");
+    assert_eq!(states(&store, model.len()), without(&model));
+    check_sound(&store, "the readers are gone");
+    // A writer that opens meanwhile makes the list void.
+    write(&store, &table, &[3], 9, &mut without(&model)).expect("no conflict");
+    store.flush().expect("it flushes");
+    let reader = open(&disk, &read_only).expect("it opens");
+    store.erase(table.id, &keys()).expect("it writes").expect("there was something");
+    store.close().expect("it closes");
+    drop(store);
+    let store = open(&disk, &config).expect("it opens");
+    assert!(disk.list().expect("it lists").iter().all(|name| name != "waiting"));
+    drop(reader);
+    store.close().expect("it closes");
+    assert_eq!(traces(&disk), Vec::<String>::new());
+    check_sound(&open(&disk, &config).expect("it opens"), "a writer came");
+}
