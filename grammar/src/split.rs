@@ -180,7 +180,8 @@ impl Splitter {
                     if !is_space(byte) {
                         self.first_token();
                     }
-                    self.in_word = is_word_part(byte);
+                    // A dollar goes on with a word and begins none.
+                    self.in_word = is_word_part(byte) && (self.in_word || byte != b'$');
                     self.go_to(self.pos + 1);
                 }
             }
@@ -278,6 +279,12 @@ mod tests {
         let expected =
             [("SELECT ';''', E'\\';'", 2, 1), ("SELECT \";\" -- ;\n, $a$ ; $$ ; $a$", 4, 19), ("SELECT 3", 6, 1)];
         assert_eq!(found, expected.map(|(text, line, column)| (text.to_owned(), line, column)));
+    }
+
+    #[test]
+    fn a_dollar_alone_begins_no_word() {
+        let found: Vec<String> = split("$e'\\';';$1e';'; 2").into_iter().map(|(text, ..)| text).collect();
+        assert_eq!(found, ["$e'\\';'", "$1e';'", "2"]);
     }
 
     #[test]
