@@ -648,6 +648,16 @@ mod tests {
         bytes
     }
 
+    #[test]
+    fn a_declared_type_comes_back() {
+        let rounded = Type::Rounded { class: TypeClass::Time, digits: 3 };
+        for ty in [Type::Json, Type::Jsonb, Type::Float4, Type::Varchar { length: 7 }, rounded] {
+            let mut bytes = Vec::new();
+            put_declared_type(ty, &mut bytes);
+            assert_eq!(read_declared_type(&mut Reader::new(&bytes)).expect("it is one"), ty);
+        }
+    }
+
     fn sample() -> (Write, Vec<Vec<ColumnId>>) {
         let texts: Vec<Value> = (0..300).map(|row| Value::Text(format!("row {row} {}", "é".repeat(row % 7)))).collect();
         let reals: Vec<Value> =
