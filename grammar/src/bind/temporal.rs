@@ -233,7 +233,8 @@ impl Binder<'_> {
     pub(super) fn fixed_expr(&mut self, expr: &ast::Expr, clause: &'static str) -> Result<Bound, Diag> {
         let scope = Scope::default();
         if names_columns(expr) {
-            return Err(not_a_column(clause, expr.span));
+            let message = format!("{clause} takes a constant expression or a parameter, not a column");
+            return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, expr.span));
         }
         let mut ctx = Ctx::plain(&scope, clause);
         let mut bound = self.expr(expr, &mut ctx)?;
