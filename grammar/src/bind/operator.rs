@@ -361,6 +361,8 @@ impl Binder<'_> {
     pub(super) fn negate(&mut self, operand: Bound, minus: bool, at: Span, whole: Span) -> Result<Expr, Diag> {
         let name = if minus { "-" } else { "+" };
         let class = match operand.class() {
+            // Only numbers have this sign, and REAL is preferred among them; the other one intervals have too.
+            None if !minus => TypeClass::Real,
             None => {
                 let diag = Diag::new(code::AMBIGUOUS_FUNCTION, format!("operator is not unique: {name} unknown"), at);
                 return Err(diag.help("say the type of the operand with a cast"));

@@ -320,6 +320,18 @@ impl Binder<'_> {
                 });
             }
         }
+        let named: Vec<&Name> = changes.exclude.iter().chain(changes.replace.iter().map(|(_, name)| name)).collect();
+        if let Some(at) = (1..named.len()).find(|at| named[..*at].iter().any(|before| before.text == named[*at].text)) {
+            let message = format!("column \"{}\" is named twice behind *", named[at].text);
+            return Err(Diag::new(code::DUPLICATE_COLUMN, message, named[at].span)
+                .help("a column is left out by EXCLUDE or computed anew by REPLACE, once"));
+        }
+        let is_excluded = |name: &String| changes.exclude.iter().any(|excluded| excluded.text == *name);
+        if let Some(last) = changes.exclude.last()
+            && columns.iter().all(|(name, _)| is_excluded(name))
+        {
+            return Err(Diag::new(code::SYNTAX, "EXCLUDE leaves no column of *", last.span));
+        }
         for (name, expr) in columns {
             if changes.exclude.iter().any(|excluded| excluded.text == name) {
                 continue;

@@ -41,6 +41,8 @@ pub(crate) struct Links {
     /// Where the next link is looked for.
     generation: u64,
     offset: u64,
+    /// Where the segment before was left, because no frame stood there.
+    left: Option<(u64, u64)>,
     /// The last record gone past, and its link.
     record: u64,
     link: Hash,
@@ -70,6 +72,7 @@ impl Links {
             identity,
             generation: 1,
             offset: 0,
+            left: None,
             record: 0,
             link: GENESIS,
             kept: Vec::new(),
@@ -102,10 +105,20 @@ impl Links {
                 if self.generation >= last {
                     return Err(self.corrupt(&format!("record {} is not there", self.record + 1)));
                 }
+                self.left = Some((self.generation, self.offset));
                 (self.generation, self.offset, self.window) = (self.generation + 1, 0, None);
                 continue;
             };
             if header.record() != self.record + 1 {
+                // What is missing should stand where the segment before was left.
+                if let (0, Some((generation, offset))) = (self.offset, self.left) {
+                    let what = format!(
+                        "record {} does not stand here, and the next segment begins with record {}",
+                        self.record + 1,
+                        header.record()
+                    );
+                    return Err(StoreError::Corrupt { file: segment_name(generation), offset, what });
+                }
                 return Err(self.corrupt(&format!(
                     "record {} stands where {} should",
                     header.record(),

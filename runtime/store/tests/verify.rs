@@ -268,6 +268,26 @@ fn a_record_that_was_dropped_or_moved_is_named() {
     assert!(told.contains("log-0000000001.log") && told.contains("does not hash to its link"), "{told}");
 }
 
+/// The walk goes on to the next segment there, and finds a later record than it should: the next one is not to blame.
+#[test]
+fn a_damaged_header_is_told_where_it_stands() {
+    let disk = MemDisk::new();
+    let config = Config { log_segment_bytes: 4 << 10, ..small() };
+    let store = open(&disk, &config).expect("a new database");
+    for round in 0..20 {
+        commit(&store, &(0..30).collect::<Vec<_>>(), &format!("round {round}"));
+    }
+    store.flush().expect("nothing fails");
+    store.close().expect("nothing fails");
+    let mut log = disk.map("log-0000000001.log").expect("it is there").to_vec();
+    let (at, _) = frames(&log)[1];
+    log[at] ^= 1;
+    put_file(&disk, "log-0000000001.log", &log);
+    let store = open(&disk, &config);
+    let told = store.map(|store| difference(&store)).unwrap_or_else(|error| error.to_string());
+    assert!(told.contains(&format!("\"log-0000000001.log\" is corrupt at byte {at}")), "{told}");
+}
+
 /// A ledger that was written anew from some point on is whole in itself; who kept a digest of before knows better.
 #[test]
 fn another_history_does_not_go_on_from_an_old_digest() {

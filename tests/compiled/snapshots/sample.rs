@@ -622,6 +622,8 @@ mod slt_types_casts {
         check.statement(r####"SELECT '1__0'::INTEGER"####);
         check.statement(r####"SELECT '0x'::INTEGER"####);
         check.statement(r####"SELECT '0x8000'::SMALLINT"####);
+        check.query(r####"SELECT +NULL, +'1.5'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT +NULL, +'1.5'"####)));
+        check.statement(r####"SELECT -NULL"####);
         check.finish();
     }
 }
