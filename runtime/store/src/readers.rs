@@ -173,7 +173,7 @@ impl Readers {
         }
         let mut list = format!("{}\n", self.sequence.load(Ordering::Acquire));
         waiting.iter().for_each(|(_, name)| list.extend([name, "\n"]));
-        list.push_str(LIST_END);
+        list.push_str(&list_end(&list));
         let file = self.disk.create(WAITING_NAME)?;
         file.write_at(list.as_bytes(), 0)?;
         file.sync()?;
@@ -187,8 +187,20 @@ impl Readers {
 /// The list of files that a writer left to the last reader.
 pub(crate) const WAITING_NAME: &str = "waiting";
 
-/// How a whole list ends.
-const LIST_END: &str = "end\n";
+/// How a list that is whole ends: with the checksum of what is before.
+fn list_end(list: &str) -> String {
+    format!("end {:08x}\n", crc32fast::hash(list.as_bytes()))
+}
+
+/// The manifest's number and the files of a list; `None` of one that is damaged or was not written to its end, which means nothing.
+fn listed(list: &str) -> Option<(&str, Vec<&str>)> {
+    let (told, _) = list.rsplit_once("end ")?;
+    if list.strip_prefix(told) != Some(list_end(told).as_str()) {
+        return None;
+    }
+    let (sequence, names) = told.split_once('\n')?;
+    Some((sequence, names.lines().collect()))
+}
 
 /// A reader is gone: when it was the last, and nobody writes, it takes away what the last writer left for it. The next writer to
 /// open looks after whatever is left here.
@@ -210,12 +222,11 @@ pub(crate) fn take_away_left(disk: &dyn Disk) -> Result<()> {
     let mut bytes = vec![0; usize::try_from(file.len()?).unwrap_or(0)];
     file.read_at(&mut bytes, 0)?;
     let list = String::from_utf8(bytes).unwrap_or_default();
-    let whole = list.strip_suffix(LIST_END).and_then(|list| list.split_once('\n'));
-    let Some((sequence, names)) = whole else { return Ok(()) };
+    let Some((sequence, names)) = listed(&list) else { return Ok(()) };
     // The list is about the files of the newest manifest, or it means nothing.
     let newest = manifest::read(disk)?.map(|(_, state)| state.sequence.to_string());
     if newest.as_deref() == Some(sequence) {
-        for name in names.lines() {
+        for name in names {
             match disk.remove(name) {
                 Ok(()) | Err(StoreError::Missing { .. }) => {}
                 Err(error) => return Err(error),
