@@ -2,7 +2,7 @@
 //!
 //! Nothing is taken for granted that could be computed: the links of all records make a tree and follow each other; each
 //! record that is still in the log hashes to its link; the tables hold each fact that it states, with the same values and
-//! the same end, and no fact and no end of which the log knows nothing. Then each file is held against what the manifest,
+//! the same end, and no fact and no end of which the log knows nothing. No two facts of a key overlap. Then each file is held against what the manifest,
 //! its index and its filter claim.
 //!
 //! Facts of records that are no longer in the log cannot be compared: they are counted as pruned. So are facts that ended
@@ -10,9 +10,13 @@
 //! there. Commits that come while this runs are left out.
 //!
 //! Holds: the answer is about one state of the database. The first difference ends the walk.
-//! Not here: what an outsider can check (`proof`).
+//! Not here: what is claimed of the files (`files`), facts that overlap (`overlaps`), what an outsider can check (`proof`).
 
+mod files;
+mod overlaps;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     bulk::{Filled, LEDGER, check_files, each_batch_of, fill, left_to_files},
@@ -22,21 +26,18 @@ use crate::{
     config::LogArchive,
     error::{Result, StoreError},
     fact::{FactBatch, FactId, Superseded, Write},
-    format::notes_v1,
     keys::{encode_row, hash_of},
     links::Links,
     log::held,
-    manifest::{self, KnownEnd, ManifestState},
+    manifest::KnownEnd,
     notes::Known,
     proof::{Digest, OverRecords, empty_root, merkle::Frontier, record_leaf},
-    recover::read_catalogs,
     replay::{self, LogScan, RecordBody},
     run::{Run, commit_of_lane, i64_at, lane_of_commit},
     shape::Shape,
     snapshot::Snapshot,
-    sst::{BlockCache, Segment},
     store::{Inner, Store},
-    tree::{TableShard, notes_name},
+    tree::{FileId, TableShard},
 };
 use spectradb_kernel::{
     Value, key,
@@ -268,12 +269,23 @@ struct Verifier<'a> {
     found: Verification,
 }
 
+/// Facts that lie side by side, and where.
+struct Stored<'a> {
+    place: TableShard,
+    /// The segment, where they are not in memory.
+    file: Option<FileId>,
+    shape: &'a Shape,
+    run: &'a Run,
+    known: &'a Known,
+}
+
 impl Verifier<'_> {
     fn walk(&mut self) -> Walk {
         self.walk_links()?;
         self.find_past()?;
         self.walk_log()?;
         self.subtract_stored()?;
+        self.check_overlaps()?;
         self.check_files()
     }
 
@@ -476,22 +488,23 @@ impl Verifier<'_> {
         Ok(self.inner.catalogs.schema(table).ok_or(StoreError::UnknownTable { table })?)
     }
 
-    /// Gives every run of facts to `each`, with their ends and where they are.
-    fn each_run(&self, each: &mut dyn FnMut(TableShard, &Shape, &Run, &Known) -> Walk) -> Walk {
+    /// Gives every run of facts to `each`.
+    fn each_run(&self, each: &mut dyn FnMut(&Stored<'_>) -> Walk) -> Walk {
         let version = &self.snapshot.view().version;
         for memtable in version.memtables() {
             for (place, table) in memtable.tables() {
                 for chunk in table.chunks() {
-                    each(place, &chunk.shape, &chunk.run, &chunk.ends.known())?;
+                    let known = &chunk.ends.known();
+                    each(&Stored { place, file: None, shape: &chunk.shape, run: &chunk.run, known })?;
                 }
             }
         }
         for (place, files) in &version.tables {
             for segment in files.segments() {
-                let index = segment.index()?;
+                let (index, file) = (segment.index()?, Some(segment.meta.file));
                 for block in &index.blocks {
-                    let run = segment.run(block)?;
-                    each(*place, &index.shape, &run, &block.ends.known())?;
+                    let (run, known) = (&*segment.run(block)?, &block.ends.known());
+                    each(&Stored { place: *place, file, shape: &index.shape, run, known })?;
                 }
             }
         }
@@ -504,7 +517,8 @@ impl Verifier<'_> {
         let shards = self.snapshot.view().version.shards.clone();
         let (mut facts, mut pruned, mut past, mut lost) = (0u64, 0u64, 0u64, None);
         let mut tally = std::mem::take(&mut self.tally);
-        self.each_run(&mut |place, shape, run, known| {
+        self.each_run(&mut |stored| {
+            let Stored { place, shape, run, .. } = *stored;
             let batch_shape = BatchShape::of(shape);
             let columns = leaf_columns(&run.columns, &batch_shape);
             let (mut key, mut message) = (Vec::new(), Vec::new());
@@ -528,7 +542,7 @@ impl Verifier<'_> {
                     let id = FactId { key: key.clone(), valid_from: from, commit: commit_of_lane(commit) };
                     lost = Some((shape.table, id));
                 }
-                let end = end_of(run, known, row);
+                let end = stored.end_of(row);
                 if end <= self.gone_upto(shape.table) {
                     past += 1;
                     continue;
@@ -606,9 +620,10 @@ impl Verifier<'_> {
                 wrong = Some((id, what));
             }
         };
-        self.each_run(&mut |_, shape, run, known| {
+        self.each_run(&mut |stored| {
+            let Stored { shape, run, .. } = *stored;
             for row in 0..run.len {
-                let (of, end) = (i64_at(&run.commit, row), end_of(run, known, row));
+                let (of, end) = (i64_at(&run.commit, row), stored.end_of(row));
                 if of != commit && end != commit || end <= self.gone_upto(shape.table) {
                     continue;
                 }
@@ -654,50 +669,6 @@ impl Verifier<'_> {
             None => record_differs(record, "the tables and the ledger count differently"),
         }
     }
-
-    /// Are the files what is claimed of them?
-    fn check_files(&self) -> Walk {
-        let (disk, identity) = (&self.inner.disk, self.inner.identity);
-        // It keeps no block, so that what readers use is not driven out.
-        let cache = BlockCache::new(0);
-        for files in self.snapshot.view().version.tables.values() {
-            if let Some((one, other)) = files.out_of_order() {
-                let what = format!("files {one} and {other} of a level are not in the order of their keys");
-                return Err(Stop::Difference(Box::new(Difference::File { what })));
-            }
-            for segment in files.segments() {
-                // Opened anew: what a reader has checked and keeps is not asked.
-                Segment::open(disk, &cache, identity, segment.meta.clone(), self.inner.config.mapped)?.audit()?;
-            }
-        }
-        loop {
-            let read = manifest::read(&**disk)?;
-            let Some((_, state)) = &read else {
-                return Err(StoreError::Missing { file: manifest::MANIFEST_NAME.to_owned() }.into());
-            };
-            match self.check_named(state) {
-                // A flush or a compaction replaced what the manifest named while it was read.
-                Err(Stop::Difference(_)) if manifest::read(&**disk)? != read => {}
-                checked => return checked,
-            }
-        }
-    }
-
-    /// Are the smaller files that a manifest names whole?
-    fn check_named(&self, state: &ManifestState) -> Walk {
-        let (disk, identity) = (&self.inner.disk, self.inner.identity);
-        let catalogs = read_catalogs(&**disk, &identity, state)?;
-        let known = self.inner.catalogs.all();
-        if catalogs.all().iter().zip(&known).any(|(read, known)| read != known) {
-            let what = "the catalogue's file does not say what the ledger does".to_owned();
-            return Err(Stop::Difference(Box::new(Difference::File { what })));
-        }
-        for notes in &state.tree.notes {
-            let name = notes_name(notes.file);
-            notes_v1::read(&name, &disk.map(&name)?, identity, &notes.root)?;
-        }
-        Ok(())
-    }
 }
 
 /// The root of the tree over the records gone past.
@@ -705,8 +676,10 @@ pub(crate) fn root_of(frontier: &Frontier) -> Hash {
     frontier.root::<OverRecords>().unwrap_or_else(empty_root)
 }
 
-fn end_of(run: &Run, known: &Known, row: usize) -> i64 {
-    known.end_of(row).min(i64_at(&run.system_to, row))
+impl Stored<'_> {
+    fn end_of(&self, row: usize) -> i64 {
+        self.known.end_of(row).min(i64_at(&self.run.system_to, row))
+    }
 }
 
 fn check_catalog(version: Option<&CatalogVersion>, found: &replay::Found) -> Walk {

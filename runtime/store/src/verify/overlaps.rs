@@ -1,0 +1,212 @@
+//! Are there facts of one key that claim the same instant of both times?
+//!
+//! A fact is a rectangle, and those of a key are disjoint: whoever reads one point finds one fact. The ledger's hashes do not
+//! say so, for a commit that overlaps what is there hashes as well as any other. Facts are in no common order (history
+//! lies by ends), so they are taken by the hash of their key: each pass over the tables keeps the lanes of the keys whose
+//! hash lies in its part of all hashes, and of these what shares a hash is swept along system time. Only where two overlap
+//! are keys compared, in one more pass, for different keys may share a hash.
+//!
+//! Holds: a pass keeps about so many facts as there is room for, whatever the tables hold, unless few keys have most facts.
+//! Not here: what differs from the ledger (`verify`).
+
+use super::{Stored, Verifier, Walk, fact_differs};
+use crate::{
+    commits::COMMITS,
+    fact::FactId,
+    keys::{encode_row, hash_of},
+    run::{commit_of_lane, i64_at},
+    tree::segment_name,
+};
+use spectradb_kernel::{
+    schema::TableId,
+    time::{Micros, Timestamp},
+};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
+
+/// A pass keeps its facts in so many bytes, or in as many as the block cache may have.
+const ROOM_BYTES: usize = 64 << 20;
+
+/// Where a fact lies in both times, half-open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rectangle {
+    commit: i64,
+    end: i64,
+    from: Micros,
+    to: Micros,
+}
+
+/// What is asked to give every fact to a function, by the hash of its key.
+type EachFact<'a> = dyn FnMut(&mut dyn FnMut(u64, Rectangle)) -> Walk + 'a;
+
+/// A number that keys of one table share when they are the same, and seldom otherwise.
+fn hash_in(table: TableId, key: &[u8]) -> u64 {
+    // Mixed once more, for the highest bits say which pass a key is for: the factor is 2^64 divided by the golden ratio.
+    hash_of(key).wrapping_add(u64::from(table.0)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+impl Verifier<'_> {
+    /// Looks for facts of a key that overlap.
+    pub(super) fn check_overlaps(&self) -> Walk {
+        let room = self.inner.config.block_cache_bytes_max.max(ROOM_BYTES) / size_of::<(u64, Rectangle)>();
+        let mut each = |take: &mut dyn FnMut(u64, Rectangle)| {
+            self.each_rectangle(&mut |stored, key, rectangle| take(hash_in(stored.shape.table, key), rectangle))
+        };
+        each_suspect(self.found.facts, room as u64, &mut each, &mut |hash| self.name_overlap(hash))
+    }
+
+    /// Gives every fact to `each`, with its key.
+    fn each_rectangle(&self, each: &mut dyn FnMut(&Stored<'_>, &[u8], Rectangle)) -> Walk {
+        let mut key = Vec::new();
+        self.each_run(&mut |stored| {
+            let Stored { shape, run, .. } = stored;
+            if shape.table == COMMITS {
+                return Ok(());
+            }
+            let gone_upto = self.gone_upto(shape.table);
+            for row in 0..run.len {
+                let (commit, end) = (i64_at(&run.commit, row), stored.end_of(row));
+                if commit > self.visible || end <= gone_upto {
+                    continue;
+                }
+                key.clear();
+                encode_row(&run.columns, &shape.key, row, &mut key);
+                let (from, to) = (i64_at(&run.valid_from, row), i64_at(&run.valid_to, row));
+                each(stored, &key, Rectangle { commit, end, from, to });
+            }
+            Ok(())
+        })
+    }
+
+    /// Names two facts of a key with this hash that overlap, if they are of one key.
+    fn name_overlap(&self, hash: u64) -> Walk {
+        let mut keys: BTreeMap<(TableId, Vec<u8>), Vec<(Rectangle, String)>> = BTreeMap::new();
+        self.each_rectangle(&mut |stored, key, rectangle| {
+            if hash_in(stored.shape.table, key) == hash {
+                let place = stored.file.map_or_else(|| "memory".to_owned(), segment_name);
+                keys.entry((stored.shape.table, key.to_vec())).or_default().push((rectangle, place));
+            }
+        })?;
+        for ((table, key), mut facts) in keys {
+            facts.sort();
+            let rectangles: Vec<Rectangle> = facts.iter().map(|(rectangle, _)| *rectangle).collect();
+            let Some((earlier, later)) = overlapping(&rectangles) else { continue };
+            let ((one, place), (other, other_place)) = (&facts[earlier], &facts[later]);
+            let id = FactId { key, valid_from: other.from, commit: commit_of_lane(other.commit) };
+            let (from, to) = (Timestamp(one.from), Timestamp(one.to));
+            let what = format!(
+                "it lies in {other_place} and overlaps the fact of commit {} in {place}, which is valid from {from} to {to}",
+                one.commit
+            );
+            return fact_differs(&*self.schema(table)?, &id, what);
+        }
+        Ok(())
+    }
+}
+
+/// Gives each hash of which two facts overlap to `suspect`, with about `room` of `total` facts in memory.
+fn each_suspect(total: u64, room: u64, each: &mut EachFact<'_>, suspect: &mut dyn FnMut(u64) -> Walk) -> Walk {
+    let passes = total.div_ceil(room.max(1));
+    let mut facts: Vec<(u64, Rectangle)> = Vec::new();
+    let mut rectangles = Vec::new();
+    for pass in 0..passes {
+        facts.clear();
+        each(&mut |hash, rectangle| {
+            if (u128::from(hash) * u128::from(passes)) >> 64 == u128::from(pass) {
+                facts.push((hash, rectangle));
+            }
+        })?;
+        facts.sort_unstable();
+        for of_hash in facts.chunk_by(|one, other| one.0 == other.0).filter(|facts| facts.len() > 1) {
+            rectangles.clear();
+            rectangles.extend(of_hash.iter().map(|(_, rectangle)| *rectangle));
+            if overlapping(&rectangles).is_some() {
+                suspect(of_hash[0].0)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The places of the first two rectangles that overlap, of rectangles in the order of their commits.
+fn overlapping(rectangles: &[Rectangle]) -> Option<(usize, usize)> {
+    // What is current at a commit, by where it begins: all of it is disjoint as long as nothing was found.
+    let mut current: BTreeMap<Micros, usize> = BTreeMap::new();
+    let mut ends: BinaryHeap<Reverse<(i64, Micros)>> = BinaryHeap::new();
+    for (at, rectangle) in rectangles.iter().enumerate() {
+        while ends.peek().is_some_and(|Reverse((end, _))| *end <= rectangle.commit) {
+            if let Some(Reverse((_, from))) = ends.pop() {
+                current.remove(&from);
+            }
+        }
+        let before = current.range(..=rectangle.from).next_back().map(|(_, other)| *other);
+        let behind = current.range(rectangle.from..).next().map(|(_, other)| *other);
+        let overlaps = |other: &usize| rectangles[*other].from < rectangle.to && rectangle.from < rectangles[*other].to;
+        if let Some(other) = [before, behind].into_iter().flatten().find(overlaps) {
+            return Some((other, at));
+        }
+        // A fact that ended with its own commit was never true.
+        if rectangle.end > rectangle.commit {
+            current.insert(rectangle.from, at);
+            ends.push(Reverse((rectangle.end, rectangle.from)));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that repeat from their seed.
+    fn numbers(seed: u64) -> impl FnMut(i64) -> i64 {
+        let mut state = seed;
+        move |below| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            ((state >> 33) % below.cast_unsigned()).cast_signed()
+        }
+    }
+
+    #[test]
+    fn overlaps_are_found_whatever_the_room_and_only_where_two_rectangles_meet() {
+        let mut met = [0; 2];
+        for seed in 0..400 {
+            let mut number = numbers(seed);
+            let facts: Vec<(u64, Rectangle)> = (0..60)
+                .map(|_| {
+                    let (commit, from) = (1 + number(40), number(40));
+                    let hash = (number(24).cast_unsigned()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let (end, to) = (commit + 1 + number(6), from + 1 + number(6));
+                    let end = if number(8) == 0 { i64::MAX } else { end };
+                    (hash, Rectangle { commit, end, from, to })
+                })
+                .collect();
+            let overlap = |one: &Rectangle, other: &Rectangle| {
+                one.commit < other.end && other.commit < one.end && one.from < other.to && other.from < one.to
+            };
+            let mut naive: Vec<u64> = Vec::new();
+            for (at, (hash, one)) in facts.iter().enumerate() {
+                naive.extend(facts[..at].iter().filter(|(other, two)| other == hash && overlap(one, two)).map(|f| f.0));
+            }
+            naive.sort_unstable();
+            naive.dedup();
+            met[usize::from(naive.is_empty())] += 1;
+            for room in [1, 7, 60, 1000] {
+                let mut found = Vec::new();
+                let mut each = |take: &mut dyn FnMut(u64, Rectangle)| {
+                    facts.iter().for_each(|(hash, rectangle)| take(*hash, *rectangle));
+                    Ok(())
+                };
+                let mut suspect = |hash| {
+                    found.push(hash);
+                    Ok(())
+                };
+                assert!(each_suspect(60, room, &mut each, &mut suspect).is_ok());
+                assert_eq!(found, naive, "seed {seed}, room {room}");
+            }
+        }
+        assert!(met.iter().all(|times| *times > 10), "{met:?} with and without overlaps");
+    }
+}
