@@ -278,7 +278,7 @@ impl From<StoreError> for Error {
             StoreError::Missing { .. } => {
                 Error::new(code::DATA_CORRUPTED, message).with_help("restore the file from a copy; nothing was changed")
             }
-            StoreError::FormatVersion { .. } => {
+            StoreError::FormatVersion { .. } | StoreError::UnknownFeatures { .. } => {
                 Error::new(code::FORMAT_VERSION, message).with_help("open it with a newer version of SpectraDB")
             }
             StoreError::Locked { .. } => Error::new(code::LOCKED, message)

@@ -49,6 +49,14 @@ pub enum StoreError {
         /// The newest this program reads.
         supported: u32,
     },
+    /// A file has something that may not be ignored and that this program does not know.
+    #[error("file \"{file}\" has {unknown}, which this program does not know")]
+    UnknownFeatures {
+        /// Which file.
+        file: String,
+        /// What it has.
+        unknown: String,
+    },
     /// Another process has the database open.
     #[error("database is locked by {holder}")]
     Locked {

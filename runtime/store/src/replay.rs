@@ -239,8 +239,8 @@ impl LogScan {
     /// The next record; `None` at the log's end.
     ///
     /// # Errors
-    /// What the disk says; [`StoreError::Corrupt`] for damage; [`StoreError::FormatVersion`] for a frame of a newer
-    /// program.
+    /// What the disk says; [`StoreError::Corrupt`] for damage; [`StoreError::FormatVersion`] and
+    /// [`StoreError::UnknownFeatures`] for a frame of a newer program.
     pub(crate) fn next_record(&mut self) -> Result<Option<Found>> {
         let expected = self.end.record + 1;
         let (mut generation, mut offset) = (self.end.generation, self.end.offset);

@@ -200,8 +200,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`] when someone has it open; [`StoreError::Corrupt`], [`StoreError::Missing`] and
-    /// [`StoreError::FormatVersion`] when the files are not whole or not for this program; [`StoreError::ShardCount`] when
-    /// the settings name another number of shards; [`StoreError::Io`].
+    /// [`StoreError::FormatVersion`], [`StoreError::UnknownFeatures`], [`StoreError::ReadOnlyFeatures`] when the files are not
+    /// whole or not for this program; [`StoreError::ShardCount`] when the settings name another number of shards; [`StoreError::Io`].
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, config: Config) -> Result<Store> {
         if config.read_only {
             return Store::open_read_only(disk, clock, config);

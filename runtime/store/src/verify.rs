@@ -124,7 +124,10 @@ enum Stop {
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Stop {
         match error {
-            StoreError::Corrupt { .. } | StoreError::Missing { .. } | StoreError::FormatVersion { .. } => {
+            StoreError::Corrupt { .. }
+            | StoreError::Missing { .. }
+            | StoreError::FormatVersion { .. }
+            | StoreError::UnknownFeatures { .. } => {
                 Stop::Difference(Box::new(Difference::File { what: error.to_string() }))
             }
             error => Stop::Failed(error),

@@ -1,8 +1,9 @@
 //! What becomes of files that a newer program wrote?
 //!
 //! In each kind of file of a database that version 1 wrote, the version and the three sets of features are changed, with the
-//! checksum made right. A newer version, version 0, and a feature that nobody may ignore are refused with the file and both versions;
-//! a feature that may be ignored changes nothing; one that a reader may ignore leaves a database that can be read and not written.
+//! checksum made right. A newer version and version 0 are refused with the file and both versions, and a feature that nobody may
+//! ignore with the file and the feature: its version is ours. A feature that may be ignored changes nothing; one that a reader may
+//! ignore leaves a database that can be read and not written, and the manifest's bits say so for all files.
 
 mod support;
 
@@ -47,8 +48,12 @@ fn change(disk: &MemDisk, name: &str, field: Field, value: u32) {
     let is_log = name.ends_with(".log");
     // As docs/format.md says it.
     let (crc, version, features, end) = if is_log { (4, 8, 12, 256) } else { (8, 12, 16, 128) };
+    let (suite, codec, key) = if is_log { (46, 47, 200) } else { (68, 69, 72) };
     match field {
         Field::Version => bytes[version..version + 2].copy_from_slice(&(value as u16).to_le_bytes()),
+        Field::Suite => bytes[suite] = value as u8,
+        Field::Codec => bytes[codec] = value as u8,
+        Field::Key => bytes[key..key + 4].copy_from_slice(&value.to_le_bytes()),
         Field::Features(set) => bytes[features + 4 * set..][..4].copy_from_slice(&value.to_le_bytes()),
     }
     let sum = crc32fast::hash(&bytes[crc + 4..end]);
@@ -61,6 +66,9 @@ enum Field {
     Version,
     /// 0: may be ignored; 1: a reader may ignore them; 2: nobody may.
     Features(usize),
+    Suite,
+    Codec,
+    Key,
 }
 
 /// Reads all there is: every state, the whole log that is kept, and what verifying says.
@@ -95,23 +103,35 @@ fn newer_files_are_refused_with_both_versions_and_features_are_what_they_say() {
         assert_eq!(expected.len(), COMMITS as usize);
         for name in kinds(&whole) {
             seen.push(name.rsplit('.').next().unwrap_or_default().to_owned());
-            for (field, value, found) in [(Field::Version, 2, 2), (Field::Version, 0, 0), (Field::Features(2), 1, 2)] {
+            for (field, value, words) in [
+                (Field::Version, 2, "format version 2, and this program reads up to 1"),
+                (Field::Version, 0, "format version 0, and this program reads up to 1"),
+                (Field::Features(2), 1 << 4, "features 0x00000010, which this program does not know"),
+                (Field::Suite, 2, "hash suite 2, which this program does not know"),
+                (Field::Codec, 3, "packing 3 of a whole body, which this program does not know"),
+                (Field::Key, 7, "encryption, which this program does not know"),
+            ] {
                 let disk = copy(&whole);
                 change(&disk, &name, field, value);
                 for read_only in [false, true] {
                     let told = open(&disk, &Config { read_only, ..config.clone() }).and_then(|store| read(&store));
-                    match told {
-                        Err(StoreError::FormatVersion { file, found: version, supported: 1 }) => {
-                            assert_eq!((file, version), (name.clone(), found), "{field:?}");
-                        }
+                    let error = told.map(|states| states.len()).expect_err("it needs a newer program");
+                    match &error {
+                        StoreError::FormatVersion { supported: 1, .. } => assert!(matches!(field, Field::Version)),
+                        StoreError::UnknownFeatures { .. } => assert!(!matches!(field, Field::Version)),
                         // What verifying comes to tells of it in words.
-                        Err(StoreError::Corrupt { file, .. }) if file.contains(&name) => {
-                            let words = format!("has format version {found}, and this program reads up to 1");
-                            assert!(file.contains(&words), "{field:?}: {file}");
-                        }
-                        other => panic!("{name}, {field:?} {value}: {:?}", other.map(|states| states.len())),
+                        StoreError::Corrupt { what, .. } if what.is_empty() => {}
+                        other => panic!("{name}, {field:?}: {other:?}"),
                     }
+                    let expected = format!("file \"{name}\" has {words}");
+                    assert!(error.to_string().contains(&expected), "{name}, {field:?} {value}: {error}");
                 }
+            }
+            if name != "manifest" {
+                let disk = copy(&whole);
+                change(&disk, &name, Field::Features(1), 1 << 5);
+                let read_again = read(&open(&disk, &config).expect("the manifest's bits say who may write"));
+                assert_eq!(read_again.unwrap_or_else(|error| panic!("{name}: {error}")), expected);
             }
             let disk = copy(&whole);
             change(&disk, &name, Field::Features(0), 1 << 5);

@@ -9,9 +9,9 @@
 
 use super::{
     Identity,
-    header::{HASH_SUITE_BLAKE3, check_version},
+    header::{HASH_SUITE_BLAKE3, check_features, check_version},
 };
-use crate::error::Result;
+use crate::error::{Result, StoreError};
 use spectradb_kernel::time::{Commit, Micros};
 use zerocopy::{
     FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned,
@@ -197,12 +197,15 @@ impl FrameHeader {
     /// Can this program read the frame?
     ///
     /// # Errors
-    /// [`crate::StoreError::FormatVersion`].
+    /// [`StoreError::FormatVersion`], [`StoreError::UnknownFeatures`].
     pub(crate) fn check_version(&self, file: &str) -> Result<()> {
-        // A packed or encrypted payload and a kind of record that we do not know need a newer program too.
-        let unknown = self.codec != 0 || self.key_id.get() != 0 || RecordKind::from_code(self.kind).is_none();
-        let unknown = unknown || self.hash_suite != HASH_SUITE_BLAKE3;
-        check_version(file, self.format_version.get(), LOG_VERSION, self.incompatible.get() | u32::from(unknown))
+        check_version(file, self.format_version.get(), LOG_VERSION)?;
+        check_features(file, self.incompatible.get(), (self.hash_suite, self.codec, self.key_id.get()))?;
+        if RecordKind::from_code(self.kind).is_none() {
+            let unknown = format!("records of kind {}", self.kind);
+            return Err(StoreError::UnknownFeatures { file: file.to_owned(), unknown });
+        }
+        Ok(())
     }
 
     /// What it says of its record.

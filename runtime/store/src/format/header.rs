@@ -104,18 +104,26 @@ pub(crate) fn open<'a>(
     Ok((header, body))
 }
 
-/// Can this program read the version and the features?
-pub(crate) fn check_version(file: &str, found: u16, supported: u16, incompatible: u32) -> Result<()> {
-    if found > supported || found == 0 || incompatible != 0 {
-        // A feature that we do not know is a newer version by another name.
-        let found = if incompatible != 0 { found.max(supported + 1) } else { found };
-        return Err(StoreError::FormatVersion {
-            file: file.to_owned(),
-            found: u32::from(found),
-            supported: u32::from(supported),
-        });
+/// Can this program read the version?
+pub(crate) fn check_version(file: &str, found: u16, supported: u16) -> Result<()> {
+    if (1..=supported).contains(&found) {
+        return Ok(());
     }
-    Ok(())
+    let (found, supported) = (u32::from(found), u32::from(supported));
+    Err(StoreError::FormatVersion { file: file.to_owned(), found, supported })
+}
+
+/// Does this program know everything that nobody may ignore: no such bit is set, nothing is encrypted, and it can hash and
+/// unpack?
+pub(crate) fn check_features(file: &str, incompatible: u32, (suite, codec, key): (u8, u8, u32)) -> Result<()> {
+    let unknown = match () {
+        () if incompatible != 0 => format!("features {incompatible:#010x}"),
+        () if suite != HASH_SUITE_BLAKE3 => format!("hash suite {suite}"),
+        () if codec != 0 => format!("packing {codec} of a whole body"),
+        () if key != 0 => "encryption".to_owned(),
+        () => return Ok(()),
+    };
+    Err(StoreError::UnknownFeatures { file: file.to_owned(), unknown })
 }
 
 impl FileHeader {
@@ -130,7 +138,8 @@ impl FileHeader {
         if crc32fast::hash(&self.as_bytes()[12..]) != self.header_crc.get() {
             return Err(corrupt(8, "the header's checksum does not match"));
         }
-        check_version(file, self.format_version.get(), format_version, self.incompatible.get())?;
+        check_version(file, self.format_version.get(), format_version)?;
+        check_features(file, self.incompatible.get(), (self.hash_suite, self.codec, self.key_id.get()))?;
         if self.body_bytes.get().checked_add(FILE_HEADER_BYTES as u64) != Some(file_bytes) {
             return Err(corrupt(file_bytes, "the file is not as long as its header says"));
         }
