@@ -65,7 +65,7 @@ fn syntax() {
             "DELETE t WHERE a = 1",
             "CREATE TABLE t",
             "CREATE TABLE t (a)",
-            "CREATE TABLE t (a INTEGER,)",
+            "CREATE TABLE t (a INTEGER,,)",
             "CREATE TABLE t (a INTEGER NULL PRIMARY KEY)",
             "CREATE TABLE user (a INTEGER)",
             "DROP t",

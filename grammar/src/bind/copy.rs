@@ -26,12 +26,6 @@ impl Binder<'_> {
                     return Ok(Statement::CopyFrom { table, columns: None, path, format });
                 }
                 let targets = named_targets(&table, columns)?;
-                for (column_idx, column) in table.columns.iter().enumerate().filter(|(_, column)| !column.hidden) {
-                    let is_given = targets.contains(&Target::Data(column_idx));
-                    if !is_given && !column.nullable && column.default.is_none() {
-                        return Err(super::dml::missing(&table, column, name.span));
-                    }
-                }
                 let columns = targets.into_iter().map(|target| match target {
                     Target::Data(column_idx) => CopyColumn::Data(column_idx),
                     Target::ValidFrom => CopyColumn::ValidFrom,

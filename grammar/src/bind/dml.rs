@@ -104,8 +104,10 @@ impl Binder<'_> {
                     Rows::Literals(literals) => self.constants(literals, table, &targets, insert, query.span)?,
                     Rows::Trees(_) => None,
                 };
-                let origins =
-                    |binder: &mut Self| binder.origins(table, &targets, insert.valid.as_ref(), insert.table.span);
+                let origins = |binder: &mut Self| {
+                    certainly_given(table, &targets, insert.table.span)?;
+                    binder.origins(table, &targets, insert.valid.as_ref(), insert.table.span)
+                };
                 match constants {
                     Some(node) => {
                         let origins = origins(self)?;
@@ -144,6 +146,7 @@ impl Binder<'_> {
                 node.project(columns)
             }
             (_, None) => {
+                certainly_given(table, &[], insert.table.span)?;
                 let origins = self.origins(table, &[], insert.valid.as_ref(), insert.table.span)?;
                 values_of(vec![Vec::new()], origins, table)
             }
@@ -249,7 +252,6 @@ impl Binder<'_> {
         for (column_idx, column) in table.columns.iter().enumerate().filter(|(_, column)| !column.hidden) {
             origins.push(match source(Target::Data(column_idx)) {
                 Some(origin) => origin,
-                None if column.default.is_none() && !column.nullable => return Err(missing(table, column, at)),
                 None => Origin::Fixed(self.column_default(column, at)?),
             });
         }
@@ -321,11 +323,7 @@ impl Binder<'_> {
     }
 
     pub(super) fn default_of(&mut self, table: &TableSchema, column_idx: usize, span: Span) -> Result<Expr, Diag> {
-        let column = &table.columns[column_idx];
-        if column.default.is_none() && !column.nullable {
-            return Err(missing(table, column, span));
-        }
-        self.column_default(column, span)
+        self.column_default(&table.columns[column_idx], span)
     }
 
     /// A column's default, or NULL. Its text was checked when the table was created; its place is where it is used.
@@ -741,9 +739,18 @@ pub(super) fn width_matches(given: usize, wanted: usize, columns: &[Name], span:
     Ok(())
 }
 
-/// The error that a column gets no value and must have one.
-pub(super) fn missing(table: &TableSchema, column: &ColumnSchema, span: Span) -> Diag {
-    let message =
-        format!("null value in column \"{}\" of table \"{}\" violates not-null constraint", column.name, table.name);
-    Diag::new(code::NOT_NULL, message, span).help(format!("give \"{}\" a value", column.name))
+/// Of what certainly has rows, every column that must have a value gets one: told with its place, and where a statement is
+/// compiled before it runs. Whatever may have no rows is asked row by row, when it is carried out.
+fn certainly_given(table: &TableSchema, targets: &[Target], at: Span) -> Result<(), Diag> {
+    let visible = table.columns.iter().enumerate().filter(|(_, column)| !column.hidden);
+    for (column_idx, column) in visible {
+        if column.default.is_none() && !column.nullable && !targets.contains(&Target::Data(column_idx)) {
+            let message = format!(
+                "null value in column \"{}\" of table \"{}\" violates not-null constraint",
+                column.name, table.name
+            );
+            return Err(Diag::new(code::NOT_NULL, message, at).help(format!("give \"{}\" a value", column.name)));
+        }
+    }
+    Ok(())
 }

@@ -87,7 +87,7 @@ impl Binder<'_> {
         let mut items = Vec::with_capacity(bounds.len());
         let width = bounds.len();
         let shown = width - moved.hidden_count;
-        let targets = targets.filter(|targets| targets.len() == shown);
+        let targets = targets.filter(|targets| targets.len() >= shown);
         for (at, (name, bound)) in bounds.into_iter().enumerate() {
             let target = targets.and_then(|targets| targets.get(at).copied());
             let expr = match (bound.open, target) {

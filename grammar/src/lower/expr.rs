@@ -18,6 +18,8 @@ type Wrap = Box<dyn FnOnce(Box<Expr>) -> ExprKind>;
 enum Paren {
     Query(Box<Query>),
     Exprs(Vec<Expr>),
+    /// `(a,)`: a list, or a row, of one.
+    One(Expr),
 }
 
 impl Lower {
@@ -160,6 +162,9 @@ impl Lower {
                 match self.paren(paren)? {
                     Paren::Query(query) => Ok(Box::new(move |operand| ExprKind::InQuery { operand, query, negated })),
                     Paren::Exprs(list) => Ok(Box::new(move |operand| ExprKind::InList { operand, list, negated })),
+                    Paren::One(value) => {
+                        Ok(Box::new(move |operand| ExprKind::InList { operand, list: vec![value], negated }))
+                    }
                 }
             }
             Rule::between => {
@@ -228,6 +233,7 @@ impl Lower {
                 Paren::Query(query) => ExprKind::Subquery(query),
                 Paren::Exprs(mut exprs) if exprs.len() == 1 => exprs.pop().expect("it holds one").kind,
                 Paren::Exprs(exprs) => ExprKind::Row(exprs),
+                Paren::One(value) => ExprKind::Row(vec![value]),
             },
             Rule::quantified => {
                 let word = pair.into_inner().next().map_or(span, |word| self.span(&word));
@@ -316,7 +322,7 @@ impl Lower {
                     among = Some(match self.paren(part)? {
                         Paren::Query(query) => Among::Query(query),
                         Paren::Exprs(mut exprs) if exprs.len() == 1 => Among::Array(exprs.pop().expect("it holds one")),
-                        Paren::Exprs(_) => {
+                        Paren::Exprs(_) | Paren::One(_) => {
                             return Err(Diag::new(code::SYNTAX, "ANY and ALL take a query or an array", span)
                                 .help("write IN for a list"));
                         }
@@ -574,11 +580,14 @@ impl Lower {
 
     fn paren(&mut self, pair: Pair<'_>) -> Result<Paren, Diag> {
         let mut exprs = Vec::new();
+        // A list has a tail, though it be empty, unless it ends with a comma.
+        let mut has_tail = false;
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::query => return Ok(Paren::Query(Box::new(self.query(part)?))),
                 Rule::expr => exprs.push(self.expr(part)?),
                 Rule::query_tail => {
+                    has_tail = true;
                     let nested = matches!(exprs.as_slice(), [Expr { kind: ExprKind::Subquery(_), .. }]);
                     if part.clone().into_inner().next().is_some() {
                         let place = self.span(&part);
@@ -595,7 +604,13 @@ impl Lower {
                 _ => {}
             }
         }
-        Ok(Paren::Exprs(exprs))
+        Ok(match exprs.pop() {
+            Some(one) if exprs.is_empty() && !has_tail => Paren::One(one),
+            last => {
+                exprs.extend(last);
+                Paren::Exprs(exprs)
+            }
+        })
     }
 
     /// UNION, ORDER BY and their kin behind what is no query.

@@ -240,7 +240,6 @@ fn words_of(rule: Rule) -> Option<String> {
         Rule::exclude => "EXCLUDE",
         Rule::replace => "REPLACE",
         Rule::replacement => "an expression",
-        Rule::trailing => "\",\"",
         Rule::distinct_on => "ON",
         Rule::group_item | Rule::group_all | Rule::empty_set => "an expression",
         Rule::grouping_sets => "GROUPING SETS",

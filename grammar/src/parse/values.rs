@@ -178,6 +178,12 @@ impl Scanner<'_> {
                 break row_end;
             }
             self.pos += 1;
+            let comma_end = self.pos;
+            self.skip();
+            if self.bytes.get(self.pos) != Some(&b'(') {
+                self.pos = comma_end;
+                break comma_end;
+            }
         };
         Ok(match trees {
             Some(rows) => Rows::Trees(rows),
@@ -200,12 +206,16 @@ impl Scanner<'_> {
             self.skip();
             marks.push(self.literal()?);
             self.skip();
+            let has_comma = self.sign(b',').is_some();
+            if has_comma {
+                self.skip();
+            }
             match self.bytes.get(self.pos)? {
-                b',' => self.pos += 1,
                 b')' => {
                     self.pos += 1;
                     return Some(());
                 }
+                _ if has_comma => {}
                 _ => return None,
             }
         }

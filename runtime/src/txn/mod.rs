@@ -482,11 +482,9 @@ fn not_null(table: &TableSchema, schema: &ColumnSchema, column: &Column) -> Resu
         return Ok(());
     }
     let row = (0..column.len()).find(|row| column.is_null(*row)).unwrap_or_default();
-    let message = format!(
-        "null value in column \"{}\" of table \"{}\" violates its not-null constraint",
-        schema.name, table.name
-    );
-    Err(Error::new(code::NOT_NULL_VIOLATION, message).with_help("give the column a value").of_row(row))
+    let (table, name) = (&table.name, &schema.name);
+    let message = format!("null value in column \"{name}\" of table \"{table}\" violates not-null constraint");
+    Err(Error::new(code::NOT_NULL_VIOLATION, message).with_help(format!("give \"{name}\" a value")).of_row(row))
 }
 
 fn duplicate_key(table: &TableSchema, columns: &[Column], row: usize, clash: Period, now: Micros) -> Error {
