@@ -493,8 +493,13 @@ impl Verifier<'_> {
 
     /// Gives every run of facts to `each`.
     fn each_run(&self, each: &mut dyn FnMut(&Stored<'_>) -> Walk) -> Walk {
+        self.each_run_in(&|_| true, each)
+    }
+
+    /// Gives every run of facts to `each` that lies in a wanted segment, or in none where that is wanted.
+    fn each_run_in(&self, wanted: &dyn Fn(Option<FileId>) -> bool, each: &mut dyn FnMut(&Stored<'_>) -> Walk) -> Walk {
         let version = &self.snapshot.view().version;
-        for memtable in version.memtables() {
+        for memtable in version.memtables().filter(|_| wanted(None)) {
             for (place, table) in memtable.tables() {
                 for chunk in table.chunks() {
                     let known = &chunk.ends.known();
@@ -503,7 +508,7 @@ impl Verifier<'_> {
             }
         }
         for (place, files) in &version.tables {
-            for segment in files.segments() {
+            for segment in files.segments().filter(|segment| wanted(Some(segment.meta.file))) {
                 let (index, file) = (segment.index()?, Some(segment.meta.file));
                 for block in &index.blocks {
                     let (run, known) = (&*segment.run(block)?, &block.ends.known());

@@ -1,10 +1,12 @@
 //! Are there facts of one key that claim the same instant of both times?
 //!
 //! A fact is a rectangle, and those of a key are disjoint: whoever reads one point finds one fact. The ledger's hashes do not
-//! say so, for a commit that overlaps what is there hashes as well as any other. Facts are in no common order (history
-//! lies by ends), so they are taken by the hash of their key: each pass over the tables keeps the lanes of the keys whose
-//! hash lies in its part of all hashes, and of these what shares a hash is swept along system time. Only where two overlap
-//! are keys compared, in one more pass, for different keys may share a hash.
+//! say so, for a commit that overlaps what is there hashes as well as any other.
+//!
+//! A segment of current facts that shares no key with anything else has each key's facts side by side. All other facts are in
+//! no common order (history lies by ends), so they are taken by the hash of their key: each pass over the tables keeps the
+//! lanes of the keys whose hash lies in its part of all hashes, and of these what shares a hash is swept along system time.
+//! Only where two overlap are keys compared, in one more pass, for different keys may share a hash.
 //!
 //! Holds: a pass keeps about so many facts as there is room for, whatever the tables hold, unless few keys have most facts.
 //! Not here: what differs from the ledger (`verify`).
@@ -15,7 +17,7 @@ use crate::{
     fact::FactId,
     keys::{encode_row, hash_of},
     run::{commit_of_lane, i64_at},
-    tree::segment_name,
+    tree::{FileId, SegmentKind, SegmentMeta, TableShard, segment_name},
 };
 use spectradb_kernel::{
     schema::TableId,
@@ -23,7 +25,7 @@ use spectradb_kernel::{
 };
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BinaryHeap, HashSet},
 };
 
 /// A pass keeps its facts in so many bytes, or in as many as the block cache may have.
@@ -38,6 +40,9 @@ struct Rectangle {
     to: Micros,
 }
 
+/// A first and a last key, and the file that has nothing but current facts.
+type Reach = (Vec<u8>, Vec<u8>, Option<FileId>);
+
 /// What is asked to give every fact to a function, by the hash of its key.
 type EachFact<'a> = dyn FnMut(&mut dyn FnMut(u64, Rectangle)) -> Walk + 'a;
 
@@ -50,17 +55,112 @@ fn hash_in(table: TableId, key: &[u8]) -> u64 {
 impl Verifier<'_> {
     /// Looks for facts of a key that overlap.
     pub(super) fn check_overlaps(&self) -> Walk {
+        let (alone, others) = self.alone();
+        self.check_alone(&alone)?;
         let room = self.inner.config.block_cache_bytes_max.max(ROOM_BYTES) / size_of::<(u64, Rectangle)>();
         let mut each = |take: &mut dyn FnMut(u64, Rectangle)| {
-            self.each_rectangle(&mut |stored, key, rectangle| take(hash_in(stored.shape.table, key), rectangle))
+            self.each_rectangle(
+                &|file| file.is_none_or(|file| !alone.contains(&file)),
+                &mut |stored, key, rectangle| {
+                    take(hash_in(stored.shape.table, key), rectangle);
+                    Ok(())
+                },
+            )
         };
-        each_suspect(self.found.facts, room as u64, &mut each, &mut |hash| self.name_overlap(hash))
+        each_suspect(others, room as u64, &mut each, &mut |hash| self.name_overlap(hash))
     }
 
-    /// Gives every fact to `each`, with its key.
-    fn each_rectangle(&self, each: &mut dyn FnMut(&Stored<'_>, &[u8], Rectangle)) -> Walk {
+    /// The segments of current facts of which no key is anywhere else, and how many facts there are elsewhere.
+    fn alone(&self) -> (HashSet<FileId>, u64) {
+        let version = &self.snapshot.view().version;
+        let (mut alone, mut others) = (HashSet::new(), 0);
+        // What each place has, by its first and last key.
+        let mut reach: BTreeMap<TableShard, Vec<Reach>> = BTreeMap::new();
+        for memtable in version.memtables() {
+            for (place, table) in memtable.tables() {
+                for chunk in table.chunks() {
+                    others += chunk.run.len as u64;
+                    let (mut least, mut greatest, mut key) = (None, None, Vec::new());
+                    for row in 0..chunk.run.len {
+                        key.clear();
+                        encode_row(&chunk.run.columns, &chunk.shape.key, row, &mut key);
+                        if least.as_ref().is_none_or(|least| key < *least) {
+                            least = Some(key.clone());
+                        }
+                        if greatest.as_ref().is_none_or(|greatest| key > *greatest) {
+                            greatest = Some(key.clone());
+                        }
+                    }
+                    if let (Some(least), Some(greatest)) = (least, greatest) {
+                        reach.entry(place).or_default().push((least, greatest, None));
+                    }
+                }
+            }
+        }
+        for (place, files) in &version.tables {
+            for SegmentMeta { key_min, key_max, kind, file, rows, .. } in files.segments().map(|segment| &segment.meta)
+            {
+                others += rows;
+                let current = (*kind == SegmentKind::Current).then_some(*file);
+                reach.entry(*place).or_default().push((key_min.clone(), key_max.clone(), current));
+            }
+        }
+        for mut of_place in reach.into_values() {
+            of_place.sort();
+            let mut greatest: Option<&[u8]> = None;
+            for (at, (low, high, file)) in of_place.iter().enumerate() {
+                let before = greatest.is_none_or(|greatest| greatest < low.as_slice());
+                let behind = of_place.get(at + 1).is_none_or(|(next, _, _)| high < next);
+                if let Some(file) = file.filter(|_| before && behind) {
+                    alone.insert(file);
+                }
+                greatest = greatest.max(Some(high));
+            }
+        }
+        let of_alone = version.tables.values().flat_map(|files| files.segments());
+        let of_alone = of_alone.filter(|segment| alone.contains(&segment.meta.file)).map(|segment| segment.meta.rows);
+        others -= of_alone.sum::<u64>();
+        (alone, others)
+    }
+
+    /// Looks for facts that overlap where those of a key lie side by side.
+    fn check_alone(&self, alone: &HashSet<FileId>) -> Walk {
+        let (mut last, mut of_key) = ((TableId(0), Vec::new()), Vec::new());
+        self.each_rectangle(&|file| file.is_some_and(|file| alone.contains(&file)), &mut |stored, key, rectangle| {
+            let table = stored.shape.table;
+            if (last.0, last.1.as_slice()) != (table, key) {
+                self.check_key(&last, &mut of_key)?;
+                last.0 = table;
+                last.1.clear();
+                last.1.extend_from_slice(key);
+            }
+            of_key.push(rectangle);
+            Ok(())
+        })?;
+        self.check_key(&last, &mut of_key)
+    }
+
+    /// Looks for facts that overlap among those of a key, and forgets them.
+    fn check_key(&self, (table, key): &(TableId, Vec<u8>), facts: &mut Vec<Rectangle>) -> Walk {
+        // Mostly there is one, or they follow each other.
+        if !facts.is_sorted_by(|one, next| one.to <= next.from) {
+            facts.sort_unstable();
+            if overlapping(facts).is_some() {
+                self.name_overlap(hash_in(*table, key))?;
+            }
+        }
+        facts.clear();
+        Ok(())
+    }
+
+    /// Gives the facts that lie in wanted segments, or in none, to `each`, with their keys.
+    fn each_rectangle(
+        &self,
+        wanted: &dyn Fn(Option<FileId>) -> bool,
+        each: &mut dyn FnMut(&Stored<'_>, &[u8], Rectangle) -> Walk,
+    ) -> Walk {
         let mut key = Vec::new();
-        self.each_run(&mut |stored| {
+        self.each_run_in(wanted, &mut |stored| {
             let Stored { shape, run, .. } = stored;
             if shape.table == COMMITS {
                 return Ok(());
@@ -74,7 +174,7 @@ impl Verifier<'_> {
                 key.clear();
                 encode_row(&run.columns, &shape.key, row, &mut key);
                 let (from, to) = (i64_at(&run.valid_from, row), i64_at(&run.valid_to, row));
-                each(stored, &key, Rectangle { commit, end, from, to });
+                each(stored, &key, Rectangle { commit, end, from, to })?;
             }
             Ok(())
         })
@@ -83,11 +183,12 @@ impl Verifier<'_> {
     /// Names two facts of a key with this hash that overlap, if they are of one key.
     fn name_overlap(&self, hash: u64) -> Walk {
         let mut keys: BTreeMap<(TableId, Vec<u8>), Vec<(Rectangle, String)>> = BTreeMap::new();
-        self.each_rectangle(&mut |stored, key, rectangle| {
+        self.each_rectangle(&|_| true, &mut |stored, key, rectangle| {
             if hash_in(stored.shape.table, key) == hash {
                 let place = stored.file.map_or_else(|| "memory".to_owned(), segment_name);
                 keys.entry((stored.shape.table, key.to_vec())).or_default().push((rectangle, place));
             }
+            Ok(())
         })?;
         for ((table, key), mut facts) in keys {
             facts.sort();
@@ -118,10 +219,11 @@ fn each_suspect(total: u64, room: u64, each: &mut EachFact<'_>, suspect: &mut dy
                 facts.push((hash, rectangle));
             }
         })?;
-        facts.sort_unstable();
+        facts.sort_unstable_by_key(|(hash, _)| *hash);
         for of_hash in facts.chunk_by(|one, other| one.0 == other.0).filter(|facts| facts.len() > 1) {
             rectangles.clear();
             rectangles.extend(of_hash.iter().map(|(_, rectangle)| *rectangle));
+            rectangles.sort_unstable();
             if overlapping(&rectangles).is_some() {
                 suspect(of_hash[0].0)?;
             }

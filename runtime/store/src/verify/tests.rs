@@ -75,6 +75,7 @@ fn facts_of_a_key_that_overlap_are_named_with_their_commits_and_files_wherever_t
     let rows: Vec<Row> = (0..2000).flat_map(|id| [(id, (0, 10)), (id, (10, 20))]).collect();
     commit(&store, &table, &rows, &[]);
     store.flush().expect("nothing fails");
+    assert_eq!(difference(&store), None);
     // Neighbours in valid time, and one that took another's place.
     commit(&store, &table, &[(7, (20, 30)), (8, (5, 10))], &[(8, 0, 1)]);
     assert_eq!(difference(&store), None);
@@ -96,6 +97,28 @@ fn facts_of_a_key_that_overlap_are_named_with_their_commits_and_files_wherever_t
     assert!(found.contains("(id)=(9)") && found.contains("commit 3") && found.contains(".sst"), "{found}");
     store.close().expect("nothing fails");
     assert_eq!(difference(&open(&disk)), Some(found));
+}
+
+/// A segment that shares no key with others is looked at alone.
+#[test]
+fn facts_of_one_commit_that_overlap_are_named() {
+    let disk = MemDisk::new();
+    let store = open(&disk);
+    let table = table(&store);
+    commit(&store, &table, &[(1, (0, 10)), (2, (0, 10)), (2, (9, 20)), (3, (0, 10))], &[]);
+    for _ in 0..2 {
+        let found = difference(&store).expect("they overlap");
+        assert!(
+            found.contains("(id)=(2)") && found.contains("valid from 1970-01-01 00:00:00.000009, commit 1"),
+            "{found}"
+        );
+        store.flush().expect("nothing fails");
+    }
+    // What was ended before the other began was never true together with it.
+    commit(&store, &table, &[(5, (0, 10))], &[(2, 9, 1)]);
+    commit(&store, &table, &[(2, (5, 20))], &[(2, 0, 1)]);
+    let found = difference(&store).expect("they overlapped");
+    assert!(found.contains("(id)=(2)") && found.contains("commit 1"), "{found}");
 }
 
 /// Look-ups search the deeper levels by halves: what lies there in no order is there, and is not found.
