@@ -15,7 +15,7 @@
 
 use crate::{
     catalog::Catalogs,
-    chain::{Among, BatchShape, Hash, commit_root_of_runs, facts_in},
+    chain::{Among, BatchShape, Hash, Look, commit_root_of_runs, facts_in},
     error::{CommitError, Result, StoreError},
     fact::{FactBatch, Write},
     keys::{encode_row, integer_key},
@@ -385,10 +385,20 @@ pub(crate) fn left_to_files(found: &Found) -> BTreeMap<TableId, u64> {
 /// # Errors
 /// What reading segments gives; [`StoreError::Corrupt`] when they differ from what the record says.
 pub(crate) fn check_files(found: &Found, view: &TreeView, catalogs: &Catalogs) -> Result<Filled> {
-    let RecordBody::Commit { commit, write, .. } = &found.record.body else { return Ok(Filled::Whole) };
-    if found.bulk.is_none() {
-        return Ok(Filled::Whole);
+    match found.bulk {
+        Some(_) => look_at(found, view, catalogs, &mut ()),
+        // It hashed to its root when it was read.
+        None => Ok(Filled::Whole),
     }
+}
+
+/// Shows every leaf of a commit to `look`, those of the facts that it left to files among them, a block at a time. Where they do
+/// not hash to the record's root, or are not all there, what was shown means nothing.
+///
+/// # Errors
+/// As [`check_files`].
+pub(crate) fn look_at(found: &Found, view: &TreeView, catalogs: &Catalogs, look: &mut dyn Look) -> Result<Filled> {
+    let RecordBody::Commit { commit, write, .. } = &found.record.body else { return Ok(Filled::Whole) };
     let (mut rows, mut segments) = (0, Vec::new());
     for (table, told) in left_to_files(found) {
         let mut there = 0;
@@ -404,7 +414,7 @@ pub(crate) fn check_files(found: &Found, view: &TreeView, catalogs: &Catalogs) -
     }
     let among = Among { commit: *commit, rows };
     let root = match shapes_of(write, catalogs) {
-        Some(shapes) => match commit_root_of_runs(write, &shapes, &found.secret, &segments, Some(among)) {
+        Some(shapes) => match commit_root_of_runs(write, &shapes, &found.secret, &segments, Some(among), look) {
             Ok(root) => Some(root),
             Err(CommitError::Store(error)) => return Err(error),
             // Facts of a key overlap: nobody wrote that.
@@ -430,8 +440,20 @@ fn corrupt(found: &Found, what: &str) -> StoreError {
 ///
 /// # Errors
 /// [`StoreError::FactsPruned`] where a table's retention let some go; [`StoreError::Corrupt`] where they differ.
+pub(crate) fn look_at_whole(found: &Found, view: &TreeView, catalogs: &Catalogs, look: &mut dyn Look) -> Result<()> {
+    whole(found, view, look_at(found, view, catalogs, look)?)
+}
+
+/// [`check_files`], where nothing less than all will do.
+///
+/// # Errors
+/// As [`look_at_whole`].
 pub(crate) fn check_whole(found: &Found, view: &TreeView, catalogs: &Catalogs) -> Result<()> {
-    match check_files(found, view, catalogs)? {
+    whole(found, view, check_files(found, view, catalogs)?)
+}
+
+fn whole(found: &Found, view: &TreeView, filled: Filled) -> Result<()> {
+    match filled {
         Filled::Whole => Ok(()),
         Filled::Partly(table) if view.version.pruned.contains_key(&table) => {
             Err(StoreError::FactsPruned { record: found.record.record, table })
@@ -466,7 +488,7 @@ pub(crate) fn fill_whole(found: &mut Found, view: &TreeView, catalogs: &Catalogs
 }
 
 /// The columns of the batches of a write; `None` when the catalogue does not know a table.
-fn shapes_of(write: &Write, catalogs: &Catalogs) -> Option<Vec<BatchShape>> {
+pub(crate) fn shapes_of(write: &Write, catalogs: &Catalogs) -> Option<Vec<BatchShape>> {
     let shape = |batch: &FactBatch| {
         let schema = catalogs.schema_at(batch.table, batch.schema_version)?;
         Some(BatchShape::of(&Shape::of(&schema)))

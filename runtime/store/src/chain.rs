@@ -10,6 +10,7 @@
 //! segments. NULL columns are left out, so a fact hashes the same after a column was added.
 //! Not here: the tree over records and what proofs say (`proof`).
 
+mod looks;
 mod merged;
 mod order;
 
@@ -18,7 +19,7 @@ use crate::{
     format::{bytes::Put, frame::RecordHead, header::HASH_SUITE_BLAKE3},
     hashing::{Messages, hash_pairs},
     proof::{RecordHeader, merkle::Join},
-    salts::{ErasedLeaf, FAN_OUT, Salts, Secret},
+    salts::{FAN_OUT, Salts, Secret},
     shape::Shape,
 };
 use order::{Entries, Entry, Order};
@@ -32,6 +33,7 @@ use spectradb_kernel::{
 use std::{cell::Cell, sync::LazyLock};
 
 pub(crate) use crate::proof::merkle::Hash;
+pub(crate) use looks::{Look, OfKeys, OpenOne, PathTo, WantedLeaf};
 pub(crate) use merged::{Among, commit_root_of_runs, facts_in};
 
 /// The link before the first record.
@@ -125,108 +127,15 @@ pub(crate) fn commit_root(write: &Write, shapes: &[BatchShape], secret: &Secret)
     merkle.root()
 }
 
-/// How many leaves a commit has, and those of certain keys, by place; none are hashed where no key is one of them.
-pub(crate) fn leaves_of_keys(
-    write: &Write,
-    shapes: &[BatchShape],
-    secret: &Secret,
-    is_wanted: &dyn Fn(TableId, &[u8]) -> bool,
-) -> (u64, Vec<ErasedLeaf>) {
+/// Does a commit have a leaf of certain keys, besides those of facts that it left to files?
+pub(crate) fn speaks_of(write: &Write, shapes: &[BatchShape], has: &dyn Fn(TableId, &[u8]) -> bool) -> bool {
     let mut entries = Entries::default();
     entries.gather(write, shapes);
     let has_key = |op: Op| match op {
         Op::Assert | Op::Retract | Op::Supersede => true,
         Op::Metadata | Op::Catalog => false,
     };
-    let wanted = |entry: &Entry| has_key(entry.op) && is_wanted(entry.table, entries.key(entry));
-    let found: Vec<usize> =
-        entries.sorted.iter().enumerate().filter(|(_, entry)| wanted(entry)).map(|(idx, _)| idx).collect();
-    let leaf_count = entries.sorted.len() + secret.erased().len();
-    if found.is_empty() {
-        return (leaf_count as u64, Vec::new());
-    }
-    let mut leaves = Vec::with_capacity(leaf_count);
-    let mut order = Order::of(write, shapes);
-    hash_entries(write, shapes, &mut order, secret, &mut |some| leaves.extend_from_slice(some));
-    let (gone, mut gone_before) = (secret.erased(), 0);
-    let erased = found.into_iter().map(|entry_idx| {
-        while gone.get(gone_before).is_some_and(|leaf| leaf.place <= (entry_idx + gone_before) as u64) {
-            gone_before += 1;
-        }
-        let (entry, place) = (&entries.sorted[entry_idx], entry_idx + gone_before);
-        let ended = match entry.op {
-            Op::Supersede => write.superseded[entry.source as usize].facts[entry.row as usize].commit,
-            Op::Metadata | Op::Assert | Op::Retract | Op::Catalog => 0,
-        };
-        ErasedLeaf { place: place as u64, table: entry.table, op: entry.op as u8, ended, leaf: leaves[place] }
-    });
-    (leaf_count as u64, erased.collect())
-}
-
-/// A leaf with the messages of its two commitments.
-#[derive(Clone, Debug)]
-pub(crate) struct OpenLeaf {
-    pub(crate) table: TableId,
-    pub(crate) schema_version: u32,
-    pub(crate) op: u8,
-    pub(crate) key_and_period: Vec<u8>,
-    pub(crate) columns: Vec<u8>,
-    pub(crate) leaf_idx: usize,
-    /// All leaves of the commit, in order.
-    pub(crate) leaves: Vec<Hash>,
-}
-
-/// Which leaf of a commit is to be opened?
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum WantedLeaf<'a> {
-    /// That of its metadata.
-    Metadata,
-    /// That of the fact it states for a key from an instant on.
-    Fact { table: TableId, key: &'a [u8], valid_from: Micros },
-}
-
-/// The leaves of a commit, the erased ones in their places.
-pub(crate) fn leaves_of(write: &Write, shapes: &[BatchShape], secret: &Secret) -> Vec<Hash> {
-    let mut order = Order::of(write, shapes);
-    let mut leaves = Vec::with_capacity(order.count() + secret.erased().len());
-    hash_entries(write, shapes, &mut order, secret, &mut |some| leaves.extend_from_slice(some));
-    leaves
-}
-
-/// Opens a leaf of a commit; `None` when it has no such leaf.
-pub(crate) fn open_leaf(
-    write: &Write,
-    shapes: &[BatchShape],
-    secret: &Secret,
-    wanted: WantedLeaf<'_>,
-) -> Option<OpenLeaf> {
-    let mut entries = Entries::default();
-    entries.gather(write, shapes);
-    let is_wanted = |entry: &Entry| match wanted {
-        WantedLeaf::Metadata => entry.op == Op::Metadata,
-        WantedLeaf::Fact { table, key, valid_from } => {
-            entry.op == Op::Assert
-                && entry.table == table
-                && entry.valid_from == valid_from
-                && entries.key(entry) == key
-        }
-    };
-    let entry_idx = entries.sorted.iter().position(is_wanted)?;
-    let entry = &entries.sorted[entry_idx];
-    let leaf_idx = place_of(entry_idx, secret);
-    let mut leaves = Vec::with_capacity(entries.sorted.len() + secret.erased().len());
-    let mut order = Order::of(write, shapes);
-    hash_entries(write, shapes, &mut order, secret, &mut |some| leaves.extend_from_slice(some));
-    let salt = Salts::new(secret, leaves.len() as u64).of(leaf_idx as u64)?;
-    let (mut key_and_period, mut columns) = (Vec::new(), Vec::new());
-    put_key_and_period(write, entries.key(entry), entry, &salt[..SALT_BYTES], &mut key_and_period);
-    let readers = match entry.op {
-        Op::Assert => leaf_columns(&write.facts[entry.source as usize].columns, &shapes[entry.source as usize]),
-        Op::Metadata | Op::Retract | Op::Supersede | Op::Catalog => Vec::new(),
-    };
-    put_columns(write, &readers, entry, &salt[SALT_BYTES..], &mut columns);
-    let schema_version = schema_version(write, entry);
-    Some(OpenLeaf { table: entry.table, schema_version, op: entry.op as u8, key_and_period, columns, leaf_idx, leaves })
+    entries.sorted.iter().any(|entry| has_key(entry.op) && has(entry.table, entries.key(entry)))
 }
 
 /// The leaf of a commitment to a key and period and one to columns.
@@ -252,11 +161,6 @@ impl Join for WithinRecord {
     fn join(left: &Hash, right: &Hash) -> Hash {
         pair(&KEYS.node, left, right)
     }
-}
-
-/// The place of a leaf among all, given how many that were not erased are before it.
-fn place_of(entry_idx: usize, secret: &Secret) -> usize {
-    secret.erased().iter().fold(entry_idx, |place, erased| place + usize::from(erased.place <= place as u64))
 }
 
 /// Hashes the leaves of a commit, some at a time; those that were erased stand where they stood.
@@ -551,8 +455,12 @@ impl Merkle {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::{FactBatch, FactId, Retraction, Superseded};
+    use crate::{
+        fact::{FactBatch, FactId, Retraction, Superseded},
+        proof::merkle::root_of_path,
+    };
     use spectradb_kernel::{Period, Type, Value, key};
+    use std::collections::HashSet;
 
     fn shape() -> BatchShape {
         BatchShape { key: vec![0], ids: vec![ColumnId(1), ColumnId(2)] }
@@ -612,31 +520,36 @@ mod tests {
                 Write { facts: vec![batch(&kept, &texts)], metadata: Some("{}".to_owned()), ..Write::default() }
             };
             let whole = write(&|_| true);
-            let fact = |key: i64| key::i64_bytes(key).to_vec();
             let open = |write: &Write, secret: &Secret, key: i64| {
-                let key = fact(key);
-                let wanted = WantedLeaf::Fact { table: TableId(1), key: &key, valid_from: i64::MIN };
-                open_leaf(write, &[shape()], secret, wanted)
+                let key = key::i64_bytes(key);
+                let mut one = OpenOne::new(WantedLeaf::Fact { table: TableId(1), key: &key, valid_from: i64::MIN });
+                let root = commit_root_of_runs(write, &[shape()], secret, &[], None, &mut one).expect("in memory");
+                assert_eq!(root, commit_root(write, &[shape()], secret), "both ways give one root");
+                let open = one.open?;
+                let mut path = PathTo::new(open.place, one.leaf_count).expect("it is one of them");
+                commit_root_of_runs(write, &[shape()], secret, &[], None, &mut path).expect("in memory");
+                let path = path.path().expect("all were shown");
+                let hashes = (commitment_to_key(&open.key_and_period), commitment_to_columns(&open.columns));
+                let leaf = leaf_of(open.table, open.schema_version, open.op, &hashes.0, &hashes.1);
+                let to = root_of_path::<WithinRecord>(&leaf, open.place, one.leaf_count, &path);
+                assert_eq!(to, Some(root), "the path leads there");
+                Some((open, path))
             };
             let is_erased = |key: i64| key % 50 == 0 || key == count - 1 || (128..260).contains(&key);
-            let leaves = open(&whole, &seed, 0).expect("it is there").leaves;
-            // The metadata is leaf 0.
-            let erased = keys.iter().filter(|key| is_erased(**key)).map(|key| ErasedLeaf {
-                place: *key as u64 + 1,
-                table: TableId(1),
-                op: 2,
-                ended: 0,
-                leaf: leaves[*key as usize + 1],
-            });
-            let left = seed.without(leaves.len() as u64, &erased.collect::<Vec<_>>());
+            let gone: HashSet<[u8; 8]> =
+                keys.iter().filter(|key| is_erased(**key)).map(|key| key::i64_bytes(*key)).collect();
+            let is_wanted = |_: TableId, key: &[u8]| gone.contains(key);
+            let mut erased = OfKeys::new(&is_wanted);
+            commit_root_of_runs(&whole, &[shape()], &seed, &[], None, &mut erased).expect("in memory");
+            assert_eq!(erased.leaf_count, keys.len() as u64 + 1, "the metadata is leaf 0");
+            let left = seed.without(erased.leaf_count, &erased.found);
             let kept = write(&|key| !is_erased(key));
             let root = commit_root(&whole, &[shape()], &seed);
             assert_eq!(commit_root(&kept, &[shape()], &left), root, "{count} facts");
             for key in keys.iter().copied().filter(|key| !is_erased(*key)).step_by(1 + keys.len() / 4) {
                 let (before, after) = (open(&whole, &seed, key), open(&kept, &left, key));
                 let (before, after) = (before.expect("it was there"), after.expect("it is there"));
-                assert_eq!((before.key_and_period, before.columns), (after.key_and_period, after.columns));
-                assert_eq!((before.leaf_idx, before.leaves), (after.leaf_idx, after.leaves));
+                assert_eq!(before, after);
             }
             assert!(open(&kept, &left, 0).is_none());
         }

@@ -70,7 +70,7 @@ impl Prepared {
         let runs: Vec<Arc<Segment>> = spilled.iter().flat_map(|(_, segments)| segments).cloned().collect();
         let root = match runs.is_empty() {
             true => commit_root(&write, &shapes, &secret),
-            false => commit_root_of_runs(&write, &shapes, &secret, &runs, None)?,
+            false => commit_root_of_runs(&write, &shapes, &secret, &runs, None, &mut ())?,
         };
         let (column_ids, keys) = shapes.into_iter().map(|shape| (shape.ids, shape.key)).unzip();
         let mut bulk = Bulk::write(&write, &large, &schema_of, tree)?;

@@ -1,17 +1,18 @@
 //! How does the database make proofs that others can check without it?
 //!
 //! The links of all records give the paths of the tree over records; the record itself, read from the log, gives the
-//! leaf and its path within the record. A proof is made for the newest state or for an earlier one, so that it fits a
+//! leaf and its path within the record. Both trees are gone through leaf by leaf, and only the subtrees of a path are kept of them;
+//! facts that a record left to files are read a block at a time. A proof is made for the newest state or for an earlier one, so that it fits a
 //! digest that somebody already holds.
 //!
 //! Not here: what proofs say and how they are checked (`proof`).
 
 use crate::{
-    bulk::fill_whole,
-    chain::{BatchShape, OpenLeaf, WantedLeaf, WithinRecord, leaves_of, open_leaf},
+    bulk::look_at_whole,
+    chain::{Look, OpenOne, PathTo, WantedLeaf},
     commits::COMMITS_RECORD,
     error::{Result, StoreError},
-    fact::{FactBatch, FactId, Write},
+    fact::FactId,
     format::catalog_v1::encode_change,
     links::Links,
     log::held,
@@ -19,15 +20,15 @@ use crate::{
     proof::{
         ConsistencyProof, ErasedProof, InclusionProof, LeafProof, Opening, OverRecords, RecordHeader, RecordProof,
         SchemaProof,
-        merkle::{Hash, consistency_path, inclusion_path},
+        merkle::{Hash, Subtrees, consistency_subtrees, inclusion_subtrees},
         record_leaf,
     },
     replay::{Found, LogScan, RecordBody},
-    shape::Shape,
+    salts::Secret,
     store::{Inner, Store},
 };
 use spectradb_kernel::{Value, schema::TableId, time::Commit};
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 /// What is to be proved?
 #[derive(Clone, Copy, Debug)]
@@ -85,40 +86,46 @@ impl Store {
         let Some(record) = record.filter(|record| (1..=records).contains(record) && records <= visible.record) else {
             return Ok(None);
         };
-        let leaves = inner.record_leaves(records)?;
-        let found = inner.record(record, !matches!(of, ProofOf::Record(_)))?;
+        let found = inner.record(record)?;
         let mut erased = None;
-        let (leaf, schema) = match (of, &found.record.body) {
-            (ProofOf::Record(_), _) => (None, None),
+        let leaf = match (of, &found.record.body) {
+            (ProofOf::Record(_), _) => None,
             (_, RecordBody::Catalog { .. } | RecordBody::Erasure(_)) => return Ok(None),
             (ProofOf::Erased { place, .. }, RecordBody::Commit { .. }) => {
                 match inner.erased_leaf(&found, place)? {
                     Some(leaf) => erased = Some(leaf),
                     None => return Ok(None),
                 }
-                (None, None)
+                None
             }
             (ProofOf::Metadata(_), RecordBody::Commit { .. }) => match inner.leaf(&found, WantedLeaf::Metadata)? {
-                Some(leaf) => (Some(leaf), None),
+                Some(leaf) => Some(leaf),
                 None => return Ok(None),
             },
             (ProofOf::Fact { table, fact }, RecordBody::Commit { .. }) => {
                 let wanted = WantedLeaf::Fact { table, key: &fact.key, valid_from: fact.valid_from };
-                let Some(leaf) = inner.leaf(&found, wanted)? else { return Ok(None) };
-                let schema = inner.schema_proof(table, leaf.schema_version, &leaves)?;
-                (Some(leaf), schema)
+                match inner.leaf(&found, wanted)? {
+                    Some(leaf) => Some(leaf),
+                    None => return Ok(None),
+                }
             }
         };
-        let proof = InclusionProof {
-            database: inner.identity.database,
-            timeline: inner.timeline_at(records),
-            records,
-            record: record_proof(&found, &leaves),
-            leaf,
-            schema,
-            erased,
+        let made = match (of, &leaf) {
+            (ProofOf::Fact { table, .. }, Some(leaf)) => inner.made_schema(table, leaf.schema_version, records)?,
+            _ => None,
         };
-        Ok(Some(proof))
+        let places = std::iter::once(&found).chain(made.as_ref().map(|(found, _)| found));
+        let subtrees = places
+            .map(|found| inclusion_subtrees(found.record.record - 1, records).expect("the record is one of so many"));
+        let mut paths = inner.record_paths(records, subtrees.collect())?.into_iter();
+        let mut record_proof = |found: &Found| {
+            let path = paths.next().expect("each record has a path");
+            RecordProof { header: RecordHeader::from(&found.head), root: found.root, path }
+        };
+        let record = record_proof(&found);
+        let schema = made.map(|(found, change)| SchemaProof { record: record_proof(&found), change });
+        let (database, timeline) = (inner.identity.database, inner.timeline_at(records));
+        Ok(Some(InclusionProof { database, timeline, records, record, leaf, schema, erased }))
     }
 
     /// The places of the leaves of a record that were erased.
@@ -131,7 +138,7 @@ impl Store {
         if record == 0 || record > self.snapshot_with_record()?.1.record {
             return Err(StoreError::Pruned { record });
         }
-        let found = inner.despite_erasures(|| inner.record(record, false))?;
+        let found = inner.despite_erasures(|| inner.record(record))?;
         Ok(found.secret.erased().iter().map(|leaf| leaf.place).collect())
     }
 
@@ -153,44 +160,45 @@ impl Store {
         if old_records > new_records || new_records > newest {
             return Ok(None);
         }
-        let leaves = inner.record_leaves(new_records)?;
-        let path = consistency_path::<OverRecords>(&leaves, old_records as usize);
+        let Some(subtrees) = consistency_subtrees(old_records, new_records) else { return Ok(None) };
+        let path = inner.record_paths(new_records, vec![subtrees])?.remove(0);
         let (database, timeline) = (inner.identity.database, inner.timeline_at(new_records));
-        Ok(path.map(|path| ConsistencyProof { database, timeline, old_records, new_records, path }))
+        Ok(Some(ConsistencyProof { database, timeline, old_records, new_records, path }))
     }
 }
 
-fn record_proof(found: &Found, leaves: &[Hash]) -> RecordProof {
-    let place = found.record.record as usize - 1;
-    let path = inclusion_path::<OverRecords>(leaves, place).expect("the record is among the leaves");
-    RecordProof { header: RecordHeader::from(&found.head), root: found.root, path }
-}
-
 impl Inner {
-    /// The leaves of the tree over the first so many records.
-    fn record_leaves(self: &Arc<Inner>, records: u64) -> Result<Vec<Hash>> {
+    /// The roots of subtrees of the tree over the first so many records: some paths, each by its subtrees.
+    fn record_paths(self: &Arc<Inner>, records: u64, paths: Vec<Vec<Range<u64>>>) -> Result<Vec<Vec<Hash>>> {
         let _reader = self.log_reader()?;
         loop {
             let state = self.manifest.state();
             let mut links = Links::new(self.disk.clone(), self.identity);
-            let mut leaves = Vec::new();
+            let mut walks: Vec<Subtrees> = paths.iter().cloned().map(Subtrees::new).collect();
             let ended = loop {
                 match links.next(records, (state.log_first, state.log_last)) {
-                    Ok(Some(linked)) => leaves.push(record_leaf(&linked.link)),
-                    Ok(None) => break Ok(leaves),
+                    Ok(Some(linked)) => {
+                        let leaf = record_leaf(&linked.link);
+                        walks.iter_mut().for_each(|walk| walk.push::<OverRecords>(&leaf));
+                    }
+                    Ok(None) => break Ok(()),
                     Err(error) => break Err(error),
                 }
             };
             match ended {
                 // A segment was dropped under our feet: its links are in a file of their own now.
                 Err(StoreError::Missing { .. }) if self.manifest.state().log_first != state.log_first => {}
-                ended => return ended,
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    let roots = |walk: Subtrees| walk.roots().expect("the walk went over all records");
+                    return Ok(walks.into_iter().map(roots).collect());
+                }
             }
         }
     }
 
-    /// A record of the log, perhaps with the facts that it left to files.
-    fn record(self: &Arc<Inner>, record: u64, whole: bool) -> Result<Found> {
+    /// A record of the log, without the facts that it left to files.
+    fn record(self: &Arc<Inner>, record: u64) -> Result<Found> {
         let _reader = self.log_reader()?;
         let first = self.manifest.state().log_first;
         let last = held(&self.sequencer).log.end().generation;
@@ -198,71 +206,67 @@ impl Inner {
         let known = KnownEnd { record, link: None, generation: last };
         let scan = LogScan::starting_at(disk, self.identity, catalogs, record, first..=last, known);
         match scan.and_then(|mut scan| scan.next_record()) {
-            Ok(Some(mut found)) => {
-                if whole {
-                    fill_whole(&mut found, &self.tree.view(), &self.catalogs)?;
-                }
-                Ok(found)
-            }
+            Ok(Some(found)) => Ok(found),
             Err(StoreError::Missing { .. }) | Ok(None) => Err(StoreError::Pruned { record }),
             Err(error) => Err(error),
         }
     }
 
-    fn shapes(&self, write: &Write) -> Result<Vec<BatchShape>> {
-        let shape = |batch: &FactBatch| {
-            let schema = self.catalogs.schema_at(batch.table, batch.schema_version);
-            let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
-            Ok(BatchShape::of(&Shape::of(&schema)))
-        };
-        write.facts.iter().map(shape).collect()
+    /// Shows all leaves of a record to `look`, which hash to its root.
+    fn look_at(&self, found: &Found, look: &mut dyn Look) -> Result<()> {
+        look_at_whole(found, &self.tree.view(), &self.catalogs, look)
     }
 
     fn erased_leaf(&self, found: &Found, place: u64) -> Result<Option<ErasedProof>> {
-        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
-        let Some(erased) = found.secret.erased().iter().find(|leaf| leaf.place == place) else { return Ok(None) };
-        let leaves = leaves_of(write, &self.shapes(write)?, &found.secret);
-        let path = inclusion_path::<WithinRecord>(&leaves, place as usize).expect("the leaf is among them");
-        Ok(Some(ErasedProof { leaf: erased.leaf, leaf_idx: place, leaf_count: leaves.len() as u64, path }))
+        let Secret::Left(left) = &found.secret else { return Ok(None) };
+        let Some(erased) = left.erased.iter().find(|leaf| leaf.place == place) else { return Ok(None) };
+        let path = self.path_to(found, place, left.leaf_count)?;
+        Ok(Some(ErasedProof { leaf: erased.leaf, leaf_idx: place, leaf_count: left.leaf_count, path }))
+    }
+
+    fn path_to(&self, found: &Found, place: u64, leaf_count: u64) -> Result<Vec<Hash>> {
+        let mut path = PathTo::new(place, leaf_count).expect("the leaf is one of so many");
+        self.look_at(found, &mut path)?;
+        Ok(path.path().expect("all leaves were shown"))
     }
 
     fn leaf(&self, found: &Found, wanted: WantedLeaf<'_>) -> Result<Option<LeafProof>> {
-        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
-        let shapes = self.shapes(write)?;
-        let Some(open) = open_leaf(write, &shapes, &found.secret, wanted) else { return Ok(None) };
-        let OpenLeaf { table, schema_version, op, key_and_period, columns, leaf_idx, leaves } = open;
-        let path = inclusion_path::<WithinRecord>(&leaves, leaf_idx).expect("the leaf is among them");
+        let mut one = OpenOne::new(wanted);
+        self.look_at(found, &mut one)?;
+        let (Some(open), leaf_count) = (one.open, one.leaf_count) else { return Ok(None) };
         Ok(Some(LeafProof {
-            table,
-            schema_version,
-            op,
-            key_and_period: Opening::Open(key_and_period),
-            columns: Opening::Open(columns),
-            leaf_idx: leaf_idx as u64,
-            leaf_count: leaves.len() as u64,
-            path,
+            table: open.table,
+            schema_version: open.schema_version,
+            op: open.op,
+            key_and_period: Opening::Open(open.key_and_period),
+            columns: Opening::Open(open.columns),
+            leaf_idx: open.place,
+            leaf_count,
+            path: self.path_to(found, open.place, leaf_count)?,
         }))
     }
 
-    /// The record that made a table's schema; `None` when it is no longer in the log.
-    fn schema_proof(
+    /// The record that made a table's schema, one of the first so many, and the change that it states; `None` when it is no
+    /// longer in the log.
+    fn made_schema(
         self: &Arc<Inner>,
         table: TableId,
         schema_version: u32,
-        leaves: &[Hash],
-    ) -> Result<Option<SchemaProof>> {
+        records: u64,
+    ) -> Result<Option<(Found, Vec<u8>)>> {
         let versions = self.catalogs.all();
         let made = versions.iter().find_map(|version| {
             let schema = version.change.as_ref()?.schema()?;
             (schema.id == table && schema.version == schema_version).then_some(version.record)
         });
-        let Some(made) = made.filter(|record| *record <= leaves.len() as u64) else { return Ok(None) };
-        let found = match self.record(made, false) {
+        let Some(made) = made.filter(|record| *record <= records) else { return Ok(None) };
+        let found = match self.record(made) {
             Ok(found) => found,
             Err(StoreError::Pruned { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
         let RecordBody::Catalog { change, .. } = &found.record.body else { return Ok(None) };
-        Ok(Some(SchemaProof { record: record_proof(&found, leaves), change: encode_change(change) }))
+        let change = encode_change(change);
+        Ok(Some((found, change)))
     }
 }

@@ -167,7 +167,7 @@ impl Salts {
         }
     }
 
-    /// A node, if it can be computed.
+    /// A node, if it can be computed; those of height 0 are the two salts of a leaf.
     fn node(&self, height: u32, idx: u64) -> Option<Hash> {
         let above = |up: u32| idx.checked_shr(up * FAN_OUT_BITS).unwrap_or(0);
         let (mut at, mut node) =
@@ -180,11 +180,6 @@ impl Salts {
             stream.fill(&mut node);
         }
         Some(node)
-    }
-
-    /// The two salts of a leaf; `None` when it was erased.
-    pub(crate) fn of(&self, place: u64) -> Option<Hash> {
-        self.node(0, place)
     }
 
     /// The salts of the leaves from `128 * stride` on. Those of erased ones, and of places behind the last leaf, mean
@@ -212,7 +207,7 @@ mod tests {
 
     fn all(secret: &Secret, leaf_count: u64) -> Vec<Option<Hash>> {
         let salts = Salts::new(secret, leaf_count);
-        (0..leaf_count).map(|place| salts.of(place)).collect()
+        (0..leaf_count).map(|place| salts.node(0, place)).collect()
     }
 
     /// A record of one stride is salted by its seed's own stream, as it always was.

@@ -10,8 +10,10 @@
 //! Not here: segments (`spill`), hashing in memory (`chain`).
 
 use super::{
-    BatchShape, Entries, Hash, LEAVES_AT_ONCE, LeafColumn, Merkle, Op, ROOM, Room, SALT_BYTES, Salts, Secret,
-    leaf_columns, put_columns, put_key, put_key_and_period, schema_version,
+    BatchShape, Entries, Hash, LEAVES_AT_ONCE, LeafColumn, Look, Merkle, Op, ROOM, Room, SALT_BYTES, Salts, Secret,
+    leaf_columns,
+    looks::{LeafName, LeafTold},
+    put_columns, put_key, put_key_and_period, schema_version,
 };
 use crate::{
     error::{CommitError, Result},
@@ -32,7 +34,7 @@ use spectradb_kernel::{
 use std::{cmp::Ordering, collections::BinaryHeap, sync::Arc};
 
 /// The root of a commit of which some facts lie in segments: those that were written for it and are not numbered yet, or
-/// those that have its facts by now, so many of them.
+/// those that have its facts by now, so many of them. Where it left none to segments there are none. Every leaf is shown to `look`.
 ///
 /// # Errors
 /// [`CommitError::Conflict`] when two facts of a key overlap, and what reading segments gives.
@@ -42,13 +44,14 @@ pub(crate) fn commit_root_of_runs(
     secret: &Secret,
     segments: &[Arc<Segment>],
     among: Option<Among>,
+    look: &mut dyn Look,
 ) -> Result<Hash, CommitError> {
     let mut entries = Entries::default();
     entries.gather(write, shapes);
     let readers: Vec<Vec<LeafColumn<'_>>> =
         write.facts.iter().zip(shapes).map(|(batch, shape)| leaf_columns(&batch.columns, shape)).collect();
     let rows = among.map_or_else(|| segments.iter().map(|segment| segment.meta.rows).sum(), |among| among.rows);
-    let mut leaves = Leaves::new(secret, rows + entries.sorted.len() as u64);
+    let mut leaves = Leaves::new(secret, rows + entries.sorted.len() as u64, look);
     let only = among.map(|among| lane_of_commit(among.commit));
     let mut rows: Vec<Row> = chains(segments).into_iter().map(|chain| Row::new(chain, only)).collect();
     rows.iter_mut().try_for_each(Row::load)?;
@@ -75,7 +78,17 @@ pub(crate) fn commit_root_of_runs(
             });
             if let Some(entry) = entry {
                 let of_batch = readers.get(entry.source as usize).map_or(&[][..], Vec::as_slice);
-                leaves.push((entry.table, schema_version(write, entry), entry.op), |salt, keys, columns| {
+                let ended = match entry.op {
+                    Op::Supersede => write.superseded[entry.source as usize].facts[entry.row as usize].commit,
+                    Op::Metadata | Op::Assert | Op::Retract | Op::Catalog => 0,
+                };
+                let name = LeafName {
+                    op: entry.op,
+                    table: entry.table,
+                    key: entries.key(entry),
+                    valid_from: entry.valid_from,
+                };
+                leaves.push(&name, (schema_version(write, entry), ended), |salt, keys, columns| {
                     put_key_and_period(write, entries.key(entry), entry, &salt[..SALT_BYTES], keys);
                     put_columns(write, of_batch, entry, &salt[SALT_BYTES..], columns);
                 });
@@ -89,7 +102,8 @@ pub(crate) fn commit_root_of_runs(
             last.follow(block.table(), head.key, (from, to))?;
             let origin = commit_of_lane(i64_at(&run.origin, row));
             let values = &columns[head.row];
-            leaves.push((block.table(), block.shape.version, Op::Assert), |salt, keys, columns| {
+            let name = LeafName { op: Op::Assert, table: block.table(), key: head.key, valid_from: from };
+            leaves.push(&name, (block.shape.version, 0), |salt, keys, columns| {
                 put_key(head.key, (from, to), origin, &salt[..SALT_BYTES], keys);
                 super::Put::put(columns, &salt[SALT_BYTES..]);
                 values.iter().for_each(|column| column.put(row, columns));
@@ -317,11 +331,12 @@ struct Leaves<'a> {
     /// Those of this stride, with their places in it.
     gone: Vec<(usize, Hash)>,
     merkle: Merkle,
+    look: &'a mut dyn Look,
 }
 
 impl<'a> Leaves<'a> {
     /// Expects so many leaves besides those that were erased.
-    fn new(secret: &'a Secret, leaf_count: u64) -> Leaves<'a> {
+    fn new(secret: &'a Secret, leaf_count: u64, look: &'a mut dyn Look) -> Leaves<'a> {
         let erased = secret.erased();
         let count = leaf_count + erased.len() as u64;
         Leaves {
@@ -333,18 +348,30 @@ impl<'a> Leaves<'a> {
             erased,
             gone: Vec::new(),
             merkle: Merkle::default(),
+            look,
         }
     }
 
     /// Adds a leaf, given what puts the messages of its commitments.
-    fn push(&mut self, kind: (TableId, u32, Op), put: impl FnOnce(&Hash, &mut Vec<u8>, &mut Vec<u8>)) {
+    fn push(
+        &mut self,
+        name: &LeafName<'_>,
+        (schema_version, ended): (u32, Commit),
+        put: impl FnOnce(&Hash, &mut Vec<u8>, &mut Vec<u8>),
+    ) {
         self.pass_erased();
         let place = self.begin();
         let Room { salts, keys, columns, .. } = &mut self.room;
+        let (key_start, columns_start) = (keys.buffer().len(), columns.buffer().len());
         put(&salts[place], keys.buffer(), columns.buffer());
+        if self.look.wants(name) {
+            let (key_and_period, columns) = (&keys.buffer()[key_start..], &columns.buffer()[columns_start..]);
+            let told = LeafTold { place: self.place, schema_version, ended, key_and_period, columns };
+            self.look.take(name, &told);
+        }
         keys.end();
         columns.end();
-        self.kinds.push(kind);
+        self.kinds.push((name.table, schema_version, name.op));
         self.end();
     }
 
@@ -382,6 +409,7 @@ impl<'a> Leaves<'a> {
         for (place, leaf) in self.gone.drain(..) {
             self.room.leaves.insert(place, leaf);
         }
+        self.look.hashed(self.place - self.room.leaves.len() as u64, &self.room.leaves);
         self.merkle.extend(&self.room.leaves);
     }
 

@@ -11,8 +11,8 @@
 use super::corrupt;
 use crate::{
     archive::open_log,
-    bulk::fill_whole,
-    chain::{BatchShape, leaves_of_keys},
+    bulk::{look_at_whole, shapes_of},
+    chain::{OfKeys, speaks_of},
     compact::{Keys, pick_rows},
     error::{Result, StoreError},
     fact::{FactBatch, Superseded, Write},
@@ -27,12 +27,12 @@ use crate::{
     manifest::{self, Erasing, KnownEnd},
     replay::{Found, LogScan, RecordBody, Window},
     salts::Secret,
-    shape::Shape,
     store::Inner,
 };
 use hashbrown::HashMap;
 use spectradb_kernel::{
     key,
+    schema::TableId,
     time::{Commit, MICROS_MAX, MICROS_MIN},
 };
 use std::{
@@ -88,6 +88,8 @@ pub(super) fn is_in_place(disk: &dyn Disk, erasing: &Erasing) -> Result<bool> {
 #[derive(Debug)]
 struct Lessened {
     secret: Secret,
+    /// How many facts of the keys it stated.
+    facts: u64,
 }
 
 /// What has to be written anew.
@@ -149,21 +151,21 @@ impl Inner {
         }
         while scan.end().record < end.record {
             let began = scan.end().generation;
-            let Some(mut found) = scan.next_record()? else {
+            let Some(found) = scan.next_record()? else {
                 return Err(corrupt(scan.end().generation, scan.end().offset, "a record is not there"));
             };
-            if let Some(lessened) = self.lessen(&mut found, keys)? {
-                plan.records.insert(found.record.record, lessened);
-                if let RecordBody::Commit { commit, write, .. } = &found.record.body {
-                    plan.facts.insert(*commit, self.facts_of(write, keys)?);
+            if let Some(lessened) = self.lessen(&found, keys)? {
+                if let RecordBody::Commit { commit, .. } = &found.record.body {
+                    plan.facts.insert(*commit, lessened.facts);
                 }
+                plan.records.insert(found.record.record, lessened);
                 plan.generations.extend(began..=found.end.generation);
             }
         }
         Ok(plan)
     }
 
-    /// How many facts a write states of the keys.
+    /// How many facts a record itself states of the keys.
     fn facts_of(&self, write: &Write, keys: &Keys) -> Result<u64> {
         let mut facts = 0;
         for batch in write.facts.iter().filter(|batch| batch.table == keys.table) {
@@ -176,33 +178,37 @@ impl Inner {
         Ok(facts)
     }
 
-    /// What a record keeps when it loses the leaves of the keys; `None` when it has none.
-    fn lessen(&self, found: &mut Found, keys: &Keys) -> Result<Option<Lessened>> {
-        let is_whole = match fill_whole(found, &self.tree.view(), &self.catalogs) {
-            Ok(()) => true,
-            // Its leaves cannot be told any more; what the record itself says of the keys goes all the same.
-            Err(StoreError::FactsPruned { .. }) => false,
-            Err(error) => return Err(error),
-        };
+    /// What a record keeps when it loses the leaves of the keys; `None` when it has none. The facts that it left to files are
+    /// gone through a block at a time.
+    fn lessen(&self, found: &Found, keys: &Keys) -> Result<Option<Lessened>> {
         let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
-        let mut shapes = Vec::with_capacity(write.facts.len());
-        for batch in &write.facts {
-            let schema = self.catalogs.schema_at(batch.table, batch.schema_version);
-            let schema = schema.ok_or(StoreError::UnknownTable { table: batch.table })?;
-            shapes.push(BatchShape::of(&Shape::of(&schema)));
+        let has = |table: TableId, key: &[u8]| keys.has(table, key);
+        if found.bulk.is_none() {
+            let shapes = shapes_of(write, &self.catalogs);
+            let shapes = shapes.ok_or(StoreError::UnknownTable { table: keys.table })?;
+            if !speaks_of(write, &shapes, &has) {
+                return Ok(None);
+            }
         }
-        if !is_whole {
-            // Nothing of it can be proved any more, so nobody needs the salts, and a guess could be held against its root.
-            return Ok(Some(Lessened { secret: Secret::default() }));
+        let mut of_keys = OfKeys::new(&has);
+        match look_at_whole(found, &self.tree.view(), &self.catalogs, &mut of_keys) {
+            Ok(()) => {}
+            // Its leaves cannot be told any more; what the record itself says of the keys goes all the same. Nothing of it can be
+            // proved any more, so nobody needs the salts, and a guess could be held against its root.
+            Err(StoreError::FactsPruned { .. }) => {
+                return Ok(Some(Lessened { secret: Secret::default(), facts: self.facts_of(write, keys)? }));
+            }
+            Err(error) => return Err(error),
         }
-        let (leaf_count, erased) = leaves_of_keys(write, &shapes, &found.secret, &|table, key| keys.has(table, key));
+        let OfKeys { found: erased, leaf_count, .. } = of_keys;
         let quotes = found.bulk.iter().flat_map(|bulk| &bulk.files);
         let quotes =
             |key: fn(&crate::tree::SegmentMeta) -> &Vec<u8>| quotes.clone().any(|file| keys.has(file.table, key(file)));
         if erased.is_empty() && !quotes(|file| &file.key_min) && !quotes(|file| &file.key_max) {
             return Ok(None);
         }
-        Ok(Some(Lessened { secret: found.secret.without(leaf_count, &erased) }))
+        let facts = erased.iter().filter(|leaf| leaf.is_fact()).count() as u64;
+        Ok(Some(Lessened { secret: found.secret.without(leaf_count, &erased), facts }))
     }
 
     /// Copies a log segment aside without what it says of the keys; `None` when it said nothing.

@@ -8,6 +8,8 @@
 //! Holds: a path that is too short, too long, or for another place never checks.
 //! Not here: what is hashed as a leaf (the parent module, `chain`), disks.
 
+use std::{cmp::Reverse, ops::Range};
+
 /// 32 bytes.
 pub type Hash = [u8; 32];
 
@@ -22,8 +24,9 @@ fn left_count(count: u64) -> u64 {
     1 << (u64::BITS - 1 - (count - 1).leading_zeros())
 }
 
-fn halves(leaves: &[Hash]) -> (&[Hash], &[Hash]) {
-    leaves.split_at(left_count(leaves.len() as u64) as usize)
+fn halves(subtree: Range<u64>) -> (Range<u64>, Range<u64>) {
+    let middle = subtree.start + left_count(subtree.end - subtree.start);
+    (subtree.start..middle, middle..subtree.end)
 }
 
 /// The root over leaves; `None` over none.
@@ -35,15 +38,21 @@ pub fn root<J: Join>(leaves: &[Hash]) -> Option<Hash> {
 
 /// The path that proves the leaf at a place, from the leaf up; `None` when there is no such place.
 pub fn inclusion_path<J: Join>(leaves: &[Hash], leaf_idx: usize) -> Option<Vec<Hash>> {
-    if leaf_idx >= leaves.len() {
+    let mut subtrees = Subtrees::new(inclusion_subtrees(leaf_idx as u64, leaves.len() as u64)?);
+    leaves.iter().for_each(|leaf| subtrees.push::<J>(leaf));
+    subtrees.roots()
+}
+
+/// The subtrees whose roots are the path of a leaf among `count`, from the leaf up; `None` when there is no such place.
+pub fn inclusion_subtrees(leaf_idx: u64, count: u64) -> Option<Vec<Range<u64>>> {
+    if leaf_idx >= count {
         return None;
     }
-    let (mut subtree, mut at, mut path) = (leaves, leaf_idx, Vec::new());
-    while subtree.len() > 1 {
+    let (mut subtree, mut path) = (0..count, Vec::new());
+    while subtree.end - subtree.start > 1 {
         let (left, right) = halves(subtree);
-        let (mine, other) = if at < left.len() { (left, right) } else { (right, left) };
-        at -= if at < left.len() { 0 } else { left.len() };
-        path.push(root::<J>(other)?);
+        let (mine, other) = if left.contains(&leaf_idx) { (left, right) } else { (right, left) };
+        path.push(other);
         subtree = mine;
     }
     path.reverse();
@@ -76,26 +85,29 @@ pub fn root_of_path<J: Join>(leaf: &Hash, leaf_idx: u64, count: u64, path: &[Has
 /// The path that proves that these leaves go on from the first `old_count` of them; `None` when there are fewer. It is
 /// empty where nothing was added, and where there was nothing.
 pub fn consistency_path<J: Join>(leaves: &[Hash], old_count: usize) -> Option<Vec<Hash>> {
-    if old_count > leaves.len() {
+    let mut subtrees = Subtrees::new(consistency_subtrees(old_count as u64, leaves.len() as u64)?);
+    leaves.iter().for_each(|leaf| subtrees.push::<J>(leaf));
+    subtrees.roots()
+}
+
+/// The subtrees whose roots are that path.
+pub fn consistency_subtrees(old_count: u64, new_count: u64) -> Option<Vec<Range<u64>>> {
+    if old_count > new_count {
         return None;
     }
-    let (mut subtree, mut old, mut whole, mut path) = (leaves, old_count, true, Vec::new());
-    if old == 0 {
+    let (mut subtree, mut path) = (0..new_count, Vec::new());
+    if old_count == 0 {
         return Some(path);
     }
-    while old < subtree.len() {
+    while old_count < subtree.end {
         let (left, right) = halves(subtree);
-        if old <= left.len() {
-            path.push(root::<J>(right)?);
-            subtree = left;
-        } else {
-            path.push(root::<J>(left)?);
-            (subtree, old, whole) = (right, old - left.len(), false);
-        }
+        let (mine, other) = if old_count <= left.end { (left, right) } else { (right, left) };
+        path.push(other);
+        subtree = mine;
     }
     // The old tree's own root is known to whoever checks; any other full subtree is told.
-    if !whole {
-        path.push(root::<J>(subtree)?);
+    if subtree.start > 0 {
+        path.push(subtree);
     }
     path.reverse();
     Some(path)
@@ -175,6 +187,43 @@ impl Frontier {
     /// The root; `None` over no leaf.
     pub fn root<J: Join>(&self) -> Option<Hash> {
         self.subtrees.iter().rev().copied().reduce(|right, left| J::join(&left, &right))
+    }
+}
+
+/// The roots of some subtrees of a list whose leaves come one by one: nothing else of it is kept.
+#[derive(Clone, Debug)]
+pub struct Subtrees {
+    /// Those whose leaves are to come or just come, with their places among all, the next one last.
+    next: Vec<(Range<u64>, usize)>,
+    count: u64,
+    frontier: Frontier,
+    roots: Vec<Option<Hash>>,
+}
+
+impl Subtrees {
+    /// Of subtrees that have no leaf in common.
+    pub fn new(subtrees: Vec<Range<u64>>) -> Subtrees {
+        let roots = vec![None; subtrees.len()];
+        let mut next: Vec<_> = subtrees.into_iter().zip(0..).collect();
+        next.sort_by_key(|(leaves, _)| Reverse(leaves.start));
+        Subtrees { next, count: 0, frontier: Frontier::default(), roots }
+    }
+
+    /// Goes past the next leaf.
+    pub fn push<J: Join>(&mut self, leaf: &Hash) {
+        let place = self.count;
+        self.count += 1;
+        let Some((leaves, at)) = self.next.last().filter(|(leaves, _)| leaves.contains(&place)) else { return };
+        self.frontier.push::<J>(*leaf);
+        if self.count == leaves.end {
+            self.roots[*at] = std::mem::take(&mut self.frontier).root::<J>();
+            self.next.pop();
+        }
+    }
+
+    /// The roots, in the order in which the subtrees were named; `None` when not all leaves came.
+    pub fn roots(self) -> Option<Vec<Hash>> {
+        self.roots.into_iter().collect()
     }
 }
 

@@ -43,6 +43,9 @@ struct Rectangle {
 /// A first and a last key, and the file that has nothing but current facts.
 type Reach = (Vec<u8>, Vec<u8>, Option<FileId>);
 
+/// A fact, and the name of what it lies in.
+type Placed = (Rectangle, String);
+
 /// What is asked to give every fact to a function, by the hash of its key.
 type EachFact<'a> = dyn FnMut(&mut dyn FnMut(u64, Rectangle)) -> Walk + 'a;
 
@@ -182,7 +185,7 @@ impl Verifier<'_> {
 
     /// Names two facts of a key with this hash that overlap, if they are of one key.
     fn name_overlap(&self, hash: u64) -> Walk {
-        let mut keys: BTreeMap<(TableId, Vec<u8>), Vec<(Rectangle, String)>> = BTreeMap::new();
+        let mut keys: BTreeMap<(TableId, Vec<u8>), Vec<Placed>> = BTreeMap::new();
         self.each_rectangle(&|_| true, &mut |stored, key, rectangle| {
             if hash_in(stored.shape.table, key) == hash {
                 let place = stored.file.map_or_else(|| "memory".to_owned(), segment_name);
