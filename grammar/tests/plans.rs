@@ -51,6 +51,7 @@ fn expressions() {
             "SELECT amount * rate * amount * rate FROM invoices, rates",
             "SELECT * FROM accounts",
             "SELECT name, id FROM accounts WHERE id IN (1, 2, 3) AND name NOT IN ('a', 'b') OR balance BETWEEN 1 AND 2",
+            "SELECT name FROM accounts WHERE balance::integer IN (30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 30, id)",
             r#"SELECT name FROM accounts WHERE name LIKE 'a%' AND name NOT ILIKE 'B_' ESCAPE '\'"#,
             "SELECT CASE WHEN id > 1 THEN 'x' ELSE name END, CASE id WHEN 1 THEN 1.5 WHEN 2 THEN 2 END FROM accounts",
             "SELECT coalesce(balance, 0), nullif(id, 1), greatest(id, 2, 3.5), least(balance, 1), concat(id, name, balance, NULL), concat_ws(',', name, balance) FROM accounts",

@@ -56,7 +56,7 @@ pub(super) fn call(function: &'static Function, args: Vec<Expr>, ty: Type, span:
 ///
 /// # Panics
 /// It does not: a bug of the binder.
-pub(super) fn call_named(name: &str, args: Vec<Expr>, ty: Type, span: Span) -> Expr {
+pub(crate) fn call_named(name: &str, args: Vec<Expr>, ty: Type, span: Span) -> Expr {
     let classes: Vec<TypeClass> = args.iter().map(|arg| arg.ty.class()).collect();
     let function = find(name, &classes).unwrap_or_else(|| panic!("the kernel has {name} of {classes:?}"));
     call(function, args, ty, span)

@@ -23,7 +23,7 @@ mod expr;
 mod forms;
 mod frame;
 mod from;
-mod function;
+pub(crate) mod function;
 mod group;
 mod grouping;
 mod hypothetical;

@@ -487,6 +487,16 @@ impl Printer<'_> {
             ("$is_distinct", 2) => infix("IS DISTINCT FROM", Binding::Comparison, Binding::Sum, Binding::Sum),
             ("$like", 2) => infix("LIKE", Binding::Comparison, Binding::Sum, Binding::Sum),
             ("$ilike", 2) => infix("ILIKE", Binding::Comparison, Binding::Sum, Binding::Sum),
+            ("$listed", 2) => {
+                let list = match &args[1].kind {
+                    ExprKind::Const(Value::Array(list)) => {
+                        let ty = list.element().ty();
+                        list.view().values().map(|value| constant(&value, ty)).collect::<Vec<_>>().join(", ")
+                    }
+                    _ => self.expr(&args[1], names),
+                };
+                (format!("{} IN ({list})", self.within(&args[0], names, Binding::Sum)), Binding::Comparison)
+            }
             ("$like_escape" | "$ilike_escape", 3) => {
                 let sign = if name == "$like_escape" { "LIKE" } else { "ILIKE" };
                 let (text, binding) = infix(sign, Binding::Comparison, Binding::Sum, Binding::Sum);

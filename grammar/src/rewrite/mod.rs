@@ -1,8 +1,8 @@
 //! How does a plan become fast without changing what it answers?
 //!
 //! In this order: constants are computed (`fold`), conditions sink towards the scans (`sink`), joins find their keys and
-//! periods (`join`), scans their keys and skippable blocks (`scan`), columns nobody reads go away (`prune`), and what has
-//! become trivial is dropped (`tidy`).
+//! periods (`join`), scans their keys and skippable blocks (`scan`), columns nobody reads go away (`prune`), what has become
+//! trivial is dropped (`tidy`), and long lists are searched instead of compared with (`listed`).
 //!
 //! Holds: the rows stay the same, and no statement fails that did not fail before: a condition that may fail is never
 //! evaluated for rows it was not evaluated for (`can_move`), folding leaves a failing call where it is. An error may vanish
@@ -11,6 +11,7 @@
 
 mod fold;
 mod join;
+mod listed;
 mod prune;
 mod scan;
 mod sink;
@@ -39,6 +40,7 @@ fn rewrite(node: &mut Node) {
     scan::node(node);
     prune::root(node);
     tidy::node(node);
+    listed::node(node);
 }
 
 /// Lets `f` make another node of this one.

@@ -208,6 +208,11 @@ impl<'a> View<'a> {
         i64::from_le_bytes(self.raw(element).try_into().expect("eight bytes"))
     }
 
+    /// The number of an element in the lane of 128-bit integers.
+    pub fn i128(self, element: usize) -> i128 {
+        i128::from_le_bytes(self.raw(element).try_into().expect("sixteen bytes"))
+    }
+
     /// An element.
     pub fn value(self, element: usize) -> Value {
         if self.is_null(element) {
@@ -219,7 +224,7 @@ impl<'a> View<'a> {
             (_, LaneKind::Bool) => Value::Boolean(raw[0] != 0),
             (_, LaneKind::I64) => Value::of_i64(ty, self.i64(element)),
             (_, LaneKind::F64) => Value::Real(f64::from_le_bytes(raw.try_into().expect("eight bytes"))),
-            (_, LaneKind::I128) => Value::of_i128(ty, i128::from_le_bytes(raw.try_into().expect("sixteen bytes"))),
+            (_, LaneKind::I128) => Value::of_i128(ty, self.i128(element)),
             (Type::Blob, LaneKind::Bytes) => Value::Blob(raw.to_vec()),
             (Type::BigNumeric, LaneKind::Bytes) => Value::BigNumeric(BigNumeric::from_bytes(raw.to_vec())),
             (Type::Json, LaneKind::Bytes) => Value::Json(self.text(element).to_owned()),

@@ -36,6 +36,7 @@ pub mod json_rows;
 pub mod json_tree;
 pub mod lift;
 pub mod like;
+pub mod listed;
 pub mod logic;
 pub mod math;
 pub mod narrow;
@@ -69,6 +70,7 @@ static FAMILIES: &[&[Function]] = &[
     trig::TABLE,
     unicode::TABLE,
     like::TABLE,
+    listed::TABLE,
     bytes::TABLE,
     cast::TABLE,
     cast_time::TABLE,
