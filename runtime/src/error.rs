@@ -289,7 +289,7 @@ impl From<StoreError> for Error {
                 Error::new(code::UNDEFINED_FILE, message).with_help("open it for writing to make one")
             }
             StoreError::Unregistered { .. } => Error::new(code::LOCKED, message)
-                .with_help("make the folder writable for this process, or close the writer"),
+                .with_help("make the folder writable for this process, free some space where the disk is full, or close the writer"),
             StoreError::ReadOnlyFeatures { .. } => Error::new(code::FORMAT_VERSION, message)
                 .with_help("open it for reading only, or with a newer version of SpectraDB"),
             StoreError::Replaced => Error::new(code::CLOSED, message).with_help("close and open the database again"),

@@ -71,6 +71,7 @@ struct State {
     anew: bool,
     /// Which manifests readers of the whole log, or of files by their names, came at.
     pins: Vec<u64>,
+    /// What the registration says.
     told: Needs,
 }
 
@@ -92,7 +93,8 @@ impl Registration {
             let number = u64::from_le_bytes(random()?);
             match disk.claim(&format!("{READER_PREFIX}{}-{number:016x}", std::process::id())) {
                 Ok((file, held)) => {
-                    file.write_at(&Needs::default().encode(), 0)?;
+                    // One without content, which a full disk leaves, needs everything as well.
+                    file.write_at(&Needs::default().encode(), 0).ok();
                     return Ok(Some(Registration { file, _held: held }));
                 }
                 Err(_) if tries < CLAIMS => tries += 1,
@@ -102,6 +104,18 @@ impl Registration {
         match disk.lock_holder(LOCK_NAME)? {
             Some(holder) => Err(StoreError::Unregistered { holder, cause: refused.to_string() }),
             None => Ok(None),
+        }
+    }
+}
+
+impl Registration {
+    /// What the writer finds in it; `None` where nobody can tell.
+    fn says(&self) -> Option<Needs> {
+        let mut bytes = [0; FOLLOW_BYTES];
+        match self.file.read_at(&mut bytes, 0) {
+            Ok(()) => Some(Needs::decode(&bytes)),
+            Err(StoreError::Corrupt { .. }) => Some(Needs::default()),
+            Err(_) => None,
         }
     }
 }
@@ -313,11 +327,18 @@ impl Follower {
             Some(oldest) => Needs { sequence: *oldest, generation: 0 },
             None => Needs { sequence: manifest.sequence, generation: manifest.checkpoint.generation },
         };
-        if let Some(registration) = self.registration.as_ref().filter(|_| needs != state.told) {
-            registration.file.write_at(&needs.encode(), 0)?;
-            state.told = needs;
+        let Some(registration) = self.registration.as_ref().filter(|_| needs != state.told) else { return Ok(()) };
+        let written = registration.file.write_at(&needs.encode(), 0);
+        let says = match written {
+            Ok(()) => Some(needs),
+            Err(_) => registration.says(),
+        };
+        state.told = says.unwrap_or_default();
+        // Where it needs more than is needed, files stay longer, and no more is lost.
+        match says.filter(|says| says.sequence <= needs.sequence && says.generation <= needs.generation) {
+            Some(_) => Ok(()),
+            None => written,
         }
-        Ok(())
     }
 
     /// Keeps every log segment, and every file of the manifest of now, until [`Follower::unpin`]. Answers what to unpin.

@@ -341,6 +341,88 @@ fn a_reader_takes_the_copies_that_an_erasure_has_not_put_in_place() {
     assert!(unfinished > 0, "some call fails between the decision and the last copy");
 }
 
+/// On a full disk a reader cannot say what it needs; then everything stays for it, or it is told so.
+#[test]
+fn a_reader_on_a_full_disk_reads_or_is_refused_and_loses_nothing() {
+    let (mut refused, mut read) = (0, 0);
+    for call in 0..12 {
+        let disk = SimDisk::new(11);
+        let config = Config { log_archive: LogArchive::Drop, log_segment_bytes: 4 << 10, ..small() };
+        let writer = open(&disk, &config).expect("a new database");
+        let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+        let mut write = |id: i64| {
+            let text = "x".repeat(900);
+            writer.commit(upsert(&writer.snapshot(), &table, &[(id % 7, &text)])).expect("there is room");
+            writer.flush().expect("there is room");
+        };
+        (0..4).for_each(&mut write);
+        let kept = names(&writer, &table);
+        disk.inject(Fault::FullFrom(disk.calls() + call));
+        let beside = open(&disk, &Config { read_only: true, ..config.clone() });
+        let beside = match beside {
+            Ok(beside) => beside,
+            Err(error) => {
+                assert!(matches!(error, StoreError::Unregistered { .. }), "call {call}: {error}");
+                assert!(error.to_string().contains("simulated full disk"), "{error}");
+                assert_eq!(registrations(&disk), 0);
+                refused += 1;
+                continue;
+            }
+        };
+        read += 1;
+        assert_eq!(names(&beside, &table), kept, "call {call}");
+        let held = beside.snapshot();
+        // What the writer gives up now may be what the reader has: its registration may say nothing.
+        disk.heal();
+        (4..20).for_each(&mut write);
+        writer.compact().expect("there is room");
+        assert_eq!(names_as_of(&held, &table, 4), kept, "call {call}");
+        disk.inject(Fault::FullFrom(disk.calls() + 1));
+        assert_eq!(names(&beside, &table), names(&writer, &table), "call {call}");
+        assert_eq!(beside.verify(None).expect("a file of some bytes is written over").difference, None, "call {call}");
+        disk.heal();
+        drop(held);
+        write(20);
+        assert_eq!(names(&beside, &table), names(&writer, &table), "call {call}");
+        drop(beside);
+        write(21);
+        assert_eq!(registrations(&disk), 0);
+        assert_eq!(writer.waiting_figures().0, 0, "call {call}");
+    }
+    assert!(refused > 0 && read > 5, "{refused} refused, {read} read");
+}
+
+/// Each call of a reader that follows fails once, the writes of its registration among them.
+#[test]
+fn a_reader_whose_call_failed_goes_on() {
+    for call in 1..40 {
+        let disk = SimDisk::new(12);
+        let config = Config { log_archive: LogArchive::Drop, log_segment_bytes: 4 << 10, ..small() };
+        let writer = open(&disk, &config).expect("a new database");
+        let table = writer.create_table(new_table("t"), 0).expect("the name is free");
+        let beside = reader(&disk, &config);
+        for round in 0..3 {
+            for id in 0..6 {
+                let text = format!("{round}{}", "x".repeat(900));
+                writer.commit(upsert(&writer.snapshot(), &table, &[(id, &text)])).expect("no conflict");
+            }
+            writer.compact().expect("nothing fails");
+            disk.inject(Fault::Call(disk.calls() + call));
+            let verified = beside.verify(None).map(|verified| verified.difference);
+            disk.heal();
+            if let Ok(difference) = verified {
+                // What a call that failed makes of a file is told as the file's.
+                assert!(
+                    difference.is_none_or(|difference| difference.to_string().contains("simulated")),
+                    "call {call}"
+                );
+            }
+            assert_eq!(names(&beside, &table), names(&writer, &table), "call {call}");
+            assert_eq!(beside.verify(None).expect("it reads").difference, None, "call {call}");
+        }
+    }
+}
+
 /// A disk that takes no write: a copy on read-only media, or a folder of somebody else's.
 #[derive(Clone, Debug)]
 struct Sealed(SimDisk);
