@@ -268,7 +268,7 @@ impl Binder<'_> {
                 | "jsonb_path_query_array_tz"
                 | "jsonb_path_query_first_tz",
                 2..=4,
-            ) => self.json_path(name.trim_end_matches("_tz"), std::mem::take(args), span)?,
+            ) => self.json_path(name, std::mem::take(args), span)?,
             ("num_nulls" | "num_nonnulls", 1..) => {
                 let mut count = literal::integer(0, span);
                 for arg in std::mem::take(args) {
@@ -456,8 +456,13 @@ impl Binder<'_> {
         if exprs.len() == 3 {
             exprs.push(Expr::constant(Value::Boolean(false), Type::Boolean, span));
         }
+        // Only these know a zone of what has none.
+        exprs.push(match name.ends_with("_tz") {
+            true => super::zone::of_path(&exprs[1], span),
+            false => text("", span),
+        });
         let first = |found| function::call_named("$json_get", vec![found, text("0", span)], Type::Json, span);
-        match name {
+        match name.trim_end_matches("_tz") {
             "jsonb_path_exists" => {
                 convert::convert(first(made("$path_exists", exprs, span)), Type::Boolean, Degree::Explicit)
             }

@@ -160,7 +160,8 @@ impl Binder<'_> {
         let context = self.json_context(context)?;
         let path = self.coerce(path, Type::Text, Degree::Implicit)?;
         let variables = self.coerce(variables, Type::Json, Degree::Implicit)?;
-        let answer = made("$json_ask", vec![context, path, variables, spoken], span);
+        let zone = super::zone::of_path(&path, span);
+        let answer = made("$json_ask", vec![context, path, variables, spoken, zone], span);
         let at =
             |place: &str| function::call_named("$json_get", vec![answer.clone(), text(place, span)], Type::Json, span);
         let value = match as_json {

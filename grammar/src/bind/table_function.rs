@@ -110,7 +110,8 @@ impl Binder<'_> {
                 fields(object, name.ends_with("_text"))
             }
             ("jsonb_path_query" | "jsonb_path_query_tz", 2..=4) => {
-                let found = self.json_path("jsonb_path_query_array", args, call.span)?;
+                let zoned = if name.ends_with("_tz") { "_tz" } else { "" };
+                let found = self.json_path(&format!("jsonb_path_query_array{zoned}"), args, call.span)?;
                 elements(array_from("$json_elements", found), name, |element| element)
             }
             ("string_to_table" | "regexp_split_to_table", 2..=3) => {

@@ -160,3 +160,13 @@ pub(super) fn plus(instant: &Expr, interval: &Expr, span: Span) -> Option<Expr> 
 pub(super) fn argument(span: Span) -> Option<convert::Bound> {
     zone(span).map(convert::Bound::known)
 }
+
+/// The zone that a path of SQL/JSON counts in: empty where the path asks for no date or time.
+pub(super) fn of_path(path: &Expr, span: Span) -> Expr {
+    let asks = match super::literal::value(path) {
+        Some(Value::Text(path)) => path.contains("date") || path.contains("time"),
+        _ => true,
+    };
+    let known = |name: &str| Expr::constant(Value::Text(name.to_owned()), Type::Text, span);
+    if asks { zone(span).unwrap_or_else(|| known("UTC")) } else { known("") }
+}

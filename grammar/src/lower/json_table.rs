@@ -179,7 +179,7 @@ fn rows(level: Level, json: Expr, variables: &Expr, fails: bool, depth: usize) -
     let column = |table: &Name, column: &Name| Expr { kind: ExprKind::Path(vec![table.clone(), column.clone()]), span };
     let silent = Expr { kind: ExprKind::Boolean(!fails), span };
     let found = TableRef::Function {
-        name: name("jsonb_path_query".to_owned()),
+        name: name("jsonb_path_query_tz".to_owned()),
         args: vec![json, level.path, variables.clone(), silent],
         ordinality: true,
         columns: Vec::new(),

@@ -59,6 +59,11 @@ impl RowFault {
                 let shown = self.args.first().map(Value::to_string).unwrap_or_default();
                 format!("invalid input syntax for type {ty}: \"{shown}\"")
             }
+            Fault::InvalidDatetime | Fault::DatetimeRange
+                if matches!(self.function, "$path_exists" | "$path_match" | "$path_query" | "$json_ask") =>
+            {
+                "the path's template reads no date or time in the value".to_owned()
+            }
             Fault::DatetimeRange => match (text, self.args.as_slice()) {
                 (Some(text), _) if self.ret == TypeClass::Interval => {
                     format!("interval field value out of range: \"{text}\"")
@@ -101,6 +106,11 @@ impl RowFault {
             Fault::PathSingle => "an operand of the path's arithmetic is not a single number".to_owned(),
             Fault::PathNumber => "the path's sign stands before what is no number".to_owned(),
             Fault::PathNoNumber => "the path's method is applied to what is no number".to_owned(),
+            Fault::PathDatetime => "the path's method reads no date or time of that kind in the value".to_owned(),
+            Fault::PathZone => {
+                "the path brings together what has a time zone and what has none, where no zone is known".to_owned()
+            }
+            Fault::PathNoValue => "the path's method makes no value of its type of the item".to_owned(),
             Fault::PathVariable => "the path names a variable that is not given".to_owned(),
             Fault::PathVariables => "the variables of a path are an object".to_owned(),
             Fault::PathNoTest => "single boolean result is expected".to_owned(),
@@ -134,7 +144,9 @@ impl RowFault {
             Fault::PathSubscript => "22033",
             Fault::PathSingle | Fault::PathNoTest => "22038",
             Fault::PathNumber => "2203B",
-            Fault::PathNoNumber => "22036",
+            Fault::PathNoNumber | Fault::PathNoValue => "22036",
+            Fault::PathDatetime => "22031",
+            Fault::PathZone => "0A000",
             Fault::PathVariable => "42704",
             Fault::PathVariables => "22023",
             Fault::JsonKeyTwice => "22030",

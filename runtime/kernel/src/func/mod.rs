@@ -185,6 +185,12 @@ pub enum Fault {
     PathNoScalar = 28,
     /// A key of an object is NULL (22004).
     JsonNoKey = 29,
+    /// A path's method wants a date or a time (22031).
+    PathDatetime = 30,
+    /// A path compares or converts what has a zone and what has none, where no zone is known (0A000).
+    PathZone = 31,
+    /// A value is none of the type that a path's method makes of it (22036).
+    PathNoValue = 32,
 }
 
 /// The rust form of a leaf.

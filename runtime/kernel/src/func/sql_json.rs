@@ -160,9 +160,9 @@ impl<'a> Asked<'a> {
 }
 
 /// JSON_EXISTS, JSON_VALUE or JSON_QUERY, as the words have it.
-pub fn ask(json: &str, path: &str, variables: &str, words: &str, out: &mut String) -> Fault {
+pub fn ask(json: &str, path: &str, variables: &str, words: &str, zone: &str, out: &mut String) -> Fault {
     let Some(asked) = Asked::read(words) else { return Fault::InvalidArgument };
-    let answered = found(json, path, variables, |_, (items, fault)| {
+    let answered = found(json, path, variables, zone, |_, (items, fault)| {
         let fault = match fault {
             Some(fault) => fault,
             None if asked.kind == "exists" => {
@@ -243,7 +243,7 @@ functions! { "func::sql_json";
     "$json_checked" (Json, Json) -> Json, Fallible, checked, "The value, if no key of the object stands twice.";
     "$json_object" (Array) -> Json, Fallible, object_of_pairs, "An object of keys and values that stand two by two.";
     "$json_object" (Array, Array) -> Json, Fallible, object_of_both, "An object of keys and values.";
-    "$json_ask" (Json, Text, Json, Text) -> Json, Fallible, ask, "What a path of SQL/JSON answers, and what otherwise.";
+    "$json_ask" (Json, Text, Json, Text, Text) -> Json, Fallible, ask, "What a path of SQL/JSON answers, and what otherwise.";
 }
 
 #[cfg(test)]
@@ -252,7 +252,7 @@ mod tests {
 
     fn asked(path: &str, words: &str) -> Result<String, Fault> {
         let mut out = String::new();
-        match ask(r#"{"a": 1, "s": "7", "l": [1, 2], "n": null}"#, path, "{}", words, &mut out) {
+        match ask(r#"{"a": 1, "s": "7", "l": [1, 2], "n": null}"#, path, "{}", words, "UTC", &mut out) {
             Fault::Ok => Ok(out),
             fault => Err(fault),
         }

@@ -10,6 +10,7 @@
 use super::{
     Fault,
     datetime::{YEAR_MAX, YEAR_MIN, is_finite, midnight},
+    json_path::moment::{Kind, Moment},
     lift::functions,
 };
 use crate::{
@@ -322,7 +323,8 @@ impl Input<'_> {
     }
 }
 
-fn read_fields(text: &str, template: &str) -> Result<Read, Fault> {
+/// What the words of a template found, and whether the text says all of the template and nothing besides.
+fn read_whole(text: &str, template: &str) -> Result<(Read, bool), Fault> {
     let mut input = Input(text.trim_start());
     let mut read = Read::default();
     let pieces = pieces(template);
@@ -351,7 +353,7 @@ fn read_fields(text: &str, template: &str) -> Result<Read, Fault> {
             Piece::Word { word, ending, .. } => (*word, *ending),
         };
         if input.0.trim_start().is_empty() {
-            break;
+            return Ok((read, false));
         }
         // Digits that follow each other without anything between them are shared out by width.
         let is_followed = matches!(pieces.get(at + 1), Some(Piece::Word { word, .. }) if *word != "TZ" && *word != "AM" && *word != "PM");
@@ -462,7 +464,12 @@ fn read_fields(text: &str, template: &str) -> Result<Read, Fault> {
             input.0 = &input.0[letters..];
         }
     }
-    Ok(read)
+    let is_whole = input.0.trim_end().is_empty();
+    Ok((read, is_whole))
+}
+
+fn read_fields(text: &str, template: &str) -> Result<Read, Fault> {
+    read_whole(text, template).map(|(read, _)| read)
 }
 
 fn day_of(read: &Read) -> Result<i64, Fault> {
@@ -498,6 +505,56 @@ fn day_of(read: &Read) -> Result<i64, Fault> {
     if i64::from(civil_from_days(days).2) == day { Ok(days) } else { Err(Fault::DatetimeRange) }
 }
 
+/// The time of day.
+fn time_of(read: &Read) -> Result<i64, Fault> {
+    let hour = match read.afternoon {
+        Some(true) => read.hour % 12 + 12,
+        Some(false) if read.hour == 12 => 0,
+        Some(false) | None => read.hour,
+    };
+    if read.minute > 59 || read.second > 59 {
+        return Err(Fault::DatetimeRange);
+    }
+    Ok(((hour * 60 + read.minute) * 60 + read.second) * 1_000_000 + read.micros)
+}
+
+impl Read {
+    fn seconds_east(&self) -> i64 {
+        self.offset_minutes * 60 * if self.is_west { -1 } else { 1 }
+    }
+}
+
+/// The date or time that a text says by a template, of the kind that the template's words make. The text says all of it.
+pub(super) fn moment(text: &str, template: &str) -> Result<Moment, Fault> {
+    let (read, is_whole) = read_whole(text, template)?;
+    if !is_whole {
+        return Err(Fault::InvalidDatetime);
+    }
+    let (mut is_dated, mut is_timed, mut is_zoned) = (false, false, false);
+    for piece in pieces(template) {
+        let Piece::Word { word, .. } = piece else { continue };
+        match word {
+            "TZ" | "TZH" | "TZM" | "OF" => is_zoned = true,
+            "HH24" | "HH12" | "HH" | "MI" | "SSSSS" | "SSSS" | "SS" | "MS" | "US" | "AM" | "PM" | "A.M." | "P.M." => {
+                is_timed = true;
+            }
+            word if word.starts_with("FF") => is_timed = true,
+            _ => is_dated = true,
+        }
+    }
+    let kind = match (is_dated, is_timed, is_zoned) {
+        (true, false, false) => return Ok(Moment { kind: Kind::Date, local: day_of(&read)?, east: 0 }),
+        (false, true, false) => Kind::Time,
+        (false, true, true) => Kind::TimeTz,
+        (true, true, false) => Kind::Timestamp,
+        (true, true, true) => Kind::TimestampTz,
+        (_, false, _) => return Err(Fault::InvalidDatetime),
+    };
+    let begin = if is_dated { midnight(day_of(&read)?) } else { Some(0) };
+    let local = begin.and_then(|begin| begin.checked_add(time_of(&read).ok()?)).ok_or(Fault::DatetimeRange)?;
+    Ok(Moment { kind, local, east: read.seconds_east() })
+}
+
 /// A date read by a template.
 pub fn to_date(text: &str, template: &str) -> (i64, Fault) {
     match read_fields(text, template).and_then(|read| day_of(&read)) {
@@ -512,18 +569,9 @@ pub fn to_date(text: &str, template: &str) -> (i64, Fault) {
 pub fn to_timestamp(text: &str, template: &str) -> (i64, Fault) {
     let instant = || -> Result<i64, Fault> {
         let read = read_fields(text, template)?;
-        let hour = match read.afternoon {
-            Some(true) => read.hour % 12 + 12,
-            Some(false) if read.hour == 12 => 0,
-            Some(false) | None => read.hour,
-        };
-        if read.minute > 59 || read.second > 59 {
-            return Err(Fault::DatetimeRange);
-        }
-        let of_day = ((hour * 60 + read.minute) * 60 + read.second) * 1_000_000 + read.micros;
-        let offset = read.offset_minutes * 60_000_000 * if read.is_west { -1 } else { 1 };
+        let of_day = time_of(&read)?;
         midnight(day_of(&read)?)
-            .and_then(|begin| begin.checked_add(of_day - offset))
+            .and_then(|begin| begin.checked_add(of_day - read.seconds_east() * 1_000_000))
             .filter(|micros| is_finite(*micros))
             .ok_or(Fault::DatetimeRange)
     };

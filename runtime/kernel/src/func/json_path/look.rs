@@ -8,13 +8,15 @@
 //! Not here: how a path is written (`read`).
 
 use super::{
-    Fault,
+    Fault, convert,
+    moment::Moment,
     read::{Method, Node, Path, Step},
 };
 use crate::{
     big_numeric,
     func::{big_numeric as numbers, json_order, json_tree::Tree, regex},
 };
+use std::cmp::Ordering;
 
 /// Why a walk ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub(super) struct Look<'l, 't> {
     pub(super) root: &'l Tree<'t>,
     /// The object of variables.
     pub(super) variables: &'l Tree<'t>,
+    /// The zone of what has none, where one is known.
+    pub(super) zone: Option<&'l str>,
 }
 
 /// Where in it an expression is asked.
@@ -51,12 +55,12 @@ struct Place<'p, 't> {
     loose: bool,
 }
 
-fn leaf<'t>(text: impl Into<String>) -> Tree<'t> {
+pub(super) fn leaf<'t>(text: impl Into<String>) -> Tree<'t> {
     Tree::Leaf(text.into().into())
 }
 
 /// The number that an item is, as bytes.
-fn number_of(tree: &Tree<'_>) -> Option<Vec<u8>> {
+pub(super) fn number_of(tree: &Tree<'_>) -> Option<Vec<u8>> {
     match tree {
         Tree::Leaf(text) if text.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
             let mut number = Vec::new();
@@ -66,7 +70,7 @@ fn number_of(tree: &Tree<'_>) -> Option<Vec<u8>> {
     }
 }
 
-fn number_leaf<'t>(number: &[u8]) -> Tree<'t> {
+pub(super) fn number_leaf<'t>(number: &[u8]) -> Tree<'t> {
     let mut out = String::new();
     big_numeric::write(number, &mut out);
     leaf(out)
@@ -251,7 +255,7 @@ impl<'t> Look<'_, 't> {
                 let place = Place { loose: true, ..place };
                 self.below(&item, 0, (*from, *to), rest, place, found)
             }
-            Step::Method(method) => self.method(*method, rest, item, place, found),
+            Step::Method(method) => self.method(method, rest, item, place, found),
         }
     }
 
@@ -304,7 +308,7 @@ impl<'t> Look<'_, 't> {
 
     fn method(
         &self,
-        method: Method,
+        method: &Method,
         rest: &[Step],
         item: Tree<'t>,
         place: Place<'_, 't>,
@@ -327,27 +331,25 @@ impl<'t> Look<'_, 't> {
             },
             Method::Type => {
                 let (mut written, mut name) = (String::new(), String::new());
-                item.write(&mut written);
-                super::super::json::type_name(&written, &mut name);
+                match Moment::of(&item) {
+                    Some(moment) => name.push_str(moment.kind().name()),
+                    None => {
+                        item.write(&mut written);
+                        super::super::json::type_name(&written, &mut name);
+                    }
+                }
                 leaf(format!("\"{name}\""))
             }
-            Method::Double => {
-                let text = match &item {
-                    Tree::Leaf(text) if text.starts_with('"') => item.as_string(),
-                    item => number_of(item).map(|_| {
-                        let mut written = String::new();
-                        item.write(&mut written);
-                        written
-                    }),
-                };
-                match text.and_then(|text| text.trim().parse::<f64>().ok()).filter(|value| value.is_finite()) {
-                    Some(value) => {
-                        let mut out = String::new();
-                        super::super::cast::f64_to_json(value, &mut out);
-                        leaf(out)
-                    }
-                    None => return soft(Fault::PathNoNumber),
-                }
+            Method::Double => convert::double(&item)?,
+            Method::Bigint => convert::whole(&item, i64::MIN..=i64::MAX)?,
+            Method::Integer => convert::whole(&item, i64::from(i32::MIN)..=i64::from(i32::MAX))?,
+            Method::Boolean => convert::boolean(&item)?,
+            Method::String => convert::string(&item)?,
+            Method::Number(digits) => convert::number(&item, *digits)?,
+            Method::Datetime(template) => Moment::read(&item, template.as_deref())?.item(),
+            Method::Moment(kind, digits) => {
+                let moment = Moment::read(&item, None)?.to(*kind, self.zone)?;
+                digits.map_or(moment, |digits| moment.rounded(digits)).item()
             }
             Method::Abs => number(numbers::abs)?,
             Method::Floor => number(numbers::floor)?,
@@ -423,9 +425,10 @@ impl<'t> Look<'_, 't> {
                     },
                 })?
             }
-            Node::Compare(sign, left, right) => {
-                self.any(left, Some(right), place, &|one, other| Ok(other.and_then(|other| compare(one, sign, other))))?
-            }
+            Node::Compare(sign, left, right) => self.any(left, Some(right), place, &|one, other| match other {
+                Some(other) => compare(one, sign, other, self.zone),
+                None => Ok(None),
+            })?,
             // The reader lets predicates only stand here.
             Node::Root
             | Node::Here
@@ -481,28 +484,35 @@ impl<'t> Look<'_, 't> {
     }
 }
 
-fn compare(a: &Tree<'_>, sign: &str, b: &Tree<'_>) -> Option<bool> {
+fn compare(a: &Tree<'_>, sign: &str, b: &Tree<'_>, zone: Option<&str>) -> Result<Option<bool>, Stop> {
+    if let (Some(one), Some(other)) = (Moment::of(a), Moment::of(b)) {
+        return Ok(one.compare(other, zone)?.map(|order| holds(order, sign)));
+    }
     let kind = |tree: &Tree<'_>| match tree {
         Tree::Leaf(text) => match text.as_bytes().first() {
             Some(b'"') => 1,
             Some(b't' | b'f') => 2,
             Some(b'n') => 3,
+            _ if Moment::of(tree).is_some() => 6,
             _ => 4,
         },
         Tree::Array(_) | Tree::Object(_) => 5,
     };
     if kind(a) != kind(b) {
         // null differs from everything else, and that is known.
-        return if kind(a) == 3 || kind(b) == 3 { Some(matches!(sign, "!=" | "<>")) } else { None };
+        return Ok(if kind(a) == 3 || kind(b) == 3 { Some(matches!(sign, "!=" | "<>")) } else { None });
     }
-    let (Tree::Leaf(one), Tree::Leaf(other)) = (a, b) else { return None };
-    let order = json_order::compare(one, other);
-    Some(match sign {
+    let (Tree::Leaf(one), Tree::Leaf(other)) = (a, b) else { return Ok(None) };
+    Ok(Some(holds(json_order::compare(one, other), sign)))
+}
+
+fn holds(order: Ordering, sign: &str) -> bool {
+    match sign {
         "==" => order.is_eq(),
         "!=" | "<>" => order.is_ne(),
         "<" => order.is_lt(),
         "<=" => order.is_le(),
         ">" => order.is_gt(),
         _ => order.is_ge(),
-    })
+    }
 }

@@ -5,7 +5,9 @@
 //! filters take predicates. `||` binds loosest, then `&&`, comparisons, `+ -`, `* / %`, signs, and what follows a value.
 //!
 //! Holds: reading nests no deeper than [`DEPTH_MAX`]; `@` stands in a filter and `last` in a subscript.
-//! Not here: what a path finds (`look`), and the method `datetime()`.
+//! Not here: what a path finds (`look`).
+
+use super::moment::Kind;
 
 /// As deep as paths nest.
 const DEPTH_MAX: usize = 64;
@@ -53,7 +55,7 @@ pub(super) enum Step {
     Method(Method),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Method {
     Size,
     Type,
@@ -62,6 +64,16 @@ pub(super) enum Method {
     Floor,
     Ceiling,
     KeyValue,
+    Bigint,
+    Integer,
+    Boolean,
+    String,
+    /// With the precision and the scale of `decimal(p, s)`.
+    Number(Option<(i64, i64)>),
+    /// `datetime('template')`
+    Datetime(Option<String>),
+    /// `date()`, `time(p)` and their kin, with the digits of a second.
+    Moment(Kind, Option<u32>),
 }
 
 /// A whole path.
@@ -458,9 +470,51 @@ impl<'p> Reader<'p> {
             "floor" => Method::Floor,
             "ceiling" => Method::Ceiling,
             "keyvalue" => Method::KeyValue,
+            "bigint" => Method::Bigint,
+            "integer" => Method::Integer,
+            "boolean" => Method::Boolean,
+            "string" => Method::String,
+            "number" => Method::Number(None),
+            "decimal" => Method::Number(self.digits()?),
+            "datetime" => Method::Datetime(self.string()),
+            "date" => Method::Moment(Kind::Date, None),
+            "time" => Method::Moment(Kind::Time, self.second_digits()?),
+            "time_tz" => Method::Moment(Kind::TimeTz, self.second_digits()?),
+            "timestamp" => Method::Moment(Kind::Timestamp, self.second_digits()?),
+            "timestamp_tz" => Method::Moment(Kind::TimestampTz, self.second_digits()?),
             _ => return None,
         };
         self.eat(")").then_some(Step::Method(method))
+    }
+
+    fn whole(&mut self) -> Option<i64> {
+        let minus = self.eat("-");
+        if !minus {
+            self.eat("+");
+        }
+        let number: i64 = self.number()?.parse().ok()?;
+        Some(if minus { -number } else { number })
+    }
+
+    /// `(p, s)` without its parentheses.
+    fn digits(&mut self) -> Option<Option<(i64, i64)>> {
+        self.space();
+        if self.rest.starts_with(')') {
+            return Some(None);
+        }
+        let precision = self.whole()?;
+        let scale = if self.eat(",") { self.whole()? } else { 0 };
+        Some(Some((precision, scale)))
+    }
+
+    /// How many digits of a second there shall be: at most six.
+    fn second_digits(&mut self) -> Option<Option<u32>> {
+        self.space();
+        if self.rest.starts_with(')') {
+            return Some(None);
+        }
+        let digits: u32 = self.number()?.parse().ok()?;
+        Some(Some(digits.min(6)))
     }
 
     fn subscripts(&mut self) -> Option<Step> {

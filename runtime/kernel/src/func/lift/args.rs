@@ -131,3 +131,23 @@ impl<A: Class, B: Class, C: Class, D: Class> Args for (A, B, C, D) {
         (has_value(0).then_some(a), has_value(1).then_some(b), has_value(2).then_some(c), has_value(3).then_some(d))
     }
 }
+
+impl<A: Class, B: Class, C: Class, D: Class, E: Class> Args for (A, B, C, D, E) {
+    type Row<'a> = (A::Arg<'a>, B::Arg<'a>, C::Arg<'a>, D::Arg<'a>, E::Arg<'a>);
+    type Options<'a> =
+        (Option<A::Arg<'a>>, Option<B::Arg<'a>>, Option<C::Arg<'a>>, Option<D::Arg<'a>>, Option<E::Arg<'a>>);
+
+    fn visit<V: Visit<Self>>(columns: &[Column], len: usize, visit: V) -> V::Output {
+        let (a, b, c) = (A::store(&columns[0]), B::store(&columns[1]), C::store(&columns[2]));
+        let (d, e) = (D::store(&columns[3]), E::store(&columns[4]));
+        let (a, b, c) = (either::<A>(&a, len), either::<B>(&b, len), either::<C>(&c, len));
+        let (d, e) = (either::<D>(&d, len), either::<E>(&e, len));
+        visit.visit(len, move |row| (a(row), b(row), c(row), d(row), e(row)))
+    }
+
+    fn options<'a>(row: Self::Row<'a>, has_value: impl Fn(usize) -> bool) -> Self::Options<'a> {
+        let (a, b, c, d, e) = row;
+        let some = has_value;
+        (some(0).then_some(a), some(1).then_some(b), some(2).then_some(c), some(3).then_some(d), some(4).then_some(e))
+    }
+}

@@ -73,9 +73,13 @@ macro_rules! functions {
     (@fixed $leaf:ident, $a:ident $b:ident) => { |(a, b)| $leaf(a, b) };
     (@fixed $leaf:ident, $a:ident $b:ident $c:ident) => { |(a, b, c)| $leaf(a, b, c) };
     (@fixed $leaf:ident, $a:ident $b:ident $c:ident $d:ident) => { |(a, b, c, d)| $leaf(a, b, c, d) };
+    (@fixed $leaf:ident, $a:ident $b:ident $c:ident $d:ident $e:ident) => { |(a, b, c, d, e)| $leaf(a, b, c, d, e) };
     (@appending $leaf:ident, $a:ident) => { |(a,), out| $leaf(a, out) };
     (@appending $leaf:ident, $a:ident $b:ident) => { |(a, b), out| $leaf(a, b, out) };
     (@appending $leaf:ident, $a:ident $b:ident $c:ident) => { |(a, b, c), out| $leaf(a, b, c, out) };
     (@appending $leaf:ident, $a:ident $b:ident $c:ident $d:ident) => { |(a, b, c, d), out| $leaf(a, b, c, d, out) };
+    (@appending $leaf:ident, $a:ident $b:ident $c:ident $d:ident $e:ident) => {
+        |(a, b, c, d, e), out| $leaf(a, b, c, d, e, out)
+    };
 }
 pub(crate) use functions;
