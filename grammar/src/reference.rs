@@ -24,6 +24,10 @@ pub const FORMS: &[(&str, &str)] = &[
     ("current_commit()", "The number of the newest commit that the statement sees."),
     ("extract(field FROM a), date_part(field, a)", "A field of a date, a time, an instant or an interval."),
     ("age(a)", "The age of an instant or a date today."),
+    (
+        "date_add(timestamptz, interval [, zone]), date_subtract(..)",
+        "The instant so much later or earlier by the clocks of a zone, or of the session's.",
+    ),
     ("make_timestamp(year, month, day, hour, minute, second)", "The instant of its parts."),
     ("make_timestamptz(year, month, day, hour, minute, second [, zone])", "The instant of its parts in a time zone."),
     (

@@ -112,6 +112,32 @@ impl Binder<'_> {
         self.array_of(exprs, ty, span)
     }
 
+    /// `ARRAY[a, b]::t[]`: each element is cast for itself.
+    pub(super) fn array_as(
+        &mut self,
+        items: &[ast::Expr],
+        element: ElementType,
+        span: Span,
+        ctx: &mut Ctx<'_>,
+    ) -> Result<Expr, Diag> {
+        let mut exprs = Vec::with_capacity(items.len());
+        for item in items {
+            exprs.push(match &item.kind {
+                ast::ExprKind::Array(items) if !items.is_empty() => {
+                    crate::stack::deeper(|| self.array_as(items, element, item.span, ctx))?
+                }
+                _ => {
+                    let item = self.expr(item, ctx)?;
+                    let is_array = item.class() == Some(TypeClass::Array);
+                    let ty = if is_array { Type::Array(element) } else { element.ty() };
+                    self.coerce(item, ty, Degree::Explicit)?
+                }
+            });
+        }
+        let ty = exprs.first().map_or(element.ty(), |first| first.ty);
+        self.array_of(exprs, ty, span)
+    }
+
     /// The array of expressions of one type.
     fn array_of(&mut self, exprs: Vec<Expr>, ty: Type, span: Span) -> Result<Expr, Diag> {
         if let Some(element) = ElementType::of(ty) {

@@ -66,6 +66,9 @@ impl Binder<'_> {
         if let Some(rewritten) = super::hypothetical::rewritten(call)? {
             return self.expr(&rewritten, ctx);
         }
+        if let Some(rewritten) = self.of_whole_rows(call, ctx) {
+            return self.expr(&rewritten, ctx);
+        }
         if name == super::hypothetical::GIVEN {
             return self.given(&call.args[0], ctx);
         }

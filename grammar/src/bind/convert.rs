@@ -168,7 +168,7 @@ impl Binder<'_> {
         };
         let ty = match (class, bound.expr.ty) {
             (TypeClass::Numeric, numeric @ Type::Numeric { .. }) => numeric,
-            (TypeClass::Numeric, Type::Integer) => natural_numeric(&bound.expr),
+            (TypeClass::Numeric, Type::Integer | Type::SmallInt | Type::Int4) => natural_numeric(&bound.expr),
             (TypeClass::Numeric, _) => NUMERIC_WIDE,
             (TypeClass::Array, array @ Type::Array(_)) => array,
             (other, _) => other.plain_type(),
@@ -184,6 +184,9 @@ impl Binder<'_> {
             && class != TypeClass::Text
             && let ExprKind::Const(Value::Text(text)) = &bound.expr.kind
         {
+            if let Some(now) = word_of_now(text, class.plain_type(), bound.expr.span)? {
+                return Ok(Ok(now));
+            }
             return literal::read_class(text, class, bound.expr.span).map(Ok);
         }
         let plain = if class == TypeClass::Numeric { NUMERIC_WIDE } else { class.plain_type() };
@@ -282,23 +285,33 @@ impl Binder<'_> {
     }
 }
 
-/// `now`, `today`, `tomorrow` and `yesterday`, which mean the transaction's `now()`.
+/// `now`, `today`, `tomorrow` and `yesterday`, which mean the transaction's `now()`; a time of the day may stand beside a day.
 fn word_of_now(text: &str, ty: Type, span: Span) -> Result<Option<Expr>, Diag> {
     if !matches!(ty, Type::Date | Type::Timestamp | Type::TimestampTz) {
         return Ok(None);
     }
-    let shift = match text.trim().to_ascii_lowercase().as_str() {
-        "now" => None,
+    let shift_of = |word: &str| match word.to_ascii_lowercase().as_str() {
         "today" => Some(0),
         "tomorrow" => Some(1),
         "yesterday" => Some(-1),
+        _ => None,
+    };
+    let now = || Expr { kind: ExprKind::Context(Context::Now), ty: Type::Timestamp, nullable: false, span };
+    let mut words = text.split_whitespace();
+    let (shift, time) = match (words.next(), words.next(), words.next()) {
+        (Some(word), None, None) if word.eq_ignore_ascii_case("now") => {
+            return convert(now(), ty, Degree::Explicit).map(Some);
+        }
+        (Some(word), time, None) if let Some(shift) = shift_of(word) => (shift, time),
+        (Some(time), Some(word), None) if let Some(shift) = shift_of(word) => (shift, Some(time)),
         _ => return Ok(None),
     };
-    let now = Expr { kind: ExprKind::Context(Context::Now), ty: Type::Timestamp, nullable: false, span };
-    let Some(shift) = shift else { return convert(now, ty, Degree::Explicit).map(Some) };
-    let day = convert(now, Type::Date, Degree::Explicit)?;
+    let day = convert(now(), Type::Date, Degree::Explicit)?;
     let day = function::call_named("+", vec![day, literal::integer(shift, span)], Type::Date, span);
-    convert(day, ty, Degree::Explicit).map(Some)
+    let Some(time) = time else { return convert(day, ty, Degree::Explicit).map(Some) };
+    let Ok(time) = literal::read(time, Type::Time, span) else { return Ok(None) };
+    let instant = function::call_named("+", vec![day, time], Type::Timestamp, span);
+    convert(instant, ty, Degree::Explicit).map(Some)
 }
 
 /// Is a quoted text or a parameter among JSON the text that it is?
@@ -331,7 +344,7 @@ fn narrowest(bounds: &[&Bound]) -> Option<Type> {
 fn natural(bound: &Bound) -> Option<Type> {
     match (bound.open, bound.expr.ty) {
         (None, numeric @ Type::Numeric { .. }) => Some(numeric),
-        (None, Type::Integer) => Some(natural_numeric(&bound.expr)),
+        (None, Type::Integer | Type::SmallInt | Type::Int4) => Some(natural_numeric(&bound.expr)),
         (None, _) => None,
         (Some(Open::Text), _) => match &bound.expr.kind {
             ExprKind::Const(Value::Text(text)) => literal::decimal(text).map(literal::type_of),
@@ -345,7 +358,16 @@ fn natural(bound: &Bound) -> Option<Type> {
 fn natural_numeric(expr: &Expr) -> Type {
     match literal::value(expr) {
         Some(Value::Integer(value)) => literal::type_of(Decimal { units: i128::from(*value), scale: 0 }),
-        _ => Type::Numeric { precision: 19, scale: 0 },
+        _ => Type::Numeric { precision: integer_digits(expr.ty), scale: 0 },
+    }
+}
+
+/// How many digits a number of an integer type may have.
+fn integer_digits(ty: Type) -> u8 {
+    match ty {
+        Type::SmallInt => 5,
+        Type::Int4 => 10,
+        _ => 19,
     }
 }
 

@@ -137,6 +137,9 @@ impl Binder<'_> {
             }
             Ast::Cast { operand, ty } => {
                 let written = types::written(ty)?;
+                if let (Ast::Array(items), Type::Array(element)) = (&operand.kind, written) {
+                    return self.array_as(items, element, operand.span, ctx).map(Bound::known);
+                }
                 let operand = self.expr(operand, ctx)?;
                 let value = self.cast_to(operand, written, span)?;
                 Bound::known(cut(ty, value))

@@ -20,7 +20,7 @@ use crate::{
 use spectradb_kernel::{Type, Value, func::number_templates, ty::TypeClass};
 
 /// The names of these calls.
-pub(super) const NAMES: [&str; 52] = [
+pub(super) const NAMES: [&str; 54] = [
     "jsonb_object",
     "json_object",
     "json_scalar",
@@ -51,6 +51,8 @@ pub(super) const NAMES: [&str; 52] = [
     "make_timestamptz",
     "make_interval",
     "age",
+    "date_add",
+    "date_subtract",
     "json_build_object",
     "jsonb_build_object",
     "json_build_array",
@@ -169,6 +171,36 @@ impl Binder<'_> {
                 // Counted from today's midnight.
                 let today = convert::convert(now, Type::Date, Degree::Explicit)?;
                 made("age", vec![convert::convert(today, class.plain_type(), Degree::Implicit)?, arg], span)
+            }
+            // Days and months are those of the zone, of the session's without one.
+            ("date_add" | "date_subtract", 2 | 3) => {
+                let sign = if name == "date_add" { "+" } else { "-" };
+                let mut args = std::mem::take(args).into_iter();
+                let (instant, more) = (args.next().expect("there are two"), args.next().expect("there are two"));
+                let instant = self.coerce_class(instant, TypeClass::TimestampTz, Degree::Implicit)?;
+                let more = self.coerce_class(more, TypeClass::Interval, Degree::Implicit)?;
+                match args.next() {
+                    None => {
+                        let local = convert::convert(super::zone::local(instant), Type::Timestamp, Degree::Explicit)?;
+                        super::zone::instant_of(made(sign, vec![local, more], span))?
+                    }
+                    Some(zone) => {
+                        let zone = self.coerce(zone, Type::Text, Degree::Implicit)?;
+                        self.count_copies(&zone, 1)?;
+                        let local =
+                            function::call_named("timezone", vec![zone.clone(), instant], Type::Timestamp, span);
+                        let local = made(sign, vec![local, more], span);
+                        function::call_named("timezone", vec![zone, local], Type::TimestampTz, span)
+                    }
+                }
+            }
+            // A quoted text beside AT TIME ZONE is an instant.
+            ("timezone", 2) if args[1].open == Some(convert::Open::Text) => {
+                let [zone, instant] = two(args);
+                let instant = self.coerce(instant, Type::TimestampTz, Degree::Implicit)?;
+                let class = zone.class().unwrap_or(TypeClass::Text);
+                let zone = self.coerce_class(zone, class, Degree::Implicit)?;
+                function::call_named("timezone", vec![zone, instant], Type::Timestamp, span)
             }
             ("json_build_object" | "jsonb_build_object", count) => {
                 if !count.is_multiple_of(2) {

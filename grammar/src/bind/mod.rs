@@ -53,6 +53,7 @@ mod transaction;
 mod trial;
 mod types;
 mod unnest;
+mod whole;
 mod window;
 mod with;
 mod zone;
@@ -111,6 +112,7 @@ pub fn statement(
         catalog,
         params: Params::new(&options.param_types, &options.never_null),
         subplans: Vec::new(),
+        subplan_texts: Vec::new(),
         ctes: Vec::new(),
         outer: Vec::new(),
         recursion_count: 0,
@@ -183,6 +185,8 @@ struct Binder<'a> {
     params: Params,
     /// Of the statement so far; an expression asks them by position.
     subplans: Vec<Node>,
+    /// The texts of those that may be asked again.
+    subplan_texts: Vec<(&'a str, usize)>,
     /// The `WITH` names in view, inner ones last.
     ctes: Vec<Rc<Cte>>,
     /// The blocks around the one being bound.

@@ -31,9 +31,26 @@ impl Binder<'_> {
         self.subplans.len() - 1
     }
 
+    /// A subplan that is one with an earlier one of the same text and the same plan, so that `GROUP BY (SELECT ..)` knows it again.
+    fn same_subplan(&mut self, node: Node, place: Span) -> usize {
+        let text = place.of(self.sql);
+        let earlier = self.subplan_texts.iter().filter(|(other, _)| *other == text).map(|(_, at)| *at);
+        let earlier: Vec<usize> = earlier.filter(|at| *at < self.subplans.len()).collect();
+        if !earlier.is_empty() && !super::with::is_by_chance(&node) {
+            let types = |node: &Node| node.fields.iter().map(|field| (field.ty, field.nullable)).collect::<Vec<_>>();
+            let is_it = |other: &Node| types(other) == types(&node) && other.shown() == node.shown();
+            if let Some(at) = earlier.into_iter().find(|at| is_it(&self.subplans[*at])) {
+                return at;
+            }
+        }
+        let at = self.push_subplan(node);
+        self.subplan_texts.push((text, at));
+        at
+    }
+
     pub(super) fn exists(&mut self, query: &ast::Query, span: Span, around: &mut Ctx<'_>) -> Result<Expr, Diag> {
         let (node, args) = self.subquery(query, around)?;
-        let subplan_idx = self.push_subplan(node);
+        let subplan_idx = self.same_subplan(node, query.span);
         let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Exists, args };
         Ok(Expr { kind, ty: Type::Boolean, nullable: false, span })
     }
@@ -41,7 +58,7 @@ impl Binder<'_> {
     pub(super) fn scalar(&mut self, query: &ast::Query, span: Span, around: &mut Ctx<'_>) -> Result<Expr, Diag> {
         let (node, args) = self.subquery(query, around)?;
         let ty = one_column(&node, query.span)?;
-        let subplan_idx = self.push_subplan(node);
+        let subplan_idx = self.same_subplan(node, query.span);
         Ok(Expr { kind: ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Scalar, args }, ty, nullable: true, span })
     }
 
@@ -117,7 +134,7 @@ impl Binder<'_> {
             node = node.project(vec![(name, values)]);
         }
         let nullable = needle.nullable || node.fields[0].nullable;
-        let subplan_idx = self.push_subplan(node);
+        let subplan_idx = self.same_subplan(node, place);
         let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::In(Box::new(needle)), args: Vec::new() };
         Ok(Expr { kind, ty: Type::Boolean, nullable, span })
     }
@@ -198,7 +215,7 @@ impl Binder<'_> {
         }
         let condition = self.compare_sides(op, sides, op_span, span)?;
         let nullable = condition.nullable;
-        let subplan_idx = self.push_subplan(node);
+        let subplan_idx = self.same_subplan(node, place);
         let kind = ExprKind::Subplan { subplan_idx, ask: SubplanAsk::Any(Box::new(condition)), args };
         Ok(Expr { kind, ty: Type::Boolean, nullable, span })
     }

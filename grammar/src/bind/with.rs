@@ -47,7 +47,7 @@ fn may_be_once(cte: &Cte, query: &ast::Query, sql: &str) -> bool {
 }
 
 /// Does a plan hold what comes out differently each time?
-fn is_by_chance(node: &Node) -> bool {
+pub(super) fn is_by_chance(node: &Node) -> bool {
     let mut found = false;
     node.walk(&mut |node| {
         node.for_each_expr(&mut |expr| {
@@ -60,15 +60,20 @@ fn is_by_chance(node: &Node) -> bool {
     found
 }
 
-/// Does a plan name columns around it?
+/// Does a plan name columns around it? A subplan says so by its arguments, the right side of a join that lends it some by what it
+/// is lent.
 fn is_dependent(node: &Node) -> bool {
     let mut found = false;
-    node.walk(&mut |node| {
-        node.for_each_expr(&mut |expr| {
-            found = found || expr.any(&mut |part| matches!(part.kind, ExprKind::Outer(_)));
-        });
+    node.for_each_expr(&mut |expr| {
+        found = found || expr.any(&mut |part| matches!(part.kind, ExprKind::Outer(_)));
     });
-    found
+    match &node.kind {
+        NodeKind::Join(join) if !join.bindings.is_empty() => found || is_dependent(&join.left),
+        _ => {
+            node.for_each_input(&mut |input| found = found || is_dependent(input));
+            found
+        }
+    }
 }
 
 /// The words of a text.
@@ -116,10 +121,8 @@ impl Binder<'_> {
         let named = Rc::new(self.named(cte, Means::Query(query.clone())));
         let node = self.cte_node(&named, self.times.clone())?;
         let materialized = cte.materialized == Some(true);
-        let (dependent, by_chance) = {
-            let own = self.subplans[subplan_count..].iter().chain([&node]);
-            (own.clone().any(is_dependent), own.clone().any(is_by_chance))
-        };
+        let dependent = is_dependent(&node);
+        let by_chance = self.subplans[subplan_count..].iter().chain([&node]).any(is_by_chance);
         if dependent {
             if materialized {
                 let message = "a part that is MATERIALIZED and names columns around it is not supported";

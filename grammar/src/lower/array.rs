@@ -37,7 +37,7 @@ impl Lower {
         let (mut before, mut after, mut is_slice) = (None, None, false);
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::slice_colon => is_slice = true,
+                Rule::slice_colon | Rule::first_colon => is_slice = true,
                 Rule::close_bracket => {}
                 _ if is_slice => after = Some(self.expr(part)?),
                 _ => before = Some(self.expr(part)?),
@@ -53,7 +53,10 @@ impl Lower {
 /// Brackets behind an operand, which may have some already.
 pub(super) fn subscripted(mut operand: Expr, subscript: Subscript, end: u32) -> Expr {
     let span = Span { start: operand.span.start, end };
-    if let ExprKind::Subscript { subscripts, .. } = &mut operand.kind {
+    // Parentheses part them: `(a[2:3])[1]` is an element of the slice.
+    if let ExprKind::Subscript { operand: array, subscripts } = &mut operand.kind
+        && array.span.start == operand.span.start
+    {
         subscripts.push(subscript);
         operand.span = span;
         return operand;

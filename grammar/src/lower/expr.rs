@@ -351,6 +351,7 @@ impl Lower {
         };
         match second.as_rule() {
             Rule::call => self.call(name, second),
+            Rule::whole_row => Ok(ExprKind::Path(vec![name])),
             Rule::label => {
                 let mut path = vec![name, self.name(&second)];
                 path.extend(parts.map(|part| self.name(&part)));

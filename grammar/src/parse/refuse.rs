@@ -157,6 +157,19 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         if found == ")" && before(1) == "(" {
             return is("a table without columns", None, found_idx, found_idx);
         }
+        if found == "for" && before(1) == "period" {
+            let help =
+                "every table has both times: INSERT .. VALID FROM a TO b, or the columns _valid_from and _valid_to";
+            return is("PERIOD FOR", Some(help), found_idx - 1, found_idx);
+        }
+        if found == "without" && next == "overlaps" {
+            let help = "a key is unique at each instant of valid time: leave the words out";
+            return is("WITHOUT OVERLAPS", Some(help), found_idx, found_idx + 1);
+        }
+        if found == "with" && next == "system" {
+            let help = "every table keeps its history: leave the words out";
+            return is("WITH SYSTEM VERSIONING", Some(help), found_idx, all.len().min(found_idx + 3) - 1);
+        }
         if matches!(
             found.as_str(),
             "unique" | "check" | "references" | "foreign" | "constraint" | "generated" | "exclude" | "like"
@@ -285,6 +298,10 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
             return is("COLLATE", Some("text is ordered by its bytes"), found_idx, found_idx);
         }
         ("only", _) => return is("ONLY", None, found_idx, found_idx),
+        ("from", "(") if before(1) == "rows" => {
+            let help = Some("unnest takes several arrays; other functions stand side by side in a SELECT list");
+            return is("ROWS FROM", help, found_idx - 1, found_idx);
+        }
         (".", _) if matches!(before(2).as_str(), "from" | "join" | "into" | "update" | "table") => {
             return is(
                 "a schema's name before a table",

@@ -74,6 +74,15 @@ impl Plan {
     }
 }
 
+impl Node {
+    /// The node and those below it, as EXPLAIN shows them, without names of parameters.
+    pub(crate) fn shown(&self) -> String {
+        let mut printer = Printer { params: &[], lines: Vec::new(), measured: &|_| None };
+        printer.node(self, 0);
+        printer.lines.iter().map(|line| format!("{line}\n")).collect()
+    }
+}
+
 impl Expr {
     /// The expression in SQL, its columns by these names.
     pub fn to_sql(&self, names: &[String], params: &[Param]) -> String {

@@ -103,10 +103,16 @@ fn sink(node: Node, mut conditions: Vec<Expr>) -> Node {
         }
         NodeKind::Join(join) => sink_into_join(*join, fields, conditions),
         NodeKind::SetOp { intersect, all, left, right } => {
-            // Equal rows pass it alike.
-            let (below, above) = split(conditions, |_| true);
-            let left = Box::new(self::node(*left, below.clone()));
-            let right = Box::new(self::node(*right, below));
+            // Equal rows pass it alike. INTERSECT has no NULL where one side has none, and a condition may count on that; the
+            // right side needs no condition, for its rows only meet those of the left.
+            let fits = |side: &Node, condition: &Expr| {
+                let columns = condition.columns();
+                columns.into_iter().all(|column| fields[column].nullable || !side.fields[column].nullable)
+            };
+            let (below, above) = split(conditions, |condition| fits(&left, condition));
+            let of_right = below.iter().filter(|condition| fits(&right, condition)).cloned().collect();
+            let left = Box::new(self::node(*left, below));
+            let right = Box::new(self::node(*right, of_right));
             filtered(Node { kind: NodeKind::SetOp { intersect, all, left, right }, fields }, above)
         }
         NodeKind::Recursion(mut recursion) => {

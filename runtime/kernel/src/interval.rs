@@ -124,7 +124,7 @@ const UNITS: &[(&[&str], Unit)] = &[
     (&["years", "year", "y", "yr", "yrs"], Unit::Months(12)),
     (&["decades", "decade", "dec", "decs"], Unit::Months(120)),
     (&["centuries", "century", "c", "cent"], Unit::Months(1_200)),
-    (&["millennia", "millennium", "mil", "mils"], Unit::Months(12_000)),
+    (&["millennia", "millennium", "millenniums", "mil", "mils"], Unit::Months(12_000)),
 ];
 
 fn unit_of(word: &str) -> Option<Unit> {
@@ -203,30 +203,54 @@ fn number(text: &str) -> Result<Option<(Amount, bool, &str)>, Fault> {
     Ok(Some((Amount { whole: sign * whole, fraction: sign * fraction }, negative, tail)))
 }
 
-/// `P1Y2M3W4DT5H6M7.8S`, also `P0001-02-03T04:05:06`.
+/// `P1Y2M3W4DT5H6M7.8S`, also `P0001-02-03T04:05:06`, `P00010203T040506` and beginnings of these.
 fn iso(text: &str, parts: &mut Parts) -> Result<(), Fault> {
-    let (mut rest, mut in_time) = (text, false);
-    if let Some((date, time)) = text.split_once(['T', 't']).or(Some((text, "")))
-        && date.matches('-').count() == 2
-        && date.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-')
-    {
-        let mut fields = date.split('-').map(|field| field.parse::<i64>().map_err(|_| Fault::InvalidDatetime));
-        let mut next = || fields.next().unwrap_or(Err(Fault::InvalidDatetime)).map(i128::from);
-        parts.months += next()? * 12 + next()?;
-        parts.days += next()?;
-        if !time.is_empty() {
-            parts.micros += clock(time, false)?;
+    let (date, time) = match text.split_once(['T', 't']) {
+        Some((_, "")) => return Err(Fault::InvalidDatetime),
+        Some((date, time)) => (date, Some(time)),
+        None => (text, None),
+    };
+    let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if is_plain(date) && date.starts_with(|c: char| c.is_ascii_digit()) {
+        let whole = |field: &str| field.parse::<i64>().map(i128::from).map_err(|_| Fault::InvalidDatetime);
+        let basic = [date.get(..4), date.get(4..6), date.get(6..)];
+        let fields: Vec<&str> = match basic {
+            [Some(year), Some(month), Some(day)] if date.len() == 8 && !date.contains('-') => vec![year, month, day],
+            _ => date.split('-').collect(),
+        };
+        let sizes = [Unit::Months(12), Unit::Months(1), Unit::Days(1)];
+        if fields.len() > sizes.len() {
+            return Err(Fault::InvalidDatetime);
         }
+        for (field, unit) in fields.into_iter().zip(sizes) {
+            parts.add(Amount { whole: whole(field)?, fraction: 0 }, unit);
+        }
+    } else {
+        designated(date, false, parts)?;
+    }
+    let Some(time) = time else { return Ok(()) };
+    if time.contains(':') {
+        let unsigned = time.strip_prefix(['+', '-']).unwrap_or(time);
+        parts.micros += clock(unsigned, time.starts_with('-'))?;
         return Ok(());
     }
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix(['T', 't']) {
-            if in_time || after.is_empty() {
-                return Err(Fault::InvalidDatetime);
-            }
-            (rest, in_time) = (after, true);
-            continue;
+    if time.len() == 6 && time.bytes().all(|byte| byte.is_ascii_digit()) {
+        parts.micros += clock(&format!("{}:{}:{}", &time[..2], &time[2..4], &time[4..]), false)?;
+        return Ok(());
+    }
+    match number(time)? {
+        Some((hours, _, "")) => {
+            parts.add(hours, Unit::Micros(3_600_000_000));
+            Ok(())
         }
+        _ => designated(time, true, parts),
+    }
+}
+
+/// Amounts that letters follow: of days, or of a time.
+fn designated(text: &str, in_time: bool, parts: &mut Parts) -> Result<(), Fault> {
+    let mut rest = text;
+    while !rest.is_empty() {
         let Some((amount, _, after)) = number(rest)? else { return Err(Fault::InvalidDatetime) };
         let designator = after.bytes().next().ok_or(Fault::InvalidDatetime)?.to_ascii_uppercase();
         let unit = match (designator, in_time) {
@@ -274,8 +298,24 @@ fn clock(text: &str, negative: bool) -> Result<i128, Fault> {
     Ok(if negative { -micros } else { micros })
 }
 
+/// A text whose signs stand at their numbers: `1 month - 1 second` is `1 month -1 second`. None where they do.
+fn joined_signs(text: &str) -> Option<String> {
+    let is_apart = |pair: &[u8]| matches!(pair[0], b'+' | b'-') && pair[1].is_ascii_whitespace();
+    if !text.as_bytes().windows(2).any(is_apart) {
+        return None;
+    }
+    let mut joined = String::with_capacity(text.len());
+    for part in text.split_inclusive(['+', '-']) {
+        let after_sign = joined.ends_with(['+', '-']);
+        joined.push_str(if after_sign { part.trim_ascii_start() } else { part });
+    }
+    Some(joined)
+}
+
 /// Amounts with units, one after another.
 fn words(text: &str, parts: &mut Parts) -> Result<(), Fault> {
+    let joined = joined_signs(text);
+    let text = joined.as_deref().unwrap_or(text);
     let mut rest = text.strip_prefix('@').unwrap_or(text).trim_ascii_start();
     if rest.is_empty() {
         return Err(Fault::InvalidDatetime);
@@ -285,6 +325,11 @@ fn words(text: &str, parts: &mut Parts) -> Result<(), Fault> {
     while !rest.is_empty() {
         if ago {
             return Err(Fault::InvalidDatetime);
+        }
+        // `1 hour @ 2 minutes`: an `@` says nothing.
+        if let Some(after) = rest.strip_prefix('@') {
+            rest = after.trim_ascii_start();
+            continue;
         }
         let token_len = rest.find(|c: char| c.is_ascii_whitespace()).unwrap_or(rest.len());
         let token = &rest[..token_len];

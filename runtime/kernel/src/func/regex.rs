@@ -354,6 +354,8 @@ pub fn similar_substring(a: &str, pattern: &str, escape: &str, out: &mut String)
     let parts: Vec<&str> = mark.map_or(vec![pattern], |mark| pattern.split(mark.as_str()).collect());
     let whole = match parts.as_slice() {
         [only] => format!("^({})$", similar_part(only, escape)),
+        // Without a second mark the rest is meant.
+        [before, rest] => format!("^(?U:{})({})$", similar_part(before, escape), similar_part(rest, escape)),
         [before, middle, behind] => {
             let [before, middle, behind] = [before, middle, behind].map(|part| similar_part(part, escape));
             format!("^(?U:{before})({middle})(?U:{behind})$")
