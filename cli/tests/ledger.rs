@@ -108,7 +108,10 @@ fn a_fact_is_proved_to_someone_without_the_database() {
         (&["proof", "inclusion", "--path", db, "--table", "prices", "--key", "tea"][..], "the key of table"),
         (&["proof", "inclusion", "--path", db, "--table", "none", "--key", "tea"], "does not exist"),
         (&["proof", "inclusion", "--path", db, "--table", "prices", "--key", "no", "--key", "eu"], "no such fact"),
-        (&["proof", "inclusion", "--path", db, "--record", "99"], "nothing of the kind"),
+        (&["proof", "inclusion", "--path", db, "--record", "99"], "the ledger has no record 99: there are 4"),
+        (&["proof", "inclusion", "--path", db, "--record", "3", "--digest", old], "no record 3: there are 2"),
+        (&["proof", "inclusion", "--path", db, "--commit", "99"], "there is no commit 99: the newest is"),
+        (&["proof", "inclusion", "--path", db, "--commit", "2"], "commit 2 has no metadata"),
         (&["proof", "check", new, "--digest", new], "format"),
         (&["verify", "--path", "no/such/folder"], "there is no database"),
         (&["digest", "--path", "no/such/folder"], "there is no database"),
@@ -180,7 +183,7 @@ fn a_past_state_becomes_a_database_of_its_own() {
         assert!(told.contains(complaint), "{told}");
     }
     assert!(refused(&["restore", "--from", &path("none"), "--to", &path("x")]).contains("there is no database"));
-    assert!(!folder.path().join("x").exists());
+    assert!(!folder.path().join("x").exists() && !folder.path().join("x.restoring").exists());
 }
 
 #[test]

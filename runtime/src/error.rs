@@ -9,8 +9,12 @@ use spectradb_grammar::{
     diag::Diag,
     span::{Position, Span},
 };
-use spectradb_store::error::{CommitError, StoreError};
-use std::fmt;
+use spectradb_kernel::schema::{TableId, TableSchema};
+use spectradb_store::{
+    commits::{COMMITS, COMMITS_NAME},
+    error::{CommitError, StoreError},
+};
+use std::{fmt, sync::Arc};
 
 /// The result of a call to the database.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -333,33 +337,54 @@ impl From<StoreError> for Error {
 
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Error {
-        match error {
-            CommitError::Store(error) => error.into(),
-            CommitError::Conflict { period, .. } => Error::new(
-                code::SERIALIZATION_FAILURE,
-                format!("could not commit: another transaction changed the same key over {period}"),
-            )
-            .with_help("run the transaction again"),
-            CommitError::Erased { .. } => Error::new(
-                code::SERIALIZATION_FAILURE,
-                "could not commit: a key of the transaction was erased meanwhile",
-            )
-            .with_help("run the transaction again"),
-            CommitError::SchemaChanged { .. } => Error::new(
-                code::SERIALIZATION_FAILURE,
-                "could not commit: a table of the transaction was changed meanwhile",
-            )
-            .with_help("run the transaction again"),
-            CommitError::ReadChanged { .. } => Error::new(
-                code::SERIALIZATION_FAILURE,
-                "could not serialize: another transaction changed what this one had read",
-            )
-            .with_help("run the transaction again"),
-            CommitError::SystemTimePassed { told, newest } => crate::txn::system_time_passed(told, newest),
-            CommitError::SystemTimeToCome { told } => crate::txn::system_time_to_come(told),
-            _ => Error::new(code::IO_ERROR, error.to_string()),
-        }
+        Error::of_commit(error, &|_| None)
     }
+}
+
+impl Error {
+    /// A commit that was refused, told with the names of its tables as far as they are known.
+    pub(crate) fn of_commit(error: CommitError, schema_of: &dyn Fn(TableId) -> Option<Arc<TableSchema>>) -> Error {
+        let table_name = |table: TableId| match schema_of(table) {
+            Some(schema) => format!("table \"{}\"", schema.name),
+            None if table == COMMITS => format!("table \"{COMMITS_NAME}\""),
+            None => "a table".to_owned(),
+        };
+        let message = match error {
+            CommitError::Store(error) => return error.into(),
+            CommitError::SystemTimePassed { told, newest } => return crate::txn::system_time_passed(told, newest),
+            CommitError::SystemTimeToCome { told } => return crate::txn::system_time_to_come(told),
+            CommitError::Conflict { table, key, period } => {
+                let key = schema_of(table).and_then(|schema| key_text(&schema, &key));
+                let (key, table) = (key.unwrap_or_else(|| "the same key".to_owned()), table_name(table));
+                format!("could not commit: another transaction changed {key} of {table} over {period}")
+            }
+            // Which key it was may not be told any more.
+            CommitError::Erased { table } => {
+                format!(
+                    "could not commit: a key of {} that the transaction speaks of was erased meanwhile",
+                    table_name(table)
+                )
+            }
+            CommitError::SchemaChanged { table } => {
+                format!("could not commit: {}, which the transaction wrote, was changed meanwhile", table_name(table))
+            }
+            CommitError::ReadChanged { table } => format!(
+                "could not serialize: another transaction changed what this one had read of {}",
+                table_name(table)
+            ),
+            _ => return Error::new(code::IO_ERROR, error.to_string()),
+        };
+        Error::new(code::SERIALIZATION_FAILURE, message).with_help("run the transaction again")
+    }
+}
+
+/// A key with its columns, such as `(id)=(1)`.
+fn key_text(schema: &TableSchema, key: &[u8]) -> Option<String> {
+    let types: Vec<_> = schema.key_types().collect();
+    let values = spectradb_kernel::key::decode(key, &types).ok()?;
+    let names: Vec<&str> = schema.key.iter().map(|column_idx| schema.columns[*column_idx].name.as_str()).collect();
+    let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+    Some(format!("({})=({})", names.join(", "), values.join(", ")))
 }
 
 impl From<spectradb_kernel::time::EmptyPeriod> for Error {

@@ -21,10 +21,7 @@ use crate::{
 };
 use spectradb_grammar::{ast, diag::code::SYNTAX, parse, split::Splitter, stack};
 use spectradb_kernel::{Column, Period, Type, batch::BATCH_ROWS, schema::TableSchema, time::Commit};
-use spectradb_store::{
-    Snapshot, Store,
-    error::{CommitError, StoreError},
-};
+use spectradb_store::{Snapshot, Store, error::StoreError};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -328,7 +325,7 @@ impl Session {
     pub fn commit(&mut self) -> Result<Option<Commit>> {
         self.look_for_failed_reads();
         match std::mem::replace(&mut self.state, State::Autocommit) {
-            State::Active(txn) => self.commit_txn(txn).map_err(Error::from),
+            State::Active(txn) => self.commit_txn(txn),
             State::Failed(_) => Err(Error::new(
                 code::IN_FAILED_TRANSACTION,
                 "the transaction failed before and has been rolled back instead",
@@ -440,12 +437,15 @@ impl Session {
         Txn::new(snapshot, now).spilling_to(&self.shared.store)
     }
 
-    fn commit_txn(&self, txn: Txn) -> Result<Option<Commit>, CommitError> {
+    fn commit_txn(&self, txn: Txn) -> Result<Option<Commit>> {
         // What it watches is watched until the commit has been validated.
         let _watching = txn.watching();
         let Some(mut write) = txn.into_write()? else { return Ok(None) };
         write.durability = write.durability.or(self.settings.durability);
-        Ok(Some(self.shared.store.commit(write)?.commit))
+        let store = &self.shared.store;
+        let committed = store.commit(write);
+        let schema_of = |table| store.catalogs().schema(table);
+        Ok(Some(committed.map_err(|error| Error::of_commit(error, &schema_of))?.commit))
     }
 
     /// The flag that rows of this session's queries set when they fail.

@@ -51,7 +51,10 @@ fn the_first_committer_wins_where_periods_overlap() {
     let (mut one, mut other) = (db.session(), db.session());
     run(&mut one, "BEGIN; UPDATE t SET n = 1 WHERE id = 1");
     run(&mut other, "UPDATE t SET n = 2 WHERE id = 1");
-    assert_eq!(code(one.commit()), "40001");
+    let lost = one.commit().expect_err("the other was first");
+    assert_eq!(lost.code(), "40001");
+    let told = "could not commit: another transaction changed (id)=(1) of table \"t\" over ";
+    assert!(lost.message().starts_with(told), "{lost}");
     assert!(!one.in_transaction());
     run(&mut one, "BEGIN; INSERT INTO t VALUES (7, 1) VALID FROM DATE '2020-01-01' TO DATE '2021-01-01'");
     run(&mut other, "INSERT INTO t VALUES (7, 2) VALID FROM DATE '2021-01-01' TO DATE '2022-01-01'");

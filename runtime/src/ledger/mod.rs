@@ -69,11 +69,43 @@ impl Database {
         let told = || match of {
             ProofOf::Erased { record, .. } => self.told_places(record),
             ProofOf::Fact { .. } => self.told_erasures(Error::new(code::NO_DATA, "the ledger has no such fact")),
-            ProofOf::Record(_) | ProofOf::Metadata(_) => {
-                Error::new(code::NO_DATA, "the ledger has nothing of the kind")
-            }
+            ProofOf::Record(record) => self.told_records(record, records),
+            ProofOf::Metadata(commit) => self.told_metadata(commit, records),
         };
         proof.ok_or_else(told)
+    }
+
+    /// What is said where there is no such record.
+    fn told_records(&self, record: u64, records: Option<u64>) -> Error {
+        let message = match (self.store().digest(), records) {
+            (Err(error), _) => return error.into(),
+            (Ok(newest), Some(records)) if records > newest.records => {
+                format!("the ledger has {} records, and the digest is of {records}", newest.records)
+            }
+            (Ok(newest), records) => {
+                format!("the ledger has no record {record}: there are {}", records.unwrap_or(newest.records))
+            }
+        };
+        Error::new(code::NO_DATA, message)
+            .with_help("records count from 1, with commits, changes of the catalogue and receipts of erasures")
+    }
+
+    /// What is said where a commit's metadata is not in the ledger.
+    fn told_metadata(&self, commit: Commit, records: Option<u64>) -> Error {
+        let snapshot = self.store().snapshot();
+        if commit == 0 || commit > snapshot.commit() {
+            let newest = snapshot.commit();
+            return Error::new(code::NO_DATA, format!("there is no commit {commit}: the newest is {newest}"));
+        }
+        match self.store().prove_inclusion(ProofOf::Metadata(commit), None) {
+            Err(error) => error.into(),
+            Ok(Some(_)) => {
+                let records = records.unwrap_or_default();
+                Error::new(code::NO_DATA, format!("commit {commit} is behind the {records} records of the digest"))
+            }
+            Ok(None) => Error::new(code::NO_DATA, format!("commit {commit} has no metadata"))
+                .with_help("BEGIN WITH (actor = ..) gives a commit some; the commit itself is proved by its record, which spectra_commits names"),
+        }
     }
 
     /// What is said where a leaf was not erased.

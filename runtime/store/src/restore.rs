@@ -68,7 +68,8 @@ pub struct Restored {
 }
 
 /// Makes a database in a new folder that is what another one was. Nothing has the name of the new folder before everything is
-/// there and verified; a restore that was interrupted leaves a folder named `.restoring` behind it, which the next one uses.
+/// there and verified; a restore that was interrupted leaves a folder named `.restoring` behind it, which the next one uses, and one that was
+/// refused leaves nothing.
 ///
 /// # Errors
 /// [`StoreError::NoDatabase`]; [`StoreError::NotEmpty`] when there is something at the new place;

@@ -306,6 +306,7 @@ fn a_folder_gets_its_name_last() {
     let aside = Store::open_path(&folder.path().join("new.restoring"), config.clone()).expect("a folder");
     let busy = restore_path(&from, &to, At::Commit(9), &config);
     assert!(matches!(busy, Err(StoreError::Locked { .. })), "{busy:?}");
+    assert!(folder.path().join("new.restoring").join("manifest").exists(), "it is somebody's");
     aside.close().expect("nothing fails");
     // Beside the writer, which has it open.
     let restored = restore_path(&from, &to, At::Commit(9), &config).expect("all is there");
@@ -320,6 +321,12 @@ fn a_folder_gets_its_name_last() {
     let nowhere = restore_path(&folder.path().join("nowhere"), &folder.path().join("x"), At::Newest, &config);
     assert!(matches!(nowhere, Err(StoreError::NoDatabase { .. })), "{nowhere:?}");
     assert!(!folder.path().join("x").exists());
+    // One that was refused leaves nothing behind.
+    let refused = restore_path(&from, &folder.path().join("y"), At::Commit(1_000), &config);
+    assert!(matches!(refused, Err(StoreError::Future { .. })), "{refused:?}");
+    let left: Vec<_> =
+        folder.path().read_dir().expect("it lists").map(|entry| entry.expect("it is there").file_name()).collect();
+    assert!(left.iter().all(|name| name == "old" || name == "new"), "{left:?}");
 }
 
 /// A crash within an erasure leaves log segments that still have what was erased, until the next writer puts their copies in their

@@ -69,8 +69,18 @@ pub(crate) fn make_folder<T>(
 ) -> Result<T> {
     let aside = os::begin_folder(folder)?;
     let disk = open_folder(&aside, io_uring, false)?;
-    let filled = fill(&disk)?;
+    let filled = fill(&disk);
     drop(disk);
+    let filled = match filled {
+        // Somebody else is filling it.
+        Err(StoreError::Locked { holder }) => return Err(StoreError::Locked { holder }),
+        Err(error) => {
+            // What cannot be removed is what an earlier call came to, for the next one.
+            os::drop_folder(&aside).ok();
+            return Err(error);
+        }
+        Ok(filled) => filled,
+    };
     os::name_folder(&aside, folder)?;
     Ok(filled)
 }

@@ -109,6 +109,22 @@ pub(super) fn begin_folder(folder: &Path) -> Result<PathBuf> {
     Ok(folder.with_file_name(name))
 }
 
+/// Removes a folder that was begun, with the files in it; one with folders in it is not what was begun, and stays.
+#[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
+pub(super) fn drop_folder(aside: &Path) -> Result<()> {
+    let name = aside.display().to_string();
+    let remove = || {
+        for entry in fs::read_dir(aside)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        fs::remove_dir(aside)
+    };
+    remove().map_err(|source| refused("remove", &name, source))
+}
+
 /// Gives a filled folder its name, durably.
 #[expect(clippy::disallowed_methods, reason = "this is the room that touches the file system")]
 pub(super) fn name_folder(aside: &Path, folder: &Path) -> Result<()> {
