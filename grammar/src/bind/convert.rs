@@ -411,7 +411,9 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
     }
     // A FLOAT4 lies as the shortest decimal of its own, which is its text; as a wider number it is exact.
     if from == Type::Float4 && matches!(ty.class(), TypeClass::Text | TypeClass::Json) {
-        return convert(relabelled(expr, Type::Real), ty, degree);
+        let plain = ty.class().plain_type();
+        let function = function::cast(TypeClass::Real, plain.class()).expect("every number has a text");
+        return convert(called(function, vec![expr], plain, degree, span)?, ty, degree);
     }
     if let Some(name) = narrow::from(from) {
         let function = function::find(name, &[from.class()]).expect("the kernel widens what is narrower");

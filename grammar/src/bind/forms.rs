@@ -194,6 +194,24 @@ impl Binder<'_> {
                     }
                 }
             }
+            // Decimals of several scales, as with %.
+            ("mod", 2)
+                if args.iter().any(|arg| arg.class() == Some(TypeClass::Numeric))
+                    && args
+                        .iter()
+                        .all(|arg| matches!(arg.class(), None | Some(TypeClass::Integer | TypeClass::Numeric))) =>
+            {
+                let [dividend, divisor] = two(args);
+                self.arithmetic(crate::ast::BinaryOp::Rem, dividend, divisor, span, span)?
+            }
+            // Of 32 bits there are eight digits.
+            ("to_hex", 1) if matches!(args[0].expr.ty, Type::Int4 | Type::SmallInt) => {
+                let number = args.pop().expect("there is one");
+                let number = self.coerce(number, Type::Integer, Degree::Implicit)?;
+                let low = literal::integer(0xffff_ffff, span);
+                let number = function::call_named("&", vec![number, low], Type::Integer, span);
+                made("to_hex", vec![number], span)
+            }
             // A quoted text beside AT TIME ZONE is an instant.
             ("timezone", 2) if args[1].open == Some(convert::Open::Text) => {
                 let [zone, instant] = two(args);

@@ -129,6 +129,10 @@ fn translated(pattern: &str) -> String {
             Some('y') => out.push_str(r"\b"),
             Some('Y') => out.push_str(r"\B"),
             Some('Z') => out.push_str(r"\z"),
+            // A backspace, a backslash and an escape there.
+            Some('b') => out.push_str(r"\x08"),
+            Some('B') => out.push_str(r"\\"),
+            Some('e') => out.push_str(r"\x1B"),
             Some(other) => {
                 out.push('\\');
                 out.push(other);
