@@ -125,7 +125,7 @@ impl Survey {
                     depth.comment(sql, token)?;
                     return Err(error::unclosed(token, region));
                 }
-                // SET RETENTION 90d; whether it stands there rightly is the grammar's business.
+                // SET RETENTION 90d, or -90d; whether it stands there rightly is the grammar's business.
                 TokenKind::BadNumber if is_span => depth.token(sql, token)?,
                 TokenKind::BadNumber => return Err(error::bad_number(sql, token)),
                 TokenKind::Word
@@ -137,7 +137,8 @@ impl Survey {
                 | TokenKind::Operator
                 | TokenKind::Sign => depth.token(sql, token)?,
             }
-            follows_retention = token.kind == TokenKind::Word && token.text(sql).eq_ignore_ascii_case("retention");
+            follows_retention = (follows_retention && token.text(sql) == "-")
+                || token.kind == TokenKind::Word && token.text(sql).eq_ignore_ascii_case("retention");
             let piece = current.get_or_insert(Piece { start: token.start, end: token.end, token_count: 0, nesting: 0 });
             piece.end = token.end;
             piece.token_count += 1;
