@@ -565,3 +565,60 @@ fn the_last_reader_leaves_no_trace_behind_a_writer_that_is_gone() {
     assert_eq!(traces(&disk), Vec::<String>::new());
     check_sound(&open(&disk, &config).expect("it opens"), "a writer came");
 }
+
+/// The power fails while the closing writer leaves its list, and while the last reader takes the files of it away: nothing that is
+/// needed goes, and the next open for writing leaves no trace.
+#[test]
+fn a_power_failure_beside_the_list_of_waiting_files_loses_nothing_and_keeps_no_trace() {
+    let config = Config { log_segment_bytes: 4 << 10, bulk_bytes_min: 600, ..small() };
+    let read_only = Config { read_only: true, ..config.clone() };
+    // The last sync is behind everything: it counts them.
+    let (mut sync, mut syncs, mut with_list) = (0, u64::MAX, 0);
+    while sync <= syncs {
+        for after in [false, true] {
+            let disk = SimDisk::new(13);
+            let store = open(&disk, &config).expect("a new database");
+            let model = fill(&store).expect("no conflict");
+            store.flush().expect("nothing fails");
+            let (first, last) =
+                (open(&disk, &read_only).expect("it opens"), open(&disk, &read_only).expect("it opens"));
+            let held = last.snapshot();
+            let table = store.catalog().by_name("t").cloned().expect("the table");
+            store.erase(table.id, &keys()).expect("nothing fails").expect("there was something");
+            let begun = disk.syncs();
+            if sync > 0 {
+                let at = begun + sync;
+                disk.inject(if after { Fault::PowerAfterSync(at) } else { Fault::PowerBeforeSync(at) });
+            }
+            // Whoever is told of the failure can do nothing about it.
+            store.close().ok();
+            drop(store);
+            with_list += u64::from(disk.content("waiting").is_some());
+            drop((first, held));
+            drop(last);
+            if sync == 0 {
+                syncs = disk.syncs() - begun;
+                assert_eq!(traces(&disk), Vec::<String>::new(), "nothing failed");
+            }
+            for (seed, reader_first) in [(0, false), (1, true), (2, false), (3, true)] {
+                let story =
+                    format!("sync {sync} of {syncs}, after: {after}, seed {seed}, a reader first: {reader_first}");
+                let crashed = disk.after_crash(seed);
+                if reader_first {
+                    let reader = open(&crashed, &read_only).unwrap_or_else(|error| panic!("{story}: {error}"));
+                    assert_eq!(states(&reader, model.len()), without(&model), "{story}");
+                    check_sound(&reader, &story);
+                }
+                let store = open(&crashed, &config).unwrap_or_else(|error| panic!("{story}: {error}"));
+                assert_eq!(states(&store, model.len()), without(&model), "{story}");
+                check_sound(&store, &story);
+                assert_eq!(traces(&crashed), Vec::<String>::new(), "{story}");
+                assert!(crashed.content("waiting").is_none(), "{story}");
+                write(&store, &table, &[3], 100, &mut without(&model))
+                    .unwrap_or_else(|error| panic!("{story}: {error}"));
+            }
+        }
+        sync += 1;
+    }
+    assert!(syncs > 4 && with_list > syncs, "{syncs} syncs, {with_list} lists");
+}
