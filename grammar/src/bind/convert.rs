@@ -273,6 +273,11 @@ impl Binder<'_> {
         }
         Ok(match class {
             None => Type::Text,
+            Some(class @ TypeClass::Numeric)
+                if bounds.iter().any(|bound| super::operator::beside(class, bound) != class) =>
+            {
+                Type::BigNumeric
+            }
             Some(TypeClass::Numeric) => numeric_meet(bounds.iter().filter_map(|bound| natural(bound))),
             Some(TypeClass::Array) => self.array_meet(&bounds, what)?,
             Some(TypeClass::Json)

@@ -213,7 +213,10 @@ impl Binder<'_> {
                 made("to_hex", vec![number], span)
             }
             // A quoted text beside AT TIME ZONE is an instant.
-            ("timezone", 2) if args[1].open == Some(convert::Open::Text) => {
+            ("timezone", 2)
+                if args[1].open == Some(convert::Open::Text)
+                    && matches!(args[0].class(), None | Some(TypeClass::Text | TypeClass::Interval)) =>
+            {
                 let [zone, instant] = two(args);
                 let instant = self.coerce(instant, Type::TimestampTz, Degree::Implicit)?;
                 let class = zone.class().unwrap_or(TypeClass::Text);

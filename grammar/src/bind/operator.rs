@@ -446,12 +446,16 @@ fn guessed(name: &str, known: TypeClass, is_left: bool) -> Option<(TypeClass, Ty
         _ => false,
     });
     let first = found.next()?;
-    if found.next().is_some() { None } else { Some((first.args[0], first.args[1])) }
+    let Some(second) = found.next() else { return Some((first.args[0], first.args[1])) };
+    // A stretch of time is meant rather than a day, as in PostgreSQL.
+    let mut all = [first, second].into_iter().chain(found);
+    all.find(|function| function.args[usize::from(is_left)] == TypeClass::Interval)
+        .map(|function| (function.args[0], function.args[1]))
 }
 
 /// The class of an open operand beside one: a quoted number that 38 digits are not enough for, or NaN, is a NUMERIC without
 /// digits beside a decimal.
-fn beside(class: TypeClass, open: &Bound) -> TypeClass {
+pub(super) fn beside(class: TypeClass, open: &Bound) -> TypeClass {
     match (class, open.open, literal::value(&open.expr)) {
         (TypeClass::Numeric, Some(Open::Text), Some(Value::Text(text)))
             if literal::decimal(text).is_none() && text.parse::<BigNumeric>().is_ok() =>
