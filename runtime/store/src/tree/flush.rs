@@ -23,7 +23,7 @@ use crate::{
     sst::{Builder, NewSegment, Segment, Spans, block_rows, gather, with_ends},
     visible::Wanted,
 };
-use spectradb_kernel::time::Commit;
+use spectradb_kernel::{radix, time::Commit};
 use std::{
     collections::BTreeMap,
     ops::ControlFlow,
@@ -50,6 +50,8 @@ struct Sorted {
 struct Sorter {
     keys: Vec<u8>,
     rows: Vec<Sorted>,
+    /// The rows in order, once they are sorted.
+    order: Vec<u32>,
 }
 
 impl Sorter {
@@ -70,23 +72,41 @@ impl Sorter {
         self.rows.push(Sorted { end, prefix, key_start, key_len, chunk, row: row as u32, from });
     }
 
-    /// Has a row the key of the one before it?
-    fn is_same_key(&self, at: usize) -> bool {
+    /// The fact of a place, once they are sorted.
+    fn at(&self, place: usize) -> &Sorted {
+        &self.rows[self.order[place] as usize]
+    }
+
+    /// Has a place the key of the one before it?
+    fn is_same_key(&self, place: usize) -> bool {
         let key = |row: &Sorted| &self.keys[row.key_start..row.key_start + row.key_len as usize];
-        let (row, before) = (&self.rows[at], &self.rows[at - 1]);
+        let (row, before) = (self.at(place), self.at(place - 1));
         row.prefix == before.prefix && key(row) == key(before)
     }
 
-    fn sort(&mut self) {
-        let key = |row: &Sorted| &self.keys[row.key_start..row.key_start + row.key_len as usize];
+    fn sort(&mut self, kind: SegmentKind) {
+        let Sorter { keys, rows, order: sorted } = self;
+        let key = |row: &Sorted| &keys[row.key_start..row.key_start + row.key_len as usize];
         let order = |a: &Sorted, b: &Sorted| {
             let first = (a.end, a.prefix).cmp(&(b.end, b.prefix));
             first.then_with(|| key(a).cmp(key(b))).then(a.from.cmp(&b.from))
         };
         // What arrived in order is not sorted again.
-        if !self.rows.is_sorted_by(|a, b| order(a, b).is_le()) {
-            self.rows.sort_unstable_by(order);
+        if rows.is_sorted_by(|a, b| order(a, b).is_le()) {
+            sorted.extend(0..rows.len() as u32);
+            return;
         }
+        // By one number first, whatever it leaves alike by all that counts.
+        let first = |row: &Sorted| match kind {
+            SegmentKind::Current => row.prefix,
+            SegmentKind::History => row.end.cast_unsigned() ^ (1 << 63),
+        };
+        let mut numbers: Vec<(u64, u32)> = rows.iter().map(first).zip(0..).collect();
+        radix::sort(&mut numbers);
+        for alike in numbers.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+            alike.sort_unstable_by(|a, b| order(&rows[a.1 as usize], &rows[b.1 as usize]));
+        }
+        sorted.extend(numbers.into_iter().map(|(_, row)| row));
     }
 }
 
@@ -186,6 +206,10 @@ impl Tree {
             let known: Vec<Known> = chunks.iter().map(|chunk| chunk.ends.known()).collect();
             for kind in [SegmentKind::Current, SegmentKind::History] {
                 let mut sorter = Sorter::default();
+                if kind == SegmentKind::Current {
+                    // Most facts are.
+                    sorter.rows.reserve_exact(chunks.iter().map(|chunk| chunk.run.len).sum());
+                }
                 for (chunk_idx, (chunk, known)) in chunks.iter().zip(&known).enumerate() {
                     if kind == SegmentKind::History && matches!(known, Known::Nothing) {
                         continue;
@@ -204,7 +228,7 @@ impl Tree {
                     }
                 }
                 if !sorter.rows.is_empty() {
-                    sorter.sort();
+                    sorter.sort(kind);
                     self.write_sorted(place, chunks, (&sorter, kind), bytes_max, segments)?;
                 }
             }
@@ -220,7 +244,7 @@ impl Tree {
         bytes_max: u64,
         segments: &mut Vec<Arc<Segment>>,
     ) -> Result<()> {
-        let rows = sorter.rows.as_slice();
+        let rows = sorter.order.as_slice();
         let runs: Vec<&Run> = chunks.iter().map(|chunk| &chunk.run).collect();
         let bytes: usize = runs.iter().map(|run| run.memory_bytes()).sum();
         let all: usize = runs.iter().map(|run| run.len).sum();
@@ -236,10 +260,13 @@ impl Tree {
             let block = &rows[next..rows.len().min(next + per_block)];
             next += block.len();
             let mut spans = Spans::default();
-            block.iter().for_each(|row| spans.push(row.chunk as usize, row.row as usize..row.row as usize + 1));
+            for place in block {
+                let Sorted { chunk, row, .. } = sorter.rows[*place as usize];
+                spans.push(chunk as usize, row as usize..row as usize + 1);
+            }
             let mut run = gather(&runs, &spans);
             if kind == SegmentKind::History {
-                run = with_ends(run, block.iter().map(|row| row.end).collect());
+                run = with_ends(run, block.iter().map(|place| sorter.rows[*place as usize].end).collect());
             }
             builder.add(&run)?;
         }
