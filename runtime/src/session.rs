@@ -434,7 +434,7 @@ impl Session {
 
     fn new_txn(&self, snapshot: Snapshot) -> Txn {
         let now = self.shared.store.clock().now().max(snapshot.instant());
-        Txn::new(snapshot, now).spilling_to(&self.shared.store)
+        Txn::new(snapshot, now).spilling_to(&self.shared.store).of_statement()
     }
 
     fn commit_txn(&self, txn: Txn) -> Result<Option<Commit>> {

@@ -565,6 +565,10 @@ impl Column {
             Codes::Runs(runs) => runs.memory_bytes(),
         };
         let data = match &self.data {
+            Data::Const(_) if self.ty.lane() == LaneKind::Bytes => match self.byte_vals() {
+                ByteVals::One(bytes) => size_of::<Value>() + bytes.len(),
+                _ => size_of::<Value>(),
+            },
             Data::Const(_) => size_of::<Value>(),
             Data::Bool(lane) => lane.len(),
             Data::I64(lane) => lane.len() * 8,

@@ -24,10 +24,50 @@ use spectradb_store::{
     fact::{FactBatch, FactId, Retraction, Superseded, Write},
     scan::{KeyRange, ScanColumn, ScanSpec, SystemScope, ValidScope},
 };
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 /// The `_commit` of a fact that is not committed yet.
 pub(super) const UNCOMMITTED: Commit = 0;
+
+/// What a transaction has changed, by table: ordered, because making a hash table's state writes to a line that all threads
+/// share. Views share it until it is changed again, and most views are of no changes.
+#[derive(Clone, Default)]
+pub(super) struct Changes(Option<Arc<BTreeMap<TableId, TableChanges>>>);
+
+impl Changes {
+    /// Is there none?
+    pub(super) fn is_empty(&self) -> bool {
+        self.all().next().is_none()
+    }
+
+    /// Those of each table.
+    pub(super) fn all(&self) -> impl Iterator<Item = &TableChanges> {
+        self.0.iter().flat_map(|changes| changes.values())
+    }
+
+    /// Those of a table.
+    pub(super) fn of(&self, table: TableId) -> Option<&TableChanges> {
+        self.0.as_ref()?.get(&table)
+    }
+
+    /// All of them, to be changed.
+    pub(super) fn by_table(&mut self) -> &mut BTreeMap<TableId, TableChanges> {
+        Arc::make_mut(self.0.get_or_insert_default())
+    }
+
+    /// Those of a table, to be changed.
+    pub(super) fn of_mut(&mut self, table: &Arc<TableSchema>) -> &mut TableChanges {
+        self.by_table().entry(table.id).or_insert_with(|| TableChanges::new(table.clone()))
+    }
+
+    /// Those of each table. A view of a query that is still open shares them: then they are copied (their columns stay shared).
+    pub(super) fn into_all(self) -> impl Iterator<Item = TableChanges> {
+        self.0.map(Arc::unwrap_or_clone).into_iter().flat_map(BTreeMap::into_values)
+    }
+}
 
 #[derive(Clone)]
 pub(super) struct TableChanges {
@@ -341,8 +381,7 @@ impl TableChanges {
         let mut batches = Vec::with_capacity(self.pieces.len());
         for (piece_idx, piece) in self.pieces.iter().enumerate() {
             if !self.dead[piece_idx].contains(&true) {
-                let Piece { columns, keys: _, periods, origins } = Piece::clone(piece);
-                batches.push(FactBatch { table, schema_version, columns, periods, origins });
+                batches.push(Piece::clone(piece).into_batch(&self.schema));
                 continue;
             }
             let alive: Vec<u32> = self.alive(piece_idx).collect();
@@ -368,8 +407,7 @@ impl TableChanges {
         if self.ended.is_empty() && self.dead.iter().all(Vec::is_empty) {
             // New facts only: they are the write's, and copied only where an open query sees them too.
             for piece in self.pieces.into_iter().filter(|piece| !piece.periods.is_empty()) {
-                let Piece { columns, keys: _, periods, origins } = Arc::unwrap_or_clone(piece);
-                write.facts.push(FactBatch { table, schema_version: self.schema.version, columns, periods, origins });
+                write.facts.push(Arc::unwrap_or_clone(piece).into_batch(&self.schema));
             }
             return Ok(());
         }
@@ -434,6 +472,12 @@ impl TableChanges {
 }
 
 impl Piece {
+    /// As the ledger is given it.
+    pub(super) fn into_batch(self, table: &TableSchema) -> FactBatch {
+        let Piece { columns, keys: _, periods, origins } = self;
+        FactBatch { table: table.id, schema_version: table.version, columns, periods, origins }
+    }
+
     /// About how many bytes it takes.
     fn bytes(&self) -> usize {
         let columns: usize = self.columns.iter().map(Column::memory_bytes).sum();

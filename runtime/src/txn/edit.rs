@@ -257,7 +257,7 @@ fn with_periods(mut columns: Vec<Column>, periods: &[Period], extra: Vec<Column>
 impl Txn {
     /// Refuses an edit of facts that the statement has changed since the view: each fact is changed once.
     pub(crate) fn refuse_changed(&mut self, view: &TxnView, edit: &Edit) -> Result<()> {
-        let before = view.changes.get(&edit.table.id).map_or(0, TableChanges::piece_count);
+        let before = view.changes.of(edit.table.id).map_or(0, TableChanges::piece_count);
         let changes = self.changes_of(&edit.table);
         for (old, _) in &edit.ended {
             for (row, key) in old.keys.iter().enumerate() {
@@ -297,6 +297,7 @@ impl Txn {
         periods: Vec<Period>,
         looks: bool,
     ) -> Result<()> {
+        self.file_only();
         let columns = self.with_hidden(table, columns, periods.len())?;
         check_not_null(table, &columns)?;
         let keys = Keys::of(table, &columns, periods.len());
@@ -305,7 +306,7 @@ impl Txn {
             if looks {
                 self.check_unique(table, &keys, &periods, &columns)?;
             }
-            self.changes_of(table).push(Piece { columns, keys, periods, origins });
+            self.state(table, Piece { columns, keys, periods, origins });
             return Ok(());
         }
         // Many rows are put in the order of their keys at once: so they are looked up, and so the store wants them.
@@ -317,7 +318,7 @@ impl Txn {
             Some(row) => error.of_row(order[row] as usize),
             None => error,
         })?;
-        self.changes_of(table).push(Piece { columns, keys, periods, origins });
+        self.state(table, Piece { columns, keys, periods, origins });
         Ok(())
     }
 

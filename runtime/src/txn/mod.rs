@@ -26,7 +26,7 @@ use crate::{
     ops::{Reads, TableReader, TableScan},
     transaction::TransactionOptions,
 };
-use changes::{Piece, TableChanges, UNCOMMITTED};
+use changes::{Changes, Piece, TableChanges, UNCOMMITTED};
 use keys::Keys;
 use spectradb_kernel::{
     Column, Period, Type, Value, key,
@@ -40,12 +40,9 @@ use spectradb_store::{
     fact::{Read, Write},
     scan::{KeyRange, ScanSpec, SystemScope, ValidScope},
 };
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 /// One transaction.
@@ -55,11 +52,16 @@ pub(crate) struct Txn {
     /// What the ledger is told of it.
     metadata: Option<String>,
     /// Names and what was changed by then, oldest first.
-    savepoints: Vec<(String, Arc<BTreeMap<TableId, TableChanges>>)>,
+    savepoints: Vec<(String, Changes)>,
     /// Did a statement look at what it sees?
     used: AtomicBool,
     /// Where facts go that memory has no room for.
     store: Option<Store>,
+    /// Is it the transaction of one statement?
+    of_statement: bool,
+    /// The new facts of such a one, as long as they are all that it changes: they are not put among the changes of tables, for
+    /// nothing will look for them there.
+    only: Option<(Arc<TableSchema>, Piece)>,
 }
 
 /// What a transaction sees at one moment; it stays as it is when the transaction goes on.
@@ -67,9 +69,7 @@ pub(crate) struct Txn {
 pub(crate) struct TxnView {
     snapshot: Snapshot,
     now: Micros,
-    /// By table: ordered, because making a hash table's state writes to a line that all threads share, and most views are of no
-    /// changes.
-    changes: Arc<BTreeMap<TableId, TableChanges>>,
+    changes: Changes,
     /// What was read, where that must be known.
     reads: Option<Arc<Reading>>,
 }
@@ -130,7 +130,7 @@ impl std::ops::AddAssign for Changed {
 impl TxnView {
     /// What a transaction sees that has changed nothing; `now` is what `now()` says.
     pub(crate) fn new(snapshot: Snapshot, now: Micros) -> TxnView {
-        TxnView { snapshot, now, changes: Arc::default(), reads: None }
+        TxnView { snapshot, now, changes: Changes::default(), reads: None }
     }
 
     /// The snapshot it reads.
@@ -145,7 +145,7 @@ impl TxnView {
 
     /// Has the transaction changed a table itself?
     pub(crate) fn has_changed(&self, table: TableId) -> bool {
-        self.changes.contains_key(&table)
+        self.changes.of(table).is_some()
     }
 
     /// What `now()` says.
@@ -196,7 +196,7 @@ impl TableReader for TxnView {
                 }
                 None
             }
-            Reads::WithOwnWrites => self.changes.get(&spec.table),
+            Reads::WithOwnWrites => self.changes.of(spec.table),
         };
         let Some(changes) = changes else {
             return Ok(Box::new(self.snapshot.scan(spec)?));
@@ -229,7 +229,14 @@ impl Txn {
     pub(crate) fn new(snapshot: Snapshot, now: Micros) -> Txn {
         let view = TxnView::new(snapshot, now);
         let (options, metadata) = (TransactionOptions::default(), None);
-        Txn { view, options, metadata, savepoints: Vec::new(), used: AtomicBool::new(false), store: None }
+        let (savepoints, used, store) = (Vec::new(), AtomicBool::new(false), None);
+        Txn { view, options, metadata, savepoints, used, store, of_statement: false, only: None }
+    }
+
+    /// Says that it is the transaction of one statement.
+    #[must_use]
+    pub(crate) fn of_statement(self) -> Txn {
+        Txn { of_statement: true, ..self }
     }
 
     /// A transaction of which more is said; `clock` is the time.
@@ -271,13 +278,14 @@ impl Txn {
     pub(crate) fn spill_if_full(&mut self) -> Result<()> {
         let Some(store) = self.store.clone() else { return Ok(()) };
         let bytes_max = store.config().transaction_bytes_max;
+        self.file_only();
         loop {
-            let bytes = self.view.changes.values().map(TableChanges::bytes);
+            let bytes = self.view.changes.all().map(TableChanges::bytes);
             if bytes.sum::<usize>() <= bytes_max {
                 return Ok(());
             }
-            let largest = self.view.changes.values().max_by_key(|changes| changes.bytes()).map(TableChanges::table);
-            let changes = Arc::make_mut(&mut self.view.changes);
+            let largest = self.view.changes.all().max_by_key(|changes| changes.bytes()).map(TableChanges::table);
+            let changes = self.view.changes.by_table();
             let Some(changes) = largest.and_then(|table| changes.get_mut(&table)) else { return Ok(()) };
             changes.spill(&store, &self.view.snapshot)?;
         }
@@ -342,7 +350,11 @@ impl Txn {
     /// What a statement that begins now sees.
     pub(crate) fn view(&self) -> TxnView {
         self.used.store(true, Relaxed);
-        self.view.clone()
+        let mut view = self.view.clone();
+        if let Some((table, piece)) = &self.only {
+            view.changes.of_mut(table).push(piece.clone());
+        }
+        view
     }
 
     /// New facts: `columns` are those of the schema that are not hidden, in order. Refuses a NULL where there may be none
@@ -380,9 +392,10 @@ impl Txn {
                 .map(|reading| std::mem::take(&mut *reading.reads.lock().unwrap_or_else(PoisonError::into_inner))),
             ..Write::default()
         };
-        // A view of a query that is still open shares the changes: then they are copied (their columns stay shared).
-        let changes = Arc::unwrap_or_clone(self.view.changes);
-        for changes in changes.into_values() {
+        if let Some((table, piece)) = self.only.filter(|(_, piece)| !piece.periods.is_empty()) {
+            write.facts.push(piece.into_batch(&table));
+        }
+        for changes in self.view.changes.into_all() {
             changes.add_to(&mut write)?;
         }
         let no_facts = write.facts.is_empty() && write.spilled.is_empty();
@@ -400,7 +413,28 @@ impl Txn {
     }
 
     fn changes_of(&mut self, table: &Arc<TableSchema>) -> &mut TableChanges {
-        Arc::make_mut(&mut self.view.changes).entry(table.id).or_insert_with(|| TableChanges::new(table.clone()))
+        self.file_only();
+        self.view.changes.of_mut(table)
+    }
+
+    /// Puts what was all that it changed among the changes of its table.
+    fn file_only(&mut self) {
+        if let Some((table, piece)) = self.only.take() {
+            self.view.changes.of_mut(&table).push(piece);
+        }
+    }
+
+    /// Has it changed nothing, and will whatever a statement does be all that it changes?
+    fn is_untouched(&self) -> bool {
+        self.of_statement && self.only.is_none() && self.view.changes.is_empty()
+    }
+
+    /// Adds new facts that were checked.
+    fn state(&mut self, table: &Arc<TableSchema>, piece: Piece) {
+        match self.is_untouched() {
+            true => self.only = Some((table.clone(), piece)),
+            false => self.changes_of(table).push(piece),
+        }
     }
 
     /// Refuses keys that are taken over an overlapping period: among themselves, by own facts, by committed ones.
@@ -413,7 +447,9 @@ impl Txn {
     ) -> Result<()> {
         let now = self.view.now;
         let rising = keys.rise();
-        if let Some((row, period)) = self.changes_of(table).own_clash(keys, periods, rising)? {
+        if !self.is_untouched()
+            && let Some((row, period)) = self.changes_of(table).own_clash(keys, periods, rising)?
+        {
             return Err(duplicate_key(table, columns, row, period, now));
         }
         if !rising {
@@ -437,9 +473,9 @@ impl Txn {
         }
         let refs: Vec<&[u8]> = keys.iter().collect();
         let overlaps = self.view.snapshot.overlapping(table.id, &refs, periods)?;
-        let changes = &self.view.changes[&table.id];
+        let changes = self.view.changes.of(table.id);
         for overlap in overlaps {
-            if !changes.is_ended(&keys[overlap.key_idx], overlap.period) {
+            if !changes.is_some_and(|changes| changes.is_ended(&keys[overlap.key_idx], overlap.period)) {
                 return Err(duplicate_key(table, columns, overlap.key_idx, overlap.period, now));
             }
         }
@@ -452,7 +488,7 @@ impl Txn {
             return Ok(columns);
         }
         let committed = self.view.snapshot.key_max(table.id)?;
-        let own = self.view.changes.get(&table.id).and_then(|changes| changes.key_top().map(<[u8]>::to_vec));
+        let own = self.view.changes.of(table.id).and_then(|changes| changes.key_top().map(<[u8]>::to_vec));
         let last = match committed.max(own) {
             None => 0,
             Some(bytes) => match key::decode(&bytes, &[Type::Integer]).as_deref() {

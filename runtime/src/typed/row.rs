@@ -41,6 +41,8 @@ pub trait Field: Sized {
     fn at(view: &Self::View<'_>, row: usize) -> Self;
     /// The field that a value is.
     fn of_value(value: Value) -> Self;
+    /// The value that the field is.
+    fn to_value(&self) -> Value;
     /// Makes room for so many values.
     fn reserve(lane: &mut Self::Lane, rows: usize);
     /// Appends the value; answers whether there is one (a NULL appends some value of the type).
@@ -51,10 +53,13 @@ pub trait Field: Sized {
     fn data(lane: Self::Lane) -> Data;
 }
 
-/// Collects a column of fields.
+/// Collects a column of fields. One alone is a constant, which takes no lane.
 #[derive(Debug)]
 pub struct ColumnWriter<F: Field> {
+    /// The only field so far, where there may be no other.
+    only: Option<Value>,
     lane: F::Lane,
+    /// How many there are, `only` not counted.
     count: usize,
     /// Empty as long as no NULL came.
     present: Vec<bool>,
@@ -64,7 +69,7 @@ impl<F: Field> ColumnWriter<F> {
     /// An empty column.
     #[expect(clippy::new_without_default, reason = "generated code says new")]
     pub fn new() -> ColumnWriter<F> {
-        ColumnWriter { lane: F::Lane::default(), count: 0, present: Vec::new() }
+        ColumnWriter { only: None, lane: F::Lane::default(), count: 0, present: Vec::new() }
     }
 
     /// An empty column with room for so many rows.
@@ -77,6 +82,20 @@ impl<F: Field> ColumnWriter<F> {
     /// Appends a row.
     #[inline]
     pub fn push(&mut self, field: &F) {
+        if self.count == 0 {
+            match self.only.take() {
+                None => {
+                    self.only = Some(field.to_value());
+                    return;
+                }
+                Some(first) => self.push_more(&F::of_value(first)),
+            }
+        }
+        self.push_more(field);
+    }
+
+    #[inline]
+    fn push_more(&mut self, field: &F) {
         let present = field.push(&mut self.lane);
         if !present && self.present.is_empty() {
             self.present.resize(self.count, true);
@@ -89,6 +108,9 @@ impl<F: Field> ColumnWriter<F> {
 
     /// The column.
     pub fn finish(self, ty: Type) -> Column {
+        if let Some(only) = self.only {
+            return Column::constant(ty, only, 1);
+        }
         let has_nulls = !self.present.is_empty();
         let validity = has_nulls.then(|| Bitmap::from_bools(self.present.into_iter()));
         Column::new(ty, validity, F::data(self.lane))
@@ -108,6 +130,7 @@ fn not_of_column(value: &Value) -> ! {
 /// The number of a lane that a value is.
 trait OfLane: Sized {
     fn of_lane(value: &Value) -> Option<Self>;
+    fn to_value(self, ty: Type) -> Value;
 }
 
 impl OfLane for u8 {
@@ -117,11 +140,19 @@ impl OfLane for u8 {
             _ => None,
         }
     }
+
+    fn to_value(self, _ty: Type) -> Value {
+        Value::Boolean(self != 0)
+    }
 }
 
 impl OfLane for i64 {
     fn of_lane(value: &Value) -> Option<i64> {
         value.lane_i64()
+    }
+
+    fn to_value(self, ty: Type) -> Value {
+        Value::of_i64(ty, self)
     }
 }
 
@@ -132,11 +163,19 @@ impl OfLane for f64 {
             _ => None,
         }
     }
+
+    fn to_value(self, _ty: Type) -> Value {
+        Value::Real(self)
+    }
 }
 
 impl OfLane for i128 {
     fn of_lane(value: &Value) -> Option<i128> {
         value.lane_i128()
+    }
+
+    fn to_value(self, ty: Type) -> Value {
+        Value::of_i128(ty, self)
     }
 }
 
@@ -160,6 +199,10 @@ macro_rules! numbers {
                     Some($item) => $from,
                     None => not_of_column(&value),
                 }
+            }
+            fn to_value(&self) -> Value {
+                let $value = *self;
+                <$lane as OfLane>::to_value($to, Self::TYPE)
             }
             fn reserve(lane: &mut Vec<$lane>, rows: usize) {
                 lane.reserve(rows);
@@ -217,6 +260,9 @@ impl<const P: u8, const S: u8> Field for Numeric<P, S> {
             Value::Numeric(decimal) => Numeric::of_column(decimal.units),
             other => not_of_column(&other),
         }
+    }
+    fn to_value(&self) -> Value {
+        self.units().to_value(Self::TYPE)
     }
     fn reserve(lane: &mut Vec<i128>, rows: usize) {
         lane.reserve(rows);
@@ -289,6 +335,9 @@ macro_rules! texts {
                     other => not_of_column(&other),
                 }
             }
+            fn to_value(&self) -> Value {
+                Value::$class(self.as_str().to_owned())
+            }
             fn reserve(lane: &mut Strings, rows: usize) {
                 lane.reserve(rows);
             }
@@ -328,6 +377,9 @@ impl Field for Vec<u8> {
             other => not_of_column(&other),
         }
     }
+    fn to_value(&self) -> Value {
+        Value::Blob(self.clone())
+    }
     fn reserve(lane: &mut Strings, rows: usize) {
         lane.reserve(rows);
     }
@@ -359,6 +411,9 @@ impl Field for BigNumeric {
             Value::BigNumeric(number) => number,
             other => not_of_column(&other),
         }
+    }
+    fn to_value(&self) -> Value {
+        Value::BigNumeric(self.clone())
     }
     fn reserve(lane: &mut Strings, rows: usize) {
         lane.reserve(rows);
@@ -392,15 +447,16 @@ impl<T: Field> Field for Vec<Option<T>> {
             other => not_of_column(&other),
         }
     }
+    fn to_value(&self) -> Value {
+        let element = ElementType::of(T::TYPE).expect("the derive refuses arrays of arrays");
+        Value::Array(Array::of(element, &self.iter().map(Field::to_value).collect::<Vec<Value>>()))
+    }
     fn reserve(lane: &mut Strings, rows: usize) {
         lane.reserve(rows);
     }
     fn push(&self, lane: &mut Strings) -> bool {
-        let mut writer = ColumnWriter::<Option<T>>::new();
-        self.iter().for_each(|item| writer.push(item));
-        let values: Vec<Value> = writer.finish(T::TYPE).values().collect();
         let element = ElementType::of(T::TYPE).expect("the derive refuses arrays of arrays");
-        lane.push(Array::of(element, &values).bytes());
+        lane.push(Array::of(element, &self.iter().map(Field::to_value).collect::<Vec<Value>>()).bytes());
         true
     }
     fn push_null(lane: &mut Strings) {
@@ -438,6 +494,9 @@ impl<F: Field> Field for Option<F> {
     fn of_value(value: Value) -> Self {
         if value.is_null() { None } else { Some(F::of_value(value)) }
     }
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, Field::to_value)
+    }
     fn reserve(lane: &mut F::Lane, rows: usize) {
         F::reserve(lane, rows);
     }
@@ -472,6 +531,12 @@ mod tests {
         drop(view);
         let read: Vec<F> = column.values().map(F::of_value).collect();
         assert_eq!(read, fields);
+        for field in &fields {
+            let mut alone = ColumnWriter::<F>::with_room(1);
+            alone.push(field);
+            let alone = alone.finish(ty);
+            assert_eq!((&F::at(&F::view(&alone), 0), alone.len()), (field, 1));
+        }
         column
     }
 
@@ -487,6 +552,13 @@ mod tests {
         let ty = Type::Numeric { precision: 12, scale: 2 };
         let column = round_trip(ty, vec![Numeric::<12, 2>::from_units(-5), None]);
         assert_eq!(column.value(0).to_string(), "-0.05");
+        round_trip(Type::Interval, vec![Interval::from_lane(-5), Interval::from_lane(1 << 70)]);
+        round_trip(Type::Uuid, vec![Some(Uuid(7)), None]);
+        round_trip(Type::Time, vec![Time(5), Time(0)]);
+        round_trip(
+            Type::Array(ElementType::of(Type::Integer).expect("an element")),
+            vec![vec![Some(1i64), None], vec![]],
+        );
         let column = round_trip(Type::Real, vec![Some(1.5)]);
         assert!(!column.has_nulls());
     }

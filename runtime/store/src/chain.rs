@@ -81,6 +81,12 @@ pub(crate) struct BatchShape {
     pub(crate) ids: Vec<ColumnId>,
 }
 
+impl AsRef<[ColumnId]> for BatchShape {
+    fn as_ref(&self) -> &[ColumnId] {
+        &self.ids
+    }
+}
+
 impl BatchShape {
     /// That of facts of a shape.
     pub(crate) fn of(shape: &Shape) -> BatchShape {

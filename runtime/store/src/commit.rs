@@ -17,7 +17,11 @@ use crate::{
     erase::ErasedKeys,
     error::{CommitError, Result, StoreError},
     fact::{Read, Write},
-    format::{catalog_v1::encode_change, frame::RecordKind, log_v1::Sections},
+    format::{
+        catalog_v1::encode_change,
+        frame::RecordKind,
+        log_v1::{FRAME_PAYLOAD_BYTES, Sections},
+    },
     log::{Log, LogEnd, NewRecord},
     salts::Secret,
     spill::{Spill, each_key},
@@ -28,17 +32,20 @@ use crate::{
 use hashbrown::{HashMap, HashSet};
 use spectradb_kernel::{
     Column, Period, key,
-    schema::{ColumnId, TableId, TableSchema},
+    schema::{TableId, TableSchema},
     time::{Commit, Micros},
 };
 use std::{collections::BTreeMap, sync::Arc};
+
+/// What a commit of a row or two takes in the log, as most commits are.
+const ROW_OR_TWO_BYTES: usize = 256;
 
 /// A write with everything that does not depend on other writers.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) write: Write,
-    column_ids: Vec<Vec<ColumnId>>,
-    keys: Vec<Vec<usize>>,
+    /// Of each fact batch.
+    shapes: Vec<BatchShape>,
     secret: Secret,
     root: Hash,
     /// What was written to segments already.
@@ -72,7 +79,6 @@ impl Prepared {
             true => commit_root(&write, &shapes, &secret),
             false => commit_root_of_runs(&write, &shapes, &secret, &runs, None, &mut ())?,
         };
-        let (column_ids, keys) = shapes.into_iter().map(|shape| (shape.ids, shape.key)).unzip();
         let mut bulk = Bulk::write(&write, &large, &schema_of, tree)?;
         if !runs.is_empty() {
             bulk.get_or_insert_with(Bulk::default).add(runs, versions);
@@ -80,18 +86,20 @@ impl Prepared {
         if let Some(bulk) = &mut bulk {
             bulk.section.root = root;
         }
-        let mut prepared = Prepared { write, column_ids, keys, secret, root, bulk, spilled, payload: None };
-        // Room for a row or two: most commits are small, and a large one's frames are long.
-        let mut payload = Vec::with_capacity(512);
+        // A large one's frames are long.
+        let bytes: usize = write.facts.iter().flat_map(|batch| &batch.columns).map(Column::memory_bytes).sum();
+        let room = ROW_OR_TWO_BYTES + (bytes + bytes / 8).min(FRAME_PAYLOAD_BYTES);
+        let mut prepared = Prepared { write, shapes, secret, root, bulk, spilled, payload: None };
+        let mut payload = Vec::with_capacity(room);
         if prepared.sections().next_payload(&mut payload) {
             prepared.payload = Some(payload);
         }
         Ok(prepared)
     }
 
-    fn sections(&self) -> Sections<'_> {
+    fn sections(&self) -> Sections<'_, BatchShape> {
         let bulk = self.bulk.as_ref().map(|bulk| &bulk.section);
-        Sections::new(&self.write, &self.column_ids, &self.secret, bulk)
+        Sections::new(&self.write, &self.shapes, &self.secret, bulk)
     }
 
     fn append(&self, log: &mut Log, record: &NewRecord) -> Result<LogEnd> {
@@ -256,7 +264,7 @@ impl Sequencer {
         };
         let outcome = tree.apply(&applied);
         let spilled = prepared.spilled.iter().map(|(table, _)| *table);
-        watches.note(end.commit, write, &prepared.keys, spilled.clone());
+        watches.note(end.commit, write, &prepared.shapes, spilled.clone());
         let tables = write.facts.iter().map(|batch| batch.table).chain(spilled);
         let tables = tables.chain(write.retractions.iter().map(|retraction| retraction.table));
         for table in tables.chain(write.superseded.iter().map(|superseded| superseded.table)) {
@@ -321,8 +329,8 @@ impl Sequencer {
                 }
             }
         }
-        for (batch, key_idxs) in write.facts.iter().zip(&prepared.keys) {
-            let keys = || key_idxs.iter().map(|position| batch.columns[*position].clone()).collect();
+        for (batch, shape) in write.facts.iter().zip(&prepared.shapes) {
+            let keys = || shape.key.iter().map(|position| batch.columns[*position].clone()).collect();
             self.check_keys(batch.table, keys, &batch.periods, write, tree)?;
         }
         for (table, segments) in &prepared.spilled {

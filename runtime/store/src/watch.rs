@@ -10,6 +10,7 @@
 //! Not here: conflicts of two writes, which are looked for in any transaction (`commit`).
 
 use crate::{
+    chain::BatchShape,
     commits::COMMITS,
     fact::{Read, Write},
     log::held,
@@ -93,13 +94,13 @@ impl Watches {
         Watch { watches: self.clone(), since: commit }
     }
 
-    /// Notes what a commit touches, given where the key stands in each of its batches; of the tables that were `spilled` no key
+    /// Notes what a commit touches, given the shape of each of its batches; of the tables that were `spilled` no key
     /// is told. Commits come one at a time.
     pub(crate) fn note(
         &self,
         commit: Commit,
         write: &Write,
-        keys: &[Vec<usize>],
+        shapes: &[BatchShape],
         spilled: impl Iterator<Item = TableId> + Clone,
     ) {
         let mut state = held(&self.state);
@@ -131,8 +132,8 @@ impl Watches {
                 touched.push((id.key.clone(), period));
             }
         }
-        for (batch, keys) in write.facts.iter().zip(keys).filter(|_| one_by_one) {
-            let columns: Vec<_> = keys.iter().map(|position| batch.columns[*position].clone()).collect();
+        for (batch, shape) in write.facts.iter().zip(shapes).filter(|_| one_by_one) {
+            let columns: Vec<_> = shape.key.iter().map(|position| batch.columns[*position].clone()).collect();
             let touched = tables.entry(batch.table).or_default();
             for (row, period) in batch.periods.iter().enumerate() {
                 let mut bytes = Vec::new();

@@ -24,7 +24,7 @@ use spectradb_kernel::{
     schema::{ColumnId, TableId},
     ty::{LENGTH_MAX, LaneKind, TypeClass},
 };
-use std::{collections::BTreeMap, ops::Range};
+use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 
 /// A frame is closed when its payload passes so many bytes.
 pub(crate) const FRAME_PAYLOAD_BYTES: usize = 512 << 10;
@@ -61,10 +61,10 @@ enum Piece {
 
 /// Cuts a write into the payloads of frames.
 #[derive(Debug)]
-pub(crate) struct Sections<'a> {
+pub(crate) struct Sections<'a, I> {
     write: &'a Write,
     /// The ids of each batch's columns.
-    column_ids: &'a [Vec<ColumnId>],
+    column_ids: &'a [I],
     secret: &'a Secret,
     /// The files that hold the facts of some tables.
     bulk: Option<&'a BulkSection>,
@@ -72,15 +72,17 @@ pub(crate) struct Sections<'a> {
     pieces: Vec<Piece>,
 }
 
-impl<'a> Sections<'a> {
+impl<'a, I: AsRef<[ColumnId]>> Sections<'a, I> {
     /// The sections of a write; `column_ids` gives the ids of each fact batch's columns.
     pub(crate) fn new(
         write: &'a Write,
-        column_ids: &'a [Vec<ColumnId>],
+        column_ids: &'a [I],
         secret: &'a Secret,
         bulk: Option<&'a BulkSection>,
-    ) -> Sections<'a> {
-        let mut pieces = vec![Piece::Begin];
+    ) -> Sections<'a, I> {
+        let batches = write.facts.len() + write.retractions.len() + write.superseded.len();
+        let mut pieces = Vec::with_capacity(2 + batches);
+        pieces.push(Piece::Begin);
         pieces.extend(bulk.map(|_| Piece::Bulk));
         let in_files = |table| bulk.is_some_and(|bulk| bulk.files.iter().any(|file| file.table == table));
         let facts = write.facts.iter().enumerate().filter(|(_, batch)| !in_files(batch.table));
@@ -125,12 +127,12 @@ impl<'a> Sections<'a> {
             }
             Piece::Facts(i, rows) => {
                 let columns = &self.write.facts[*i].columns;
-                let bytes: usize = columns.iter().map(|column| column.slice(rows.clone()).memory_bytes()).sum();
+                let bytes: usize = columns.iter().map(|column| part(column, rows).memory_bytes()).sum();
                 (rows.clone(), bytes + rows.len() * 24)
             }
             Piece::Retractions(i, rows) => {
                 let keys = &self.write.retractions[*i].keys;
-                let bytes: usize = keys.iter().map(|column| column.slice(rows.clone()).memory_bytes()).sum();
+                let bytes: usize = keys.iter().map(|column| part(column, rows).memory_bytes()).sum();
                 (rows.clone(), bytes + rows.len() * 16)
             }
             Piece::Superseded(i, rows) => {
@@ -150,7 +152,7 @@ impl<'a> Sections<'a> {
                     put_bulk(bulk, out);
                 }
             }
-            Piece::Facts(i, rows) => put_facts(&self.write.facts[*i], &self.column_ids[*i], rows.clone(), out),
+            Piece::Facts(i, rows) => put_facts(&self.write.facts[*i], self.column_ids[*i].as_ref(), rows.clone(), out),
             Piece::Retractions(i, rows) => {
                 put_retractions(&self.write.retractions[*i], rows.clone(), out);
             }
@@ -162,13 +164,21 @@ impl<'a> Sections<'a> {
     }
 }
 
+/// Some rows of a column: mostly all of them.
+fn part<'c>(column: &'c Column, rows: &Range<usize>) -> Cow<'c, Column> {
+    match *rows == (0..column.len()) {
+        true => Cow::Borrowed(column),
+        false => Cow::Owned(column.slice(rows.clone())),
+    }
+}
+
 fn put_retractions(retraction: &Retraction, rows: Range<usize>, out: &mut Vec<u8>) {
     out.put_u8(SECTION_RETRACTIONS);
     out.put_u32(retraction.table.0);
     out.put_u32(count(rows.len()));
     out.put_u32(count(retraction.keys.len()));
     put_periods(&retraction.periods[rows.clone()], out);
-    retraction.keys.iter().for_each(|key| put_column(&key.slice(rows.clone()), out));
+    retraction.keys.iter().for_each(|key| put_column(&part(key, &rows), out));
 }
 
 fn put_superseded(table: TableId, facts: &[FactId], out: &mut Vec<u8>) {
@@ -300,7 +310,7 @@ fn put_facts(batch: &FactBatch, column_ids: &[ColumnId], rows: Range<usize>, out
     }
     for (column, id) in batch.columns.iter().zip(column_ids) {
         out.put_u32(id.0);
-        put_column(&column.slice(rows.clone()), out);
+        put_column(&part(column, &rows), out);
     }
 }
 
@@ -398,7 +408,10 @@ fn put_column(column: &Column, out: &mut Vec<u8>) {
         }
         None => {}
     }
-    let plain = column.to_plain();
+    let plain = match column.data() {
+        Data::Const(_) | Data::FrameOfReference { .. } | Data::Dictionary { .. } => Cow::Owned(column.to_plain()),
+        Data::Bool(_) | Data::I64(_) | Data::F64(_) | Data::I128(_) | Data::Bytes(_) => Cow::Borrowed(column),
+    };
     match plain.validity() {
         None => out.put_u8(COLUMN_FULL),
         Some(bits) => {

@@ -15,7 +15,7 @@ use crate::{
     shape::Shape,
 };
 use spectradb_kernel::{
-    Column, Period, Type,
+    Column, Period, Type, Value,
     column::ColumnBuilder,
     time::{Commit, Micros},
 };
@@ -66,11 +66,78 @@ impl Chunk {
     }
 }
 
+/// A column of the tail. As long as there are only NULLs they are counted and nothing else: of most commits nothing is told, and
+/// some columns are never used.
+#[derive(Debug)]
+pub(super) struct TailColumn {
+    nulls: usize,
+    /// All rows, from the first one on that has a value.
+    builder: ColumnBuilder,
+}
+
+impl TailColumn {
+    fn new(ty: Type) -> TailColumn {
+        TailColumn { nulls: 0, builder: ColumnBuilder::new(ty) }
+    }
+
+    /// Adds a NULL where there is nothing else; answers whether it did.
+    fn adds_null(&mut self, is_null: bool, count: usize) -> bool {
+        if is_null && self.builder.is_empty() {
+            self.nulls += count;
+            return true;
+        }
+        (0..std::mem::take(&mut self.nulls)).for_each(|_| self.builder.push_null());
+        false
+    }
+
+    pub(super) fn push(&mut self, value: &Value) {
+        if !self.adds_null(value.is_null(), 1) {
+            self.builder.push(value);
+        }
+    }
+
+    pub(super) fn push_from(&mut self, column: &Column, row: usize) {
+        if !self.adds_null(column.is_null(row), 1) {
+            self.builder.push_from(column, row);
+        }
+    }
+
+    fn extend(&mut self, column: &Column) {
+        let only_nulls = column.as_const().is_some_and(Value::is_null);
+        if !self.adds_null(only_nulls, column.len()) {
+            self.builder.extend(column);
+        }
+    }
+
+    pub(super) fn value(&self, row: usize) -> Value {
+        match row < self.nulls {
+            true => Value::Null,
+            false => self.builder.value(row),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.builder.bytes()
+    }
+
+    fn clear(&mut self) {
+        self.nulls = 0;
+        self.builder.clear();
+    }
+
+    fn to_column(&self) -> Column {
+        match self.nulls {
+            0 => self.builder.to_column(),
+            nulls => Column::constant(self.builder.ty(), Value::Null, nulls),
+        }
+    }
+}
+
 /// The newest facts of a table, open for more.
 #[derive(Debug)]
 pub(super) struct Tail {
     pub(super) shape: Arc<Shape>,
-    pub(super) columns: Vec<ColumnBuilder>,
+    pub(super) columns: Vec<TailColumn>,
     pub(super) commits: Vec<i64>,
     pub(super) origins: Vec<i64>,
     pub(super) from: Vec<Micros>,
@@ -81,7 +148,7 @@ pub(super) struct Tail {
 
 impl Tail {
     pub(super) fn new(shape: Arc<Shape>) -> Tail {
-        let columns = shape.columns.iter().map(|(_, ty)| ColumnBuilder::new(*ty)).collect();
+        let columns = shape.columns.iter().map(|(_, ty)| TailColumn::new(*ty)).collect();
         Tail {
             shape,
             columns,
@@ -100,7 +167,7 @@ impl Tail {
             *self = Tail::new(self.shape.clone());
             return;
         }
-        self.columns.iter_mut().for_each(ColumnBuilder::clear);
+        self.columns.iter_mut().for_each(TailColumn::clear);
         for lane in [&mut self.commits, &mut self.origins, &mut self.from, &mut self.to, &mut self.ends] {
             lane.clear();
         }
@@ -115,7 +182,7 @@ impl Tail {
     /// takes.
     pub(super) fn push(
         &mut self,
-        mut put: impl FnMut(usize, &mut ColumnBuilder),
+        mut put: impl FnMut(usize, &mut TailColumn),
         period: Period,
         origin: Commit,
         commit: Commit,
@@ -137,7 +204,7 @@ impl Tail {
 
     /// Adds rows of a batch by columns; answers how many bytes they take.
     pub(super) fn extend(&mut self, batch: &FactBatch, rows: Range<usize>, commit: Commit) -> usize {
-        let before: usize = self.columns.iter().map(ColumnBuilder::bytes).sum();
+        let before: usize = self.columns.iter().map(TailColumn::bytes).sum();
         let is_whole = rows.len() == batch.periods.len();
         for (builder, column) in self.columns.iter_mut().zip(&batch.columns) {
             match is_whole {
@@ -151,7 +218,7 @@ impl Tail {
         self.from.extend(batch.periods[rows.clone()].iter().map(|period| period.from()));
         self.to.extend(batch.periods[rows.clone()].iter().map(|period| period.to()));
         self.ends.resize(len, END_OPEN);
-        let after: usize = self.columns.iter().map(ColumnBuilder::bytes).sum();
+        let after: usize = self.columns.iter().map(TailColumn::bytes).sum();
         let bytes = 40 * rows.len() + after - before;
         self.bytes += bytes;
         bytes
@@ -170,7 +237,7 @@ impl Tail {
     /// The rows so far as a chunk.
     pub(super) fn to_chunk(&self) -> Chunk {
         let len = self.len();
-        let columns = self.columns.iter().map(ColumnBuilder::to_column).collect();
+        let columns = self.columns.iter().map(TailColumn::to_column).collect();
         let lanes = (integers(Type::Timestamp, self.from.clone()), integers(Type::Timestamp, self.to.clone()));
         let commit = integers(Type::Integer, self.commits.clone());
         let origin = integers(Type::Integer, self.origins.clone());
@@ -179,5 +246,33 @@ impl Tail {
         let noted = self.ends.iter().enumerate().filter(|(_, end)| **end != END_OPEN);
         noted.for_each(|(row, end)| ends.note(row as u32, *end, len));
         Chunk::new(&self.shape, run, ends)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counted or kept, NULLs are read as such, and a value behind them stands where it was put.
+    #[test]
+    fn nulls_before_the_first_value_are_rows_like_all_others() {
+        let shared = Column::from_values(Type::Text, &[Value::Null, Value::from("of a column")]);
+        let mut column = TailColumn::new(Type::Text);
+        // Twice: what is cleared begins anew.
+        for _ in 0..2 {
+            column.clear();
+            column.push(&Value::Null);
+            column.push_from(&shared, 0);
+            column.extend(&Column::constant(Type::Text, Value::Null, 2));
+            assert_eq!((column.to_column().as_const(), column.to_column().len()), (Some(&Value::Null), 4));
+            assert_eq!((column.value(3), column.bytes()), (Value::Null, TailColumn::new(Type::Text).bytes()));
+            column.push_from(&shared, 1);
+            column.push(&Value::Null);
+            column.extend(&Column::constant(Type::Text, Value::Null, 1));
+            column.extend(&shared);
+            let expected = [0, 0, 0, 0, 1, 0, 0, 0, 1].map(|row| shared.value(row));
+            assert!(column.to_column().values().eq(expected.iter().cloned()));
+            assert!((0..9).all(|row| column.value(row) == expected[row]));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! How are the newest facts of one table kept and found?
 //!
 //! Facts lie in chunks. A big write whose keys ascend beyond all before it needs no index: its chunks are searched like
-//! blocks of a segment. Every other fact is in a hash index from key to the newest fact of that key, and each fact
+//! blocks of a segment; so are those of the commits' own table, whose key is the commit. Every other fact is in a hash index from key to the newest fact of that key, and each fact
 //! knows the one before it; a key with many facts has its current ones ordered by validity besides, so that a key with
 //! a thousand periods costs no more than one with ten.
 //!
@@ -9,8 +9,9 @@
 //! yet is here already, and is told by its commit.
 //! Not here: memory bounds and freezing (`memtable`), sorting (`flush`).
 
-use super::chunk::{CHUNK_ROWS_MAX, Chunk, Tail};
+use super::chunk::{CHUNK_ROWS_MAX, Chunk, Tail, TailColumn};
 use crate::{
+    commits::COMMITS,
     error::Result,
     fact::{FactBatch, FactId},
     keys::{AskedKeys, Probe, encode_row, hash_of, integer_key},
@@ -22,8 +23,8 @@ use crate::{
 use hashbrown::HashTable;
 use spectradb_kernel::{
     Column, Period, Value,
-    column::{ColumnBuilder, Data, Vals},
-    key::{encode_values, i64_bytes},
+    column::{Data, Vals},
+    key::{i64_bytes, i64_from_bytes},
     time::{Commit, Micros},
     ty::LaneKind,
 };
@@ -51,9 +52,6 @@ const ORDERED_FACTS_MIN: u32 = 8;
 /// No row.
 const NO_ROW: u64 = u64::MAX;
 
-/// No ordered facts.
-const NOT_ORDERED: u32 = u32::MAX;
-
 /// The newest facts of a table.
 #[derive(Debug)]
 pub(crate) struct TableMem {
@@ -62,6 +60,8 @@ pub(crate) struct TableMem {
 
 #[derive(Debug)]
 struct State {
+    /// Are these the facts of the commits' own table? Their keys are their commits, so they rise and need no index.
+    of_commits: bool,
     chunks: Vec<Arc<Chunk>>,
     /// For each chunk, and last for the tail: keys and chains of indexed rows; empty for ascending chunks.
     indexed: Vec<Indexed>,
@@ -69,7 +69,7 @@ struct State {
     /// The tail as a chunk, as some reader needed it since the last write.
     tail_copy: Option<Arc<Chunk>>,
     ascending: Vec<Ascending>,
-    index: HashTable<Entry>,
+    index: Index,
     ordered: Vec<BTreeMap<Micros, u64>>,
     key_max: Option<Vec<u8>>,
     /// The last commit that ended a fact here.
@@ -92,12 +92,65 @@ struct Ascending {
     last: Vec<u8>,
 }
 
+/// Finds a key's facts. The entries lie in the order in which their keys came, and the table has their numbers only: it is read and
+/// written all over, so it is kept short.
+#[derive(Debug)]
+struct Index {
+    table: HashTable<u32>,
+    entries: Vec<Entry>,
+}
+
+impl Index {
+    fn with_capacity(key_count: usize) -> Index {
+        Index { table: HashTable::with_capacity(key_count), entries: Vec::with_capacity(key_count) }
+    }
+
+    fn reserve(&mut self, key_count: usize) {
+        let Index { table, entries } = self;
+        table.reserve(key_count, |number| entries[*number as usize].spread());
+        entries.reserve(key_count);
+    }
+
+    /// The entry of a key that has this hash and meets a condition.
+    fn find(&self, hash: u64, is_it: impl Fn(&Entry) -> bool) -> Option<&Entry> {
+        let (half, hash) = half(hash);
+        let entry = |number: u32| &self.entries[number as usize];
+        let found = self.table.find(hash, |number| entry(*number).hash == half && is_it(entry(*number)))?;
+        Some(entry(*found))
+    }
+}
+
+/// What the index has of a key.
 #[derive(Debug)]
 struct Entry {
-    hash: u64,
+    /// The newest fact.
     newest: u64,
+    /// The lower half of the key's hash.
+    hash: u32,
+    /// How many facts the key has, as long as they are few; from then on [`ORDERED_FACTS_MIN`] and the place of its ordered ones.
     facts: u32,
-    ordered: u32,
+}
+
+impl Entry {
+    /// The hash that the index knows it by.
+    fn spread(&self) -> u64 {
+        spread(self.hash)
+    }
+
+    /// Where the ordered facts of the key are, if they are.
+    fn ordered(&self) -> Option<usize> {
+        self.facts.checked_sub(ORDERED_FACTS_MIN).map(|place| place as usize)
+    }
+}
+
+/// The half of a key's hash that an entry keeps, and the hash that the index knows it by.
+fn half(hash: u64) -> (u32, u64) {
+    (hash as u32, spread(hash as u32))
+}
+
+/// A table looks at the lowest and the highest bits.
+fn spread(half: u32) -> u64 {
+    u64::from(half) << 32 | u64::from(half)
 }
 
 /// A fact of the memtable.
@@ -224,7 +277,7 @@ impl State {
     }
 
     fn entry(&self, hash: u64, key: &[u8]) -> Option<&Entry> {
-        self.index.find(hash, |entry| entry.hash == hash && self.key(entry.newest) == key)
+        self.index.find(hash, |entry| self.key(entry.newest) == key)
     }
 
     /// Makes a row the newest of its key.
@@ -238,30 +291,31 @@ impl State {
         let newest = place(chunk, row);
         let mut before = NO_ROW;
         let mut order = None;
-        match index.entry(hash, |entry| entry.hash == hash && key_of(entry.newest) == key, |entry| entry.hash) {
-            hashbrown::hash_table::Entry::Occupied(mut entry) => {
-                let entry = entry.get_mut();
+        let (half, hash) = half(hash);
+        let Index { table, entries } = index;
+        let entry = |number: &u32| &entries[*number as usize];
+        let is_it = |number: &u32| entry(number).hash == half && key_of(entry(number).newest) == key;
+        match table.entry(hash, is_it, |number| entry(number).spread()) {
+            hashbrown::hash_table::Entry::Occupied(number) => {
+                let entry = &mut entries[*number.get() as usize];
                 before = std::mem::replace(&mut entry.newest, newest);
-                entry.facts = entry.facts.saturating_add(1);
-                if entry.ordered == NOT_ORDERED && entry.facts >= ORDERED_FACTS_MIN {
-                    entry.ordered = u32::try_from(self.ordered.len()).expect("a memtable has fewer keys");
-                    order = Some((entry.ordered, true));
-                } else if entry.ordered != NOT_ORDERED {
-                    order = Some((entry.ordered, false));
+                if let Some(ordered) = entry.ordered() {
+                    order = Some((ordered, false));
+                } else {
+                    entry.facts += 1;
+                    if entry.facts == ORDERED_FACTS_MIN {
+                        let place = self.ordered.len();
+                        entry.facts += u32::try_from(place).expect("a memtable has fewer keys");
+                        order = Some((place, true));
+                    }
                 }
             }
-            hashbrown::hash_table::Entry::Vacant(entry) => {
-                entry.insert(Entry { hash, newest, facts: 1, ordered: NOT_ORDERED });
+            hashbrown::hash_table::Entry::Vacant(place) => {
+                place.insert(u32::try_from(entries.len()).expect("a memtable has fewer keys"));
+                entries.push(Entry { newest, hash: half, facts: 1 });
             }
         }
-        match &mut self.key_max {
-            Some(max) if max.as_slice() >= key => {}
-            Some(max) => {
-                max.clear();
-                max.extend_from_slice(key);
-            }
-            None => self.key_max = Some(key.to_vec()),
-        }
+        raise(&mut self.key_max, key);
         self.indexed[chunk].before[row] = before;
         match order {
             None => {}
@@ -279,7 +333,7 @@ impl State {
             }
             Some((ordered, false)) => {
                 let from = self.row(newest).from();
-                self.ordered[ordered as usize].insert(from, newest);
+                self.ordered[ordered].insert(from, newest);
             }
         }
     }
@@ -301,7 +355,7 @@ impl State {
     /// Adds a fact to the tail; answers how many bytes it takes.
     fn push(
         &mut self,
-        put: impl FnMut(usize, &mut ColumnBuilder),
+        put: impl FnMut(usize, &mut TailColumn),
         period: Period,
         origin: Commit,
         commit: Commit,
@@ -342,9 +396,21 @@ impl State {
             return;
         }
         let chunk = self.tail_copy.take().unwrap_or_else(|| Arc::new(self.tail.to_chunk()));
+        if self.of_commits
+            && let (Some(first), Some(last)) = (self.tail.commits.first(), self.tail.commits.last())
+        {
+            let (first, last) = (i64_bytes(*first).to_vec(), i64_bytes(*last).to_vec());
+            self.ascending.push(Ascending { chunk: self.chunks.len() as u32, first, last });
+        }
         self.chunks.push(chunk);
         self.indexed.push(Indexed::default());
         self.tail.clear();
+    }
+
+    /// The row of the tail that is of a commit, in the commits' own table.
+    fn tail_row_of_commit(&self, key: &[u8]) -> Option<usize> {
+        let key = self.of_commits.then(|| key.try_into().ok())??;
+        self.tail.commits.binary_search(&i64_from_bytes(key)).ok()
     }
 
     /// Visits the wanted facts of a key.
@@ -356,9 +422,9 @@ impl State {
     ) -> ControlFlow<()> {
         let holds = |row: &MemRow<'_>| wanted.holds(row.commit(), row.end(), row.from(), row.to());
         if let Some(entry) = self.entry(probe.hash, probe.bytes) {
-            if entry.ordered != NOT_ORDERED && wanted.end_above >= self.end_last {
+            if let Some(ordered) = entry.ordered().filter(|_| wanted.end_above >= self.end_last) {
                 // Nothing ended later than the reader looks: whatever it sees is still current, and those are disjoint.
-                for (_, place) in self.ordered[entry.ordered as usize].range(..=wanted.from_max).rev() {
+                for (_, place) in self.ordered[ordered].range(..=wanted.from_max).rev() {
                     let row = self.row(*place);
                     if row.to() <= wanted.to_above {
                         break;
@@ -378,6 +444,13 @@ impl State {
                 }
             }
         }
+        if let Some(row) = self.tail_row_of_commit(probe.bytes) {
+            let place = place(self.chunks.len(), row);
+            let row = self.row(place);
+            if holds(&row) {
+                found(place, row)?;
+            }
+        }
         let first = self.ascending.partition_point(|run| run.last.as_slice() < probe.bytes);
         for run in self.ascending[first..].iter().take_while(|run| run.first.as_slice() <= probe.bytes) {
             let chunk = &self.chunks[run.chunk as usize];
@@ -394,12 +467,13 @@ impl TableMem {
     pub(crate) fn new(shape: &Arc<Shape>, key_count: usize) -> TableMem {
         TableMem {
             state: RwLock::new(State {
+                of_commits: shape.table == COMMITS,
                 chunks: Vec::new(),
                 indexed: vec![Indexed::default()],
                 tail: Tail::new(shape.clone()),
                 tail_copy: None,
                 ascending: Vec::new(),
-                index: HashTable::with_capacity(key_count),
+                index: Index::with_capacity(key_count),
                 ordered: Vec::new(),
                 key_max: None,
                 end_last: 0,
@@ -409,7 +483,7 @@ impl TableMem {
 
     /// How many keys are in the index.
     pub(crate) fn key_count(&self) -> usize {
-        self.read().index.len()
+        self.read().index.entries.len()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -462,7 +536,7 @@ impl TableMem {
         state.open_tail(shape);
         let mut bytes = 0;
         for row in rows {
-            let put = |at: usize, column: &mut ColumnBuilder| column.push_from(&batch.columns[at], row);
+            let put = |at: usize, column: &mut TailColumn| column.push_from(&batch.columns[at], row);
             bytes += state.push(put, batch.periods[row], batch.origins[row], commit, &mut |indexed| {
                 indexed.push(&batch.columns, &shape.key, row);
             });
@@ -470,34 +544,24 @@ impl TableMem {
         bytes
     }
 
-    /// Adds a fact that is always valid, by its values.
-    pub(crate) fn insert_values<const N: usize>(
+    /// Adds the row of a commit, by its values, to the commits' own table.
+    pub(crate) fn insert_commit<const N: usize>(
         &self,
         shape: &Arc<Shape>,
         values: [Value; N],
         commit: Commit,
     ) -> usize {
         let mut state = self.write();
+        debug_assert!(
+            state.of_commits && values[0].lane_i64() == Some(lane_of_commit(commit)),
+            "a commit is its row's key"
+        );
         state.open_tail(shape);
-        let short;
-        let mut long = Vec::new();
-        let key = match shape.key.as_slice() {
-            [only] if let Some(number) = values[*only].lane_i64() => {
-                short = i64_bytes(number);
-                short.as_slice()
-            }
-            columns => {
-                for column_idx in columns {
-                    let value = std::slice::from_ref(&values[*column_idx]);
-                    encode_values(value, &[shape.columns[*column_idx].1], &mut long);
-                }
-                long.as_slice()
-            }
-        };
-        state.push(|at, column| column.push(&values[at]), Period::ALWAYS, 0, commit, &mut |indexed| {
-            indexed.key_bytes.extend_from_slice(key);
-            indexed.end_key();
-        })
+        if !state.tail.has_room() {
+            state.seal_tail();
+        }
+        raise(&mut state.key_max, &i64_bytes(lane_of_commit(commit)));
+        state.tail.push(|at, column| column.push(&values[at]), Period::ALWAYS, 0, commit)
     }
 
     fn insert_bulk(&self, shape: &Arc<Shape>, batch: &FactBatch, commit: Commit) -> usize {
@@ -534,7 +598,7 @@ impl TableMem {
             let number = state.chunks.len();
             state.chunks.push(chunk);
             state.indexed.insert(number, indexed);
-            state.index.reserve(end - start, |entry| entry.hash);
+            state.index.reserve(end - start);
             drop(state);
             for (lot, hashes) in hashes.chunks(LOT_ROWS).enumerate() {
                 let mut state = self.write();
@@ -571,8 +635,8 @@ impl TableMem {
             }
         }
         state.end_last = state.end_last.max(end);
-        let ordered = state.entry(probe.hash, probe.bytes).map_or(NOT_ORDERED, |entry| entry.ordered);
-        if let Some(current) = state.ordered.get_mut(ordered as usize)
+        let ordered = state.entry(probe.hash, probe.bytes).and_then(Entry::ordered);
+        if let Some(current) = ordered.and_then(|place| state.ordered.get_mut(place))
             && current.get(&id.valid_from) == Some(&place)
         {
             current.remove(&id.valid_from);
@@ -599,7 +663,8 @@ impl TableMem {
         keys.note(&mut |key, hash| {
             let first = state.ascending.partition_point(|run| run.last.as_slice() < key);
             let in_run = state.ascending.get(first).is_some_and(|run| run.first.as_slice() <= key);
-            Ok(in_run || state.index.find(hash, |entry| entry.hash == hash).is_some())
+            let in_tail = || state.tail_row_of_commit(key).is_some();
+            Ok(in_run || in_tail() || state.index.find(hash, |_| true).is_some())
         })
     }
 
@@ -642,6 +707,18 @@ impl TableMem {
     /// The largest key of any fact.
     pub(crate) fn key_max(&self) -> Option<Vec<u8>> {
         self.read().key_max.clone()
+    }
+}
+
+/// Makes a key the largest one if it is.
+fn raise(key_max: &mut Option<Vec<u8>>, key: &[u8]) {
+    match key_max {
+        Some(max) if max.as_slice() >= key => {}
+        Some(max) => {
+            max.clear();
+            max.extend_from_slice(key);
+        }
+        None => *key_max = Some(key.to_vec()),
     }
 }
 

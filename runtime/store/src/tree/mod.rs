@@ -430,7 +430,7 @@ impl Tree {
             }
         }
         let table = active.table_for(TableShard { table: COMMITS, shard: 0 }, commits_shape());
-        active.took(table.insert_values(commits_shape(), commit_row(applied), applied.commit));
+        active.took(table.insert_commit(commits_shape(), commit_row(applied), applied.commit));
         if !applied.bulk.is_empty() {
             let mut tables = view.version.tables.clone();
             for segment in applied.bulk {
