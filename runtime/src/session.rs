@@ -207,7 +207,8 @@ impl Session {
             Some(plan) => plan,
             None => {
                 let bind = || bind_statement(&statement, sql, &snapshot, self.execution, zone.as_deref(), types);
-                stack::for_text(sql, bind)?
+                let bind = || stack::for_text(sql, bind);
+                self.start().watch(bind).map_err(|error| Error::from_exec(error, sql))??
             }
         };
         let outputs = outputs_of(&plan);
@@ -477,7 +478,8 @@ impl Session {
                     // The tree goes as soon as there is a plan: of a long statement both need memory.
                     let statement = parse::statement(sql).map_err(|diag| Error::from_diag(diag, sql))?;
                     let zone = session.settings.time_zone.as_deref();
-                    let plan = bind_statement(&statement, sql, snapshot, session.execution, zone, &[])?;
+                    let bind = || bind_statement(&statement, sql, snapshot, session.execution, zone, &[]);
+                    let plan = session.budget.watch(bind).map_err(|error| Error::from_exec(error, sql))??;
                     if session.shares(&plan) {
                         session.shared.keep_plan(sql, &plan);
                     }

@@ -42,6 +42,42 @@ fn another_thread_cancels_the_statement_under_way_and_no_later_one() {
 }
 
 #[test]
+fn one_call_that_computes_for_long_is_cancelled_within_it() {
+    let calls = [
+        "length(repeat('ab', 300000000))",
+        "length(lpad('a', 200000000, 'xyz'))",
+        "length(to_char(now(), repeat('YYYY', 25000000)))",
+        "array_length(array_fill(1, ARRAY[100000000]), 1)",
+        "length(regexp_replace(repeat('abc', 50000000), 'b', 'xx', 'g'))",
+        "array_length(string_to_array(repeat('a,', 50000000), ','), 1)",
+        "length(reverse(repeat('ab', 100000000)))",
+    ];
+    let began = std::time::Instant::now();
+    for call in calls {
+        let mut session = database().session();
+        let canceller = session.canceller();
+        let ended = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    canceller.cancel();
+                    std::thread::yield_now();
+                }
+            });
+            let error = session.execute(&format!("SELECT {call}"), ()).expect_err(call);
+            ended.store(true, Ordering::Relaxed);
+            assert_eq!(error.code(), code::QUERY_CANCELED, "{call}");
+        });
+        // Of a table's rows, which no constant stands for.
+        session.execute("SET statement_timeout = '20ms'", ()).expect("a setting");
+        let over_rows = format!("SELECT {} FROM n WHERE id = 7", call.replacen("('a", "(id || 'a", 1));
+        let error = session.query(&over_rows, ()).and_then(|mut rows| rows.try_for_each(|row| row.map(|_| ())));
+        assert_eq!(error.expect_err(call).code(), code::QUERY_CANCELED, "{call}");
+    }
+    assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+}
+
+#[test]
 fn rows_that_are_being_read_are_cancelled_too() {
     let mut session = database().session();
     let mut rows = session.query("SELECT a.id FROM n a, n b, n c, n d", ()).expect("the first batch");

@@ -6,6 +6,7 @@ use crate::plan::{Expr, ExprKind};
 use spectradb_kernel::{
     Column, Type, Value,
     func::{Function, RowFault},
+    pause,
 };
 
 /// The value of a call of constants; `None` when an argument is no constant.
@@ -19,10 +20,14 @@ pub(crate) fn evaluate(function: &Function, args: &[Expr], ty: Type) -> Option<R
         let ExprKind::Const(value) = &arg.kind else { return None };
         columns.push(Column::constant(arg.ty, value.clone(), 1));
     }
-    Some((function.batch)(&columns, 1).map(|column| {
-        let column = if ty == column.ty() { column } else { column.with_ty(ty) };
-        column.value(0)
-    }))
+    let called = (function.batch)(&columns, 1);
+    // What was stopped stays a call.
+    (!pause::has_stopped()).then(|| {
+        called.map(|column| {
+            let column = if ty == column.ty() { column } else { column.with_ty(ty) };
+            column.value(0)
+        })
+    })
 }
 
 /// The expression with its calls of constants computed, as far as they can be without a fault.

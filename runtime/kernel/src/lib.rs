@@ -4,7 +4,7 @@
 //! all call the same functions from here, so that a result cannot depend on who computed it.
 //!
 //! Rooms: [`ty`], [`value`] (what a datum is), [`lane`], [`bitmap`], [`mod@column`], [`batch`] (many of them), [`key`] (their
-//! order, as bytes), [`time`], [`interval`], [`rectangle`] (both times), [`uuid`], [`schema`] (tables), [`func`], [`agg`] (what can be computed).
+//! order, as bytes), [`time`], [`interval`], [`rectangle`] (both times), [`uuid`], [`pause`] (what runs long), [`schema`] (tables), [`func`], [`agg`] (what can be computed).
 
 #[cfg(target_endian = "big")]
 compile_error!("SpectraDB reads little-endian files in place; big-endian targets are not built");
@@ -19,6 +19,7 @@ pub mod func;
 pub mod interval;
 pub mod key;
 pub mod lane;
+pub mod pause;
 pub mod radix;
 pub mod rectangle;
 pub mod schema;

@@ -10,10 +10,10 @@
 use super::expr::{Expr, Kind, Stage, Step, asked};
 use super::profile::Profile;
 use crate::ops::{
-    AggregateCallSpec, AggregateSpec, BoxSource, Distinct, ExecError, Frame, FrameBound, FrameExclude, FrameUnit,
-    Given, HashAggregate, HashJoin, InSet, JoinKind, JoinSpec, Limit, PeriodColumns, Pipe, Place, Recursion,
-    RecursionSpec, Replay, Series, SeriesSpec, SetOp, SetOpSpec, Sort, SortColumn, SortSpec, TableReader, Tee, Tuning,
-    UnionAll, Values, Window, WindowCallSpec, WindowFunction, WindowSpec, Working, row_window,
+    AggregateCallSpec, AggregateSpec, BoxSource, Budget, Distinct, ExecError, Frame, FrameBound, FrameExclude,
+    FrameUnit, Given, HashAggregate, HashJoin, InSet, JoinKind, JoinSpec, Limit, PeriodColumns, Pipe, Place, Recursion,
+    RecursionSpec, Replay, Series, SeriesSpec, SetOp, SetOpSpec, Sort, SortColumn, SortSpec, Source, TableReader, Tee,
+    Tuning, UnionAll, Values, Window, WindowCallSpec, WindowFunction, WindowSpec, Working, row_window,
 };
 use spectradb_grammar::{
     plan::{self, Context, ExprKind, Node, NodeKind, QueryPlan, SubplanAsk},
@@ -47,7 +47,30 @@ pub struct ExecContext<'a> {
 /// # Errors
 /// A constant expression that fails (a scope's point, a key, a LIMIT), what a subplan meets, what the store meets.
 pub fn build(query: &QueryPlan, context: &ExecContext<'_>) -> Result<BoxSource, ExecError> {
-    Builder::new(&query.subplans, context).node(&query.root, None).map(Lowered::finish)
+    let budget = &context.tuning.budget;
+    let source =
+        budget.watch(|| Builder::new(&query.subplans, context).node(&query.root, None).map(Lowered::finish))??;
+    Ok(Box::new(Watched { source, budget: budget.clone() }))
+}
+
+/// The root of a query: what is computed below it ends where the statement has to.
+struct Watched {
+    source: BoxSource,
+    budget: Budget,
+}
+
+impl Source for Watched {
+    fn next(&mut self) -> Result<Option<Batch>, ExecError> {
+        self.budget.watch(|| self.source.next())?
+    }
+
+    fn rewind(&mut self) -> Result<(), ExecError> {
+        self.budget.watch(|| self.source.rewind())?
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.source.is_fixed()
+    }
 }
 
 /// As [`build`], with what each node takes noted in a profile. Every node is a stage of its own then.
@@ -64,7 +87,7 @@ pub fn build_measured(query: &QueryPlan, context: &ExecContext<'_>, profile: &Pr
 /// # Errors
 /// As [`build`].
 pub fn constant(expr: &plan::Expr, subplans: &[Node], context: &ExecContext<'_>) -> Result<Value, ExecError> {
-    Builder::new(subplans, context).constant(expr)
+    context.tuning.budget.watch(|| Builder::new(subplans, context).constant(expr))?
 }
 
 pub(super) struct Builder<'a> {

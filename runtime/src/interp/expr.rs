@@ -14,6 +14,7 @@ use crate::ops::{Eval, ExecError, InSet, NoAnswer, Place};
 use spectradb_kernel::{
     Batch, Column, Type, Value,
     func::{Function, logic},
+    pause,
     ty::LaneKind,
 };
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,6 +72,10 @@ pub(super) struct Stage {
 impl Eval for Stage {
     fn eval(&mut self, input: &Batch) -> Result<Batch, ExecError> {
         self.run(input).or_else(|fault| {
+            // What was stopped is not asked again.
+            if pause::has_stopped() {
+                return Err(fault);
+            }
             // The loops find the first row of the first expression that fails; the law is the first row.
             for row in 0..input.len() {
                 self.run(&input.slice(row..row + 1))?;

@@ -8,7 +8,10 @@
 //! Not here: which limits there are (`session`, `settings`); who cancels.
 
 use super::ExecError;
-use spectradb_kernel::{Batch, Column};
+use spectradb_kernel::{
+    Batch, Column,
+    pause::{self, Watch},
+};
 use std::{
     fmt,
     sync::{
@@ -48,6 +51,8 @@ pub struct Budget {
     deadline: Option<(Instant, Duration)>,
     memory: Option<Arc<Memory>>,
     interrupt: Option<Interrupt>,
+    /// What asks the rest from within the kernel's calls.
+    watch: Option<Watch>,
 }
 
 #[derive(Debug)]
@@ -71,13 +76,17 @@ impl Budget {
         interrupt: Option<Interrupt>,
     ) -> Budget {
         let number = cancellation.start();
-        Budget {
+        let budget = Budget {
             cancellation: Some((cancellation.clone(), number)),
             // A time that cannot be told is as good as none.
             deadline: timeout.and_then(|timeout| Some((Instant::now().checked_add(timeout)?, timeout))),
             memory: memory_bytes_max.map(|bytes_max| Arc::new(Memory { bytes_max, held: AtomicU64::new(0) })),
             interrupt,
-        }
+            watch: None,
+        };
+        let asked = budget.clone();
+        let watch: Watch = Arc::new(move |bytes| asked.check().is_err() || !asked.has_room(bytes));
+        Budget { watch: Some(watch), ..budget }
     }
 
     /// May the statement go on? Asked once a batch.
@@ -107,6 +116,30 @@ impl Budget {
             Some(interrupt) if interrupt() => Err(ExecError::Cancelled),
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Runs what may compute for long: calls of the kernel's that take or hold too much end early, and the error says why.
+    ///
+    /// # Errors
+    /// [`ExecError::Cancelled`], [`ExecError::TimedOut`], [`ExecError::OutOfMemory`].
+    pub fn watch<T>(&self, run: impl FnOnce() -> T) -> Result<T, ExecError> {
+        let Some(watch) = &self.watch else { return Ok(run()) };
+        let (result, stopped) = pause::within(watch.clone(), run);
+        match stopped {
+            None => Ok(result),
+            Some(bytes) => {
+                self.check()?;
+                let Some(memory) = &self.memory else { return Err(ExecError::Cancelled) };
+                let bytes = memory.held.load(Ordering::Relaxed).saturating_add(bytes as u64);
+                Err(ExecError::OutOfMemory { bytes, bytes_max: memory.bytes_max })
+            }
+        }
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.memory
+            .as_ref()
+            .is_none_or(|memory| memory.held.load(Ordering::Relaxed).saturating_add(bytes as u64) <= memory.bytes_max)
     }
 
     /// Nothing held yet.

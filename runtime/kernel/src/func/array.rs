@@ -9,6 +9,7 @@
 use super::{Fault, lift::functions};
 use crate::{
     array::{self, Dimension, ELEMENTS_MAX, View, Writer},
+    pause::{self, Pace},
     ty::Type,
 };
 
@@ -59,8 +60,11 @@ pub fn nest(a: &[u8], out: &mut Vec<u8>) -> Fault {
 
 fn copy(view: View<'_>, dimensions: &[Dimension], elements: impl Iterator<Item = usize>, out: &mut Vec<u8>) {
     let mut writer = Writer::new(view.element());
-    elements.for_each(|element| writer.push_from(view, element));
-    writer.finish(dimensions, out);
+    let mut pace = Pace::default();
+    elements.take_while(|_| pace.goes_on()).for_each(|element| writer.push_from(view, element));
+    if !pause::has_stopped() {
+        writer.finish(dimensions, out);
+    }
 }
 
 /// The element's number that subscripts lead to.
@@ -340,7 +344,10 @@ pub fn fill(element: &[u8], lens: &[u8], lowers: &[u8], out: &mut Vec<u8>) -> Fa
             _ => return Fault::TooLarge,
         }
     }
-    copy(element, &dimensions, std::iter::repeat_n(0, count as usize), out);
+    // An element takes eight bytes at least, or as many as it says.
+    if !pause::stops(count as usize * 8) {
+        copy(element, &dimensions, std::iter::repeat_n(0, count as usize), out);
+    }
     Fault::Ok
 }
 

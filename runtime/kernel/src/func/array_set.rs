@@ -15,6 +15,7 @@ use super::{
 use crate::{
     array::{Dimension, View, Writer, compare_elements},
     column::Column,
+    pause::Pace,
     ty::Type,
     value::Value,
 };
@@ -246,7 +247,8 @@ pub fn replace(a: &[u8], element: &[u8], by: &[u8], out: &mut Vec<u8>) {
 fn join(a: &[u8], separator: &str, null: Option<&str>, out: &mut String) {
     let view = View::new(a);
     let mut is_first = true;
-    for own in 0..view.len() {
+    let mut pace = Pace::default();
+    for own in (0..view.len()).take_while(|_| pace.goes_on()) {
         if view.is_null(own) && null.is_none() {
             continue;
         }
@@ -271,7 +273,8 @@ pub fn to_text_null(a: &[u8], separator: &str, null: &str, out: &mut String) {
 
 fn push_pieces<'t>(pieces: impl Iterator<Item = &'t str>, null: Option<&str>, out: &mut Vec<u8>) {
     let mut writer = Writer::new(Type::Text);
-    for piece in pieces {
+    let mut pace = Pace::default();
+    for piece in pieces.take_while(|_| pace.goes_on()) {
         if Some(piece) == null {
             writer.push_null();
         } else {

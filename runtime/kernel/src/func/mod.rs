@@ -191,6 +191,8 @@ pub enum Fault {
     PathZone = 31,
     /// A value is none of the type that a path's method makes of it (22036).
     PathNoValue = 32,
+    /// Whoever runs the statement told the call to stop (57014); see [`pause`](crate::pause).
+    Stopped = 33,
 }
 
 /// The rust form of a leaf.

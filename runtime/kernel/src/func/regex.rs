@@ -9,6 +9,7 @@
 //! Not here: LIKE (`like`).
 
 use super::{Fault, lift::functions};
+use crate::pause::Pace;
 use regex::{Regex, RegexBuilder};
 use std::{cell::RefCell, rc::Rc};
 
@@ -86,7 +87,11 @@ fn all<'r, 't>(
     from: usize,
 ) -> impl Iterator<Item = regex::Captures<'t>> + use<'r, 't> {
     let mut at = Some(from);
+    let mut pace = Pace::default();
     std::iter::from_fn(move || {
+        if !pace.goes_on() {
+            return None;
+        }
         let found = regex.captures_at(text, at.filter(|at| *at <= text.len())?)?;
         let whole = found.get_match();
         at = Some(match whole.is_empty() {

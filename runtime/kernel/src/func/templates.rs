@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     interval::Interval,
+    pause::Pace,
     time::{MICROS_PER_DAY, civil_from_days, days_from_civil},
 };
 use std::fmt::Write;
@@ -57,7 +58,8 @@ enum Piece<'t> {
 fn pieces(template: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = template;
-    while let Some(first) = rest.chars().next() {
+    let mut pace = Pace::default();
+    while let Some(first) = rest.chars().next().filter(|_| pace.goes_on()) {
         if first == '"' {
             rest = &rest[1..];
             while let Some(inner) = rest.chars().next().filter(|inner| *inner != '"') {
@@ -158,7 +160,8 @@ fn write_fields(fields: &Fields, template: &str, out: &mut String) {
     let second = fields.micros / 1_000_000 % 60;
     let fraction = (fields.micros % 1_000_000).abs();
     let hour12 = |hour: i64| if hour % 12 == 0 { 12 } else { hour % 12 };
-    for piece in pieces(template) {
+    let mut pace = Pace::default();
+    for piece in pieces(template).into_iter().take_while(|_| pace.goes_on()) {
         let (written, word, fills, ending) = match piece {
             Piece::Text(text) => {
                 out.push_str(text);

@@ -7,6 +7,7 @@
 //! Holds: no result is longer than [`TEXT_BYTES_MAX`]. Not here: LIKE (`like`).
 
 use super::{Fault, lift::functions};
+use crate::pause::{self, Pace};
 
 /// The longest text that a function makes, as in PostgreSQL.
 pub const TEXT_BYTES_MAX: usize = 1 << 30;
@@ -18,7 +19,8 @@ pub fn upper(a: &str, out: &mut String) {
         out.push_str(a);
         out[start..].make_ascii_uppercase();
     } else {
-        out.extend(a.chars().flat_map(char::to_uppercase));
+        let mut pace = Pace::default();
+        out.extend(a.chars().take_while(|_| pace.goes_on()).flat_map(char::to_uppercase));
     }
 }
 
@@ -29,7 +31,8 @@ pub fn lower(a: &str, out: &mut String) {
         out.push_str(a);
         out[start..].make_ascii_lowercase();
     } else {
-        out.extend(a.chars().flat_map(char::to_lowercase));
+        let mut pace = Pace::default();
+        out.extend(a.chars().take_while(|_| pace.goes_on()).flat_map(char::to_lowercase));
     }
 }
 
@@ -140,7 +143,8 @@ pub fn replace(a: &str, from: &str, to: &str, out: &mut String) -> Fault {
         }
     }
     let mut rest = 0;
-    for (at, _) in a.match_indices(from) {
+    let mut pace = Pace::default();
+    for (at, _) in a.match_indices(from).take_while(|_| pace.goes_on()) {
         out.push_str(&a[rest..at]);
         out.push_str(to);
         rest = at + from.len();
@@ -198,11 +202,19 @@ fn padding(a: &str, length: i64, fill: &str) -> Result<Option<usize>, Fault> {
     }
 }
 
+/// So many characters of a text, over and over.
+fn push_cycled(fill: &str, count: usize, out: &mut String) {
+    let mut pace = Pace::default();
+    if !pause::stops(out.len() + count) {
+        out.extend(fill.chars().cycle().take(count).take_while(|_| pace.goes_on()));
+    }
+}
+
 /// Made that many characters long with another text at the start, or cut at the end.
 pub fn lpad_with(a: &str, length: i64, fill: &str, out: &mut String) -> Fault {
     match padding(a, length, fill) {
         Ok(Some(missing)) => {
-            out.extend(fill.chars().cycle().take(missing));
+            push_cycled(fill, missing, out);
             out.push_str(a);
         }
         Ok(None) => out.push_str(&a[..byte_of(a, length)]),
@@ -216,7 +228,7 @@ pub fn rpad_with(a: &str, length: i64, fill: &str, out: &mut String) -> Fault {
     match padding(a, length, fill) {
         Ok(Some(missing)) => {
             out.push_str(a);
-            out.extend(fill.chars().cycle().take(missing));
+            push_cycled(fill, missing, out);
         }
         Ok(None) => out.push_str(&a[..byte_of(a, length)]),
         Err(fault) => return fault,
@@ -239,9 +251,10 @@ pub fn repeat(a: &str, count: i64, out: &mut String) -> Fault {
     let count = usize::try_from(count).unwrap_or(0);
     match a.len().checked_mul(count) {
         Some(bytes) if bytes <= TEXT_BYTES_MAX => {
-            out.reserve(bytes);
-            if bytes > 0 {
-                (0..count).for_each(|_| out.push_str(a));
+            if bytes > 0 && !pause::stops(out.len() + bytes) {
+                out.reserve(bytes);
+                let mut pace = Pace::default();
+                (0..count).take_while(|_| pace.goes_on()).for_each(|_| out.push_str(a));
             }
             Fault::Ok
         }
@@ -251,7 +264,8 @@ pub fn repeat(a: &str, count: i64, out: &mut String) -> Fault {
 
 /// The characters from last to first.
 pub fn reverse(a: &str, out: &mut String) {
-    out.extend(a.chars().rev());
+    let mut pace = Pace::default();
+    out.extend(a.chars().rev().take_while(|_| pace.goes_on()));
 }
 
 /// Does the first begin with the second?

@@ -4,6 +4,7 @@
 //! digests, as PostgreSQL gives them. Not here: cutting, filling and searching (`text`), patterns (`regex`).
 
 use super::{Fault, lift::functions};
+use crate::pause::Pace;
 use std::fmt::Write;
 
 const NEVER_FAILS: &str = "a String takes all that is written";
@@ -26,7 +27,8 @@ pub fn chr(a: i64, out: &mut String) -> Fault {
 
 /// Each character of the second replaced by that of the third in its place, or left out where there is none.
 pub fn translate(a: &str, from: &str, to: &str, out: &mut String) {
-    for character in a.chars() {
+    let mut pace = Pace::default();
+    for character in a.chars().take_while(|_| pace.goes_on()) {
         match from.chars().position(|known| known == character) {
             None => out.push(character),
             Some(at) => out.extend(to.chars().nth(at)),

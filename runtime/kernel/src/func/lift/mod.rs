@@ -14,6 +14,7 @@ use crate::{
     column::{ByteRuns, Codes, Column, Data},
     func::{Fault, RowFault},
     lane::Lane,
+    pause,
     value::Value,
 };
 use std::{collections::HashMap, marker::PhantomData, sync::Arc};
@@ -39,6 +40,9 @@ pub struct Call<'a> {
 
 impl Call<'_> {
     fn fault<R: Class>(&self, fault: Fault, row: usize) -> RowFault {
+        if fault == Fault::Stopped {
+            return RowFault { fault, function: self.function, ret: R::CLASS, row, args: Vec::new() };
+        }
         let args = self.columns.iter().map(|column| column.value(row)).collect();
         RowFault { fault, function: self.function, ret: R::CLASS, row, args }
     }
@@ -230,6 +234,9 @@ impl From<Fault> for Appended {
     }
 }
 
+/// A loop that appends strings asks whether to go on once in so many bytes.
+const ASK_BYTES: usize = 1 << 20;
+
 /// Lifts a leaf of any shape but `NullAware` that appends a string.
 ///
 /// # Errors
@@ -268,10 +275,19 @@ where
         let mut offsets = Vec::with_capacity(len + 1);
         offsets.push(0);
         let mut absent = Vec::new();
+        let mut asked_at = ASK_BYTES;
         for i in 0..len {
             if self.validity.as_ref().is_none_or(|bits| bits.is_set(i)) {
                 let start = buffer.bytes_len();
-                match (self.leaf)(row(i), &mut buffer).into() {
+                let appended = (self.leaf)(row(i), &mut buffer).into();
+                if buffer.bytes_len() >= asked_at {
+                    asked_at = buffer.bytes_len() + ASK_BYTES;
+                    pause::stops(buffer.bytes_len());
+                }
+                if pause::has_stopped() {
+                    return Err((Fault::Stopped, i));
+                }
+                match appended {
                     Appended::Value => {}
                     Appended::Null => {
                         buffer.cut(start);
@@ -307,6 +323,11 @@ type Loop<'l> = &'l dyn Fn(&[Column], usize, Option<Bitmap>) -> Result<Column, R
 
 /// Runs a loop as seldom as the arguments allow: once for constants, once for each value of a dictionary.
 fn run<R: Class>(call: Call<'_>, infallible: bool, loop_: Loop<'_>) -> Result<Column, RowFault> {
+    let column = run_seldom::<R>(call, infallible, loop_)?;
+    if pause::has_stopped() { Err(call.fault::<R>(Fault::Stopped, 0)) } else { Ok(column) }
+}
+
+fn run_seldom<R: Class>(call: Call<'_>, infallible: bool, loop_: Loop<'_>) -> Result<Column, RowFault> {
     let Call { columns, len, .. } = call;
     let ty = R::CLASS.plain_type();
     if len == 0 || columns.iter().any(|column| column.as_const().is_some_and(Value::is_null)) {
