@@ -7,8 +7,12 @@ use crate::{
     point::Point,
     session::Execution,
 };
-use spectradb_grammar::{ast, bind, catalog::Catalog, plan::CheckedPlan};
-use spectradb_kernel::{Type, schema::TableSchema, time::Commit};
+use spectradb_grammar::{
+    ast, bind,
+    catalog::Catalog,
+    plan::{CheckedPlan, Expr, ExprKind, Node},
+};
+use spectradb_kernel::{Type, Value, schema::TableSchema, time::Commit};
 use spectradb_store::{
     Snapshot,
     commits::{COMMITS_NAME, commits_schema},
@@ -67,6 +71,31 @@ pub(crate) struct Bound {
     plan: CheckedPlan,
     /// The fact that the plan asks for, where it is one.
     pub(crate) point: Option<Point>,
+}
+
+impl Bound {
+    /// About how many bytes it takes: those of its nodes and expressions, and the texts in them.
+    pub(crate) fn bytes(&self) -> usize {
+        let mut bytes = size_of::<Bound>();
+        self.plan.statement.for_each_query(&mut |query| {
+            for root in std::iter::once(&query.root).chain(&query.subplans) {
+                root.walk(&mut |node| {
+                    bytes += size_of::<Node>();
+                    node.for_each_expr(&mut |expr| expr.walk(&mut |part| bytes += expr_bytes(part)));
+                });
+            }
+        });
+        bytes
+    }
+}
+
+fn expr_bytes(expr: &Expr) -> usize {
+    let of_value = match &expr.kind {
+        ExprKind::Const(Value::Text(text) | Value::Json(text)) => text.len(),
+        ExprKind::Const(Value::Blob(bytes)) => bytes.len(),
+        _ => 0,
+    };
+    size_of::<Expr>() + of_value
 }
 
 impl Deref for Bound {

@@ -190,6 +190,11 @@ impl Shared {
         (self.plans.len(), PLAN_CACHE_ENTRIES)
     }
 
+    /// About how many bytes they take, with their texts.
+    pub(crate) fn plan_bytes(&self) -> usize {
+        self.plans.iter().map(|(sql, plan)| sql.len() + plan.bytes()).sum()
+    }
+
     /// Keeps a plan.
     pub(crate) fn keep_plan(&self, sql: &str, plan: &Arc<Bound>) {
         if sql.len() <= PLAN_CACHE_SQL_BYTES_MAX {

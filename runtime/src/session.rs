@@ -389,6 +389,11 @@ impl Session {
         self.shared.plan_counts()
     }
 
+    /// About how many bytes they take.
+    pub(crate) fn plan_bytes(&self) -> usize {
+        self.shared.plan_bytes()
+    }
+
     /// What the statement under way works with.
     pub(crate) fn tuning(&self) -> Tuning {
         let (batch_rows, settings) = (self.execution.batch_rows, self.settings.as_json());

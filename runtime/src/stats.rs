@@ -19,6 +19,7 @@ impl Session {
         let asked = cache.hits + cache.misses;
         let remembered = cache.remembered_bytes + stats.memtable_remembered_bytes;
         let (plans, plans_max) = self.plan_counts();
+        let plan_bytes = self.plan_bytes();
         let backend = store.io_backend();
         let through_uring = f64::from(u8::from(backend == IoBackend::Uring));
         let backend = backend.to_string();
@@ -67,6 +68,7 @@ impl Session {
             ("memory", "indexes", Some(stats.block_cache.index_bytes as f64), "bytes"),
             ("memory", "plan_cache", Some(plans as f64), "plans"),
             ("memory", "plan_cache_max", Some(plans_max as f64), "plans"),
+            ("memory", "plan_cache_size", Some(plan_bytes as f64), "bytes"),
             ("readers", "processes", Some(readers.len() as f64), "processes"),
             ("readers", "held_files", Some(waiting as f64), "files"),
             ("readers", "held_size", Some(waiting_bytes as f64), "bytes"),

@@ -118,6 +118,10 @@ fn figures_follow_what_is_done() {
     let rate = figure(&db, "block_cache", "hit_rate");
     assert!(rate > 0.0 && rate < 1.0);
     assert!(figure(&db, "memory", "plan_cache") >= 2.0);
+    let plans = figure(&db, "memory", "plan_cache_size");
+    rows(&db, &format!("SELECT n, '{}' FROM t WHERE n = 1", "x".repeat(5_000)));
+    let grown = figure(&db, "memory", "plan_cache_size") - plans;
+    assert!(plans > 500.0 && (10_000.0..40_000.0).contains(&grown), "{plans} bytes and {grown} more");
     assert!(figure(&db, "log", "segments") >= 1.0 && figure(&db, "log", "archives") == 0.0);
     assert_eq!(figure(&db, "log", "durable_record"), figure(&db, "ledger", "record"));
 }

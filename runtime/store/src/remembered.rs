@@ -6,7 +6,7 @@
 //!
 //! Holds: what is remembered is row numbers and never data; it is given only to readers for whom the walk would give the
 //! same. Notes that come later end facts after every commit that was published by then, and change the count that is asked.
-//! Not here: the walk (`visible`), how much may be remembered (`sst::cache`).
+//! Not here: the walk (`visible`), how much blocks may remember (`sst::cache`).
 
 use crate::{
     run::Run,
@@ -14,7 +14,10 @@ use crate::{
 };
 use arc_swap::ArcSwapOption;
 use spectradb_kernel::{Column, column::Vals};
-use std::sync::Arc;
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 /// The rows that some readers see, and who these are.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub(crate) trait Memory {
     fn keep(&self, remembered: Remembered);
 }
 
-/// A memory that always has room: that of a run which is in memory itself.
+/// A memory that always has room.
 #[derive(Debug, Default)]
 pub(crate) struct Cell(ArcSwapOption<Remembered>);
 
@@ -61,6 +64,70 @@ impl Memory for Cell {
 
     fn keep(&self, remembered: Remembered) {
         self.swap(Some(remembered));
+    }
+}
+
+/// How many bytes the chunks of a store's memtables may remember together; what does not fit is walked over again.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    bytes_max: usize,
+    used: AtomicUsize,
+}
+
+impl Room {
+    pub(crate) fn new(bytes_max: usize) -> Room {
+        Room { bytes_max, used: AtomicUsize::new(0) }
+    }
+
+    /// How many bytes are remembered.
+    pub(crate) fn bytes(&self) -> usize {
+        self.used.load(Relaxed)
+    }
+}
+
+/// What a chunk remembers, counted in a room for as long as the chunk is there.
+#[derive(Debug, Default)]
+pub(crate) struct CountedCell {
+    cell: Cell,
+    room: OnceLock<Arc<Room>>,
+}
+
+impl CountedCell {
+    /// The same as a memory, which is counted in a room: the same one each time.
+    pub(crate) fn within<'a>(&'a self, room: &'a Arc<Room>) -> impl Memory + 'a {
+        Counted { cell: self, room }
+    }
+}
+
+impl Drop for CountedCell {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.get() {
+            room.used.fetch_sub(self.cell.bytes(), Relaxed);
+        }
+    }
+}
+
+struct Counted<'a> {
+    cell: &'a CountedCell,
+    room: &'a Arc<Room>,
+}
+
+impl Memory for Counted<'_> {
+    fn recall(&self) -> Option<Arc<Remembered>> {
+        self.cell.cell.recall()
+    }
+
+    fn keep(&self, remembered: Remembered) {
+        let (before, bytes) = (self.cell.cell.bytes(), remembered.bytes());
+        let others = self.room.bytes().saturating_sub(before);
+        if others + bytes > self.room.bytes_max {
+            return;
+        }
+        let room = self.cell.room.get_or_init(|| self.room.clone());
+        // Counted before it is there, so that the count is never below what it is.
+        room.used.fetch_add(bytes, Relaxed);
+        let before = self.cell.cell.swap(Some(remembered)).map_or(0, |before| before.bytes());
+        room.used.fetch_sub(before, Relaxed);
     }
 }
 

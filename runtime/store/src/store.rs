@@ -147,7 +147,7 @@ pub struct StoreStats {
     pub frozen_count: usize,
     /// Bytes of memory that memtables take, those that wait included.
     pub memtable_bytes: usize,
-    /// Bytes of memory that row numbers take which scans of memtables remember.
+    /// Bytes of memory that row numbers take which scans of memtables remember: an eighth of `Config::memtable_bytes_max` at most.
     pub memtable_remembered_bytes: usize,
     /// How many commits waited a moment because flushing or compacting fell behind.
     pub write_slowdowns: u64,
@@ -574,7 +574,7 @@ impl Store {
             scans: view.version.scans.stats(),
             frozen_count: self.handle.inner.tree.frozen_count(),
             memtable_bytes: self.handle.inner.tree.memtable_bytes(),
-            memtable_remembered_bytes: self.handle.inner.tree.remembered_bytes(),
+            memtable_remembered_bytes: view.version.scans.remembered.bytes(),
             write_slowdowns,
             write_stalls,
             compactions_running: self.handle.inner.tree.claims.count(),

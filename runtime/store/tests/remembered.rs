@@ -204,3 +204,62 @@ fn a_small_cache_remembers_less_and_answers_alike() {
         run(7, cache_bytes);
     }
 }
+
+/// Rows of nothing but their keys are small, and what is remembered of them is not: it has a bound, and goes with the rows.
+#[test]
+fn memtables_remember_within_their_bound() {
+    let config = Config { memtable_bytes_max: 256 << 10, bulk_bytes_min: usize::MAX, ..small() };
+    let store = open(&MemDisk::new(), &config).expect("a new database");
+    let mut new = new_table("t");
+    new.columns.truncate(1);
+    let table = store.create_table(new, store.catalog().version).expect("the name is free");
+    let write = |ids: Vec<i64>, periods: fn(usize) -> Period| {
+        let snapshot = store.snapshot();
+        let count = ids.len();
+        let facts = FactBatch {
+            table: table.id,
+            schema_version: table.version,
+            columns: vec![Column::from_i64s(Type::Integer, ids)],
+            periods: (0..count).map(periods).collect(),
+            origins: vec![0; count],
+        };
+        let (commit, record) = (snapshot.commit(), snapshot.record());
+        let catalog_version = snapshot.catalog().version;
+        let write = Write { snapshot: commit, record, catalog_version, facts: vec![facts], ..Write::default() };
+        store.commit(write).expect("no conflict");
+    };
+    // Half of them are valid now, so that each chunk has rows to remember.
+    write((0..8_000).collect(), |row| period(row as i64 % 2));
+    let count = |snapshot: &Snapshot| {
+        let spec = ScanSpec {
+            table: table.id,
+            columns: vec![ScanColumn::Data(0)],
+            keys: KeyRange::All,
+            system: SystemScope::AsOf(snapshot.commit()),
+            valid: ValidScope::At(5),
+            predicates: Vec::new(),
+            batch_rows_max: 1000,
+        };
+        snapshot.scan(spec).expect("it scans").map(|batch| batch.expect("it reads").len()).sum::<usize>()
+    };
+    let first = store.snapshot();
+    assert_eq!(count(&first), 4_000);
+    let remembered = || store.stats().memtable_remembered_bytes;
+    let of_first = remembered();
+    assert!(of_first >= 16_000, "a row number has four bytes: {of_first}");
+    let mut snapshots = vec![first];
+    for round in 1..8 {
+        write((round * 10_000..round * 10_000 + 8_000).collect(), |row| period(row as i64 % 2));
+        store.flush().expect("nothing fails");
+        write((round * 10_000 + 8_000..round * 10_000 + 9_999).collect(), |row| period(row as i64 % 2));
+        snapshots.push(store.snapshot());
+        for _ in 0..2 {
+            snapshots.iter().for_each(|snapshot| assert!(count(snapshot) >= 4_000));
+        }
+        assert!(remembered() <= (256 << 10) / 8, "{} bytes in round {round}", remembered());
+    }
+    assert_eq!(count(&snapshots[0]), 4_000, "what has no room is walked over");
+    drop(snapshots);
+    store.flush().expect("nothing fails");
+    assert_eq!(remembered(), 0, "the chunks are gone");
+}

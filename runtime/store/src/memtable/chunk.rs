@@ -10,7 +10,7 @@
 use crate::{
     fact::FactBatch,
     notes::Ends,
-    remembered::Cell,
+    remembered::CountedCell,
     run::{END_OPEN, Run, constant_integer, integers, lane_of_commit, period_lanes},
     shape::Shape,
 };
@@ -40,13 +40,13 @@ pub(crate) struct Chunk {
     /// Their ends.
     pub(crate) ends: Ends,
     /// Those that the present shows.
-    pub(crate) remembered: Cell,
+    pub(crate) remembered: CountedCell,
 }
 
 impl Chunk {
     /// Facts with their ends.
     pub(crate) fn new(shape: &Arc<Shape>, run: Run, ends: Ends) -> Chunk {
-        Chunk { shape: shape.clone(), run, ends, remembered: Cell::default() }
+        Chunk { shape: shape.clone(), run, ends, remembered: CountedCell::default() }
     }
 
     /// Rows of a batch as a chunk; the columns are shared.

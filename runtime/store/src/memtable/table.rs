@@ -693,12 +693,6 @@ impl TableMem {
         chunks
     }
 
-    /// About how many bytes the rows take that its chunks remember.
-    pub(crate) fn remembered_bytes(&self) -> usize {
-        let state = self.read();
-        state.chunks.iter().chain(&state.tail_copy).map(|chunk| chunk.remembered.bytes()).sum()
-    }
-
     /// The shape of the newest facts.
     pub(crate) fn shape(&self) -> Arc<Shape> {
         self.read().tail.shape.clone()

@@ -3,8 +3,10 @@
 //! What a scan looks at beyond what it gives is what the past costs it. A block that its bounds leave out is not looked at; of one
 //! that they do not, all rows count. A scan counts for itself and adds to the database's figures when it ends.
 //!
+//! The room in which memtables remember what scans saw goes with the counts, because scans fill it.
 //! Not here: look-ups of named keys.
 
+use crate::remembered::Room;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
@@ -27,9 +29,16 @@ pub(crate) struct ScanCounts {
     rows_read: AtomicU64,
     history_rows_read: AtomicU64,
     rows_given: AtomicU64,
+    /// Where chunks of memtables remember what the present shows.
+    pub(crate) remembered: Arc<Room>,
 }
 
 impl ScanCounts {
+    /// Those of a store whose memtables may remember so many bytes.
+    pub(crate) fn remembering(bytes_max: usize) -> ScanCounts {
+        ScanCounts { remembered: Arc::new(Room::new(bytes_max)), ..ScanCounts::default() }
+    }
+
     pub(crate) fn stats(&self) -> ScanStats {
         ScanStats {
             rows_read: self.rows_read.load(Relaxed),
@@ -43,7 +52,7 @@ impl ScanCounts {
 #[derive(Debug)]
 pub(super) struct Counting {
     pub(super) counted: ScanStats,
-    all: Arc<ScanCounts>,
+    pub(super) all: Arc<ScanCounts>,
 }
 
 impl Counting {

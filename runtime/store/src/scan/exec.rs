@@ -220,7 +220,8 @@ impl Scan {
                 }
                 let mask = self.bounds.mask(&chunk.run, &chunk.shape.key);
                 self.counting.counted.rows_read += chunk.run.len as u64;
-                self.read((&chunk.run, &chunk.shape), &chunk.ends, &chunk.remembered, mask)?
+                let room = self.counting.all.remembered.clone();
+                self.read((&chunk.run, &chunk.shape), &chunk.ends, &chunk.remembered.within(&room), mask)?
             }
             Source::Segment(segment, first, mut ahead) => {
                 let index = segment.index()?;

@@ -59,6 +59,9 @@ use std::{
     },
 };
 
+/// Chunks of memtables may remember rows in this part of the bytes at which a memtable is full.
+const REMEMBERED_PART: usize = 8;
+
 /// A commit to apply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Applied<'a> {
@@ -311,7 +314,7 @@ impl Tree {
             tables,
             shards: Arc::new(shards),
             pruned,
-            scans: Arc::default(),
+            scans: Arc::new(ScanCounts::remembering(config.memtable_bytes_max / REMEMBERED_PART)),
         };
         Ok(Arc::new(Tree {
             disk,
@@ -551,13 +554,6 @@ impl Tree {
     /// How many bytes do the memtables take?
     pub(crate) fn memtable_bytes(&self) -> usize {
         self.version.load().memtables().map(|memtable| memtable.bytes()).sum()
-    }
-
-    /// How many bytes the rows take that chunks of the memtables remember.
-    pub(crate) fn remembered_bytes(&self) -> usize {
-        let of =
-            |memtable: &Arc<MemTable>| memtable.tables().iter().map(|(_, mem)| mem.remembered_bytes()).sum::<usize>();
-        self.version.load().memtables().map(of).sum()
     }
 
     /// How many bytes the memtable takes that is flushed next.
