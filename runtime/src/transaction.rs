@@ -140,10 +140,14 @@ impl Session {
         Ok(())
     }
 
-    /// SET TRANSACTION: before the first statement that reads or writes.
+    /// SET TRANSACTION: before the first statement that reads or writes, but for READ ONLY, which is said at any time.
     pub(crate) fn set_transaction(&mut self, modes: TransactionModes) -> Result<()> {
         let State::Active(txn) = self.state() else { return Err(no_transaction()) };
         if !txn.is_fresh() {
+            if modes == (TransactionModes { isolation: None, read_only: Some(true) }) {
+                self.open_txn()?.make_read_only();
+                return Ok(());
+            }
             return Err(Error::new(code::ACTIVE_TRANSACTION, "SET TRANSACTION must come before any other statement")
                 .with_help("say it in BEGIN"));
         }

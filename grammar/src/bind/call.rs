@@ -226,6 +226,11 @@ impl Binder<'_> {
                 let Some(Value::Text(field)) = literal::value(&args[0].expr).cloned() else { return Ok(None) };
                 let field = Name { text: field.to_lowercase(), span: args[0].span() };
                 let operand = args.pop().expect("there are two");
+                // Of a day it is asked as of its midnight, which has an hour, too.
+                let operand = match operand.class() {
+                    Some(TypeClass::Date) => Bound::known(self.coerce(operand, Type::Timestamp, Degree::Implicit)?),
+                    _ => operand,
+                };
                 let part = self.extract(&field, operand, span)?;
                 super::convert::convert(part, Type::Real, Degree::Implicit)?
             }

@@ -313,7 +313,12 @@ impl Binder<'_> {
             exprs.push(self.coerce_class(operand, *class, Degree::Implicit)?);
         }
         let left_ty = exprs[0].ty;
-        let result = function::call(function, exprs, function.ret.plain_type(), whole);
+        // A decimal's magnitude has its digits.
+        let ty = match function.ret {
+            TypeClass::Numeric if left_ty.class() == TypeClass::Numeric => left_ty,
+            class => class.plain_type(),
+        };
+        let result = function::call(function, exprs, ty, whole);
         match function.ret {
             TypeClass::Json if name == "#>" => Ok(Expr { ty: left_ty, ..result }),
             // What PostgreSQL can do to JSONB only gives JSONB.

@@ -45,14 +45,23 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
+/// A point of a transaction to come back to.
+struct Savepoint {
+    name: String,
+    /// What was changed by then.
+    changes: Changes,
+    /// Could no statement write by then?
+    read_only: bool,
+}
+
 /// One transaction.
 pub(crate) struct Txn {
     view: TxnView,
     options: TransactionOptions,
     /// What the ledger is told of it.
     metadata: Option<String>,
-    /// Names and what was changed by then, oldest first.
-    savepoints: Vec<(String, Changes)>,
+    /// Oldest first.
+    savepoints: Vec<Savepoint>,
     /// Did a statement look at what it sees?
     used: AtomicBool,
     /// Where facts go that memory has no room for.
@@ -306,6 +315,11 @@ impl Txn {
         &self.options
     }
 
+    /// Lets no later statement write, up to the end of the savepoint that it stands behind.
+    pub(crate) fn make_read_only(&mut self) {
+        self.options.read_only = true;
+    }
+
     /// Has no statement read or written?
     pub(crate) fn is_fresh(&self) -> bool {
         !self.used.load(Relaxed) && self.view.changes.is_empty() && self.savepoints.is_empty()
@@ -325,20 +339,25 @@ impl Txn {
 
     /// Notes a point to come back to.
     pub(crate) fn savepoint(&mut self, name: &str) {
-        self.savepoints.push((name.to_owned(), self.view.changes.clone()));
+        let point =
+            Savepoint { name: name.to_owned(), changes: self.view.changes.clone(), read_only: self.options.read_only };
+        self.savepoints.push(point);
     }
 
     /// Forgets a savepoint and those after it; answers whether there was one.
     pub(crate) fn release(&mut self, name: &str) -> bool {
-        let place = self.savepoints.iter().rposition(|(known, _)| known == name);
-        place.inspect(|place| self.savepoints.truncate(*place)).is_some()
+        let Some(place) = self.savepoints.iter().rposition(|point| point.name == name) else { return false };
+        self.options.read_only = self.savepoints[place].read_only;
+        self.savepoints.truncate(place);
+        true
     }
 
     /// Undoes what came after a savepoint, which stays; answers whether there was one.
     pub(crate) fn rollback_to(&mut self, name: &str) -> bool {
-        let Some(place) = self.savepoints.iter().rposition(|(known, _)| known == name) else { return false };
+        let Some(place) = self.savepoints.iter().rposition(|point| point.name == name) else { return false };
         self.savepoints.truncate(place + 1);
-        self.view.changes = self.savepoints[place].1.clone();
+        self.view.changes = self.savepoints[place].changes.clone();
+        self.options.read_only = self.savepoints[place].read_only;
         true
     }
 
