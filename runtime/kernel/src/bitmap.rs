@@ -44,6 +44,7 @@ impl Bitmap {
     }
 
     /// Is bit `row` set? Rows past the end are not.
+    #[inline]
     pub fn is_set(&self, row: usize) -> bool {
         let bit = self.start + row;
         row < self.len && self.words.as_slice()[bit / 64] >> (bit % 64) & 1 == 1

@@ -97,6 +97,7 @@ pub enum Vals<'a, T: Clone> {
 
 impl<T: Copy> Vals<'_, T> {
     /// The value of a row.
+    #[inline]
     pub fn at(&self, row: usize) -> T {
         match self {
             Vals::One(value) => *value,
@@ -118,6 +119,7 @@ pub enum ByteVals<'a> {
 
 impl<'a> ByteVals<'a> {
     /// The bytes of a row.
+    #[inline]
     pub fn at(&self, row: usize) -> &'a [u8] {
         let run = |offsets: &'a [u32], bytes: &'a [u8], i: usize| &bytes[offsets[i] as usize..offsets[i + 1] as usize];
         match self {
@@ -128,6 +130,7 @@ impl<'a> ByteVals<'a> {
     }
 
     /// The text of a row of a TEXT or JSON column.
+    #[inline]
     pub fn text_at(&self, row: usize) -> &'a str {
         std::str::from_utf8(self.at(row)).expect("text columns hold UTF-8")
     }
@@ -152,6 +155,7 @@ impl ByteRuns {
 
 impl Codes {
     /// The code of a row.
+    #[inline]
     pub fn at(&self, row: usize) -> usize {
         match self {
             Codes::U8(codes) => usize::from(codes.as_slice()[row]),
@@ -351,6 +355,7 @@ impl Column {
     }
 
     /// May some row be NULL?
+    #[inline]
     pub fn has_nulls(&self) -> bool {
         match &self.data {
             Data::Const(value) => value.is_null() && self.len > 0,
@@ -359,6 +364,7 @@ impl Column {
     }
 
     /// Is the row NULL?
+    #[inline]
     pub fn is_null(&self, row: usize) -> bool {
         match &self.data {
             Data::Const(value) => value.is_null(),
@@ -367,6 +373,7 @@ impl Column {
     }
 
     /// The integers of an `I64` lane; NULL rows hold anything.
+    #[inline]
     pub fn i64s(&self) -> Vals<'_, i64> {
         match &self.data {
             Data::Const(Value::Null) => Vals::One(0),
@@ -384,6 +391,7 @@ impl Column {
     }
 
     /// The doubles of a REAL column; NULL rows hold anything.
+    #[inline]
     pub fn f64s(&self) -> Vals<'_, f64> {
         match &self.data {
             Data::Const(Value::Real(value)) => Vals::One(*value),
@@ -430,6 +438,7 @@ impl Column {
     }
 
     /// The byte strings of a TEXT, JSON or BLOB column; NULL rows hold anything.
+    #[inline]
     pub fn byte_vals(&self) -> ByteVals<'_> {
         match &self.data {
             Data::Const(Value::Text(text) | Value::Json(text)) => ByteVals::One(text.as_bytes()),

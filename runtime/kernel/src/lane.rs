@@ -60,6 +60,7 @@ impl<T: Element> Lane<T> {
     }
 
     /// The values.
+    #[inline]
     pub fn as_slice(&self) -> &[T] {
         if self.bytes.is_empty() {
             return &[];
@@ -68,6 +69,7 @@ impl<T: Element> Lane<T> {
     }
 
     /// How many values.
+    #[inline]
     pub fn len(&self) -> usize {
         self.bytes.len() / size_of::<T>()
     }

@@ -32,6 +32,7 @@ impl ByteSink {
     ///
     /// # Panics
     /// When all strings together pass 4 GiB; batches are bounded far below.
+    #[inline]
     pub fn push(&mut self, string: &[u8]) {
         self.bytes.extend_from_slice(string);
         self.end_string();
@@ -59,6 +60,7 @@ impl ByteSink {
     }
 
     /// Ends the string that began where the last one ended.
+    #[inline]
     pub fn end_string(&mut self) {
         self.offsets.push(u32::try_from(self.bytes.len()).expect("a column holds less than 4 GiB of strings"));
     }

@@ -36,6 +36,7 @@ impl Runs {
     }
 
     /// The run of a row.
+    #[inline]
     pub fn at(&self, row: usize) -> usize {
         debug_assert!(row < self.len(), "row {row} of {}", self.len());
         self.number(self.rows.start + row)
@@ -46,6 +47,7 @@ impl Runs {
     }
 
     /// The first row of a run, or how many rows there are when all lie before it.
+    #[inline]
     pub fn start(&self, run: usize) -> usize {
         let ends = self.ends.as_slice();
         let start = run.min(ends.len()).checked_sub(1).map_or(0, |before| usize::from(ends[before]));
