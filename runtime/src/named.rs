@@ -9,13 +9,13 @@ use crate::{
     error::{Error, Result, code},
     params::Params,
     rows::Outcome,
-    session::{Prepared, Session},
+    session::{Prepared, Session, State},
     settings::SETTINGS,
     statement::{Run, done, texts},
 };
 use spectradb_grammar::{
-    ast::{ExplainOptions, Name},
-    diag::nearest,
+    ast::{ExplainOptions, Isolation, Name},
+    diag::{code::SYNTAX, nearest},
     plan::{self, QueryPlan},
     span::Span,
 };
@@ -32,7 +32,7 @@ impl Session {
         snapshot: &Snapshot,
     ) -> Result<Outcome> {
         match statement {
-            plan::Session::Set { name, value, local } => {
+            plan::Session::Set { name, value, local, shown } => {
                 let before = self.settings.clone();
                 self.settings.set(name, value.as_ref(), sql)?;
                 if *local {
@@ -40,7 +40,10 @@ impl Session {
                 } else if let Some(afterwards) = &mut self.settings_before {
                     afterwards.set(name, value.as_ref(), sql)?;
                 }
-                Ok(done("SET", None))
+                match shown {
+                    Some(column) => texts(&[column], vec![vec![self.settings.show(name, sql)?]], sql),
+                    None => Ok(done("SET", None)),
+                }
             }
             plan::Session::Reset(name) => {
                 match name {
@@ -56,7 +59,14 @@ impl Session {
                 }
                 Ok(done("RESET", None))
             }
-            plan::Session::Show(Some(name)) => texts(&[&name.text], vec![vec![self.settings.show(name, sql)?]], sql),
+            plan::Session::Show(Some(name)) => {
+                let told = self.told_of_transaction().into_iter().find(|(of, _)| *of == name.text);
+                let value = match told {
+                    Some((_, value)) => value.to_owned(),
+                    None => self.settings.show(name, sql)?,
+                };
+                texts(&[&name.text], vec![vec![value]], sql)
+            }
             plan::Session::Show(None) => {
                 let row = |setting: &crate::settings::Setting| {
                     vec![setting.name.to_owned(), setting.shown(&self.settings), setting.what.to_owned()]
@@ -108,6 +118,10 @@ impl Session {
         let values = self.arguments(args, params, sql, snapshot)?;
         // Taken out, for running needs the whole session. No prepared statement runs another one.
         let mut prepared = self.named.remove(&name.text).ok_or_else(|| self.no_statement(name, sql))?;
+        if let Err(error) = takes(&prepared, name, values.len(), sql) {
+            self.named.insert(name.text.clone(), prepared);
+            return Err(error);
+        }
         let outcome = self.run_prepared(&mut prepared, &values, snapshot);
         self.named.insert(name.text.clone(), prepared);
         outcome
@@ -125,7 +139,8 @@ impl Session {
     ) -> Result<Outcome> {
         let values = self.arguments(args, params, sql, snapshot)?;
         let mut prepared = self.named.remove(&name.text).ok_or_else(|| self.no_statement(name, sql))?;
-        let outcome = self.renew(&mut prepared, snapshot).and_then(|()| {
+        let outcome = takes(&prepared, name, values.len(), sql).and_then(|()| {
+            self.renew(&mut prepared, snapshot)?;
             let (plan, text) = (prepared.plan.clone(), prepared.sql.clone());
             let values = Params::Positional(&values).resolve(&plan.params, self.time_zone(), &text)?;
             self.explain(&plan, options, &text, &values, snapshot)
@@ -158,6 +173,20 @@ impl Session {
         outcome.map_err(|error| error.at(None, &sql))
     }
 
+    /// What SHOW tells of the transaction that is open, or of the next one, beside the settings.
+    pub(crate) fn told_of_transaction(&self) -> [(&'static str, &'static str); 2] {
+        let options = match &self.state {
+            State::Active(txn) | State::Failed(txn) => Some(txn.options()),
+            State::Autocommit => None,
+        };
+        let isolation = match options.map_or(Isolation::Snapshot, |options| options.isolation) {
+            Isolation::Serializable => "serializable",
+            Isolation::Snapshot => "repeatable read",
+        };
+        let read_only = options.is_some_and(|options| options.read_only);
+        [("transaction_isolation", isolation), ("transaction_read_only", if read_only { "on" } else { "off" })]
+    }
+
     fn no_statement(&self, name: &Name, sql: &str) -> Error {
         let message = format!("there is no prepared statement \"{}\"", name.text);
         let error = Error::new(code::UNDEFINED_STATEMENT, message).at(Some(name.span), sql);
@@ -166,4 +195,16 @@ impl Session {
             None => error.with_help("PREPARE name AS statement keeps one"),
         }
     }
+}
+
+/// As many arguments as the statement has parameters?
+fn takes(prepared: &Prepared, name: &Name, given: usize, sql: &str) -> Result<()> {
+    let wanted = prepared.plan.params.len();
+    if given == wanted {
+        return Ok(());
+    }
+    let message = format!("wrong number of parameters for prepared statement \"{}\"", name.text);
+    Err(Error::new(SYNTAX, message)
+        .with_help(format!("it takes {wanted}, and {given} are given"))
+        .at(Some(name.span), sql))
 }

@@ -36,7 +36,7 @@ const AUTOCOMMIT_ATTEMPTS_MAX: u32 = 64;
 /// One thread's conversation with a database.
 pub struct Session {
     shared: Arc<Shared>,
-    state: State,
+    pub(crate) state: State,
     execution: Execution,
     pub(crate) settings: Settings,
     /// The settings that hold again when the transaction ends in which SET LOCAL changed them.

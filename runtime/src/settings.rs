@@ -6,7 +6,10 @@
 //! Not here: what follows from a value (`session`, `ops::Budget`).
 
 use crate::error::{Error, Result, code};
-use spectradb_grammar::{ast::Name, diag::nearest};
+use spectradb_grammar::{
+    ast::Name,
+    diag::{code::FEATURE_NOT_SUPPORTED, nearest},
+};
 use spectradb_kernel::func::zone::is_zone;
 use spectradb_store::config::Durability;
 use std::{
@@ -170,6 +173,11 @@ impl Setting {
     fn find(name: &Name) -> Result<&'static Setting> {
         let named = |setting: &&Setting| setting.name == name.text || setting.alias == Some(name.text.as_str());
         SETTINGS.iter().find(named).ok_or_else(|| {
+            if let "transaction_isolation" | "transaction_read_only" = name.text.as_str() {
+                let message = format!("\"{}\" is no setting: it is said of a transaction", name.text);
+                return Error::new(FEATURE_NOT_SUPPORTED, message)
+                    .with_help("write SET TRANSACTION ISOLATION LEVEL .., READ ONLY, or say it behind BEGIN");
+            }
             let error = Error::new(code::UNDEFINED_SETTING, format!("there is no setting \"{}\"", name.text));
             match nearest(&name.text, SETTINGS.iter().map(|setting| setting.name)) {
                 Some(near) => error.with_help(format!("there is a setting \"{near}\"")),

@@ -141,6 +141,15 @@ impl Binder<'_> {
             }
         };
         let arg = self.expr(arg, ctx)?;
+        // A quoted text is a number or an INTERVAL to the same degree.
+        if matches!(name, "sum" | "avg")
+            && arg.class().is_none()
+            && matches!(super::literal::value(&arg.expr), Some(Value::Text(_)))
+        {
+            let message = format!("function {name}(unknown) is not unique");
+            return Err(Diag::new(code::AMBIGUOUS_FUNCTION, message, call.name.span)
+                .help("say the type of the argument: '1'::INTEGER"));
+        }
         let Some(aggregate) = resolve(name, &arg) else {
             let message = format!("function {name}({}) does not exist", arg.type_name());
             let mut classes: Vec<&str> =

@@ -207,10 +207,13 @@ impl Binder<'_> {
     fn statement(&mut self, statement: &ast::Statement) -> Result<plan::Statement, Diag> {
         Ok(match &statement.kind {
             kind if with::changes(kind, self.sql) => self.with_changes(kind)?,
-            ast::StatementKind::Query(query) => {
-                let root = self.query(query, None)?;
-                plan::Statement::Query(self.query_plan(root)?)
-            }
+            ast::StatementKind::Query(query) => match self.set_config(query)? {
+                Some(set) => plan::Statement::Session(set),
+                None => {
+                    let root = self.query(query, None)?;
+                    plan::Statement::Query(self.query_plan(root)?)
+                }
+            },
             ast::StatementKind::Summarize(query) => {
                 let root = self.summarize(query, statement.span)?;
                 plan::Statement::Query(self.query_plan(root)?)

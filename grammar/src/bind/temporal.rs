@@ -232,6 +232,10 @@ impl Binder<'_> {
     /// An expression that is the same for the whole statement.
     pub(super) fn fixed_expr(&mut self, expr: &ast::Expr, clause: &'static str) -> Result<Bound, Diag> {
         let scope = Scope::default();
+        if names_columns(expr) && clause == "DEFAULT" {
+            let message = "cannot use column reference in DEFAULT expression";
+            return Err(Diag::new(code::FEATURE_NOT_SUPPORTED, message, expr.span));
+        }
         if names_columns(expr) {
             let message = format!("{clause} takes a constant expression or a parameter, not a column");
             return Err(Diag::new(code::INVALID_COLUMN_REFERENCE, message, expr.span));

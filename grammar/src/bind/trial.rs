@@ -4,8 +4,8 @@
 //! would be, its calls are read off, and their recipe goes to the kernel as a constant ([`trial`]).
 //! What JSON_VALUE falls back from is asked in the same way.
 //!
-//! `current_setting` reads the settings that the statement began with, which come as one object of JSON; `set_config` is refused, for a
-//! query has no effects on its session.
+//! `current_setting` reads the settings that the statement began with, which come as one object of JSON; `set_config` is a
+//! statement of its own (`session`), for a query has no effects on its session.
 
 use super::{
     Binder,
@@ -115,6 +115,10 @@ impl Binder<'_> {
 
 /// `set_config` would change the session while a query runs.
 pub(super) fn refuse_set_config(span: Span) -> Diag {
-    Diag::new(code::FEATURE_NOT_SUPPORTED, "set_config is not supported: a query changes no settings", span)
-        .help("write SET name = value, or SET LOCAL for the transaction")
+    Diag::new(
+        code::FEATURE_NOT_SUPPORTED,
+        "set_config of what is no constant, or within a query, is not supported",
+        span,
+    )
+    .help("let it be all of a statement: SELECT set_config('name', 'value', false); or write SET name = value")
 }

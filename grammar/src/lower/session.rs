@@ -121,6 +121,9 @@ impl Lower {
             match part.as_rule() {
                 Rule::name => name = Some(self.name(&part)),
                 Rule::set_zone => name = Some(Name { text: "time_zone".to_owned(), span: self.span(&part) }),
+                Rule::show_isolation => {
+                    name = Some(Name { text: "transaction_isolation".to_owned(), span: self.span(&part) });
+                }
                 Rule::set_local => local = true,
                 Rule::setting_value => value = self.setting_value(part)?,
                 Rule::prepare_types => {

@@ -130,6 +130,13 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
         };
         return is(&first.to_uppercase(), help, 0, 0);
     }
+    if first == "insert" && found_idx == 1 && found == "or" {
+        let help = match next.as_str() {
+            "ignore" => "write INSERT INTO .. ON CONFLICT DO NOTHING",
+            _ => "write INSERT INTO .. ON CONFLICT DO UPDATE SET ..",
+        };
+        return is(&upper(0, 2), Some(help), 0, 2);
+    }
     if found_idx <= 2 && (first == "create" || first == "drop") && all.len() > 1 {
         let second = word(1);
         if OBJECTS.contains(&second.as_str()) {

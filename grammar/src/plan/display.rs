@@ -605,7 +605,7 @@ fn first_only(joined: bool) -> &'static str {
 fn session_line(session: &Session) -> String {
     let of = |verb: &str, name: &Option<Name>| format!("{verb} {}", name.as_ref().map_or("all", |name| &name.text));
     match session {
-        Session::Set { name, value, local } => {
+        Session::Set { name, value, local, shown: _ } => {
             format!(
                 "Set {}{} to {}",
                 if *local { "local " } else { "" },

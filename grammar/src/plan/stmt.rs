@@ -240,6 +240,8 @@ pub enum Session {
         value: Option<Name>,
         /// Until the transaction ends?
         local: bool,
+        /// The name of the column that shows the new value, where `set_config` asks.
+        shown: Option<String>,
     },
     /// A setting, or each, takes its default.
     Reset(Option<Name>),

@@ -238,6 +238,9 @@ impl RowFault {
             "$like" | "$ilike" | "$like_escape" | "$ilike_escape" => {
                 ("22025", "LIKE pattern must not end with escape character".to_owned())
             }
+            "chr" if matches!(first, Some(Value::Integer(number)) if *number < 0) => {
+                ("22023", "character number must be positive".to_owned())
+            }
             "chr" => ("54000", "requested character is not a valid one".to_owned()),
             "overlay" => ("22011", "negative substring length not allowed".to_owned()),
             "get_byte" | "set_byte" | "get_bit" | "set_bit" => ("2202E", "index is out of the valid range".to_owned()),
