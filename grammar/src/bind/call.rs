@@ -265,6 +265,11 @@ impl Binder<'_> {
 
     /// A value as PostgreSQL puts it out, where truth is a letter.
     pub(super) fn output(&mut self, value: Bound) -> Result<Expr, Diag> {
+        // A CHAR is shown with its blanks, which a cast takes away.
+        if matches!(value.expr.ty, Type::Char { .. }) && value.open.is_none() {
+            let span = value.span();
+            return Ok(function::call_named("||", vec![value.expr, empty_text(span)], Type::Text, span));
+        }
         if value.class() != Some(TypeClass::Boolean) {
             return self.coerce(value, Type::Text, Degree::Assignment);
         }

@@ -468,7 +468,8 @@ impl Binder<'_> {
             Some(
                 TypeClass::Boolean | TypeClass::Integer | TypeClass::Real | TypeClass::Numeric | TypeClass::BigNumeric,
             ) => {
-                let ty = value.expr.ty.plain();
+                // A FLOAT4 is written with its own digits.
+                let ty = Some(value.expr.ty).filter(|ty| *ty == Type::Float4).unwrap_or(value.expr.ty.plain());
                 let plain = self.coerce(value, ty, Degree::Implicit)?;
                 convert::convert(plain, Type::Json, Degree::Explicit)
             }
@@ -490,7 +491,11 @@ impl Binder<'_> {
                 };
                 Ok(made("$json_string", vec![full], span))
             }
-            Some(TypeClass::Text | TypeClass::Blob | TypeClass::Date) | None => {
+            Some(TypeClass::Text) => {
+                let text = self.output(value)?;
+                Ok(made("$json_string", vec![text], span))
+            }
+            Some(TypeClass::Blob | TypeClass::Date) | None => {
                 let text = self.coerce(value, Type::Text, Degree::Assignment)?;
                 Ok(made("$json_string", vec![text], span))
             }
