@@ -118,6 +118,11 @@ impl Binder<'_> {
                     Some(left) if *lateral => self.within_frame(left, |binder| binder.query(query, None))?,
                     Some(_) | None => (self.query(query, None)?, Vec::new()),
                 };
+                let of_one = alias.as_ref().is_some_and(|alias| alias.name.text == crate::lower::ONE_COLUMN);
+                if of_one && node.fields.len() > 1 {
+                    let diag = Diag::new(code::SYNTAX, "subquery must return only one column", query.span);
+                    return Err(diag.help("JSON_ARRAY takes a query of one column"));
+                }
                 let mut source = derived(node, alias.as_ref().map(|alias| (&alias.name, alias.columns.as_slice())))?;
                 if alias.as_ref().is_some_and(|alias| alias.name.text.starts_with(rows_in_list::MOVED)) {
                     hide_all(&mut source);

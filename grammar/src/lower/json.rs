@@ -454,10 +454,13 @@ fn aggregate(form_name: &str, function: &str, args: Vec<Expr>, said: Said, absen
     returned(form(form_name, span, args), returning)
 }
 
+/// The name of a subquery in FROM that gives one column and no more, which nobody writes.
+pub(crate) const ONE_COLUMN: &str = "?one column?";
+
 /// `JSON_ARRAY(query)`: an aggregate of its rows.
 fn json_array_of_query(query: Query, said: Said, span: Span) -> ExprKind {
     let name = |text: &str| Name { text: text.to_owned(), span };
-    let (table, column) = (name("q"), name("a"));
+    let (table, column) = (name(ONE_COLUMN), name("a"));
     let value = Expr { kind: ExprKind::Path(vec![table.clone(), column.clone()]), span };
     let function = if said.is_binary() { "jsonb_agg" } else { "json_agg" };
     let kind = aggregate("json_arrayagg", function, vec![value], said, true, span);

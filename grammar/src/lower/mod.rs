@@ -31,6 +31,7 @@ use crate::ast::Name;
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
 use crate::span::Span;
+pub(crate) use json::ONE_COLUMN;
 use std::cell::RefCell;
 
 /// A piece of the text that fits a rule.
