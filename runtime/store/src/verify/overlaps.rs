@@ -46,8 +46,8 @@ type Reach = (Vec<u8>, Vec<u8>, Option<FileId>);
 /// A fact, and the name of what it lies in.
 type Placed = (Rectangle, String);
 
-/// What is asked to give every fact to a function, by the hash of its key.
-type EachFact<'a> = dyn FnMut(&mut dyn FnMut(u64, Rectangle)) -> Walk + 'a;
+/// What is asked to give the facts of keys with wanted hashes to a function.
+type EachFact<'a> = dyn FnMut(&dyn Fn(u64) -> bool, &mut dyn FnMut(u64, Rectangle)) -> Walk + 'a;
 
 /// A number that keys of one table share when they are the same, and seldom otherwise.
 fn hash_in(table: TableId, key: &[u8]) -> u64 {
@@ -61,14 +61,13 @@ impl Verifier<'_> {
         let (alone, others) = self.alone();
         self.check_alone(&alone)?;
         let room = self.inner.config.block_cache_bytes_max.max(ROOM_BYTES) / size_of::<(u64, Rectangle)>();
-        let mut each = |take: &mut dyn FnMut(u64, Rectangle)| {
-            self.each_rectangle(
-                &|file| file.is_none_or(|file| !alone.contains(&file)),
-                &mut |stored, key, rectangle| {
-                    take(hash_in(stored.shape.table, key), rectangle);
-                    Ok(())
-                },
-            )
+        let files = |file: Option<FileId>| file.is_none_or(|file| !alone.contains(&file));
+        let mut each = |wanted: &dyn Fn(u64) -> bool, take: &mut dyn FnMut(u64, Rectangle)| {
+            let pick = |table: TableId, key: &[u8]| Some(hash_in(table, key)).filter(|hash| wanted(*hash));
+            self.each_rectangle(&files, &pick, &mut |_, _, hash, rectangle| {
+                take(hash, rectangle);
+                Ok(())
+            })
         };
         each_suspect(others, room as u64, &mut each, &mut |hash| self.name_overlap(hash))
     }
@@ -129,7 +128,8 @@ impl Verifier<'_> {
     /// Looks for facts that overlap where those of a key lie side by side.
     fn check_alone(&self, alone: &HashSet<FileId>) -> Walk {
         let (mut last, mut of_key) = ((TableId(0), Vec::new()), Vec::new());
-        self.each_rectangle(&|file| file.is_some_and(|file| alone.contains(&file)), &mut |stored, key, rectangle| {
+        let files = |file: Option<FileId>| file.is_some_and(|file| alone.contains(&file));
+        self.each_rectangle(&files, &|_, _| Some(0), &mut |stored, key, _, rectangle| {
             let table = stored.shape.table;
             if (last.0, last.1.as_slice()) != (table, key) {
                 self.check_key(&last, &mut of_key)?;
@@ -156,11 +156,13 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Gives the facts that lie in wanted segments, or in none, to `each`, with their keys.
+    /// Gives the facts that lie in wanted segments, or in none, to `each`, with their keys and what `pick` says of these; those
+    /// of which it says nothing are passed over, before anything else is looked at.
     fn each_rectangle(
         &self,
         wanted: &dyn Fn(Option<FileId>) -> bool,
-        each: &mut dyn FnMut(&Stored<'_>, &[u8], Rectangle) -> Walk,
+        pick: &dyn Fn(TableId, &[u8]) -> Option<u64>,
+        each: &mut dyn FnMut(&Stored<'_>, &[u8], u64, Rectangle) -> Walk,
     ) -> Walk {
         let mut key = Vec::new();
         self.each_run_in(wanted, &mut |stored| {
@@ -170,14 +172,15 @@ impl Verifier<'_> {
             }
             let gone_upto = self.gone_upto(shape.table);
             for row in 0..run.len {
+                key.clear();
+                encode_row(&run.columns, &shape.key, row, &mut key);
+                let Some(picked) = pick(shape.table, &key) else { continue };
                 let (commit, end) = (i64_at(&run.commit, row), stored.end_of(row));
                 if commit > self.visible || end <= gone_upto {
                     continue;
                 }
-                key.clear();
-                encode_row(&run.columns, &shape.key, row, &mut key);
                 let (from, to) = (i64_at(&run.valid_from, row), i64_at(&run.valid_to, row));
-                each(stored, &key, Rectangle { commit, end, from, to })?;
+                each(stored, &key, picked, Rectangle { commit, end, from, to })?;
             }
             Ok(())
         })
@@ -186,11 +189,10 @@ impl Verifier<'_> {
     /// Names two facts of a key with this hash that overlap, if they are of one key.
     fn name_overlap(&self, hash: u64) -> Walk {
         let mut keys: BTreeMap<(TableId, Vec<u8>), Vec<Placed>> = BTreeMap::new();
-        self.each_rectangle(&|_| true, &mut |stored, key, rectangle| {
-            if hash_in(stored.shape.table, key) == hash {
-                let place = stored.file.map_or_else(|| "memory".to_owned(), segment_name);
-                keys.entry((stored.shape.table, key.to_vec())).or_default().push((rectangle, place));
-            }
+        let pick = |table: TableId, key: &[u8]| Some(hash_in(table, key)).filter(|other| *other == hash);
+        self.each_rectangle(&|_| true, &pick, &mut |stored, key, _, rectangle| {
+            let place = stored.file.map_or_else(|| "memory".to_owned(), segment_name);
+            keys.entry((stored.shape.table, key.to_vec())).or_default().push((rectangle, place));
             Ok(())
         })?;
         for ((table, key), mut facts) in keys {
@@ -217,11 +219,8 @@ fn each_suspect(total: u64, room: u64, each: &mut EachFact<'_>, suspect: &mut dy
     let mut rectangles = Vec::new();
     for pass in 0..passes {
         facts.clear();
-        each(&mut |hash, rectangle| {
-            if (u128::from(hash) * u128::from(passes)) >> 64 == u128::from(pass) {
-                facts.push((hash, rectangle));
-            }
-        })?;
+        let wanted = |hash: u64| (u128::from(hash) * u128::from(passes)) >> 64 == u128::from(pass);
+        each(&wanted, &mut |hash, rectangle| facts.push((hash, rectangle)))?;
         facts.sort_unstable_by_key(|(hash, _)| *hash);
         for of_hash in facts.chunk_by(|one, other| one.0 == other.0).filter(|facts| facts.len() > 1) {
             rectangles.clear();
@@ -300,8 +299,9 @@ mod tests {
             met[usize::from(naive.is_empty())] += 1;
             for room in [1, 7, 60, 1000] {
                 let mut found = Vec::new();
-                let mut each = |take: &mut dyn FnMut(u64, Rectangle)| {
-                    facts.iter().for_each(|(hash, rectangle)| take(*hash, *rectangle));
+                let mut each = |wanted: &dyn Fn(u64) -> bool, take: &mut dyn FnMut(u64, Rectangle)| {
+                    let facts = facts.iter().filter(|(hash, _)| wanted(*hash));
+                    facts.for_each(|(hash, rectangle)| take(*hash, *rectangle));
                     Ok(())
                 };
                 let mut suspect = |hash| {
