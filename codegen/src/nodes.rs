@@ -17,7 +17,8 @@ use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use spectradb_grammar::plan::{
     AggregateCall, CompareOp, Expr, ExprKind, Field, FrameBound, FrameExclude, FrameUnit, Join, JoinKind, KeyAccess,
-    Node, NodeKind, QueryPlan, Scan, ScanColumn, SortKey, SystemScope, ValidScope, WindowCall, WindowFunction,
+    Node, NodeKind, PeriodEnds, QueryPlan, Scan, ScanColumn, SortKey, SystemScope, ValidScope, WindowCall,
+    WindowFunction,
 };
 use spectradb_kernel::{Type, schema::TableSchema};
 use std::sync::Arc;
@@ -443,7 +444,7 @@ impl Printer<'_> {
             right_exprs.push(right);
         }
         if let Some(period) = &join.period {
-            left_exprs.push(&period.point);
+            left_exprs.extend([&period.since, &period.until]);
             right_exprs.extend([&period.from, &period.to]);
         }
         let left_columns = columns(&left_exprs, &mut left);
@@ -457,11 +458,20 @@ impl Printer<'_> {
         let same = keys.split_off(join.keys.len());
         let period = match &join.period {
             None => quote!(::core::option::Option::None),
-            Some(_) => {
-                let [point, from, to] =
-                    [left_columns[key_count].0, right_columns[key_count].0, right_columns[key_count + 1].0]
-                        .map(Literal::usize_unsuffixed);
-                quote!(::core::option::Option::Some(#v1::PeriodColumns { point: #point, from: #from, to: #to }))
+            Some(period) => {
+                let place = |columns: &[(usize, _)], at: usize| Literal::usize_unsuffixed(columns[key_count + at].0);
+                let (since, until) = (place(&left_columns, 0), place(&left_columns, 1));
+                let (from, to) = (place(&right_columns, 0), place(&right_columns, 1));
+                let PeriodEnds { from_included, to_included, null_is_never } = period.ends;
+                quote!(::core::option::Option::Some(#v1::PeriodColumns {
+                    since: #since,
+                    until: #until,
+                    from: #from,
+                    to: #to,
+                    from_included: #from_included,
+                    to_included: #to_included,
+                    null_is_never: #null_is_never,
+                }))
             }
         };
         let residual = match &join.residual {

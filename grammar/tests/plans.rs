@@ -84,6 +84,16 @@ fn joins() {
             "SELECT * FROM accounts a CROSS JOIN invoices i",
             "SELECT a.name, i.amount FROM accounts a LEFT JOIN invoices i ON a.id = i.id WHERE i.amount > 5 AND a.balance < 3",
             "SELECT a.name FROM accounts a FULL JOIN invoices i ON a.id = i.id WHERE a.id > 5",
+            "SELECT count(*) FROM accounts a JOIN accounts b ON a.id = b.id + 1 AND b.id * 2 = a.id",
+            "SELECT count(*) FROM accounts a JOIN accounts b ON a.id = b.name::integer",
+            "SELECT count(*) FROM accounts a JOIN accounts b ON a.id BETWEEN b.id AND b.id + 5",
+            "SELECT count(*) FROM accounts a JOIN prices p ON a.id >= p.shop AND a.id < p.shop AND a.name < p.item",
+            "SELECT count(*) FROM invoices i ASOF JOIN rates r ON i.currency = r.currency AND i.date >= r._valid_from",
+            "SELECT count(*) FROM accounts a WHERE EXISTS (SELECT 1 FROM prices p WHERE p.shop = a.id AND p.item > a.name)",
+            "SELECT count(*) FROM accounts a WHERE NOT EXISTS (SELECT price FROM prices p WHERE p.shop > a.id)",
+            "SELECT count(*) FROM accounts a WHERE balance > ALL (SELECT price FROM prices p WHERE p.item < a.name AND p.shop = a.id)",
+            "SELECT count(*) FROM accounts a WHERE id IN (SELECT shop * a.balance FROM prices p WHERE p.item <> a.name)",
+            "SELECT count(*) FROM accounts a WHERE EXISTS (SELECT 1 FROM prices p WHERE 1 / p.shop > a.id)",
         ],
     );
 }

@@ -23,6 +23,7 @@ const FILES: &[&str] = &[
     "slt/functions/text.slt",
     "slt/groups/aggregates.slt",
     "slt/joins/kinds.slt",
+    "slt/joins/looked_up.slt",
     "slt/queries/long_lists.slt",
     "slt/select/clauses.slt",
     "slt/subqueries/all.slt",

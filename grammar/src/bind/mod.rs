@@ -52,7 +52,7 @@ mod temporal;
 mod transaction;
 mod trial;
 mod types;
-mod unnest;
+pub(crate) mod unnest;
 mod whole;
 mod window;
 mod with;

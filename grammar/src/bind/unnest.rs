@@ -189,7 +189,7 @@ fn integer_call(name: &str, args: Vec<Expr>, span: Span) -> Expr {
 }
 
 /// May anything below be an error: a call, or a sum that passes its range?
-fn can_fail(node: &Node) -> bool {
+pub(crate) fn can_fail(node: &Node) -> bool {
     let mut fails = false;
     node.walk(&mut |node| {
         node.for_each_expr(&mut |expr| fails = fails || expr.is_fallible());

@@ -11,7 +11,11 @@ use super::{
     ValidScope, WindowCall, WindowFunction,
 };
 use crate::diag::{Diag, code};
-use spectradb_kernel::{Type, Value, schema::TableSchema, ty::TypeClass};
+use spectradb_kernel::{
+    Type, Value,
+    schema::TableSchema,
+    ty::{LaneKind, TypeClass},
+};
 use std::ops::Deref;
 
 /// A plan that keeps the promises of the IR: the only kind that can be run or compiled.
@@ -460,12 +464,16 @@ impl Checker {
             ensure(agrees(left_key.ty, right_key.ty), || "both sides of a join key have one type".to_owned())?;
         }
         if let Some(period) = period {
-            self.expr(&period.point, &left.fields)?;
+            self.expr(&period.since, &left.fields)?;
+            self.expr(&period.until, &left.fields)?;
             self.expr(&period.from, &right.fields)?;
             self.expr(&period.to, &right.fields)?;
-            let instants = [&period.point, &period.from, &period.to];
-            let holds = instants.iter().all(|expr| expr.ty == Type::Timestamp);
-            ensure(holds, || "a period match is of instants".to_owned())?;
+            let pairs = [(&period.since, &period.to), (&period.from, &period.until)];
+            let holds =
+                pairs.iter().all(|(one, other)| one.ty.class() == other.ty.class() && one.ty.lane() == LaneKind::I64);
+            ensure(holds, || "a period match is of numbers in one lane".to_owned())?;
+            let is_point = !period.ends.null_is_never || period.since.same(&period.until);
+            ensure(is_point, || "a period that may never end is asked about a point".to_owned())?;
         }
         residual.iter().try_for_each(|residual| self.boolean(residual, &both))
     }

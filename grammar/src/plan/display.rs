@@ -185,7 +185,15 @@ impl Printer<'_> {
                 }));
                 if let Some(period) = &join.period {
                     let (from, to) = (self.expr(&period.from, &right), self.expr(&period.to, &right));
-                    parts.push(format!("period [{from}, {to}) holds {}", self.expr(&period.point, &left)));
+                    let (since, until) = (self.expr(&period.since, &left), self.expr(&period.until, &left));
+                    let sign = |included| if included { "<=" } else { "<" };
+                    let (begins, ends) = (sign(period.ends.from_included), sign(period.ends.to_included));
+                    let never = if period.ends.null_is_never { " or no end" } else { "" };
+                    parts.push(match (since == until, begins, ends) {
+                        (true, "<=", "<") => format!("period [{from}, {to}{never}) holds {since}"),
+                        (true, ..) => format!("period {from} {begins} {since} {ends} {to}{never}"),
+                        (false, ..) => format!("periods {from} {begins} {until}, {since} {ends} {to}"),
+                    });
                 }
                 if let Some(residual) = &join.residual {
                     parts.push(format!("where {}", self.expr(residual, &both)));

@@ -413,7 +413,7 @@ pub struct Join {
     pub keys: Vec<(Expr, Expr)>,
     /// Likewise, but NULL matches NULL.
     pub same: Vec<(Expr, Expr)>,
-    /// A point of one side lies in a period of the other: looked up, not searched.
+    /// A point or a period of one side meets one of the other: looked up, not searched.
     pub period: Option<PeriodMatch>,
     /// What else a pair must satisfy: over left fields, then right fields.
     pub residual: Option<Expr>,
@@ -429,15 +429,31 @@ impl Join {
     }
 }
 
-/// `from <= point AND point < to`, all TIMESTAMP; NULL matches nothing.
+/// `from <= until AND since < to`, of values in the lane of 64-bit integers, where each comparison may include the case that both
+/// are equal or not; NULL matches nothing. A point that lies in a period is both `since` and `until`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PeriodMatch {
     /// Over the left fields.
-    pub point: Expr,
+    pub since: Expr,
+    /// Over the left fields.
+    pub until: Expr,
     /// Over the right fields.
     pub from: Expr,
     /// Over the right fields.
     pub to: Expr,
+    /// How the ends are compared.
+    pub ends: PeriodEnds,
+}
+
+/// How the ends of a [`PeriodMatch`] are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeriodEnds {
+    /// `from <= until`, not `from < until`.
+    pub from_included: bool,
+    /// `since <= to`, not `since < to`.
+    pub to_included: bool,
+    /// A `to` that is NULL is after everything.
+    pub null_is_never: bool,
 }
 
 /// Which rows without a partner a join keeps.

@@ -116,8 +116,9 @@ macro_rules! of_node {
                     $f(left);
                     $f(right);
                 }
-                if let Some(PeriodMatch { point, from, to, .. }) = period {
-                    $f(point);
+                if let Some(PeriodMatch { since, until, from, to, ends: _ }) = period {
+                    $f(since);
+                    $f(until);
                     $f(from);
                     $f(to);
                 }

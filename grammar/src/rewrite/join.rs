@@ -1,13 +1,13 @@
 //! By what can a join look its rows up instead of searching?
 //!
-//! Equalities between an expression of one side and one of the other become keys; `from <= point AND point < to` with the
-//! point on one side and the period on the other becomes a period match, whichever way it is written. The period must be
-//! on the right: a join with the period on the left is turned around under a projection that restores its columns.
+//! Equalities between an expression of one side and one of the other become keys. `from <= until` and `since < to`, with `from`
+//! and `to` of the right side, become a period match, whichever way they are written: a point that lies in a period, two
+//! periods that overlap, a period that holds points.
 
-use super::{can_move, replace};
-use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind, PeriodMatch};
+use super::may_fail;
+use crate::plan::{Expr, ExprKind, Node, NodeKind, PeriodEnds, PeriodMatch};
 use crate::stack;
-use spectradb_kernel::{Type, ty::TypeClass};
+use spectradb_kernel::ty::{LaneKind, TypeClass};
 
 /// Finds keys and periods of all joins.
 pub(super) fn node(node: &mut Node) {
@@ -22,20 +22,10 @@ pub(super) fn node(node: &mut Node) {
             Err(condition) => rest.push(condition),
         }
     }
-    let mut turn = false;
-    let can_turn = join.kind.gives_right() && join.bindings.is_empty();
     if join.period.is_none() {
-        if let Some(period) = period(&mut rest, left_width, false) {
-            join.period = Some(period);
-        } else if can_turn && let Some(period) = period(&mut rest, left_width, true) {
-            join.period = Some(period);
-            turn = true;
-        }
+        join.period = period(&mut rest, left_width);
     }
     join.residual = Expr::conjunction(rest);
-    if turn {
-        replace(node, turned);
-    }
 }
 
 /// Does the expression read columns, and only of one side?
@@ -49,10 +39,31 @@ fn moved_left(mut expr: Expr, by: usize) -> Expr {
     expr
 }
 
+/// May the expression be evaluated for all rows of a side, also where it has no partner to be compared with? Sums, differences
+/// and products of numbers and times can only fail at the ends of their ranges.
+fn can_be_key(expr: &Expr) -> bool {
+    !expr.any(&mut |part| match &part.kind {
+        ExprKind::Call { function, args } if matches!(function.name, "+" | "-" | "*") => {
+            let bounded = |arg: &Expr| matches!(arg.ty.lane(), LaneKind::I64 | LaneKind::F64 | LaneKind::I128);
+            !args.iter().all(bounded)
+        }
+        ExprKind::Call { function, args } => may_fail(function, args),
+        ExprKind::Column(_)
+        | ExprKind::Param(_)
+        | ExprKind::Context(_)
+        | ExprKind::Const(_)
+        | ExprKind::Outer(_)
+        | ExprKind::And(_)
+        | ExprKind::Or(_)
+        | ExprKind::Case { .. }
+        | ExprKind::Subplan { .. } => false,
+    })
+}
+
 /// A condition as a pair of keys: the left one over the left fields, the right one over the right fields.
 fn key(condition: Expr, left_width: usize) -> Result<(Expr, Expr), Expr> {
     let Expr { kind: ExprKind::Call { function, args }, .. } = &condition else { return Err(condition) };
-    if function.name != "=" || !args.iter().all(can_move) || args[0].ty.class() == TypeClass::Json {
+    if function.name != "=" || !args.iter().all(can_be_key) || args[0].ty.class() == TypeClass::Json {
         return Err(condition);
     }
     let straight = is_of(&args[0], left_width, false) && is_of(&args[1], left_width, true);
@@ -67,72 +78,73 @@ fn key(condition: Expr, left_width: usize) -> Result<(Expr, Expr), Expr> {
 }
 
 /// `smaller <= greater` or `smaller < greater`, whichever way it is written.
-fn order(condition: &Expr) -> Option<(&Expr, bool, &Expr)> {
-    let ExprKind::Call { function, args } = &condition.kind else { return None };
-    let [one, other] = args.as_slice() else { return None };
-    if one.ty != Type::Timestamp || other.ty != Type::Timestamp {
-        return None;
-    }
-    match function.name {
-        "<=" => Some((one, true, other)),
-        "<" => Some((one, false, other)),
-        ">=" => Some((other, true, one)),
-        ">" => Some((other, false, one)),
+struct InOrder<'e> {
+    smaller: &'e Expr,
+    greater: &'e Expr,
+    /// May both be equal?
+    included: bool,
+    /// Is it also true of a `greater` that is NULL?
+    null_is_never: bool,
+}
+
+fn order(condition: &Expr) -> Option<InOrder<'_>> {
+    match &condition.kind {
+        ExprKind::Call { function, args } => {
+            let [one, other] = args.as_slice() else { return None };
+            if one.ty.lane() != LaneKind::I64 || other.ty.lane() != LaneKind::I64 {
+                return None;
+            }
+            let (smaller, greater, included) = match function.name {
+                "<=" => (one, other, true),
+                "<" => (one, other, false),
+                ">=" => (other, one, true),
+                ">" => (other, one, false),
+                _ => return None,
+            };
+            Some(InOrder { smaller, greater, included, null_is_never: false })
+        }
+        ExprKind::Or(arms) => {
+            let [none, some] = arms.as_slice() else { return None };
+            let ExprKind::Call { function, args } = &none.kind else { return None };
+            let found = order(some).filter(|found| !found.null_is_never)?;
+            let is_it = function.name == "$is_null" && args[0].same(found.greater);
+            is_it.then_some(InOrder { null_is_never: true, ..found })
+        }
         _ => None,
     }
 }
 
-/// Takes a period match out of the conditions. Without `turned` the point is on the left and the period on the right; with
-/// it the other way round, and the match is over the sides as they will be when the join is turned.
-fn period(conditions: &mut Vec<Expr>, left_width: usize, turned: bool) -> Option<PeriodMatch> {
-    let (mut found, mut point_of) = (None, None);
-    'begins: for (begin, condition) in conditions.iter().enumerate() {
-        let Some((from, true, point)) = order(condition) else { continue };
-        if !is_of(from, left_width, !turned) || !is_of(point, left_width, turned) || !can_move(condition) {
-            continue;
-        }
-        for (end, condition) in conditions.iter().enumerate() {
-            let Some((other_point, false, to)) = order(condition) else { continue };
-            if is_of(to, left_width, !turned) && other_point.same(point) && can_move(condition) {
-                found = Some((begin, end));
-                point_of = Some((point.clone(), from.clone(), to.clone()));
-                break 'begins;
+/// Takes a period match out of the conditions: of one point rather than of two, where there is a choice.
+fn period(conditions: &mut Vec<Expr>, left_width: usize) -> Option<PeriodMatch> {
+    let of = |right: bool| {
+        let mut found = Vec::new();
+        for (at, condition) in conditions.iter().enumerate() {
+            if let Some(order) = order(condition)
+                && is_of(order.smaller, left_width, right)
+                && is_of(order.greater, left_width, !right)
+                && can_be_key(condition)
+            {
+                found.push((at, order));
             }
         }
-    }
-    let (begin, end) = found?;
-    let (point, from, to) = point_of?;
-    conditions.remove(begin.max(end));
-    conditions.remove(begin.min(end));
-    let right = |expr: Expr| moved_left(expr, left_width);
-    Some(if turned {
-        PeriodMatch { point: right(point), from, to }
-    } else {
-        PeriodMatch { point, from: right(from), to: right(to) }
-    })
-}
-
-/// The same join with its sides exchanged, and its columns in their old order. Its period is over the new sides already.
-fn turned(node: Node) -> Node {
-    let Node { kind: NodeKind::Join(join), fields } = node else { unreachable!("only joins are turned") };
-    let Join { kind, left, right, keys, same, period, residual, bindings } = *join;
-    let (left_width, right_width) = (left.fields.len(), right.fields.len());
-    let swap = |column: usize| if column < left_width { column + right_width } else { column - left_width };
-    let kind = match kind {
-        JoinKind::Left => JoinKind::Right,
-        JoinKind::Right => JoinKind::Left,
-        kind @ (JoinKind::Inner | JoinKind::Full | JoinKind::Semi | JoinKind::Anti) => kind,
+        found
     };
-    let swapped_pairs = |pairs: Vec<(Expr, Expr)>| pairs.into_iter().map(|(left, right)| (right, left)).collect();
-    let (keys, same) = (swapped_pairs(keys), swapped_pairs(same));
-    let residual = residual.map(|mut residual| {
-        residual.map_columns(&mut |column| swap(column));
-        residual
-    });
-    let swapped = fields[left_width..].iter().chain(&fields[..left_width]).cloned().collect();
-    let join = Join { kind, left: right, right: left, keys, same, period, residual, bindings };
-    let node = Node { kind: NodeKind::Join(Box::new(join)), fields: swapped };
-    let exprs: Vec<Expr> =
-        (0..left_width + right_width).map(|column| node.column(swap(column), crate::span::Span::default())).collect();
-    Node { kind: NodeKind::Project { input: Box::new(node), exprs }, fields }
+    let (begins, ends) = (of(true), of(false));
+    let pairs = || begins.iter().flat_map(|begin| ends.iter().map(move |end| (begin, end)));
+    let is_point = |begin: &InOrder<'_>, end: &InOrder<'_>| begin.greater.same(end.smaller);
+    let point = pairs().find(|((_, begin), (_, end))| !begin.null_is_never && is_point(begin, end));
+    let ((begin_at, begin), (end_at, end)) =
+        point.or_else(|| pairs().find(|((_, begin), (_, end))| !begin.null_is_never && !end.null_is_never))?;
+    let right = |expr: &Expr| moved_left(expr.clone(), left_width);
+    let found = PeriodMatch {
+        since: end.smaller.clone(),
+        until: begin.greater.clone(),
+        from: right(begin.smaller),
+        to: right(end.greater),
+        ends: PeriodEnds { from_included: begin.included, to_included: end.included, null_is_never: end.null_is_never },
+    };
+    let (begin_at, end_at) = (*begin_at, *end_at);
+    conditions.remove(begin_at.max(end_at));
+    conditions.remove(begin_at.min(end_at));
+    Some(found)
 }

@@ -1,8 +1,9 @@
 //! How does a plan become fast without changing what it answers?
 //!
-//! In this order: constants are computed (`fold`), conditions sink towards the scans (`sink`), joins find their keys and
-//! periods (`join`), scans their keys and skippable blocks (`scan`), columns nobody reads go away (`prune`), what has become
-//! trivial is dropped (`tidy`), and long lists are searched instead of compared with (`listed`).
+//! In this order: constants are computed (`fold`), conditions sink towards the scans (`sink`), subqueries that are only
+//! asked for a partner make no pairs (`partner`), joins find their keys and periods (`join`), scans their keys and skippable
+//! blocks (`scan`), columns nobody reads go away (`prune`), what has become trivial is dropped (`tidy`), and long lists are
+//! searched instead of compared with (`listed`).
 //!
 //! Holds: the rows stay the same, and no statement fails that did not fail before: a condition that may fail is never
 //! evaluated for rows it was not evaluated for (`can_move`), folding leaves a failing call where it is. An error may vanish
@@ -12,13 +13,17 @@
 mod fold;
 mod join;
 mod listed;
+mod partner;
 mod prune;
 mod scan;
 mod sink;
 mod tidy;
 
 use crate::plan::{Expr, ExprKind, Node, QueryPlan, Statement};
-use spectradb_kernel::{func::Shape, ty::TypeClass};
+use spectradb_kernel::{
+    func::{Function, Shape},
+    ty::TypeClass,
+};
 
 /// Rewrites a statement's plan.
 pub(crate) fn statement(statement: &mut Statement) {
@@ -35,6 +40,7 @@ fn query(plan: &mut QueryPlan) {
 fn rewrite(node: &mut Node) {
     fold::node(node);
     replace(node, |node| sink::node(node, Vec::new()));
+    partner::node(node);
     join::node(node);
     tidy::node(node);
     scan::node(node);
@@ -51,17 +57,10 @@ fn replace(node: &mut Node, f: impl FnOnce(Node) -> Node) {
 }
 
 /// May the expression be evaluated for rows that it was not evaluated for so far? Not if it can fail there. A subplan is run
-/// once wherever it is asked; changing the scale of a decimal and a day to an instant can only fail at the ends of their
-/// ranges, where no other expression would work either.
+/// once wherever it is asked.
 fn can_move(expr: &Expr) -> bool {
     !expr.any(&mut |part| match &part.kind {
-        ExprKind::Call { function, args } => {
-            let widens = matches!(
-                (function.name, args.first().map(|arg| arg.ty.class())),
-                ("$numeric_rescale", _) | ("$cast", Some(TypeClass::Date | TypeClass::Integer | TypeClass::Numeric))
-            );
-            function.shape == Shape::Fallible && !widens
-        }
+        ExprKind::Call { function, args } => may_fail(function, args),
         ExprKind::Column(_)
         | ExprKind::Param(_)
         | ExprKind::Context(_)
@@ -72,4 +71,14 @@ fn can_move(expr: &Expr) -> bool {
         | ExprKind::Case { .. }
         | ExprKind::Subplan { .. } => false,
     })
+}
+
+/// May a call fail? Changing the scale of a decimal and a day to an instant can only fail at the ends of their ranges, where no
+/// other expression would work either.
+fn may_fail(function: &Function, args: &[Expr]) -> bool {
+    let widens = matches!(
+        (function.name, args.first().map(|arg| arg.ty.class())),
+        ("$numeric_rescale", _) | ("$cast", Some(TypeClass::Date | TypeClass::Integer | TypeClass::Numeric))
+    );
+    function.shape == Shape::Fallible && !widens
 }

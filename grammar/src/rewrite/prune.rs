@@ -228,7 +228,8 @@ fn prune_join(join: &mut Join, fields: &mut Vec<Field>, wanted: &[bool]) -> Plac
         want(below_right, right);
     }
     if let Some(period) = &join.period {
-        want(below_left, &period.point);
+        want(below_left, &period.since);
+        want(below_left, &period.until);
         want(below_right, &period.from);
         want(below_right, &period.to);
     }
@@ -240,7 +241,8 @@ fn prune_join(join: &mut Join, fields: &mut Vec<Field>, wanted: &[bool]) -> Plac
         place(right, &right_moved);
     }
     if let Some(period) = &mut join.period {
-        place(&mut period.point, &left_moved);
+        place(&mut period.since, &left_moved);
+        place(&mut period.until, &left_moved);
         place(&mut period.from, &right_moved);
         place(&mut period.to, &right_moved);
     }

@@ -16,7 +16,7 @@ const GROWTH_MAX: usize = 4_096;
 
 /// Must the conditions stay above, because putting these expressions for their columns would make them too large, or ask
 /// chance once more?
-fn must_stay(conditions: &[Expr], exprs: &[Expr]) -> bool {
+pub(super) fn must_stay(conditions: &[Expr], exprs: &[Expr]) -> bool {
     let mut uses = vec![0usize; exprs.len()];
     for condition in conditions {
         condition.walk(&mut |part| {

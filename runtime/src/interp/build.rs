@@ -354,7 +354,7 @@ impl<'a> Builder<'a> {
             right_exprs.push(right);
         }
         if let Some(period) = &join.period {
-            left_exprs.push(&period.point);
+            left_exprs.extend([&period.since, &period.until]);
             right_exprs.extend([&period.from, &period.to]);
         }
         let left_columns = self.columns(&left_exprs, &mut left)?;
@@ -363,10 +363,14 @@ impl<'a> Builder<'a> {
         let pairs = left_columns.iter().zip(&right_columns).take(key_count);
         let mut keys = pairs.map(|(left, right)| (left.column_idx, right.column_idx)).collect::<Vec<_>>();
         let same = keys.split_off(join.keys.len());
-        let period = join.period.as_ref().map(|_| PeriodColumns {
-            point: left_columns[key_count].column_idx,
+        let period = join.period.as_ref().map(|period| PeriodColumns {
+            since: left_columns[key_count].column_idx,
+            until: left_columns[key_count + 1].column_idx,
             from: right_columns[key_count].column_idx,
             to: right_columns[key_count + 1].column_idx,
+            from_included: period.ends.from_included,
+            to_included: period.ends.to_included,
+            null_is_never: period.ends.null_is_never,
         });
         let residual = match &join.residual {
             None => None,

@@ -1,10 +1,10 @@
 //! Which rows of two inputs belong together?
 //!
 //! The right side is read whole; its rows are filed under the number of their key, rows of one key side by side. Then each
-//! batch of the left is probed, and pairs are given in the order of left rows, and of right rows within. Where a point of
-//! the left must lie in a period of the right, the rows of a key are sorted by the period's beginning with a running
+//! batch of the left is probed, and pairs are given in the order of left rows, and of right rows within. Where a point or a
+//! period of the left must meet one of the right, the rows of a key are sorted by the period's beginning with a running
 //! maximum of its end: a probe finds the last row that begins early enough and walks back only as long as some row before
-//! can still hold the point. Without keys all rows have one key, so a join with nothing but a period is a look-up, too, and
+//! can still end late enough. Without keys all rows have one key, so a join with nothing but a period is a look-up, too, and
 //! one with nothing but a residual is a nested loop over batches of pairs.
 //!
 //! A left side that turns out to be short is read first: then only those right rows are held whose key it has, and a join of
@@ -54,19 +54,27 @@ pub struct JoinSpec {
     pub keys: Vec<(usize, usize)>,
     /// Likewise, but NULL equals NULL.
     pub same: Vec<(usize, usize)>,
-    /// A point of the left that must lie in a period of the right.
+    /// A point or a period of the left that must meet one of the right.
     pub period: Option<PeriodColumns>,
 }
 
-/// `from <= point AND point < to`, all TIMESTAMP; NULL matches nothing.
+/// `from <= until AND since < to`, all in the lane of 64-bit integers; NULL matches nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeriodColumns {
     /// A column of the left input.
-    pub point: usize,
+    pub since: usize,
+    /// A column of the left input; the same for a point.
+    pub until: usize,
     /// A column of the right input.
     pub from: usize,
     /// A column of the right input.
     pub to: usize,
+    /// `from <= until`, not `from < until`.
+    pub from_included: bool,
+    /// `since <= to`, not `since < to`.
+    pub to_included: bool,
+    /// A `to` that is NULL is after everything.
+    pub null_is_never: bool,
 }
 
 impl JoinSpec {
@@ -129,12 +137,13 @@ pub struct HashJoin {
 struct Probe {
     columns: Vec<Column>,
     groups: Option<Vec<u32>>,
-    points: Option<Column>,
+    /// `since` and `until` of each row.
+    points: Option<(Column, Column)>,
     len: usize,
     /// The row whose partners are next, and which of its candidates.
     row: usize,
     candidate: usize,
-    /// The right rows whose period holds the point of `row`, once they have been looked up.
+    /// The right rows whose period meets that of `row`, once they have been looked up.
     in_period: Option<Vec<u32>>,
     /// Has `row` found a partner in an earlier batch of pairs?
     row_matched: bool,
@@ -283,7 +292,12 @@ impl Probe {
             groups.find(&spec.left_keys(&batch), len, &mut numbers);
             numbers
         });
-        let points = spec.period.map(|period| batch.column(period.point).to_plain());
+        let points = spec.period.map(|period| {
+            let since = batch.column(period.since).to_plain();
+            let until =
+                if period.since == period.until { since.clone() } else { batch.column(period.until).to_plain() };
+            (since, until)
+        });
         let columns = spec.left_out.iter().map(|given| batch.column(given.column_idx)).collect();
         Probe { columns, groups: numbers, points, len, row: 0, candidate: 0, in_period: None, row_matched: false }
     }
@@ -309,9 +323,7 @@ impl Probe {
                 for (row, has_partner) in has_partner.iter_mut().enumerate() {
                     let group = self.groups.as_ref().map_or(0, |groups| groups[row]);
                     *has_partner = match (&built.periods, &self.points) {
-                        (Some(periods), Some(points)) => {
-                            !points.is_null(row) && !built.holding(periods, group, points.i64s().at(row)).is_empty()
-                        }
+                        (Some(periods), Some(points)) => !built.meeting(periods, group, points, row).is_empty(),
                         _ => !built.files(group).is_empty(),
                     };
                 }
@@ -372,10 +384,7 @@ impl Probe {
             let done = match (&built.periods, &self.points) {
                 (Some(periods), Some(points)) => {
                     let (row, in_period) = (self.row, &mut self.in_period);
-                    let rows = in_period.get_or_insert_with(|| match points.is_null(row) {
-                        true => Vec::new(),
-                        false => built.holding(periods, group, points.i64s().at(row)),
-                    });
+                    let rows = in_period.get_or_insert_with(|| built.meeting(periods, group, points, row));
                     let rest = &rows[self.candidate..];
                     let taken = &rest[..rest.len().min(room)];
                     right.extend_from_slice(taken);

@@ -154,6 +154,7 @@ mod slt_functions_dates {
         check.statement(r####"SELECT CAST('soon' AS DATE)"####);
         check.query(r####"SELECT DATE '2024-03-01' > DATE '2024-02-29', DATE '2024-01-01' < TIMESTAMP '2024-01-01 00:00:01'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT DATE '2024-03-01' > DATE '2024-02-29', DATE '2024-01-01' < TIMESTAMP '2024-01-01 00:00:01'"####)));
         check.query(r####"SELECT now() = now()"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT now() = now()"####)));
+        check.query(r####"SELECT date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day', 'Europe/Warsaw'), date_subtract(TIMESTAMPTZ '2021-11-01 00:00:00+01', INTERVAL '1 day', 'Europe/Warsaw'), date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day', 'Europe/Warsaw'), date_subtract(TIMESTAMPTZ '2021-11-01 00:00:00+01', INTERVAL '1 day', 'Europe/Warsaw'), date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day')"####)));
         check.finish();
     }
 }
@@ -365,6 +366,59 @@ mod slt_joins_kinds {
         check.statement(r####"SELECT 1 FROM (VALUES (1)) a (x) JOIN (VALUES (1)) b (x)"####);
         check.statement(r####"SELECT 1 FROM (VALUES (1)) a (x) CROSS JOIN (VALUES (1)) b (y) ON x = y"####);
         check.query(r####"SELECT a.x, s.* FROM (VALUES (1, 'p'), (2, 'q')) a (x, y), LATERAL (SELECT a.*, 5 AS z) s ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT a.x, s.* FROM (VALUES (1, 'p'), (2, 'q')) a (x, y), LATERAL (SELECT a.*, 5 AS z) s ORDER BY 1"####)));
+        check.finish();
+    }
+}
+
+mod slt_joins_looked_up {
+    #[allow(unused_imports, clippy::allow_attributes)]
+    use super::check::{Check, at_most_one, one, rows};
+    spectradb::database!(tables1 = "compiled/snapshots/slt_joins_looked_up_0.sql");
+
+    #[test]
+    fn agrees() {
+        let mut check = Check::new("slt/joins/looked_up.slt");
+        check.statement(r####"CREATE TABLE spans (id INTEGER PRIMARY KEY, k INTEGER, lo INTEGER, hi INTEGER, a DATE, b DATE)"####);
+        check.statement(r####"INSERT INTO spans
+SELECT i, i % 3, i * 2, CASE WHEN i % 7 <> 0 THEN i * 2 + i % 5 END, DATE '2024-01-01' + i, DATE '2024-01-01' + i + i % 4
+FROM generate_series(1, 40) AS g(i)"####);
+        check.query(r####"SELECT count(*), sum(s.id - t.id) FROM spans s JOIN spans t ON s.id = t.id + 1"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(s.id - t.id) FROM spans s JOIN spans t ON s.id = t.id + 1"####)));
+        check.query(r####"SELECT s.id, t.id FROM spans s LEFT JOIN spans t ON s.id = t.id - 1 AND t.k = 0 WHERE s.id IN (1, 2, 40) ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables1: session, r####"SELECT s.id, t.id FROM spans s LEFT JOIN spans t ON s.id = t.id - 1 AND t.k = 0 WHERE s.id IN (1, 2, 40) ORDER BY 1"####)));
+        check.statement(r####"SELECT count(*) FROM spans s JOIN (VALUES (9223372036854775807)) AS v(n) ON s.id = v.n + 1"####);
+        check.query(r####"SELECT count(*) FILTER (WHERE way = 1), count(*) FILTER (WHERE way = 2), count(*) FILTER (WHERE way = 3), count(*) FILTER (WHERE way = 4)
+FROM (
+  SELECT 1 AS way FROM spans s JOIN spans t ON s.lo >= t.lo AND s.lo <= t.hi
+  UNION ALL SELECT 2 FROM spans s JOIN spans t ON s.lo > t.lo AND s.lo <= t.hi
+  UNION ALL SELECT 3 FROM spans s JOIN spans t ON s.lo >= t.lo AND s.lo < t.hi
+  UNION ALL SELECT 4 FROM spans s JOIN spans t ON t.lo < s.lo AND t.hi > s.lo) AS w"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FILTER (WHERE way = 1), count(*) FILTER (WHERE way = 2), count(*) FILTER (WHERE way = 3), count(*) FILTER (WHERE way = 4)
+FROM (
+  SELECT 1 AS way FROM spans s JOIN spans t ON s.lo >= t.lo AND s.lo <= t.hi
+  UNION ALL SELECT 2 FROM spans s JOIN spans t ON s.lo > t.lo AND s.lo <= t.hi
+  UNION ALL SELECT 3 FROM spans s JOIN spans t ON s.lo >= t.lo AND s.lo < t.hi
+  UNION ALL SELECT 4 FROM spans s JOIN spans t ON t.lo < s.lo AND t.hi > s.lo) AS w"####)));
+        check.query(r####"SELECT count(*) FILTER (WHERE way = 1), count(*) FILTER (WHERE way = 2), count(*) FILTER (WHERE way = 3), count(*) FILTER (WHERE way = 4)
+FROM (
+  SELECT 1 AS way FROM spans s, spans t WHERE (s.lo >= t.lo AND s.lo <= t.hi) IS TRUE
+  UNION ALL SELECT 2 FROM spans s, spans t WHERE (s.lo > t.lo AND s.lo <= t.hi) IS TRUE
+  UNION ALL SELECT 3 FROM spans s, spans t WHERE (s.lo >= t.lo AND s.lo < t.hi) IS TRUE
+  UNION ALL SELECT 4 FROM spans s, spans t WHERE (t.lo < s.lo AND t.hi > s.lo) IS TRUE) AS w"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FILTER (WHERE way = 1), count(*) FILTER (WHERE way = 2), count(*) FILTER (WHERE way = 3), count(*) FILTER (WHERE way = 4)
+FROM (
+  SELECT 1 AS way FROM spans s, spans t WHERE (s.lo >= t.lo AND s.lo <= t.hi) IS TRUE
+  UNION ALL SELECT 2 FROM spans s, spans t WHERE (s.lo > t.lo AND s.lo <= t.hi) IS TRUE
+  UNION ALL SELECT 3 FROM spans s, spans t WHERE (s.lo >= t.lo AND s.lo < t.hi) IS TRUE
+  UNION ALL SELECT 4 FROM spans s, spans t WHERE (t.lo < s.lo AND t.hi > s.lo) IS TRUE) AS w"####)));
+        check.query(r####"SELECT count(*), sum(s.id * t.id) FROM spans s JOIN spans t ON s.a < t.b AND t.a < s.b"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(s.id * t.id) FROM spans s JOIN spans t ON s.a < t.b AND t.a < s.b"####)));
+        check.query(r####"SELECT count(*), sum(s.id * t.id) FROM spans s, spans t WHERE (s.a < t.b AND t.a < s.b) IS TRUE"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(s.id * t.id) FROM spans s, spans t WHERE (s.a < t.b AND t.a < s.b) IS TRUE"####)));
+        check.query(r####"SELECT count(*), sum(s.id * t.id) FROM spans s JOIN spans t ON s.k = t.k AND s.a < t.b AND t.a < s.b"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(s.id * t.id) FROM spans s JOIN spans t ON s.k = t.k AND s.a < t.b AND t.a < s.b"####)));
+        check.query(r####"SELECT count(*), sum(s.id * t.id) FROM spans s, spans t WHERE (s.k = t.k AND s.a < t.b AND t.a < s.b) IS TRUE"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(s.id * t.id) FROM spans s, spans t WHERE (s.k = t.k AND s.a < t.b AND t.a < s.b) IS TRUE"####)));
+        check.query(r####"SELECT count(*), count(t.id) FROM spans s FULL JOIN spans t ON s.lo BETWEEN t.lo + 1 AND t.lo + 3 AND t.k = 1"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), count(t.id) FROM spans s FULL JOIN spans t ON s.lo BETWEEN t.lo + 1 AND t.lo + 3 AND t.k = 1"####)));
+        check.query(r####"SELECT count(*), sum(s.id - t.id) FROM spans s ASOF JOIN spans t ON s.lo >= t.hi"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(s.id - t.id) FROM spans s ASOF JOIN spans t ON s.lo >= t.hi"####)));
+        check.query(r####"SELECT count(*) FROM spans s ASOF LEFT JOIN spans t ON s.k = t.k AND s.hi > t.hi WHERE t.id IS NULL"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*) FROM spans s ASOF LEFT JOIN spans t ON s.k = t.k AND s.hi > t.hi WHERE t.id IS NULL"####)));
+        check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE EXISTS (SELECT 1 FROM spans t WHERE t.k = s.k AND t.hi > s.hi)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE EXISTS (SELECT 1 FROM spans t WHERE t.k = s.k AND t.hi > s.hi)"####)));
+        check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE NOT EXISTS (SELECT 1 FROM spans t WHERE t.k = s.k AND t.hi > s.hi)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE NOT EXISTS (SELECT 1 FROM spans t WHERE t.k = s.k AND t.hi > s.hi)"####)));
+        check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi > ALL (SELECT hi FROM spans t WHERE t.id < s.id AND t.k = s.k)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi > ALL (SELECT hi FROM spans t WHERE t.id < s.id AND t.k = s.k)"####)));
+        check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi NOT IN (SELECT t.hi FROM spans t WHERE t.id > s.id AND t.k <> s.k)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi NOT IN (SELECT t.hi FROM spans t WHERE t.id > s.id AND t.k <> s.k)"####)));
+        check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE s.lo + 1 IN (SELECT t.hi - s.k FROM spans t WHERE t.id <> s.id OR s.k = 0)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE s.lo + 1 IN (SELECT t.hi - s.k FROM spans t WHERE t.id <> s.id OR s.k = 0)"####)));
         check.finish();
     }
 }

@@ -245,7 +245,7 @@ impl Unnest {
         let left_asks = has_outer(&left, &self.carrying)
             || keys.iter().chain(&same).any(|(left, _)| has_outer_expr(left))
             || nested.iter().any(has_outer_expr)
-            || period.as_ref().is_some_and(|period| has_outer_expr(&period.point));
+            || period.as_ref().is_some_and(|period| has_outer_expr(&period.since) || has_outer_expr(&period.until));
         let right_asks = has_outer(&right, &self.carrying);
         // Which sides must carry the arguments: one that keeps rows without a partner always must.
         let (left_carries, right_carries) = match kind {
@@ -276,7 +276,8 @@ impl Unnest {
         let (keys, mut same) = (left_pairs(keys), left_pairs(same));
         let nested = nested.into_iter().map(left_expr).collect();
         let period = period.map(|mut period| {
-            period.point = left_expr(period.point);
+            period.since = left_expr(period.since);
+            period.until = left_expr(period.until);
             period
         });
         if left_carries && right_carries {

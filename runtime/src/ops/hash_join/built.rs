@@ -1,12 +1,12 @@
 //! The right side of a join: rows filed under the number of their key, rows of one key side by side.
 //!
-//! Where a point must lie in a period, the rows of a key are sorted by the period's beginning and know the largest end so
-//! far, so that a look-up is a binary search.
+//! Where periods must meet, the rows of a key are sorted by the period's beginning and know the largest end so far, so that a
+//! look-up is a binary search.
 //!
-//! Holds: rows of one key, or those whose period holds a point, are given in the order in which they came.
+//! Holds: rows of one key, or those whose period meets another, are given in the order in which they came.
 //! Not here: which rows are pairs (`hash_join`).
 
-use super::JoinSpec;
+use super::{JoinSpec, PeriodColumns};
 use crate::ops::{
     Budget, ExecError, Given, Source,
     groups::{Groups, NO_GROUP, Nulls},
@@ -33,7 +33,7 @@ pub(super) struct Built {
     pub(super) matched: Vec<bool>,
 }
 
-/// The periods of the filed rows, group by group sorted by `from`.
+/// The periods of the filed rows, group by group sorted by `from`, both ends included: of integers `x < y` is `x <= y - 1`.
 pub(super) struct Periods {
     from: Vec<i64>,
     to: Vec<i64>,
@@ -65,6 +65,7 @@ impl Built {
         let mut held = spec.right_out.clone();
         if let Some(period) = spec.period {
             // Behind the columns that are given; only the index below looks at them.
+            // Whatever they are, their lane is that of instants.
             held.extend([period.from, period.to].map(|column_idx| Given { column_idx, ty: Type::Timestamp }));
         }
         let mut rows = RowsBuilder::new(held, budget);
@@ -92,21 +93,18 @@ impl Built {
         let mut rows = rows.finish();
         rows.hold_beside(FILED_ROW_BYTES)?;
         let mut periods = None;
-        if spec.period.is_some() {
+        if let Some(columns) = spec.period {
             let (from, to) = (rows.whole_column(spec.right_out.len()), rows.whole_column(spec.right_out.len() + 1));
-            // A row without a period, or with an empty one, holds no point.
-            let (from_of, to_of) = (from.i64s(), to.i64s());
-            for (row, number) in numbers.iter_mut().enumerate() {
-                if from.is_null(row) || to.is_null(row) || from_of.at(row) >= to_of.at(row) {
-                    *number = NO_GROUP;
-                }
-            }
-            drop((from_of, to_of));
-            periods = Some((from, to));
+            let ends: Vec<Option<(i64, i64)>> =
+                (0..numbers.len()).map(|row| ends_of(&columns, &from, &to, row)).collect();
+            // A row without a period meets none.
+            let with_ends = numbers.iter_mut().zip(&ends);
+            with_ends.filter(|(_, ends)| ends.is_none()).for_each(|(number, _)| *number = NO_GROUP);
+            periods = Some(ends);
         }
         let group_count = if !spec.has_keys() { 1 } else { groups.len() };
         let (starts, mut filed) = file(&numbers, group_count);
-        let periods = periods.map(|(from, to)| Periods::new(&starts, &mut filed, &from, &to));
+        let periods = periods.map(|ends| Periods::new(&starts, &mut filed, &ends));
         let matched = if spec.kind.keeps_right() { vec![false; rows.len()] } else { Vec::new() };
         let is_unique = periods.is_none() && starts.windows(2).all(|group| group[1] - group[0] == 1);
         let is_filed_as_read = filed.iter().enumerate().all(|(at, row)| at == *row as usize);
@@ -118,22 +116,42 @@ impl Built {
         if group == NO_GROUP { 0..0 } else { self.starts[group as usize]..self.starts[group as usize + 1] }
     }
 
-    /// The rows of a group whose period holds a point, in order of arrival.
-    pub(super) fn holding(&self, periods: &Periods, group: u32, point: i64) -> Vec<u32> {
+    /// The rows of a group whose period meets that of a left row, in order of arrival.
+    pub(super) fn meeting(&self, periods: &Periods, group: u32, points: &(Column, Column), row: usize) -> Vec<u32> {
+        let (since, until) = points;
+        if since.is_null(row) || until.is_null(row) {
+            return Vec::new();
+        }
+        let (since, until) = (since.i64s().at(row), until.i64s().at(row));
         let files = self.files(group);
-        let early = files.start + periods.from[files.clone()].partition_point(|from| *from <= point);
+        let early = files.start + periods.from[files.clone()].partition_point(|from| *from <= until);
         let mut rows = Vec::new();
         for file in (files.start..early).rev() {
-            if periods.to_max[file] <= point {
+            if periods.to_max[file] < since {
                 break;
             }
-            if point < periods.to[file] {
+            if since <= periods.to[file] {
                 rows.push(self.filed[file]);
             }
         }
         rows.sort_unstable();
         rows
     }
+}
+
+/// Both ends of a row's period, included; `None` of one that meets nothing.
+fn ends_of(columns: &PeriodColumns, from: &Column, to: &Column, row: usize) -> Option<(i64, i64)> {
+    if from.is_null(row) {
+        return None;
+    }
+    let from = from.i64s().at(row);
+    let first = if columns.from_included { from } else { from.checked_add(1)? };
+    if to.is_null(row) {
+        return columns.null_is_never.then_some((first, i64::MAX));
+    }
+    let to = to.i64s().at(row);
+    let last = if columns.to_included { to } else { to.checked_sub(1)? };
+    Some((first, last))
 }
 
 /// Row numbers side by side by group, each group's in order, and where each group begins.
@@ -155,13 +173,12 @@ fn file(numbers: &[u32], group_count: usize) -> (Vec<usize>, Vec<u32>) {
 }
 
 impl Periods {
-    fn new(starts: &[usize], filed: &mut [u32], from: &Column, to: &Column) -> Periods {
-        let (from_of, to_of) = (from.i64s(), to.i64s());
+    fn new(starts: &[usize], filed: &mut [u32], ends: &[Option<(i64, i64)>]) -> Periods {
+        let ends_of = |row: &u32| ends[*row as usize].expect("rows without a period are not filed");
         for group in starts.windows(2) {
-            filed[group[0]..group[1]].sort_by_key(|row| from_of.at(*row as usize));
+            filed[group[0]..group[1]].sort_by_key(|row| ends_of(row).0);
         }
-        let from: Vec<i64> = filed.iter().map(|row| from_of.at(*row as usize)).collect();
-        let to: Vec<i64> = filed.iter().map(|row| to_of.at(*row as usize)).collect();
+        let (from, to): (Vec<i64>, Vec<i64>) = filed.iter().map(ends_of).unzip();
         let mut to_max = to.clone();
         for group in starts.windows(2) {
             for file in group[0] + 1..group[1].max(group[0] + 1) {

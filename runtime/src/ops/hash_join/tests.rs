@@ -67,7 +67,8 @@ impl Numbers for Column {
 struct Case {
     kind: JoinKind,
     key_count: usize,
-    by_period: bool,
+    /// How the period is matched: which column of the left is `since`, and the ends.
+    period: Option<PeriodColumns>,
     with_residual: bool,
 }
 
@@ -76,12 +77,19 @@ fn naive(left: &[Row], right: &[Row], case: &Case) -> Vec<(Option<usize>, Option
         let first = l.0.is_some() && l.0 == r.0;
         let second = l.1.is_some() && l.1 == r.1;
         let keys = (case.key_count < 1 || first) && (case.key_count < 2 || second);
-        let period = match (l.2, r.2, r.3) {
-            (Some(point), Some(from), Some(to)) => from <= point && point < to,
-            _ => false,
-        };
+        let period = case.period.is_none_or(|period| {
+            let since = if period.since == 2 { l.2 } else { l.3 };
+            let (Some(since), Some(until), Some(from)) = (since, l.2, r.2) else { return false };
+            let begins = if period.from_included { from <= until } else { from < until };
+            let ends = match r.3 {
+                Some(to) if period.to_included => since <= to,
+                Some(to) => since < to,
+                None => period.null_is_never,
+            };
+            begins && ends
+        });
         let rest = !case.with_residual || residual(i as i64, j as i64) == Some(true);
-        keys && (!case.by_period || period) && rest
+        keys && period && rest
     };
     let mut pairs = Vec::new();
     let mut found = vec![false; right.len()];
@@ -111,7 +119,7 @@ fn joined(left: &Batch, right: &Batch, case: &Case, batch_rows: usize) -> Vec<Co
         right_out: vec![given(4), given(0)],
         keys: [(0, 0), (1, 1)][..case.key_count].to_vec(),
         same: vec![],
-        period: case.by_period.then_some(PeriodColumns { point: 2, from: 2, to: 3 }),
+        period: case.period,
     };
     let residual = case.with_residual.then(|| Box::new(Residual) as BoxEval);
     let tuning = Tuning::of_rows(batch_rows);
@@ -126,11 +134,15 @@ proptest! {
         (left, right) in (rows(), rows()),
         kind in prop::sample::select(vec![JoinKind::Inner, JoinKind::Left, JoinKind::Right, JoinKind::Full]),
         key_count in 0..3usize,
-        by_period in any::<bool>(),
+        period in prop::option::of((any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>())),
         with_residual in any::<bool>(),
         batch_rows in prop::sample::select(vec![1usize, 3, 8192]),
     ) {
-        let case = Case { kind, key_count, by_period, with_residual };
+        let period = period.map(|(is_point, from_included, to_included, null_is_never)| {
+            let since = if is_point { 2 } else { 3 };
+            PeriodColumns { since, until: 2, from: 2, to: 3, from_included, to_included, null_is_never }
+        });
+        let case = Case { kind, key_count, period, with_residual };
         let (left_batch, right_batch) = (batch(&left), batch(&right));
         let columns = joined(&left_batch, &right_batch, &case, batch_rows);
         let number = |row: Option<usize>| row.map_or(Value::Null, |row| Value::Integer(row as i64));
@@ -181,7 +193,15 @@ fn a_point_is_looked_up_among_many_periods() {
         right_out: vec![Given { column_idx: 0, ty: Type::Timestamp }],
         keys: vec![],
         same: vec![],
-        period: Some(PeriodColumns { point: 0, from: 0, to: 1 }),
+        period: Some(PeriodColumns {
+            since: 0,
+            until: 0,
+            from: 0,
+            to: 1,
+            from_included: true,
+            to_included: false,
+            null_is_never: false,
+        }),
     };
     let join = HashJoin::new(batches_of(&left, 8192), batches_of(&right, 8192), spec, None, Tuning::default());
     let columns = drain(join, &[Type::Timestamp, Type::Timestamp]);
