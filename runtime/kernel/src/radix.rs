@@ -19,7 +19,7 @@ const PLACES_MAX: usize = 1 << 11;
 /// spectradb_kernel::radix::sort(&mut rows);
 /// assert_eq!(rows, [(0, 3), (3, 1), (7, 0), (7, 2)]);
 /// ```
-pub fn sort(rows: &mut Vec<(u64, u32)>) {
+pub fn sort(rows: &mut [(u64, u32)]) {
     let mut room = vec![(0, 0); if rows.len() > FEW { rows.len() } else { 0 }];
     spread(rows, &mut room);
 }
