@@ -55,6 +55,9 @@ fn hash_in(table: TableId, key: &[u8]) -> u64 {
     hash_of(key).wrapping_add(u64::from(table.0)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// Takes a fact with its key and what was said of the key.
+type TakeFact<'a> = dyn FnMut(&Stored<'_>, &[u8], u64, Rectangle) -> Walk + 'a;
+
 impl Verifier<'_> {
     /// Looks for facts of a key that overlap.
     pub(super) fn check_overlaps(&self) -> Walk {
@@ -162,7 +165,7 @@ impl Verifier<'_> {
         &self,
         wanted: &dyn Fn(Option<FileId>) -> bool,
         pick: &dyn Fn(TableId, &[u8]) -> Option<u64>,
-        each: &mut dyn FnMut(&Stored<'_>, &[u8], u64, Rectangle) -> Walk,
+        each: &mut TakeFact<'_>,
     ) -> Walk {
         let mut key = Vec::new();
         self.each_run_in(wanted, &mut |stored| {
