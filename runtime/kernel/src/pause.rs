@@ -1,7 +1,7 @@
 //! Should a computation that takes long go on?
 //!
 //! A call over one row may have gigabytes to write: `repeat`, an array of 10^8 elements, a long template. Whoever runs a statement
-//! installs a watch for its thread ([`within`]); loops that may run long ask it once in a while ([`Pace`]), and say how many bytes
+//! installs a watch for its thread ([`within`]); loops that may run long ask it once in a while, and say how many bytes
 //! they are about to hold. Without a watch nothing is asked and everything goes on: so nothing that a computation gives depends on it.
 //!
 //! Holds: once a watch has said no, the call under way ends early, and its batch loop gives [`Fault::Stopped`](crate::func::Fault)
