@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::Result,
     format::notes_v1,
-    keys::{Probe, encode_row},
+    keys::{Probe, encode_row, integer_key},
     memtable::{Chunk, MemTable, SegmentNote},
     notes::Known,
     run::{Run, commit_of_lane, i64_at, lane_of_commit},
@@ -30,6 +30,9 @@ use std::{
     sync::{Arc, PoisonError, atomic::Ordering::Relaxed},
 };
 
+/// Where a fact is: the chunk, and the row in it.
+type Place = (u32, u32);
+
 /// A fact to sort: where it is, and what orders it.
 #[derive(Clone, Copy, Debug)]
 struct Sorted {
@@ -40,8 +43,7 @@ struct Sorted {
     /// Where the key lies; nowhere when eight bytes are all of it.
     key_start: usize,
     key_len: u32,
-    chunk: u32,
-    row: u32,
+    place: Place,
     from: i64,
 }
 
@@ -50,13 +52,11 @@ struct Sorted {
 struct Sorter {
     keys: Vec<u8>,
     rows: Vec<Sorted>,
-    /// The rows in order, once they are sorted.
-    order: Vec<u32>,
 }
 
 impl Sorter {
-    fn push(&mut self, chunk: u32, row: usize, end: i64, run: &Run, shape: &Shape) {
-        let key_start = self.keys.len();
+    fn push(&mut self, place: Place, end: i64, run: &Run, shape: &Shape) {
+        let (key_start, row) = (self.keys.len(), place.1 as usize);
         encode_row(&run.columns, &shape.key, row, &mut self.keys);
         let key = &self.keys[key_start..];
         let mut prefix = [0; 8];
@@ -68,46 +68,57 @@ impl Sorter {
             key_len = 0;
         }
         let from = i64_at(&run.valid_from, row);
-        let prefix = u64::from_be_bytes(prefix);
-        self.rows.push(Sorted { end, prefix, key_start, key_len, chunk, row: row as u32, from });
+        self.rows.push(Sorted { end, prefix: u64::from_be_bytes(prefix), key_start, key_len, place, from });
     }
 
-    /// The fact of a place, once they are sorted.
-    fn at(&self, place: usize) -> &Sorted {
-        &self.rows[self.order[place] as usize]
-    }
-
-    /// Has a place the key of the one before it?
-    fn is_same_key(&self, place: usize) -> bool {
-        let key = |row: &Sorted| &self.keys[row.key_start..row.key_start + row.key_len as usize];
-        let (row, before) = (self.at(place), self.at(place - 1));
-        row.prefix == before.prefix && key(row) == key(before)
-    }
-
-    fn sort(&mut self, kind: SegmentKind) {
-        let Sorter { keys, rows, order: sorted } = self;
+    fn sorted(mut self) -> Vec<Place> {
+        let keys = &self.keys;
         let key = |row: &Sorted| &keys[row.key_start..row.key_start + row.key_len as usize];
         let order = |a: &Sorted, b: &Sorted| {
             let first = (a.end, a.prefix).cmp(&(b.end, b.prefix));
             first.then_with(|| key(a).cmp(key(b))).then(a.from.cmp(&b.from))
         };
         // What arrived in order is not sorted again.
-        if rows.is_sorted_by(|a, b| order(a, b).is_le()) {
-            sorted.extend(0..rows.len() as u32);
-            return;
+        if !self.rows.is_sorted_by(|a, b| order(a, b).is_le()) {
+            self.rows.sort_unstable_by(order);
         }
-        // By one number first, whatever it leaves alike by all that counts.
-        let first = |row: &Sorted| match kind {
-            SegmentKind::Current => row.prefix,
-            SegmentKind::History => row.end.cast_unsigned() ^ (1 << 63),
-        };
-        let mut numbers: Vec<(u64, u32)> = rows.iter().map(first).zip(0..).collect();
+        self.rows.iter().map(|row| row.place).collect()
+    }
+}
+
+/// Some facts by key and beginning of validity, where a key is one integer: as most are, and so numbers are sorted and nothing else.
+fn sorted_integers(chunks: &[&Chunk], wanted: &dyn Fn(Place) -> bool) -> Option<Vec<Place>> {
+    let keys: Option<Vec<_>> = chunks.iter().map(|chunk| integer_key(&chunk.run.columns, &chunk.shape.key)).collect();
+    let all: usize = chunks.iter().map(|chunk| chunk.run.len).sum();
+    let (mut numbers, mut places) = (Vec::with_capacity(all), Vec::with_capacity(all));
+    for (chunk_idx, keys) in (0..).zip(keys?) {
+        for row in (0..chunks[chunk_idx as usize].run.len as u32).filter(|row| wanted((chunk_idx, *row))) {
+            // The order of signed numbers is that of unsigned ones once the sign is turned.
+            numbers.push((keys.at(row as usize).cast_unsigned() ^ (1 << 63), places.len() as u32));
+            places.push((chunk_idx, row));
+        }
+    }
+    let from = |(_, fact): &(u64, u32)| {
+        let (chunk, row) = places[*fact as usize];
+        i64_at(&chunks[chunk as usize].run.valid_from, row as usize)
+    };
+    if !numbers.is_sorted_by(|a, b| a.0 < b.0) {
         radix::sort(&mut numbers);
         for alike in numbers.chunk_by_mut(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
-            alike.sort_unstable_by(|a, b| order(&rows[a.1 as usize], &rows[b.1 as usize]));
+            alike.sort_unstable_by_key(from);
         }
-        sorted.extend(numbers.into_iter().map(|(_, row)| row));
     }
+    Some(numbers.iter().map(|(_, fact)| places[*fact as usize]).collect())
+}
+
+/// Have two facts one key?
+fn have_one_key(chunks: &[&Chunk], a: Place, b: Place) -> bool {
+    let key = |(chunk, row): Place| {
+        let (chunk, mut key) = (chunks[chunk as usize], Vec::new());
+        encode_row(&chunk.run.columns, &chunk.shape.key, row as usize, &mut key);
+        key
+    };
+    key(a) == key(b)
 }
 
 impl Tree {
@@ -204,33 +215,36 @@ impl Tree {
         }
         for chunks in versions.values() {
             let known: Vec<Known> = chunks.iter().map(|chunk| chunk.ends.known()).collect();
-            for kind in [SegmentKind::Current, SegmentKind::History] {
+            let end_of = |(chunk, row): Place| known[chunk as usize].end_of(row as usize);
+            let current = sorted_integers(chunks, &|place| end_of(place) > upto).unwrap_or_else(|| {
                 let mut sorter = Sorter::default();
-                if kind == SegmentKind::Current {
-                    // Most facts are.
-                    sorter.rows.reserve_exact(chunks.iter().map(|chunk| chunk.run.len).sum());
-                }
-                for (chunk_idx, (chunk, known)) in chunks.iter().zip(&known).enumerate() {
-                    if kind == SegmentKind::History && matches!(known, Known::Nothing) {
-                        continue;
-                    }
-                    for row in 0..chunk.run.len {
-                        let end = known.end_of(row);
-                        match kind {
-                            SegmentKind::Current if end > upto => {
-                                sorter.push(chunk_idx as u32, row, 0, &chunk.run, &chunk.shape);
-                            }
-                            SegmentKind::History if end <= upto => {
-                                sorter.push(chunk_idx as u32, row, end, &chunk.run, &chunk.shape);
-                            }
-                            SegmentKind::Current | SegmentKind::History => {}
-                        }
+                sorter.rows.reserve_exact(chunks.iter().map(|chunk| chunk.run.len).sum());
+                for (chunk_idx, chunk) in (0..).zip(chunks) {
+                    let places = (0..chunk.run.len as u32).map(|row| (chunk_idx, row));
+                    for place in places.filter(|place| end_of(*place) > upto) {
+                        sorter.push(place, 0, &chunk.run, &chunk.shape);
                     }
                 }
-                if !sorter.rows.is_empty() {
-                    sorter.sort(kind);
-                    self.write_sorted(place, chunks, (&sorter, kind), bytes_max, segments)?;
+                sorter.sorted()
+            });
+            let mut history = Sorter::default();
+            for (chunk_idx, (chunk, known)) in (0..).zip(chunks.iter().zip(&known)) {
+                if matches!(known, Known::Nothing) {
+                    continue;
                 }
+                let places = (0..chunk.run.len as u32).map(|row| (chunk_idx, row));
+                for (place, end) in places.map(|place| (place, end_of(place))).filter(|(_, end)| *end <= upto) {
+                    history.push(place, end, &chunk.run, &chunk.shape);
+                }
+            }
+            if !current.is_empty() {
+                let kind = SegmentKind::Current;
+                self.write_sorted(place, chunks, (&current, kind, &end_of), bytes_max, segments)?;
+            }
+            let history = history.sorted();
+            if !history.is_empty() {
+                let kind = SegmentKind::History;
+                self.write_sorted(place, chunks, (&history, kind, &end_of), bytes_max, segments)?;
             }
         }
         Ok(())
@@ -240,11 +254,10 @@ impl Tree {
         &self,
         place: TableShard,
         chunks: &[&Chunk],
-        (sorter, kind): (&Sorter, SegmentKind),
+        (rows, kind, end_of): (&[Place], SegmentKind, &dyn Fn(Place) -> i64),
         bytes_max: u64,
         segments: &mut Vec<Arc<Segment>>,
     ) -> Result<()> {
-        let rows = sorter.order.as_slice();
         let runs: Vec<&Run> = chunks.iter().map(|chunk| &chunk.run).collect();
         let bytes: usize = runs.iter().map(|run| run.memory_bytes()).sum();
         let all: usize = runs.iter().map(|run| run.len).sum();
@@ -253,20 +266,20 @@ impl Tree {
         let mut next = 0;
         while next < rows.len() {
             // Never between the facts of a key.
-            if kind == SegmentKind::Current && builder.bytes() > bytes_max && !sorter.is_same_key(next) {
+            if kind == SegmentKind::Current
+                && builder.bytes() > bytes_max
+                && !have_one_key(chunks, rows[next - 1], rows[next])
+            {
                 let full = std::mem::replace(&mut builder, self.builder(&chunks[0].shape, place.shard, 0, kind)?);
                 segments.push(self.open_built(full)?);
             }
             let block = &rows[next..rows.len().min(next + per_block)];
             next += block.len();
             let mut spans = Spans::default();
-            for place in block {
-                let Sorted { chunk, row, .. } = sorter.rows[*place as usize];
-                spans.push(chunk as usize, row as usize..row as usize + 1);
-            }
+            block.iter().for_each(|(chunk, row)| spans.push(*chunk as usize, *row as usize..*row as usize + 1));
             let mut run = gather(&runs, &spans);
             if kind == SegmentKind::History {
-                run = with_ends(run, block.iter().map(|place| sorter.rows[*place as usize].end).collect());
+                run = with_ends(run, block.iter().map(|place| end_of(*place)).collect());
             }
             builder.add(&run)?;
         }
