@@ -461,6 +461,8 @@ mod tests {
             ("P1Y2M3DT4H5M6S", "1 year 2 mons 3 days 04:05:06"),
             ("P2W", "14 days"),
             ("P0001-02-03T04:05:06", "1 year 2 mons 3 days 04:05:06"),
+            ("P1", "1 year"),
+            ("- 1 day", "-1 days"),
             ("PT36H", "36:00:00"),
             ("-1 day +02:03", "-1 days +02:03:00"),
             ("1 mon -1 day", "1 mon -1 days"),
@@ -474,7 +476,7 @@ mod tests {
         for (text, to) in expected {
             assert_eq!(printed(text).as_deref(), Ok(to), "{text}");
         }
-        for text in ["", "x", "1 fortnight", "day", "1 2 3", "P", "P1", "PT", "1:2:3:4", "- 1 day", "1 day ago ago"] {
+        for text in ["", "x", "1 fortnight", "day", "1 2 3", "P", "PT", "1:2:3:4", "1 day ago ago"] {
             assert_eq!(printed(text), Err(Fault::InvalidDatetime), "{text}");
         }
         assert_eq!(printed("1 day 25:61"), Err(Fault::DatetimeRange));

@@ -155,6 +155,7 @@ mod slt_functions_dates {
         check.query(r####"SELECT DATE '2024-03-01' > DATE '2024-02-29', DATE '2024-01-01' < TIMESTAMP '2024-01-01 00:00:01'"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT DATE '2024-03-01' > DATE '2024-02-29', DATE '2024-01-01' < TIMESTAMP '2024-01-01 00:00:01'"####)));
         check.query(r####"SELECT now() = now()"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT now() = now()"####)));
         check.query(r####"SELECT date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day', 'Europe/Warsaw'), date_subtract(TIMESTAMPTZ '2021-11-01 00:00:00+01', INTERVAL '1 day', 'Europe/Warsaw'), date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day', 'Europe/Warsaw'), date_subtract(TIMESTAMPTZ '2021-11-01 00:00:00+01', INTERVAL '1 day', 'Europe/Warsaw'), date_add(TIMESTAMPTZ '2021-10-31 00:00:00+02', INTERVAL '1 day')"####)));
+        check.query(r####"SELECT date_part('hour', DATE '2024-05-06'), date_part('isodow', DATE '2024-05-06')"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT date_part('hour', DATE '2024-05-06'), date_part('isodow', DATE '2024-05-06')"####)));
         check.finish();
     }
 }
@@ -208,6 +209,8 @@ mod slt_functions_numbers {
         check.query(r####"SELECT 2 + 3 * 4 - 10 / 5"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT 2 + 3 * 4 - 10 / 5"####)));
         check.query(r####"SELECT (2 + 3) * 4"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT (2 + 3) * 4"####)));
         check.query(r####"SELECT - - 3"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT - - 3"####)));
+        check.query(r####"SELECT mod(0.1, 1), mod(5, 0.3), mod(5.55, 2), mod(-7.25, 2.5), mod(1.5, 0.5) = 1.5 % 0.5"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT mod(0.1, 1), mod(5, 0.3), mod(5.55, 2), mod(-7.25, 2.5), mod(1.5, 0.5) = 1.5 % 0.5"####)));
+        check.query(r####"SELECT @ 2.5, @ -2.50, @ (1.5 - 4), @ n FROM (VALUES (-1.25)) AS v (n)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT @ 2.5, @ -2.50, @ (1.5 - 4), @ n FROM (VALUES (-1.25)) AS v (n)"####)));
         check.finish();
     }
 }
@@ -257,6 +260,9 @@ mod slt_functions_sql_json {
         check.statement(r####"SELECT 1 IS JSON"####);
         check.statement(r####"INSERT INTO t SELECT k, 'z', 0 FROM t s ON CONFLICT (k) DO UPDATE SET g = excluded.g WHERE t.k = 1"####);
         check.query(r####"SELECT k, g FROM t ORDER BY k LIMIT 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT k, g FROM t ORDER BY k LIMIT 2"####)));
+        check.statement(r####"SELECT JSON_ARRAY(SELECT 1, 2)"####);
+        check.statement(r####"SELECT JSON_ARRAY(TABLE spectra_commits)"####);
+        check.query(r####"SELECT JSON_ARRAY(VALUES (1), (2) ORDER BY 1 DESC)"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT JSON_ARRAY(VALUES (1), (2) ORDER BY 1 DESC)"####)));
         check.finish();
     }
 }
