@@ -308,7 +308,8 @@ fn open(path: &Path) -> Result<Database, Fault> {
     if !names.into_iter().any(|name| name.to_str().is_some_and(is_ours)) {
         return Err(Fault::Told(format!("there is no database in \"{}\"", path.display())));
     }
-    Ok(Database::open_with(path, Config::default())?)
+    // Nothing of it is changed, so it may lie where nothing can be written, and a writer may be at work.
+    Ok(Database::open_read_only(path)?)
 }
 
 fn read_digest(path: &Path) -> Result<Digest, Fault> {

@@ -134,3 +134,37 @@ fn readers_see_whole_commits_while_writers_work_and_are_killed() {
         assert!(last > 1 && asked > 1, "the reader saw {last} commits in {asked} questions");
     }
 }
+
+/// The folder's files that hold a text.
+#[expect(clippy::disallowed_methods, reason = "a test searches the database's files")]
+fn traces(path: &Path, text: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(path).expect("the folder is there");
+    let names = entries.map(|entry| entry.expect("it is listed").path());
+    let holds = |file: &std::path::PathBuf| {
+        let bytes = std::fs::read(file).expect("it is read");
+        bytes.windows(text.len()).any(|part| part == text.as_bytes())
+    };
+    names.filter(holds).map(|file| file.display().to_string()).collect()
+}
+
+/// A writer erases and ends while a reader still holds the old files: the reader takes them away when it ends.
+#[test]
+fn the_last_reader_leaves_no_trace_of_what_was_erased() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("db");
+    let setup =
+        "CREATE TABLE person (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO person VALUES (1, 'VANISHING'); VACUUM;";
+    assert!(ask(&path, &[], setup).2);
+    let mut reader = shell(&path, &["--read-only"]);
+    let (mut stdin, mut stdout) =
+        (reader.stdin.take().expect("piped"), BufReader::new(reader.stdout.take().expect("piped")));
+    let mut line = String::new();
+    stdin.write_all(b"BEGIN; SELECT name FROM person;\n").expect("the reader reads");
+    stdout.read_line(&mut line).expect("the reader answers");
+    assert_eq!(line.trim_end(), "VANISHING");
+    assert!(ask(&path, &[], "ERASE FROM person WHERE id = 1;").2);
+    assert!(!traces(&path, "VANISHING").is_empty(), "the reader still has its files");
+    drop(stdin);
+    assert!(reader.wait().expect("it is reaped").success());
+    assert_eq!(traces(&path, "VANISHING"), Vec::<String>::new());
+}

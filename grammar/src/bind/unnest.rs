@@ -29,8 +29,6 @@ use std::collections::BTreeSet;
 /// The subplans of a statement while they become joins.
 struct Unnest {
     subplans: Vec<Node>,
-    /// Those that were asked with arguments.
-    lifted: BTreeSet<usize>,
     /// The recursions whose working rows carry arguments.
     carrying: BTreeSet<usize>,
     /// May the subplan that is being pushed be computed for arguments that no outer row has?
@@ -54,29 +52,19 @@ pub(super) fn query(root: Node, subplans: Vec<Node>, beside: &mut [&mut Expr]) -
         return Ok(QueryPlan { root, subplans });
     }
     let count = subplans.len();
-    let mut unnest = Unnest { subplans, lifted: BTreeSet::new(), carrying: BTreeSet::new(), infallible: false };
+    let mut unnest = Unnest { subplans, carrying: BTreeSet::new(), infallible: false };
     // A subplan asks only earlier ones.
     for idx in 0..count {
         let node = std::mem::replace(&mut unnest.subplans[idx], nothing());
         unnest.subplans[idx] = unnest.lift(node)?;
     }
-    let mut root = unnest.lift(root)?;
-    // What was made a join is no subplan any more.
-    let mut places = vec![0; count];
-    let mut kept = Vec::new();
-    for (idx, mut node) in unnest.subplans.into_iter().enumerate() {
-        if !unnest.lifted.contains(&idx) {
-            places[idx] = kept.len();
-            renumber(&mut node, &places);
-            kept.push(node);
-        }
-    }
-    renumber(&mut root, &places);
-    beside.iter_mut().for_each(|expr| renumber_expr(expr, &places));
-    Ok(QueryPlan { root, subplans: kept })
+    let root = unnest.lift(root)?;
+    // What was made a join is no subplan any more, unless somebody asks the same one without arguments.
+    let (root, subplans) = asked_for(root, unnest.subplans, beside);
+    Ok(QueryPlan { root, subplans })
 }
 
-/// Without the subplans that nobody asks: they stood where an expression turned out to need no more than its beginning.
+/// Without the subplans that nobody asks: they became joins, or stood where an expression turned out to need no more than its beginning.
 fn asked_for(mut root: Node, subplans: Vec<Node>, beside: &mut [&mut Expr]) -> (Node, Vec<Node>) {
     let mut asked = vec![false; subplans.len()];
     let note = |node: &Node, asked: &mut Vec<bool>| {

@@ -124,7 +124,8 @@ impl Drop for Follower {
     fn drop(&mut self) {
         if self.registration.take().is_some() {
             // What stays is for the next writer to open.
-            take_away_left(&*self.disk).ok();
+            let disk = self.disk.for_writing().unwrap_or_else(|| self.disk.clone());
+            take_away_left(&*disk).ok();
         }
     }
 }

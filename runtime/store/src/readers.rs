@@ -184,6 +184,20 @@ impl Readers {
     }
 }
 
+/// What the last writer told; `None` where it told nothing that is whole.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn published(disk: &dyn Disk, identity: &Identity) -> Result<Option<Published>> {
+    let mut bytes = [0; FOLLOW_BYTES];
+    let read = disk.open(PUBLISHED_NAME).and_then(|file| file.read_at(&mut bytes, 0));
+    match read {
+        Ok(()) => Ok(Published::decode(&bytes, identity)),
+        Err(StoreError::Missing { .. } | StoreError::Corrupt { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The list of files that a writer left to the last reader.
 pub(crate) const WAITING_NAME: &str = "waiting";
 

@@ -27,7 +27,7 @@ use crate::{
         zero_from,
     },
     manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState, SLOT_COUNT},
-    readers::{Readers, WAITING_NAME},
+    readers::{self, Readers, WAITING_NAME},
     replay::{Found, LogScan, RecordBody},
     tree::{Applied, Shards, Tree},
 };
@@ -103,8 +103,8 @@ pub(crate) fn recover(
     let readers = Arc::new(Readers::new(disk.clone(), identity));
     let (files, health) = (state.tree.clone(), health.clone());
     let tree = Tree::open(disk.clone(), files, shards, identity, config, health.clone(), readers.clone())?;
-    let mut scan =
-        LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, state.known);
+    let known = known_end(&**disk, &identity, &state)?;
+    let mut scan = LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, known);
     let mut freezes = Vec::new();
     let mut replayed = 0;
     while !is_new && let Some(found) = scan.next_record()? {
@@ -138,6 +138,16 @@ pub(crate) fn recover(
     let visible =
         Visible { record: end.record, commit: end.commit, instant: end.commit_instant, catalog: catalogs.newest() };
     Ok(Recovered { identity, manifest, readers, catalogs, tree, segments, segment, end, visible, freezes, replayed })
+}
+
+/// What the log must hold: what the manifest knows, and what the last writer told readers of, which was durable before it was told.
+/// Without the second, damage to the last records of a killed writer would look like a torn end.
+fn known_end(disk: &dyn Disk, identity: &Identity, state: &ManifestState) -> Result<KnownEnd> {
+    let told = readers::published(disk, identity)?.unwrap_or_default().record;
+    Ok(match told > state.known.record {
+        true => KnownEnd { record: told, link: None, generation: state.log_last },
+        false => state.known,
+    })
 }
 
 /// Does the manifest say that a program which does not know all of its features may not write?

@@ -311,3 +311,27 @@ fn a_damaged_copy_of_an_erasure_is_an_error_or_makes_no_difference() {
     }
     assert!(copies > 0 && damaged > 10, "{damaged} errors in {copies} interrupted erasures");
 }
+
+/// What a killed writer had told readers of was durable: damage to it is no torn end.
+#[test]
+fn the_last_records_of_a_killed_writer_are_missed() {
+    let config = small();
+    let killed = build(&config, false);
+    assert_eq!(read(&killed.copy(), &config).expect("it is whole"), COMMITS);
+    let log = files(&killed).into_iter().filter(|name| name.ends_with(".log")).max().expect("there is one");
+    let bytes = killed.content(&log).expect("it is there");
+    let end = bytes.iter().rposition(|byte| *byte != 0).expect("it is written");
+    for byte in [end, end - 20, end - 100, end - 300] {
+        let disk = killed.copy();
+        disk.damage(&log, |bytes| bytes[byte] ^= 1).expect("it is there");
+        let error = read(&disk, &config).expect_err("an acknowledged commit is gone");
+        assert!(names_file(&error, &log), "{byte}: {error}");
+        disk.damage(&log, |bytes| bytes[byte] ^= 1).expect("it is there");
+        assert_eq!(read(&disk, &config).expect("nothing was changed"), COMMITS);
+    }
+    // The power failed before anybody was told: then it is one.
+    let disk = killed.copy();
+    spectradb_store::Disk::remove(&disk, "published").expect("it is there");
+    disk.damage(&log, |bytes| bytes[end] ^= 1).expect("it is there");
+    assert_eq!(read(&disk, &config).expect("the end is torn"), COMMITS - 1);
+}

@@ -368,9 +368,8 @@ impl Unnest {
         self.push(sub, args)
     }
 
-    fn take(&mut self, subplan_idx: usize) -> Node {
-        self.lifted.insert(subplan_idx);
-        // Kept, since a value that is asked twice is joined twice.
+    /// Kept, since a value that is asked twice is joined twice.
+    fn take(&self, subplan_idx: usize) -> Node {
         self.subplans[subplan_idx].clone()
     }
 

@@ -165,6 +165,12 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// [`StoreError::Io`].
     fn lock_holder(&self, name: &str) -> Result<Option<String>>;
 
+    /// The same files as a disk that may be written, where this one may only be read: for the last reader, which takes away what
+    /// the writer left to it.
+    fn for_writing(&self) -> Option<Arc<dyn Disk>> {
+        None
+    }
+
     /// How writes and batched reads reach the system.
     fn backend(&self) -> IoBackend {
         IoBackend::Ordinary

@@ -252,6 +252,11 @@ impl Disk for OsDisk {
         Ok(Some(file.settled_holder()))
     }
 
+    fn for_writing(&self) -> Option<Arc<dyn Disk>> {
+        let disk = OsDisk { folder: self.folder.clone(), no_uring: None, read_only: false };
+        self.read_only.then(|| Arc::new(disk) as Arc<dyn Disk>)
+    }
+
     fn backend(&self) -> IoBackend {
         self.no_uring.clone().map_or(IoBackend::Ordinary, IoBackend::OrdinaryBecause)
     }

@@ -134,6 +134,10 @@ impl Disk for UringDisk {
         self.os.lock_holder(name)
     }
 
+    fn for_writing(&self) -> Option<Arc<dyn Disk>> {
+        self.os.for_writing()
+    }
+
     fn backend(&self) -> IoBackend {
         IoBackend::Uring
     }
