@@ -8,6 +8,7 @@ use super::{
     Binder,
     convert::{Bound, Degree, Open},
     expr::Ctx,
+    function,
     predicate::case_of,
     scope::PSEUDO_COLUMNS,
 };
@@ -17,7 +18,7 @@ use crate::{
     plan::{Expr, ExprKind},
     span::Span,
 };
-use spectradb_kernel::{Type, ty::TypeClass};
+use spectradb_kernel::{Type, Value, ty::TypeClass};
 
 /// The two ends of a period.
 struct Period {
@@ -184,33 +185,43 @@ impl Binder<'_> {
         Ok(Some(Period { from: end(from)?, to: end(to)? }))
     }
 
-    /// PostgreSQL's `(a, b) OVERLAPS (c, d)`.
+    /// PostgreSQL's `(a, b) OVERLAPS (c, d)`. An end that is NULL is the later one; what depends on it is unknown.
     fn row_overlaps(&mut self, left: Period, right: Period, span: Span) -> Result<Expr, Diag> {
         let ordered = |binder: &mut Self, period: Period| -> Result<(Bound, Bound), Diag> {
-            let (ends, _) = binder.common(vec![period.from, period.to], "OVERLAPS")?;
+            let (ends, ty) = binder.common(vec![period.from, period.to], "OVERLAPS")?;
             let [from, to] = <[Expr; 2]>::try_from(ends).expect("two went in");
-            binder.count_copies(&from, 4)?;
-            binder.count_copies(&to, 4)?;
+            binder.count_copies(&from, 10)?;
+            binder.count_copies(&to, 10)?;
             let known = Bound::known;
             let reversed = binder.compare(">", known(from.clone()), known(to.clone()), span, span)?;
-            let first = case_of(vec![(reversed.clone(), to.clone())], from.clone(), span);
-            let last = case_of(vec![(reversed, from)], to, span);
+            let missing = function::call_named("$is_null", vec![from.clone()], Type::Boolean, span);
+            let unknown = Expr::constant(Value::Null, ty, span);
+            let first =
+                case_of(vec![(reversed.clone(), to.clone()), (missing.clone(), to.clone())], from.clone(), span);
+            let last = case_of(vec![(reversed, from), (missing, unknown)], to, span);
             Ok((known(first), known(last)))
         };
         let (left_from, left_to) = ordered(self, left)?;
         let (right_from, right_to) = ordered(self, right)?;
-        // They share an instant if the one that begins later begins before the other ends; two that begin together do.
-        let and = |one: Expr, other: Expr| {
-            let nullable = one.nullable || other.nullable;
-            Expr { kind: ExprKind::And(vec![one, other]), ty: Type::Boolean, nullable, span }
+        let all = |kind: fn(Vec<Expr>) -> ExprKind, arms: Vec<Expr>| {
+            let nullable = arms.iter().any(|arm| arm.nullable);
+            Expr { kind: kind(arms), ty: Type::Boolean, nullable, span }
         };
-        let together = self.compare("=", left_from.clone(), right_from.clone(), span, span)?;
-        let left_later = self.compare(">", left_from.clone(), right_from.clone(), span, span)?;
-        let left_in = self.compare("<", left_from.clone(), right_to, span, span)?;
-        let right_later = self.compare(">", right_from.clone(), left_from, span, span)?;
-        let right_in = self.compare("<", right_from, left_to, span, span)?;
-        let arms = vec![together, and(left_later, left_in), and(right_later, right_in)];
-        let nullable = arms.iter().any(|arm| arm.nullable);
-        Ok(Expr { kind: ExprKind::Or(arms), ty: Type::Boolean, nullable, span })
+        // They share an instant if the one that begins later begins before the other ends; two that begin together do.
+        let mut arms = Vec::with_capacity(3);
+        for (from, to, other_from, other_to) in
+            [(&left_from, &left_to, &right_from, &right_to), (&right_from, &right_to, &left_from, &left_to)]
+        {
+            let later = self.compare(">", from.clone(), other_from.clone(), span, span)?;
+            let within = self.compare("<", from.clone(), other_to.clone(), span, span)?;
+            // False, or unknown where the end is.
+            let open = self.compare("<>", to.clone(), to.clone(), span, span)?;
+            arms.push(all(ExprKind::And, vec![later, all(ExprKind::Or, vec![within, open])]));
+        }
+        let together = self.compare("=", left_from, right_from, span, span)?;
+        let left_ends = self.compare("=", left_to.clone(), left_to, span, span)?;
+        let right_ends = self.compare("=", right_to.clone(), right_to, span, span)?;
+        arms.push(all(ExprKind::And, vec![together, left_ends, right_ends]));
+        Ok(all(ExprKind::Or, arms))
     }
 }
