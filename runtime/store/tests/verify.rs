@@ -419,6 +419,7 @@ fn changes(proof: &InclusionProof) -> Vec<InclusionProof> {
     change(&|proof| of(proof).key_and_period = Opening::Open([key.as_slice(), &[0]].concat()));
     change(&|proof| proof.schema.as_mut().expect("a fact has a schema").change[9] ^= 1);
     change(&|proof| proof.schema.as_mut().expect("a fact has a schema").record.path[0][0] ^= 1);
+    change(&|proof| proof.schema = None);
     changed
 }
 
