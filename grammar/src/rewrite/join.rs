@@ -4,7 +4,7 @@
 //! and `to` of the right side, become a period match, whichever way they are written: a point that lies in a period, two
 //! periods that overlap, a period that holds points.
 
-use super::may_fail;
+use super::{has_call, may_fail};
 use crate::plan::{Expr, ExprKind, Node, NodeKind, PeriodEnds, PeriodMatch};
 use crate::stack;
 use spectradb_kernel::ty::{LaneKind, TypeClass};
@@ -42,21 +42,10 @@ fn moved_left(mut expr: Expr, by: usize) -> Expr {
 /// May the expression be evaluated for all rows of a side, also where it has no partner to be compared with? Sums, differences
 /// and products of numbers and times can only fail at the ends of their ranges.
 fn can_be_key(expr: &Expr) -> bool {
-    !expr.any(&mut |part| match &part.kind {
-        ExprKind::Call { function, args } if matches!(function.name, "+" | "-" | "*") => {
-            let bounded = |arg: &Expr| matches!(arg.ty.lane(), LaneKind::I64 | LaneKind::F64 | LaneKind::I128);
-            !args.iter().all(bounded)
-        }
-        ExprKind::Call { function, args } => may_fail(function, args),
-        ExprKind::Column(_)
-        | ExprKind::Param(_)
-        | ExprKind::Context(_)
-        | ExprKind::Const(_)
-        | ExprKind::Outer(_)
-        | ExprKind::And(_)
-        | ExprKind::Or(_)
-        | ExprKind::Case { .. }
-        | ExprKind::Subplan { .. } => false,
+    let is_number = |arg: &Expr| matches!(arg.ty.lane(), LaneKind::I64 | LaneKind::F64 | LaneKind::I128);
+    !has_call(expr, &|function, args| match function.name {
+        "+" | "-" | "*" => !args.iter().all(is_number),
+        _ => may_fail(function, args),
     })
 }
 

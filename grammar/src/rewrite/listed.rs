@@ -13,7 +13,6 @@ use crate::{
 use spectradb_kernel::{
     Type, Value,
     array::Array,
-    func::random::is_by_chance,
     ty::{ElementType, TypeClass},
 };
 
@@ -39,7 +38,7 @@ fn listed(expr: &mut Expr) {
         return;
     }
     let Some((at, (x, _))) = arms.iter().enumerate().find_map(|(at, arm)| Some((at, equality(arm)?))) else { return };
-    if x.any(&mut |part| matches!(&part.kind, ExprKind::Call { function, .. } if is_by_chance(function.name))) {
+    if x.has_chance() {
         return;
     }
     let x = x.clone();

@@ -59,18 +59,12 @@ fn replace(node: &mut Node, f: impl FnOnce(Node) -> Node) {
 /// May the expression be evaluated for rows that it was not evaluated for so far? Not if it can fail there. A subplan is run
 /// once wherever it is asked.
 fn can_move(expr: &Expr) -> bool {
-    !expr.any(&mut |part| match &part.kind {
-        ExprKind::Call { function, args } => may_fail(function, args),
-        ExprKind::Column(_)
-        | ExprKind::Param(_)
-        | ExprKind::Context(_)
-        | ExprKind::Const(_)
-        | ExprKind::Outer(_)
-        | ExprKind::And(_)
-        | ExprKind::Or(_)
-        | ExprKind::Case { .. }
-        | ExprKind::Subplan { .. } => false,
-    })
+    !has_call(expr, &may_fail)
+}
+
+/// Is a test true of a call somewhere in an expression?
+fn has_call(expr: &Expr, test: &dyn Fn(&Function, &[Expr]) -> bool) -> bool {
+    expr.any(&mut |part| matches!(&part.kind, ExprKind::Call { function, args } if test(function, args)))
 }
 
 /// May a call fail? Changing the scale of a decimal and a day to an instant can only fail at the ends of their ranges, where no

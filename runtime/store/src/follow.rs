@@ -22,7 +22,7 @@ use crate::{
     links::LedgerTree,
     log::{LogEnd, held, segment_name},
     manifest::{self, KnownEnd, MANIFEST_NAME, ManifestState},
-    readers::{PUBLISHED_NAME, READER_PREFIX, take_away_left},
+    readers::{PUBLISHED_NAME, READER_PREFIX, take_away_left, told},
     recover::{apply, read_catalogs},
     replay::LogScan,
     snapshot::Snapshot,
@@ -167,14 +167,8 @@ impl Follower {
                 Err(error) => return Err(error),
             },
         };
-        let mut bytes = [0; FOLLOW_BYTES];
         for _ in 0..ATTEMPTS {
-            match file.read_at(&mut bytes, 0) {
-                Ok(()) => {}
-                Err(StoreError::Corrupt { .. }) => return Ok(None),
-                Err(error) => return Err(error),
-            }
-            if let Some(published) = Published::decode(&bytes, &self.identity) {
+            if let Some(published) = told(&**file, &self.identity)? {
                 return Ok(Some(published));
             }
         }

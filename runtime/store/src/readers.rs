@@ -189,11 +189,22 @@ impl Readers {
 /// # Errors
 /// What the disk says.
 pub(crate) fn published(disk: &dyn Disk, identity: &Identity) -> Result<Option<Published>> {
+    match disk.open(PUBLISHED_NAME) {
+        Ok(file) => told(&*file, identity),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What stands in the file of that; `None` where it is not whole, or is just being written.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn told(file: &dyn File, identity: &Identity) -> Result<Option<Published>> {
     let mut bytes = [0; FOLLOW_BYTES];
-    let read = disk.open(PUBLISHED_NAME).and_then(|file| file.read_at(&mut bytes, 0));
-    match read {
+    match file.read_at(&mut bytes, 0) {
         Ok(()) => Ok(Published::decode(&bytes, identity)),
-        Err(StoreError::Missing { .. } | StoreError::Corrupt { .. }) => Ok(None),
+        Err(StoreError::Corrupt { .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
