@@ -431,7 +431,10 @@ fn all_ways_of_carrying_out_a_query_agree() {
         let answers = answers(&mut session, &sql, is_ordered);
         // EXISTS and LIMIT stop when they have enough, and whether a fault lies before or behind is a matter of batches.
         let stops_early = sql.contains("EXISTS") || sql.contains("LIMIT");
-        if stops_early && answers.iter().any(|answer| answer.as_ref().is_err_and(|code| code.starts_with("22"))) {
+        // As in PostgreSQL, elements of arrays of several dimensions are neither found nor removed.
+        let names_elements = sql.contains("array_remove") || sql.contains("array_position");
+        let is_of_data = |code: &str| code.starts_with("22") || names_elements && code == "0A000";
+        if stops_early && answers.iter().any(|answer| answer.as_ref().is_err_and(|code| is_of_data(code))) {
             failed += 1;
             continue;
         }
@@ -444,7 +447,7 @@ fn all_ways_of_carrying_out_a_query_agree() {
         match &answers[0] {
             Ok(_) => answered += 1,
             // Faults of data are part of the game; a query that is not understood is a mistake of ours here.
-            Err(code) if code.starts_with("22") => failed += 1,
+            Err(code) if is_of_data(code) => failed += 1,
             Err(code) => panic!(
                 "seed {seed}: {code}: {sql}: {}",
                 session.query(&sql, ()).err().map_or(String::new(), |error| error.to_string())

@@ -174,8 +174,9 @@ fn done(command: Command) -> Result<String, Fault> {
             erased,
             digest,
         }) => {
-            let records = digest.as_deref().map(read_digest).transpose()?.map(|digest| digest.records);
+            let digest = digest.as_deref().map(read_digest).transpose()?;
             let db = open(&path)?;
+            let records = digest.map(|digest| db.records_of(&digest)).transpose()?;
             let mut proof = match (&table, commit, record) {
                 (Some(table), _, _) => {
                     let fact = FactName { table, key, as_of, valid_at: valid_at.as_deref() };
@@ -195,8 +196,10 @@ fn done(command: Command) -> Result<String, Fault> {
         }
         Command::Proof(ProofCommand::Consistency { path, old_digest, digest }) => {
             let earlier = read_digest(&old_digest)?;
-            let records = digest.as_deref().map(read_digest).transpose()?.map(|digest| digest.records);
-            let proof = open(&path)?.prove_consistency(&earlier, records)?;
+            let digest = digest.as_deref().map(read_digest).transpose()?;
+            let db = open(&path)?;
+            let records = digest.map(|digest| db.records_of(&digest)).transpose()?;
+            let proof = db.prove_consistency(&earlier, records)?;
             Ok(format!("{}\n", proof_json(&Proof::Consistency(proof))))
         }
         Command::Proof(ProofCommand::Check { file, digest, old_digest }) => {

@@ -16,6 +16,7 @@ mod interactive;
 mod ledger;
 mod output;
 mod shell;
+mod verb;
 
 use crate::args::{Instead, Task};
 use crate::shell::{End, Origin, Shell};

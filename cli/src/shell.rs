@@ -1,10 +1,13 @@
 //! How is one statement or dot command run, and what is told about it?
 //!
 //! Rows are printed as they come. A failure is told on stderr and counted; whether the shell goes on is `--bail`'s to say.
+//! Where the BEGIN of a script is refused, what was to be one transaction is not carried out statement by statement: up to its COMMIT
+//! or ROLLBACK everything fails, as in a transaction that failed later.
 
 use crate::args::Args;
 use crate::dot;
 use crate::output::{Format, Mode, Printer};
+use crate::verb::{Verb, verb};
 use spectradb::embed::{Canceller, Database, Done, Error, Outcome, Piece, Position, Session, Value, shown_in_zone};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 use std::time::Instant;
@@ -41,6 +44,8 @@ pub(crate) struct Shell {
     /// Is stdout a terminal? Then statements without rows say what they did.
     chatty: bool,
     colour: bool,
+    /// On which line a script's BEGIN was refused whose end has not come yet.
+    refused: Option<u32>,
 }
 
 impl Shell {
@@ -56,6 +61,7 @@ impl Shell {
             failed: false,
             chatty: io::stdout().is_terminal(),
             colour: io::stderr().is_terminal() && !no_colour,
+            refused: None,
         }
     }
 
@@ -77,7 +83,16 @@ impl Shell {
     /// Runs a statement.
     pub(crate) fn statement(&mut self, piece: &Piece, origin: Origin) -> Result<(), End> {
         let started = Instant::now();
+        if origin == Origin::Text
+            && let Some(line) = self.refused
+        {
+            return self.of_refused(piece, line);
+        }
         let ran = self.session.execute(&piece.text, ());
+        let is_script = origin == Origin::Text && !self.session.in_transaction();
+        if is_script && ran.is_err() && verb(&piece.text) == Verb::Begin {
+            self.refused = Some(piece.line);
+        }
         let printed = match ran {
             Ok(outcome) => self.print(outcome),
             Err(error) => Ok(Err(error)),
@@ -91,6 +106,24 @@ impl Shell {
             eprintln!("time: {:.3} ms", started.elapsed().as_secs_f64() * 1e3);
         }
         result
+    }
+
+    /// A statement of a script's transaction whose BEGIN was refused.
+    fn of_refused(&mut self, piece: &Piece, line: u32) -> Result<(), End> {
+        let what = match verb(&piece.text) {
+            Verb::Rollback => {
+                self.refused = None;
+                return Ok(());
+            }
+            Verb::Commit => {
+                self.refused = None;
+                "nothing is committed"
+            }
+            Verb::Begin | Verb::Other => "the statement is not carried out",
+        };
+        let message = format!("{what}: the BEGIN on line {line} was refused");
+        let error = Error::new("25P02", message).with_help("what stands before COMMIT or ROLLBACK belongs to it");
+        self.fail(&placed(error, piece, Origin::Text))
     }
 
     /// Runs a dot command.

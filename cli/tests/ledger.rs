@@ -112,6 +112,23 @@ fn a_fact_is_proved_to_someone_without_the_database() {
         (&["proof", "inclusion", "--path", db, "--record", "3", "--digest", old], "no record 3: there are 2"),
         (&["proof", "inclusion", "--path", db, "--commit", "99"], "there is no commit 99: the newest is"),
         (&["proof", "inclusion", "--path", db, "--commit", "2"], "commit 2 has no metadata"),
+        (
+            &[
+                "proof",
+                "inclusion",
+                "--path",
+                db,
+                "--table",
+                "prices",
+                "--key",
+                "tea",
+                "--key",
+                "eu",
+                "--valid-at",
+                "noon",
+            ],
+            "the instant at which it is valid: ",
+        ),
         (&["proof", "check", new, "--digest", new], "format"),
         (&["verify", "--path", "no/such/folder"], "there is no database"),
         (&["digest", "--path", "no/such/folder"], "there is no database"),
@@ -211,4 +228,40 @@ fn damage_ends_with_1_and_names_the_place() {
     assert!(told.starts_with("the database is not what its ledger says: file \"seg-"), "{told}");
     let told = refused(&[text(&db), "-c", "VERIFY LEDGER"]);
     assert!(told.starts_with("error[XX001]: the database is not what its ledger says: file \"seg-"), "{told}");
+}
+
+/// What somebody names wrongly is told in words of what he said: not in a statement that he never wrote, and not as a proof of nothing.
+#[test]
+fn refusals_speak_of_what_was_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (db, other, copy) = (place("db"), place("other"), place("copy"));
+    let make = "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (7)";
+    said(&[&db, "-c", make]);
+    said(&[&other, "-c", make]);
+    let (of_db, of_other, of_copy) = (place("db.json"), place("other.json"), place("copy.json"));
+    std::fs::write(&of_db, said(&["digest", "--path", &db])).expect("it can be written");
+    std::fs::write(&of_other, said(&["digest", "--path", &other])).expect("it can be written");
+
+    let told = refused(&["proof", "inclusion", "--path", &db, "--table", "t", "--key", "abc"]);
+    assert!(told.contains("column \"id\" of the key: ") && told.contains("abc"), "{told}");
+    assert!(!told.contains("CAST") && !told.contains("SELECT"), "{told}");
+
+    for what in
+        [&["consistency", "--old-digest", &of_other][..], &["inclusion", "--record", "1", "--digest", &of_other]]
+    {
+        let told = refused(&[&["proof", what[0], "--path", &db], &what[1..]].concat());
+        assert!(told.contains("the digest is of database ") && told.contains(", and this is "), "{told}");
+    }
+
+    let told = refused(&["restore", "--from", &db, "--to", &copy, "--at", "0"]);
+    assert!(told.contains("nothing was recorded as of commit 0"), "{told}");
+    assert!(!Path::new(&copy).exists(), "a restore that was refused leaves nothing");
+    said(&["restore", "--from", &db, "--to", &copy, "--at", "1"]);
+    said(&[&copy, "-c", "INSERT INTO t VALUES (8)"]);
+    std::fs::write(&of_copy, said(&["digest", "--path", &copy])).expect("it can be written");
+    said(&["proof", "consistency", "--path", &copy, "--old-digest", &of_db]);
+    said(&[&db, "-c", "INSERT INTO t VALUES (9)"]);
+    let told = refused(&["proof", "consistency", "--path", &db, "--old-digest", &of_copy]);
+    assert!(told.contains("on timeline 2, and this database has that record on timeline 1"), "{told}");
 }

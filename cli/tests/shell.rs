@@ -127,6 +127,16 @@ fn an_error_is_placed_and_the_rest_goes_on() {
 }
 
 #[test]
+fn a_script_behind_a_refused_begin_is_not_carried_out_piece_by_piece() {
+    let script = "CREATE TABLE t (a INTEGER);\nBEGIN READ NEVER;\nINSERT INTO t VALUES (1);\nCOMMIT;\nINSERT INTO t VALUES (2);\nBEGIN READ NEVER; DROP TABLE t; ROLLBACK;\nSELECT a FROM t;\n";
+    let told = piped(&["--mode", "csv"], script.as_bytes());
+    assert_eq!((told.out.as_str(), told.code), ("a\r\n2\r\n", Some(1)));
+    assert!(told.err.contains("error[25P02]: the statement is not carried out: the BEGIN on line 2 was refused"));
+    assert!(told.err.contains("error[25P02]: nothing is committed: the BEGIN on line 2 was refused"));
+    assert!(told.err.contains("the BEGIN on line 6 was refused"));
+}
+
+#[test]
 fn an_unfinished_transaction_is_told() {
     let said = piped(&[], format!("{SETUP};\nBEGIN;\nDELETE FROM t;").as_bytes());
     assert_eq!(said.err, "note: the transaction that was open is rolled back\n");

@@ -462,7 +462,7 @@ impl Printer<'_> {
                 let place = |columns: &[(usize, _)], at: usize| Literal::usize_unsuffixed(columns[key_count + at].0);
                 let (since, until) = (place(&left_columns, 0), place(&left_columns, 1));
                 let (from, to) = (place(&right_columns, 0), place(&right_columns, 1));
-                let PeriodEnds { from_included, to_included, null_is_never } = period.ends;
+                let PeriodEnds { from_included, to_included, open_since, open_until, open_from, open_to } = period.ends;
                 quote!(::core::option::Option::Some(#v1::PeriodColumns {
                     since: #since,
                     until: #until,
@@ -470,7 +470,10 @@ impl Printer<'_> {
                     to: #to,
                     from_included: #from_included,
                     to_included: #to_included,
-                    null_is_never: #null_is_never,
+                    open_since: #open_since,
+                    open_until: #open_until,
+                    open_from: #open_from,
+                    open_to: #open_to,
                 }))
             }
         };

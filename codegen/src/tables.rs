@@ -96,7 +96,7 @@ impl Finder {
     }
 
     fn insert(&mut self, insert: &Insert) {
-        let Insert { with, table, alias: _, columns: _, source, valid, on_conflict, returning } = insert;
+        let Insert { with, table, alias: _, columns: _, subscripts: _, source, valid, on_conflict, returning } = insert;
         self.name(table);
         self.with(with);
         source.iter().for_each(|query| self.query(query));

@@ -88,7 +88,7 @@ pub const FORMS: &[(&str, &str)] = &[
     ),
     ("current_user, session_user, user, current_role", "'spectradb': there are no users."),
     ("current_catalog, current_database()", "'spectradb': a session has one database."),
-    ("current_schema", "NULL: there are no schemas."),
+    ("current_schema", "`public`, the one set of tables that a database has."),
     ("setseed(x)", "What comes by chance in this thread follows from a number from -1 to 1."),
     ("array_shuffle(array), array_sample(array, count)", "The elements in an order by chance; so many of them."),
     ("normalize(text [, NFC | NFD | NFKC | NFKD])", "A text's normal form of Unicode."),

@@ -98,6 +98,31 @@ fn joins() {
     );
 }
 
+/// What looks at one row instead of all: the nearest, the greatest, the first of an order.
+#[test]
+fn nearest_rows() {
+    plans(
+        "plan_nearest",
+        &[
+            "SELECT count(*) FROM invoices i ASOF JOIN rates r ON i.currency = r.currency AND i.date <= r._valid_from",
+            "SELECT count(*) FROM accounts a JOIN prices p ON (a.id IS NULL OR a.id <= p.shop) AND p.shop < a.id + 5",
+            "SELECT count(*) FROM accounts a WHERE EXISTS (SELECT 1 FROM prices p WHERE p.shop > a.id)",
+            "SELECT count(*) FROM accounts a WHERE balance > ALL (SELECT price FROM prices p)",
+            "SELECT count(*) FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM prices p WHERE p.shop = a.id AND p.item >= a.name)",
+            "SELECT count(*) FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM prices p WHERE p.shop / 2 > a.id)",
+            "SELECT count(*) FROM accounts a WHERE (id, name) NOT IN (SELECT shop, item FROM prices)",
+            "SELECT count(*) FROM accounts a WHERE (name, balance) NOT IN (SELECT name, balance FROM accounts)",
+            "SELECT id, (SELECT item FROM prices p WHERE p.shop <= a.id ORDER BY p.shop DESC, item LIMIT 1) FROM accounts a",
+            "SELECT id, (SELECT item FROM prices p WHERE p.shop <= a.id ORDER BY p.shop DESC, item LIMIT 1) FROM accounts a WHERE id = 5",
+            "SELECT a.id, p.* FROM accounts a, LATERAL (SELECT * FROM prices p WHERE p.item = a.name AND p.shop > a.id - 5 AND price > 1 ORDER BY shop LIMIT 2 OFFSET 1) p",
+            "SELECT id, (SELECT max(shop) FROM prices p WHERE p.shop < a.id AND p.item = a.name) FROM accounts a",
+            "SELECT id, (SELECT count(*) FROM prices p WHERE p.shop BETWEEN a.id - 5 AND a.id) FROM accounts a",
+            "SELECT count(*) FROM accounts a WHERE EXISTS (SELECT 1 FROM prices p, accounts b WHERE b.id = p.shop + 1 AND p.shop = a.id + 1)",
+            "SELECT count(*) FROM accounts a WHERE (SELECT count(*) FROM prices p WHERE p.shop % 10 = a.id % 10 AND p.shop / 0 = 1) > 0",
+        ],
+    );
+}
+
 #[test]
 fn times() {
     plans(

@@ -99,6 +99,8 @@ pub mod code {
     pub const UNDEFINED_COLUMN: &str = "42703";
     /// undefined_object: a setting
     pub const UNDEFINED_SETTING: &str = "42704";
+    /// cant_change_runtime_param
+    pub const CANNOT_CHANGE: &str = "55P02";
     /// invalid_sql_statement_name
     pub const UNDEFINED_STATEMENT: &str = "26000";
     /// duplicate_prepared_statement
@@ -232,6 +234,14 @@ impl Error {
         self
     }
 
+    /// The same error of a statement that ran another text: its excerpt stays drawn in that one.
+    #[must_use]
+    pub(crate) fn elsewhere(mut self) -> Error {
+        self.0.span = None;
+        self.0.position = None;
+        self
+    }
+
     /// The same error for a statement that begins at this position of a larger text: line and column count there.
     #[must_use]
     pub fn placed(mut self, statement: &str, first: Position) -> Error {
@@ -279,6 +289,8 @@ impl From<StoreError> for Error {
             StoreError::Corrupt { .. } => {
                 Error::new(code::DATA_CORRUPTED, message).with_help("restore the file from a copy; nothing was changed")
             }
+            StoreError::LedgerDiffers { .. } => Error::new(code::DATA_CORRUPTED, message)
+                .with_help("VERIFY LEDGER says more; restore the files from a copy; nothing was changed"),
             StoreError::Missing { .. } => {
                 Error::new(code::DATA_CORRUPTED, message).with_help("restore the file from a copy; nothing was changed")
             }
@@ -318,10 +330,14 @@ impl From<StoreError> for Error {
             ),
             StoreError::Pruned { .. } => Error::new(code::CLOSED, message)
                 .with_help("facts of dropped log segments are in the tables, but nothing more can be proved of them"),
+            StoreError::FactsPruned { .. } => Error::new(code::CLOSED, message)
+                .with_help("the facts that are kept are in the tables, but nothing more can be proved of this record"),
             StoreError::Closed => Error::new(code::CLOSED, message),
             StoreError::FutureInstant { .. } | StoreError::NothingYet { .. } => {
                 Error::new(code::INVALID_PARAMETER, message)
             }
+            StoreError::BeforeFirst => Error::new(code::INVALID_PARAMETER, message)
+                .with_help("say commit 1 or later, or an instant at which there were tables"),
             StoreError::NotEmpty { .. } => {
                 Error::new(code::DUPLICATE_FILE, message).with_help("name a folder that is not there yet")
             }

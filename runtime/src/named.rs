@@ -14,9 +14,12 @@ use crate::{
     statement::{Run, done, texts},
 };
 use spectradb_grammar::{
-    ast::{ExplainOptions, Isolation, Name},
-    diag::{code::SYNTAX, nearest},
-    plan::{self, QueryPlan},
+    ast::{ExecuteInto, ExplainOptions, Isolation, Name},
+    diag::{
+        code::{SYNTAX, WRONG_OBJECT_TYPE},
+        nearest,
+    },
+    plan::{self, NodeKind, Param, QueryPlan},
     span::Span,
 };
 use spectradb_kernel::{Type, Value};
@@ -122,9 +125,35 @@ impl Session {
             self.named.insert(name.text.clone(), prepared);
             return Err(error);
         }
-        let outcome = self.run_prepared(&mut prepared, &values, snapshot);
+        let outcome = self.run_prepared(&mut prepared, args, values, sql, snapshot);
         self.named.insert(name.text.clone(), prepared);
         outcome
+    }
+
+    /// A table of the rows of a query that was kept under a name: CREATE TABLE AS with the prepared text in its place.
+    pub(crate) fn create_from_named(
+        &mut self,
+        name: &Name,
+        args: Option<&QueryPlan>,
+        into: ExecuteInto,
+        params: &[Value],
+        sql: &Arc<str>,
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
+        let values = self.arguments(args, params, sql, snapshot)?;
+        let prepared = self.named.get(&name.text).ok_or_else(|| self.no_statement(name, sql))?;
+        takes(prepared, name, values.len(), sql)?;
+        if !matches!(prepared.plan.statement, plan::Statement::Query(_)) {
+            let message = format!("prepared statement \"{}\" is not a query", name.text);
+            return Err(Error::new(WRONG_OBJECT_TYPE, message)
+                .with_help("only rows of a query make a table")
+                .at(Some(name.span), sql));
+        }
+        let without = if into.with_data { "" } else { " WITH NO DATA" };
+        let text = format!("{} {}\n{without}", into.head.of(sql), prepared.sql);
+        let types = prepared.types.clone();
+        let made = self.prepare_with(&text, &types)?;
+        self.run_plan(&made.plan, &made.sql, Params::Positional(&values), snapshot, None)
     }
 
     /// The plan of a prepared statement with the arguments that EXPLAIN EXECUTE gives it.
@@ -142,8 +171,8 @@ impl Session {
         let outcome = takes(&prepared, name, values.len(), sql).and_then(|()| {
             self.renew(&mut prepared, snapshot)?;
             let (plan, text) = (prepared.plan.clone(), prepared.sql.clone());
-            let values = Params::Positional(&values).resolve(&plan.params, self.time_zone(), &text)?;
-            self.explain(&plan, options, &text, &values, snapshot)
+            let values = self.fitted(&plan.params, args, values, sql)?;
+            self.explain(&plan, options, &text, &values, snapshot).map_err(Error::elsewhere)
         });
         self.named.insert(name.text.clone(), prepared);
         outcome
@@ -165,12 +194,35 @@ impl Session {
         Ok(row.into_columns().iter().map(|column| column.value(0)).collect())
     }
 
-    fn run_prepared(&mut self, prepared: &mut Prepared, values: &[Value], snapshot: &Snapshot) -> Result<Outcome> {
+    /// The arguments as values of the parameters; what does not fit is placed where EXECUTE says it.
+    fn fitted(&self, wanted: &[Param], args: Option<&QueryPlan>, values: Vec<Value>, sql: &str) -> Result<Vec<Value>> {
+        let written = args.map_or(&[][..], |args| match &args.root.kind {
+            NodeKind::Values { rows } => rows.first().map_or(&[][..], Vec::as_slice),
+            NodeKind::Project { exprs, .. } => exprs,
+            _ => &[],
+        });
+        let given = Params::Positional(&values);
+        let fit = |(at, param): (usize, &Param)| {
+            let place = written.get(at).map(|expr| expr.span);
+            given.value_of(at, param, self.time_zone()).map_err(|error| error.at(place, sql))
+        };
+        wanted.iter().enumerate().map(fit).collect()
+    }
+
+    fn run_prepared(
+        &mut self,
+        prepared: &mut Prepared,
+        args: Option<&QueryPlan>,
+        values: Vec<Value>,
+        sql: &str,
+        snapshot: &Snapshot,
+    ) -> Result<Outcome> {
         self.renew(prepared, snapshot)?;
-        let (plan, sql, outputs) = (prepared.plan.clone(), prepared.sql.clone(), prepared.outputs.clone());
+        let (plan, text, outputs) = (prepared.plan.clone(), prepared.sql.clone(), prepared.outputs.clone());
+        let values = self.fitted(&plan.params, args, values, sql)?;
         // Placed in the prepared text: that of EXECUTE says nothing about it.
-        let outcome = self.run_plan(&plan, &sql, Params::Positional(values), snapshot, Some(&outputs));
-        outcome.map_err(|error| error.at(None, &sql))
+        let outcome = self.run_plan(&plan, &text, Params::Positional(&values), snapshot, Some(&outputs));
+        outcome.map_err(|error| error.at(None, &text).elsewhere())
     }
 
     /// What SHOW tells of the transaction that is open, or of the next one, beside the settings.

@@ -81,7 +81,8 @@ impl Params<'_> {
         wanted.iter().enumerate().map(value).collect()
     }
 
-    fn value_of(self, param_idx: usize, param: &Param, zone: Option<&str>) -> Result<Value> {
+    /// The value of one parameter, as [`Params::resolve`] gives it but for the place of an error.
+    pub(crate) fn value_of(self, param_idx: usize, param: &Param, zone: Option<&str>) -> Result<Value> {
         let value = match self {
             Params::None => None,
             Params::Positional(given) => given.get(param_idx),

@@ -407,7 +407,7 @@ impl Session {
     }
 
     fn start(&self) -> Budget {
-        let Settings { statement_timeout, memory_limit, durability: _, time_zone: _, json: _ } = &self.settings;
+        let Settings { statement_timeout, memory_limit, .. } = &self.settings;
         Budget::start(&self.cancellation, *statement_timeout, *memory_limit, self.interrupt.clone())
     }
 

@@ -3,6 +3,9 @@
 //! A setting is one row of [`SETTINGS`]: its name, what it is for, how a value is read and shown. SET, RESET and SHOW know
 //! nothing else. A setting holds until it is set again; a rollback does not take it back, and other sessions have their own.
 //!
+//! Clients of PostgreSQL begin with settings of how texts are read and shown. Of these only the values are taken that say what is done
+//! here anyway ([`only`]), so that nothing is taken and then not done.
+//!
 //! Not here: what follows from a value (`session`, `ops::Budget`).
 
 use crate::error::{Error, Result, code};
@@ -11,14 +14,14 @@ use spectradb_grammar::{
     diag::{code::FEATURE_NOT_SUPPORTED, nearest},
 };
 use spectradb_kernel::func::zone::is_zone;
-use spectradb_store::config::Durability;
+use spectradb_store::{config::Durability, fs::memory_bytes};
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
 /// The values of one session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// A statement may run so long.
     pub(crate) statement_timeout: Option<Duration>,
@@ -28,8 +31,37 @@ pub(crate) struct Settings {
     pub(crate) durability: Option<Durability>,
     /// Instants are read and shown in this zone; `None` is UTC.
     pub(crate) time_zone: Option<String>,
+    /// What the client calls itself.
+    pub(crate) application_name: String,
+    /// Nothing waits for a lock, so it is told again and no more: microseconds.
+    pub(crate) lock_timeout: u64,
+    /// Errors are the only messages, so it is told again and no more.
+    pub(crate) client_min_messages: Option<&'static str>,
     /// All of them, once somebody asked.
     pub(crate) json: Shown,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            statement_timeout: None,
+            memory_limit: memory_limit_default(),
+            durability: None,
+            time_zone: None,
+            application_name: String::new(),
+            lock_timeout: 0,
+            client_min_messages: None,
+            json: Shown::default(),
+        }
+    }
+}
+
+/// Four fifths of the memory that the process may take, in whole megabytes: a statement that would take more is refused before
+/// the system ends the process. No limit where the system does not tell.
+fn memory_limit_default() -> Option<u64> {
+    const MEGABYTE: u64 = 1 << 20;
+    let bytes = memory_bytes()? / 5 * 4 / MEGABYTE * MEGABYTE;
+    (bytes > 0).then_some(bytes)
 }
 
 /// The settings as an object of JSON, made when it is first asked for. It follows from the others.
@@ -63,22 +95,144 @@ pub(crate) struct Setting {
     show: fn(&Settings) -> String,
 }
 
+/// A setting that has one value.
+const fn fixed(
+    name: &'static str,
+    what: &'static str,
+    read: fn(&mut Settings, name: &str, text: &str) -> std::result::Result<(), &'static str>,
+    show: fn(&Settings) -> String,
+) -> Setting {
+    Setting { name, what, alias: None, read, reset: |_| {}, show }
+}
+
+/// Takes the ways of writing the one value that there is.
+fn only(text: &str, written: &[&str], help: &'static str) -> std::result::Result<(), &'static str> {
+    let plain =
+        |text: &str| text.chars().filter(|c| !c.is_whitespace() && *c != '"').collect::<String>().to_lowercase();
+    if written.contains(&plain(text).as_str()) { Ok(()) } else { Err(help) }
+}
+
+const TRUE: &[&str] = &["on", "true", "yes", "1"];
+const ZERO: &[&str] = &["0", "0ms", "0s", "0min"];
+const LEVELS: &[&str] = &["debug5", "debug4", "debug3", "debug2", "debug1", "log", "notice", "warning", "error"];
+
 /// All of them, by name.
 pub(crate) const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "application_name",
+        what: "what the client calls itself",
+        alias: None,
+        read: |settings, _, text| {
+            settings.application_name = text.to_owned();
+            Ok(())
+        },
+        reset: |settings| settings.application_name.clear(),
+        show: |settings| settings.application_name.clone(),
+    },
+    fixed(
+        "bytea_output",
+        "how a BLOB is written as text",
+        |_, _, text| only(text, &["hex"], "a BLOB is written as \\x and digits: hex"),
+        |_| "hex".to_owned(),
+    ),
+    fixed(
+        "client_encoding",
+        "the encoding of texts",
+        |_, _, text| only(text, &["utf8", "utf-8", "unicode"], "texts are UTF8"),
+        |_| "UTF8".to_owned(),
+    ),
+    Setting {
+        name: "client_min_messages",
+        what: "the least messages to send; errors are the only ones there are",
+        alias: None,
+        read: |settings, _, text| {
+            let level = LEVELS.iter().find(|level| level.eq_ignore_ascii_case(text.trim()));
+            settings.client_min_messages = Some(level.ok_or("it is debug5 to debug1, log, notice, warning or error")?);
+            Ok(())
+        },
+        reset: |settings| settings.client_min_messages = None,
+        show: |settings| settings.client_min_messages.unwrap_or("notice").to_owned(),
+    },
+    fixed(
+        "datestyle",
+        "how a DATE is written, and read where its fields are in doubt",
+        |_, _, text| only(text, &["iso", "mdy", "us", "iso,mdy", "iso,us", "mdy,iso", "us,iso"], "it is ISO, MDY"),
+        |_| "ISO, MDY".to_owned(),
+    ),
+    fixed(
+        "extra_float_digits",
+        "a REAL is written with the fewest digits that are read back as itself",
+        |_, _, text| only(text, &["1", "2", "3"], "it is 1, 2 or 3, which mean the same; write round(x::NUMERIC, 15)"),
+        |_| "1".to_owned(),
+    ),
+    fixed(
+        "idle_in_transaction_session_timeout",
+        "a transaction may be idle for ever",
+        |_, _, text| only(text, ZERO, "it is 0: nobody waits for a transaction that is open"),
+        |_| "0".to_owned(),
+    ),
+    fixed(
+        "intervalstyle",
+        "how an INTERVAL is written",
+        |_, _, text| only(text, &["postgres"], "it is postgres: 1 year 2 mons 3 days 04:05:06"),
+        |_| "postgres".to_owned(),
+    ),
+    Setting {
+        name: "lock_timeout",
+        what: "how long to wait for a lock; nothing waits for one",
+        alias: None,
+        read: |settings, _, text| {
+            settings.lock_timeout =
+                number_with_unit(text, 1_000, TIME_UNITS).ok_or("a time is written like 250ms, 5s or 0")?;
+            Ok(())
+        },
+        reset: |settings| settings.lock_timeout = 0,
+        show: |settings| shown(settings.lock_timeout, SHOWN_TIME_UNITS),
+    },
     Setting {
         name: "memory_limit",
         what: "a statement may hold so much memory for sorts, joins, groups, windows and distinct rows; 0 for no limit",
         alias: Some("work_mem"),
         read: |settings, name, text| {
             // As in PostgreSQL, a bare number of work_mem counts kilobytes.
-            let bare = if name == "work_mem" { 1024 } else { 1 };
+            let bare = if name.eq_ignore_ascii_case("work_mem") { 1024 } else { 1 };
             let bytes = number_with_unit(text, bare, BYTE_UNITS).ok_or("a size is written like 64MB, 512kB or 0")?;
             settings.memory_limit = (bytes > 0).then_some(bytes);
             Ok(())
         },
-        reset: |settings| settings.memory_limit = None,
+        reset: |settings| settings.memory_limit = memory_limit_default(),
         show: |settings| shown(settings.memory_limit.unwrap_or(0), SHOWN_BYTE_UNITS),
     },
+    fixed(
+        "search_path",
+        "where tables are looked for: in the one set that a database has, which is public",
+        |_, _, text| {
+            only(
+                text,
+                &["public", "$user,public", "public,pg_catalog", "pg_catalog,public"],
+                "a database has one set of tables, public",
+            )
+        },
+        |_| "\"$user\", public".to_owned(),
+    ),
+    fixed(
+        "server_encoding",
+        "the encoding of texts in the database",
+        |_, _, _| Err("it is told, and cannot be set"),
+        |_| "UTF8".to_owned(),
+    ),
+    fixed(
+        "server_version",
+        "the version of the database",
+        |_, _, _| Err("it is told, and cannot be set"),
+        |_| env!("CARGO_PKG_VERSION").to_owned(),
+    ),
+    fixed(
+        "standard_conforming_strings",
+        "a backslash between plain quotes is a backslash",
+        |_, _, text| only(text, TRUE, "it is on: write E'..' for escapes"),
+        |_| "on".to_owned(),
+    ),
     Setting {
         name: "statement_timeout",
         what: "a statement is cancelled after so long; 0 for never",
@@ -171,7 +325,8 @@ fn shown(number: u64, units: &[(&str, u64)]) -> String {
 impl Setting {
     /// The setting of a name.
     fn find(name: &Name) -> Result<&'static Setting> {
-        let named = |setting: &&Setting| setting.name == name.text || setting.alias == Some(name.text.as_str());
+        let is_it = |of: &str| of.eq_ignore_ascii_case(&name.text);
+        let named = |setting: &&Setting| is_it(setting.name) || setting.alias.is_some_and(is_it);
         SETTINGS.iter().find(named).ok_or_else(|| {
             if let "transaction_isolation" | "transaction_read_only" = name.text.as_str() {
                 let message = format!("\"{}\" is no setting: it is said of a transaction", name.text);
@@ -199,6 +354,10 @@ impl Settings {
     /// 42704 when there is no such setting; 22023 for a text that is no value of it.
     pub(crate) fn set(&mut self, name: &Name, value: Option<&Name>, sql: &str) -> Result<()> {
         let setting = Setting::find(name).map_err(|error| error.at(Some(name.span), sql))?;
+        if matches!(setting.name, "server_encoding" | "server_version") {
+            let error = Error::new(code::CANNOT_CHANGE, format!("setting \"{}\" cannot be changed", setting.name));
+            return Err(error.with_help("it is told by SHOW").at(Some(name.span), sql));
+        }
         let Some(value) = value else {
             self.json = Shown::default();
             (setting.reset)(self);

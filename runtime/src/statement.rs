@@ -126,13 +126,18 @@ impl Session {
                 Ok(done("ROLLBACK", None))
             }
             Statement::Explain { statement, options } => match &**statement {
-                Statement::Execute { name, args } => {
+                Statement::Execute { name, args, into: _ } => {
                     self.explain_named(name, args.as_ref(), *options, &params, sql, snapshot)
                 }
                 _ => self.explain(plan, *options, sql, &params, snapshot),
             },
             Statement::Session(statement) => self.run_session(statement, sql, snapshot),
-            Statement::Execute { name, args } => self.run_named(name, args.as_ref(), &params, sql, snapshot),
+            Statement::Execute { name, args, into: None } => {
+                self.run_named(name, args.as_ref(), &params, sql, snapshot)
+            }
+            Statement::Execute { name, args, into: Some(into) } => {
+                self.create_from_named(name, args.as_ref(), *into, &params, sql, snapshot)
+            }
             Statement::VerifyLedger => self.verify_ledger(sql),
             Statement::Digest => self.show_digest(sql),
             Statement::ShowTables => {
@@ -190,6 +195,10 @@ impl Session {
     }
 
     pub(crate) fn no_transaction_for(&self, verb: &str) -> Result<()> {
+        if self.told_of_transaction()[1].1 == "on" {
+            let message = format!("cannot execute {verb} in a read-only transaction");
+            return Err(Error::new(code::READ_ONLY_TRANSACTION, message).with_help("COMMIT or ROLLBACK first"));
+        }
         if self.in_transaction() {
             let message = format!("{verb} cannot run inside a transaction");
             return Err(Error::new(code::DDL_IN_TRANSACTION, message).with_help("COMMIT or ROLLBACK first"));

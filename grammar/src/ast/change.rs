@@ -17,6 +17,8 @@ pub struct Insert {
     pub alias: Option<Name>,
     /// The columns named, or none.
     pub columns: Vec<Name>,
+    /// The part of each column that is given; none where all columns are given whole.
+    pub subscripts: Vec<Vec<Subscript>>,
     /// Rows from a query or `VALUES`; `None` is `DEFAULT VALUES`.
     pub source: Option<Query>,
     /// `VALID FROM a [TO b]`

@@ -98,6 +98,8 @@ pub enum StatementKind {
         name: Name,
         /// Its arguments as the one row of a VALUES; none where there are none.
         args: Option<Query>,
+        /// The table that its rows make: `CREATE TABLE t AS EXECUTE name`.
+        into: Option<ExecuteInto>,
     },
     /// `SHOW TABLES`
     ShowTables,
@@ -595,6 +597,15 @@ pub struct CreateTable {
     pub columns: Vec<ColumnDef>,
     /// `PRIMARY KEY (a, b)` as a table constraint.
     pub primary_key: Option<(Vec<Name>, Span)>,
+}
+
+/// `CREATE TABLE .. AS EXECUTE ..`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExecuteInto {
+    /// Its words from CREATE to AS, before which the prepared text is put.
+    pub head: Span,
+    /// Are the rows written? Not after `WITH NO DATA`.
+    pub with_data: bool,
 }
 
 /// `CREATE TABLE [IF NOT EXISTS] t [(columns)] AS query [WITH [NO] DATA]`, `SELECT .. INTO t ..`

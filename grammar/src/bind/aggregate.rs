@@ -140,7 +140,11 @@ impl Binder<'_> {
                 return Err(Diag::new(code::UNDEFINED_FUNCTION, message, call.name.span).help(help));
             }
         };
-        let arg = self.expr(arg, ctx)?;
+        let mut arg = self.expr(arg, ctx)?;
+        // A time of day is added up as the time since midnight that it is.
+        if matches!(name, "sum" | "avg") && arg.class() == Some(TypeClass::Time) {
+            arg = Bound::known(self.coerce(arg, Type::Interval, Degree::Explicit)?);
+        }
         // A quoted text is a number or an INTERVAL to the same degree.
         if matches!(name, "sum" | "avg")
             && arg.class().is_none()

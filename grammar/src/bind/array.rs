@@ -411,7 +411,12 @@ impl Binder<'_> {
             let message = format!("op ANY/ALL (array) requires array on right side, not type {}", array.type_name());
             return Err(Diag::new(code::WRONG_OBJECT_TYPE, message, array.span()).help("write IN for a list"));
         };
-        let (mut exprs, _) = self.parts(vec![operand, array], &[Element, Whole], "ANY")?;
+        let (mut exprs, _) =
+            self.parts(vec![operand, array], &[Element, Whole], "ANY").map_err(|diag| match diag.code {
+                // Two types that do not meet have no operator.
+                code::DATATYPE_MISMATCH => Diag { code: code::UNDEFINED_FUNCTION, ..diag },
+                _ => diag,
+            })?;
         let all = if all { array_set::ALL } else { 0 };
         exprs.push(literal::integer(comparison | all, span));
         Ok(function::call_named("$array_among", exprs, Type::Boolean, span))

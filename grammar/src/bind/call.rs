@@ -243,8 +243,19 @@ impl Binder<'_> {
                 return self.made_of_others(name, args, call);
             }
             ("to_char", 2) if args[0].class() == Some(TypeClass::TimestampTz) => {
-                args[0].expr = super::zone::local(args[0].expr.clone());
-                return self.made_of_others(name, args, call);
+                let Some(zone) = super::zone::argument(span) else { return self.made_of_others(name, args, call) };
+                let template = self.coerce(args.remove(1), Type::Text, Degree::Implicit)?;
+                let args = vec![zone.expr, args.remove(0).expr, template];
+                super::constant::fold(function::call_named("$to_char_in_zone", args, Type::Text, span))
+            }
+            // A calendar's years, months and days are those of the zone.
+            ("age", 2) if args.iter().any(|arg| arg.class() == Some(TypeClass::TimestampTz)) => {
+                let mut locals = Vec::with_capacity(2);
+                for arg in std::mem::take(args) {
+                    let instant = self.coerce_class(arg, TypeClass::TimestampTz, Degree::Implicit)?;
+                    locals.push(super::zone::local(instant));
+                }
+                super::constant::fold(function::call_named("age", locals, Type::Interval, span))
             }
             // A logarithm to any base is one of exact numbers, if they are such.
             ("log", 2) if args.iter().all(|arg| is_exact(arg.class())) => {

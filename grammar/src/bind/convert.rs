@@ -16,7 +16,7 @@ use crate::{
 use spectradb_kernel::{
     Type, Value,
     func::{Fault, Function, array_cast, cast, narrow},
-    ty::{NUMERIC_PRECISION_MAX, TypeClass},
+    ty::{LENGTH_MAX, NUMERIC_PRECISION_MAX, TypeClass},
     value::Decimal,
 };
 
@@ -285,6 +285,7 @@ impl Binder<'_> {
             {
                 Type::Jsonb
             }
+            Some(TypeClass::Text) if let Some(ty) = blank_padded(&bounds) => ty,
             Some(class) => narrowest(&bounds).filter(|ty| ty.class() == class).unwrap_or(class.plain_type()),
         })
     }
@@ -324,6 +325,27 @@ fn any_text_beside_json(bounds: &[&Bound]) -> bool {
     let json = || bounds.iter().filter(|bound| bound.open.is_none());
     let mut open = bounds.iter().filter(|bound| !matches!(bound.open, None | Some(Open::Null)));
     open.any(|open| json().any(|json| !super::operator::is_json_beside(&json.expr, open)))
+}
+
+/// The CHAR that CHARs and quoted texts meet in, as long as the longest: so blanks at an end count in none of them.
+fn blank_padded(bounds: &[&Bound]) -> Option<Type> {
+    let mut length = 0;
+    let mut any = false;
+    for bound in bounds {
+        let own = match (bound.open, bound.expr.ty, literal::value(&bound.expr)) {
+            (Some(Open::Null), _, _) => continue,
+            (None, Type::Char { length }, _) => {
+                any = true;
+                length
+            }
+            (Some(Open::Text), _, Some(Value::Text(text))) => {
+                u32::try_from(text.trim_end_matches(' ').chars().count()).ok().filter(|own| *own <= LENGTH_MAX)?
+            }
+            _ => return None,
+        };
+        length = length.max(own);
+    }
+    any.then_some(Type::Char { length })
 }
 
 /// The narrower type that all values which have a type are of; none where a quoted text could not keep it.

@@ -83,6 +83,9 @@ impl Binder<'_> {
 
     /// The rows of an INSERT.
     fn new_facts(&mut self, table: &Arc<TableSchema>, insert: &ast::Insert) -> Result<Node, Diag> {
+        if !insert.subscripts.is_empty() {
+            return self.facts_in_parts(table, insert);
+        }
         let mut targets = named_targets(table, &insert.columns)?;
         let plain_values = insert.source.as_ref().and_then(plain_values);
         let width = match (&plain_values, &insert.source) {
@@ -135,15 +138,7 @@ impl Binder<'_> {
                 for (column, target) in targets.iter().enumerate() {
                     assigned.push(self.assign(Bound::known(node.column(column, query.span)), table, *target)?);
                 }
-                let columns = output_fields(table).zip(origins).map(|((name, _), origin)| {
-                    let expr = match origin {
-                        Origin::Source(column) => assigned[column].clone(),
-                        Origin::Fixed(expr) => expr,
-                    };
-                    (name, expr)
-                });
-                let columns = columns.collect();
-                node.project(columns)
+                facts_of(node, assigned, origins, table)
             }
             (_, None) => {
                 certainly_given(table, &[], insert.table.span)?;
@@ -655,7 +650,7 @@ pub(super) fn output_fields(table: &TableSchema) -> impl Iterator<Item = (String
     visible.map(|column| (column.name.clone(), column.ty)).chain(period)
 }
 
-fn values_of(rows: Vec<Vec<Expr>>, origins: Vec<Origin>, table: &TableSchema) -> Node {
+pub(super) fn values_of(rows: Vec<Vec<Expr>>, origins: Vec<Origin>, table: &TableSchema) -> Node {
     let mut fields: Vec<Field> = output_fields(table).map(|(name, ty)| Field { name, ty, nullable: false }).collect();
     let mut all = Vec::with_capacity(rows.len());
     for mut row in rows {
@@ -683,7 +678,7 @@ fn null_end(span: Span) -> Diag {
 }
 
 /// The rows of a query that is nothing but VALUES.
-fn plain_values(query: &ast::Query) -> Option<&Rows> {
+pub(super) fn plain_values(query: &ast::Query) -> Option<&Rows> {
     let is_plain =
         query.with.is_empty() && query.order_by.is_empty() && query.limit.is_none() && query.offset.is_none();
     match &query.body {
@@ -694,6 +689,19 @@ fn plain_values(query: &ast::Query) -> Option<&Rows> {
         | SetExpr::Summarize { .. }
         | SetExpr::SetOp { .. } => None,
     }
+}
+
+/// The facts whose columns come from what was assigned or are the same for all.
+pub(super) fn facts_of(node: Node, assigned: Vec<Expr>, origins: Vec<Origin>, table: &TableSchema) -> Node {
+    let columns = output_fields(table).zip(origins).map(|((name, _), origin)| {
+        let expr = match origin {
+            Origin::Source(column) => assigned[column].clone(),
+            Origin::Fixed(expr) => expr,
+        };
+        (name, expr)
+    });
+    let columns = columns.collect();
+    node.project(columns)
 }
 
 /// The targets of a list of names.
@@ -719,7 +727,7 @@ pub(super) fn named_targets(table: &TableSchema, names: &[Name]) -> Result<Vec<T
     Ok(targets)
 }
 
-fn target_type(table: &TableSchema, target: Target) -> Type {
+pub(super) fn target_type(table: &TableSchema, target: Target) -> Type {
     match target {
         Target::Data(column_idx) => table.columns[column_idx].ty,
         Target::ValidFrom | Target::ValidTo => Type::Timestamp,

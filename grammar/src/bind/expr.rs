@@ -319,7 +319,7 @@ impl Binder<'_> {
             }
             BinaryOp::Concat => self.concat(left, right, at, whole),
             BinaryOp::Arrow | BinaryOp::ArrowText => self.arrow(op, left, right, at, whole),
-            BinaryOp::Named(sign) if sign.contains("~~") => self.matched(sign, left, right, at, whole),
+            BinaryOp::Named(sign) if sign.contains('~') => self.matched(sign, left, right, at, whole),
             BinaryOp::Named(sign) => self.named_operator(sign, vec![left, right], at, whole),
         }
     }

@@ -124,6 +124,11 @@ impl Binder<'_> {
                 }
             }
             ("format", 1..) => self.format(std::mem::take(args), span)?,
+            // A CHAR's bytes are those of its blanks, too.
+            ("octet_length" | "bit_length", 1) if matches!(args[0].expr.ty, Type::Char { .. }) => {
+                let value = std::mem::take(args).pop().expect("there is one");
+                made(name, vec![self.output(value)?], span)
+            }
             ("make_timestamp" | "make_timestamptz", 6) => {
                 let at = self.timestamp_of(std::mem::take(args), span)?;
                 if name == "make_timestamp" { at } else { super::zone::instant_of(at)? }
@@ -168,7 +173,14 @@ impl Binder<'_> {
                 };
                 let arg = self.coerce_class(arg, class, Degree::Implicit)?;
                 let now = Expr { kind: ExprKind::Context(Context::Now), ty: Type::Timestamp, nullable: false, span };
-                // Counted from today's midnight.
+                // Counted from today's midnight, which of an instant is that of the zone.
+                let (now, arg, class) = if class == TypeClass::TimestampTz {
+                    let now = convert::convert(now, Type::TimestampTz, Degree::Explicit)?;
+                    let local = convert::convert(super::zone::local(arg), Type::Timestamp, Degree::Explicit)?;
+                    (super::zone::local(now), local, TypeClass::Timestamp)
+                } else {
+                    (now, arg, class)
+                };
                 let today = convert::convert(now, Type::Date, Degree::Explicit)?;
                 made("age", vec![convert::convert(today, class.plain_type(), Degree::Implicit)?, arg], span)
             }
@@ -392,7 +404,7 @@ impl Binder<'_> {
             ("current_user" | "session_user" | "user" | "current_role" | "current_catalog" | "current_database", 0) => {
                 text("spectradb", span)
             }
-            ("current_schema", 0) => Expr::constant(Value::Null, Type::Text, span),
+            ("current_schema", 0) => Expr::constant(Value::Text("public".to_owned()), Type::Text, span),
             ("version", 0) => text(concat!("SpectraDB ", env!("CARGO_PKG_VERSION")), span),
             _ => return Ok(None),
         }))
@@ -627,7 +639,7 @@ impl Binder<'_> {
             };
             let value = given(next)?;
             next += 1;
-            let value = self.coerce(value, Type::Text, Degree::Assignment)?;
+            let value = self.output(value)?;
             self.count_copies(&value, 2)?;
             self.count_copies(&width, 2)?;
             let piece = |kind: &str, value| made("$format_piece", vec![text(kind, span), value, width.clone()], span);
@@ -635,8 +647,9 @@ impl Binder<'_> {
             if !plain.is_empty() {
                 parts.push(text(&std::mem::take(&mut plain), span));
             }
-            // NULL is nothing as a text and NULL as a literal.
-            let absent = piece("s", text(if kind == 'L' { "NULL" } else { "" }, span));
+            // NULL is nothing as a text, NULL as a literal, and no name.
+            let as_name = if kind == 'I' { "no name" } else { "s" };
+            let absent = piece(as_name, text(if kind == 'L' { "NULL" } else { "" }, span));
             parts.push(if value.nullable { self.coalesce(vec![shown, absent], span)? } else { shown });
         }
         if !plain.is_empty() || parts.is_empty() {

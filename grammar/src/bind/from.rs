@@ -350,16 +350,20 @@ impl Binder<'_> {
         Ok(Source { node, scope: Scope { tables: vec![scope_table], merged: Vec::new() }, points, args: Vec::new() })
     }
 
-    /// The table of a name; a scope that names an earlier commit reads the catalogue as it was then.
+    /// The table of a name; a scope that names a commit reads the catalogue as it was then. What was made since the newest commit is
+    /// there as of it too, and has no rows.
     fn table_of(&self, name: &Name, system: &SystemScope) -> Result<Arc<TableSchema>, Diag> {
-        let earlier =
-            literal_commit(system).filter(|commit| self.catalog.current_commit().is_some_and(|now| *commit < now));
-        match earlier {
-            Some(commit) => self.catalog.table_at(&name.text, commit).ok_or_else(|| {
+        let now = self.catalog.current_commit();
+        let Some(commit) = literal_commit(system).filter(|commit| now.is_some_and(|now| *commit <= now)) else {
+            return self.existing_table(name);
+        };
+        match self.catalog.table_at(&name.text, commit) {
+            Some(table) => Ok(table),
+            None if now == Some(commit) => self.existing_table(name),
+            None => {
                 let message = format!("table \"{}\" does not exist as of commit {commit}", name.text);
-                Diag::new(code::UNDEFINED_TABLE, message, name.span)
-            }),
-            None => self.existing_table(name),
+                Err(Diag::new(code::UNDEFINED_TABLE, message, name.span))
+            }
         }
     }
 

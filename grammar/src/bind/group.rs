@@ -106,6 +106,18 @@ impl<'s> Block<'s> {
                     give(part, givens, &|given| given.clone());
                 }
             }
+            if sets.is_some() {
+                // While they were bound every column could be NULL; those of all sets, and those of rows, are what they are.
+                let rows = &node.fields;
+                let parts = self.aggregates.iter_mut().flat_map(aggregate_parts);
+                for part in parts.chain(self.keys.iter_mut()) {
+                    if let ExprKind::Column(column) = part.kind
+                        && let Some(field) = rows.get(column)
+                    {
+                        part.nullable = field.nullable;
+                    }
+                }
+            }
             let fields = self.fields();
             let groupings = std::mem::take(&mut self.groupings);
             if let Some(sets) = sets {

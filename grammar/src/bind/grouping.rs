@@ -17,7 +17,7 @@ use super::{
     predicate::case_of,
 };
 use crate::{
-    ast::{self, GroupItem, GroupSets},
+    ast::{self, GroupBy, GroupItem, GroupSets},
     diag::{Diag, code},
     plan::{AggregateCall, Expr, ExprKind, Field, Join, JoinKind, Node, NodeKind},
     span::Span,
@@ -29,6 +29,14 @@ const SETS_MAX: usize = 4_096;
 
 /// Arguments of one `grouping()`.
 const GROUPING_ARGS_MAX: usize = 31;
+
+/// Does a GROUP BY say GROUPING SETS, ROLLUP or CUBE?
+pub(super) fn has_sets(group_by: &GroupBy) -> bool {
+    match group_by {
+        GroupBy::All(_) => false,
+        GroupBy::Items { items, distinct: _ } => items.iter().any(|item| !matches!(item, GroupItem::Expr(_))),
+    }
+}
 
 /// Sets of keys, by position.
 #[derive(Clone, Debug)]

@@ -237,10 +237,10 @@ impl Binder<'_> {
             ast::StatementKind::Rollback => plan::Statement::Rollback,
             ast::StatementKind::Explain { statement, options } => self.explain(statement, *options)?,
             ast::StatementKind::Session(kind) => plan::Statement::Session(self.session(kind)?),
-            ast::StatementKind::Execute { name, args } => {
+            ast::StatementKind::Execute { name, args, into } => {
                 let args = args.as_ref().map(|args| self.query(args, None)).transpose()?;
                 let args = args.map(|root| self.query_plan(root)).transpose()?;
-                plan::Statement::Execute { name: name.clone(), args }
+                plan::Statement::Execute { name: name.clone(), args, into: *into }
             }
             ast::StatementKind::ShowTables => plan::Statement::ShowTables,
             ast::StatementKind::Describe(name) => plan::Statement::Describe(self.existing_table(name)?),

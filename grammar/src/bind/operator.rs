@@ -288,6 +288,16 @@ impl Binder<'_> {
                 None => Err(no_operator(name, &operands[0], operands.last().expect("it has operands"), at)),
             };
         }
+        if let [bits, count] = operands.as_slice()
+            && let "<<" | ">>" = name
+            && bits.open.is_none()
+            && let ty @ (Type::SmallInt | Type::Int4) = bits.expr.ty
+            && matches!(count.class(), Some(TypeClass::Integer) | None)
+        {
+            let count = self.coerce(count.clone(), Type::Integer, Degree::Implicit)?;
+            let bits = self.coerce(bits.clone(), Type::Integer, Degree::Implicit)?;
+            return convert(shifted(name, bits, count, ty, whole), ty, Degree::Implicit);
+        }
         let candidates = function::overloads(name);
         // An operand without a type is first taken to be of the other one's.
         let same = match operands.as_slice() {
@@ -438,6 +448,18 @@ fn narrower(left: &Bound, right: &Bound) -> Option<Type> {
         (Type::SmallInt | Type::Int4, Type::SmallInt | Type::Int4) => Some(Type::Int4),
         _ => None,
     }
+}
+
+/// An integer of fewer bits, shifted: the count is taken modulo 32 and what passes the highest bit is lost, the sign too.
+fn shifted(name: &str, bits: Expr, count: Expr, ty: Type, span: Span) -> Expr {
+    let number = |value: i64| Expr::constant(Value::Integer(value), Type::Integer, span);
+    let of = |name: &str, args| function::call_named(name, args, Type::Integer, span);
+    let moved = of(name, vec![bits, of("&", vec![count, number(31)])]);
+    if name == ">>" {
+        return moved;
+    }
+    let beyond = if ty == Type::Int4 { 32 } else { 48 };
+    of(">>", vec![of("<<", vec![moved, number(beyond)]), number(beyond)])
 }
 
 /// The classes of an operator beside an operand without a type: that of the other one if there is such an operator, else

@@ -5,6 +5,7 @@
 
 use crate::{
     ast,
+    diag::{Diag, code},
     plan::{Expr, SortKey},
 };
 
@@ -19,6 +20,24 @@ pub(super) fn position(expr: &ast::Expr) -> Option<&str> {
         ast::ExprKind::Number(text) => Some(text),
         _ => None,
     }
+}
+
+/// A constant orders and groups nothing; as in PostgreSQL only a position may stand there.
+///
+/// # Errors
+/// 42601.
+pub(super) fn refuse_constant(expr: &ast::Expr, clause: &str) -> Result<(), Diag> {
+    use ast::ExprKind::{Boolean, Null, Number, Text};
+    let is_constant = match &expr.kind {
+        Null | Boolean(_) | Text(_) => true,
+        Number(text) => text.contains(['.', 'e', 'E']) && !text.starts_with("0x"),
+        _ => false,
+    };
+    if !is_constant {
+        return Ok(());
+    }
+    Err(Diag::new(code::SYNTAX, format!("non-integer constant in {clause}"), expr.span)
+        .help("a number is the position of an output column; a name has double quotes or none"))
 }
 
 /// The bare name that an expression is, if it is one.

@@ -65,6 +65,15 @@ impl Binder<'_> {
                 Bound::known(self.coerce(needle, ty, Degree::Implicit)?)
             }
         };
+        // As in PostgreSQL several numbers that are written out are a list of the FLOAT4's own type.
+        let is_exact = |item: &Bound| {
+            item.expr.columns().is_empty() && matches!(item.class(), Some(TypeClass::Integer | TypeClass::Numeric))
+        };
+        if needle.expr.ty == Type::Float4 && items.len() > 1 && items.iter().all(is_exact) {
+            for item in &mut items {
+                *item = Bound::known(self.coerce(item.clone(), Type::Float4, Degree::Implicit)?);
+            }
+        }
         self.count_copies(&needle.expr, items.len())?;
         let mut arms = Vec::with_capacity(items.len());
         for item in items {
@@ -121,13 +130,21 @@ impl Binder<'_> {
         span: Span,
     ) -> Result<Expr, Diag> {
         let sign = if case_insensitive { "ILIKE" } else { "LIKE" };
+        let (operand, pattern) = match (operand.class(), pattern.class()) {
+            (Some(TypeClass::Blob), Some(TypeClass::Blob) | None) | (None, Some(TypeClass::Blob))
+                if !case_insensitive =>
+            {
+                (self.bytes_as_letters(operand)?, self.bytes_as_letters(pattern)?)
+            }
+            _ => (operand, pattern),
+        };
         for side in [&operand, &pattern] {
             if !matches!(side.class(), None | Some(TypeClass::Text | TypeClass::Json)) {
                 return Err(super::operator::no_operator(sign, &operand, &pattern, span));
             }
         }
         let mut args = vec![
-            self.coerce(operand, Type::Text, Degree::Implicit)?,
+            self.coerce(with_blanks(operand), Type::Text, Degree::Implicit)?,
             self.coerce(pattern, Type::Text, Degree::Implicit)?,
         ];
         let name = match (escape, case_insensitive) {
@@ -141,6 +158,14 @@ impl Binder<'_> {
         Ok(function::call_named(name, args, Type::Boolean, span))
     }
 
+    /// Each byte as the letter of its number, so that patterns see bytes.
+    fn bytes_as_letters(&mut self, bytes: Bound) -> Result<Bound, Diag> {
+        let span = bytes.span();
+        let bytes = self.coerce(bytes, Type::Blob, Degree::Implicit)?;
+        let encoding = Expr::constant(Value::Text("LATIN1".to_owned()), Type::Text, span);
+        Ok(Bound::known(function::call_named("convert_from", vec![bytes, encoding], Type::Text, span)))
+    }
+
     /// `~`, `~*`, `~~` (which is LIKE), `~~*` (ILIKE) and their opposites.
     pub(super) fn matched(
         &mut self,
@@ -151,7 +176,7 @@ impl Binder<'_> {
         span: Span,
     ) -> Result<Expr, Diag> {
         if !sign.contains("~~") {
-            return self.named_operator(sign, vec![text, pattern], at, span);
+            return self.named_operator(sign, vec![with_blanks(text), pattern], at, span);
         }
         let like = self.like(text, pattern, None, sign.ends_with('*'), span)?;
         Ok(if sign.starts_with('!') { function::not(like) } else { like })
@@ -269,6 +294,10 @@ impl Binder<'_> {
         }
         let operand = self.coerce_class(operand, class, Degree::Implicit)?;
         let operand = if canonical == "epoch" { operand } else { super::zone::local(operand) };
+        // Its fraction has more digits than a FRACTION.
+        if canonical == "julian" && matches!(class, TypeClass::Timestamp | TypeClass::TimestampTz) {
+            return Ok(function::call_named("$julian", vec![operand], Type::BigNumeric, span));
+        }
         let field = Expr::constant(Value::Text(canonical.to_owned()), Type::Text, field.span);
         let (name, ty) = if whole {
             ("$extract_int", Type::Integer)
@@ -279,7 +308,17 @@ impl Binder<'_> {
         } else {
             ("$extract", FRACTION)
         };
-        Ok(function::call_named(name, vec![field, operand], ty, span))
+        let part = function::call_named(name, vec![field, operand], ty, span);
+        // No more digits than the unit leaves of microseconds.
+        match canonical {
+            "microseconds" if !whole => {
+                super::convert::convert(part, Type::Numeric { precision: 24, scale: 0 }, Degree::Explicit)
+            }
+            "milliseconds" => {
+                super::convert::convert(part, Type::Numeric { precision: 24, scale: 3 }, Degree::Explicit)
+            }
+            _ => Ok(part),
+        }
     }
 }
 
@@ -311,4 +350,14 @@ pub(super) fn case_of(arms: Vec<(Expr, Expr)>, otherwise: Expr, span: Span) -> E
         otherwise.nullable || arms.iter().any(|(condition, value)| value.nullable && !condition.proves_not_null(value));
     let ty = otherwise.ty;
     Expr { kind: ExprKind::Case { arms, otherwise: Some(Box::new(otherwise)) }, ty, nullable, span }
+}
+
+/// A CHAR that is looked through has its blanks; any other value is as it is.
+fn with_blanks(value: Bound) -> Bound {
+    if value.open.is_some() || !matches!(value.expr.ty, Type::Char { .. }) {
+        return value;
+    }
+    let span = value.span();
+    let nothing = Expr::constant(Value::Text(String::new()), Type::Text, span);
+    Bound::known(function::call_named("||", vec![value.expr, nothing], Type::Text, span))
 }

@@ -237,10 +237,12 @@ impl Binder<'_> {
 
     /// The node with its columns of these types.
     pub(super) fn retype(&mut self, mut node: Node, types: &[Type], span: Span) -> Result<Node, Diag> {
-        // A CHAR that becomes another type loses its blanks.
+        // A CHAR that becomes another type loses its blanks, or is filled up with more of them.
         let is_char = |ty: Type| matches!(ty, Type::Char { .. });
-        let fits =
-            |field: &Field, ty: Type| crate::plan::check::agrees(field.ty, ty) && (!is_char(field.ty) || is_char(ty));
+        let fits = |field: &Field, ty: Type| match is_char(field.ty) || is_char(ty) {
+            true => field.ty == ty,
+            false => crate::plan::check::agrees(field.ty, ty),
+        };
         if node.fields.iter().zip(types).all(|(field, ty)| fits(field, *ty)) {
             return Ok(node);
         }
@@ -308,7 +310,7 @@ fn output(node: &Node, column: usize, span: Span) -> Bound {
 
 fn reopened(expr: Expr) -> Bound {
     let open = match (&expr.kind, expr.ty) {
-        (ExprKind::Const(Value::Text(_)), _) => Some(Open::Text),
+        (ExprKind::Const(Value::Text(_)), ty) if !matches!(ty, Type::Char { .. }) => Some(Open::Text),
         (ExprKind::Const(Value::Null), Type::Text) => Some(Open::Null),
         _ => None,
     };
@@ -404,6 +406,7 @@ fn output_order(node: Node, items: &[ast::OrderItem]) -> Result<Node, Diag> {
     }
     let mut keys = Vec::with_capacity(items.len());
     for item in items {
+        order::refuse_constant(&item.expr, "ORDER BY")?;
         let column = if let Some(number) = order::position(&item.expr) {
             position(number, node.fields.len(), "ORDER BY", item.expr.span)?
         } else if let Some(name) = order::bare_name(&item.expr) {

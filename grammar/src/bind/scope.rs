@@ -182,6 +182,11 @@ impl Scope {
                 None => Err(self.unknown_column(first)),
             };
         };
+        // The set of tables has a name that may stand before theirs.
+        let is_table = |name: &Name| self.tables.iter().any(|table| table.name.as_deref() == Some(&*name.text));
+        if first.text == "public" && rest.len() > 1 && is_table(second) && !is_table(first) {
+            return self.resolve(rest);
+        }
         if let Some(merged) = self.merged_of(&first.text).find(|merged| merged.name == second.text) {
             let expr = Expr { span: first.span.to(second.span), ..merged.expr.clone() };
             return Ok(Found { expr, fields: &rest[1..] });

@@ -76,6 +76,10 @@ impl Binder<'_> {
                 return Err(Diag::new(code::WINDOWING, message, name.span));
             }
         }
+        if grouping::has_sets(&select.group_by) {
+            // A set that leaves a key out has NULL in its place, whatever its column holds.
+            scope.make_nullable(0..usize::MAX);
+        }
         let mut block = Block::new(&scope, &aliases, &select.windows);
         let mut bounds = Vec::with_capacity(select.items.len());
         let mut places = Vec::with_capacity(select.items.len());
@@ -210,7 +214,7 @@ impl Binder<'_> {
         if group_items.is_empty() {
             return Ok(false);
         }
-        if group_items.iter().all(|item| matches!(item, GroupItem::Expr(_))) {
+        if !grouping::has_sets(group_by) {
             for item in group_items {
                 let GroupItem::Expr(expr) = item else { unreachable!("all are expressions") };
                 let parts = match &expr.kind {
@@ -353,6 +357,7 @@ impl Binder<'_> {
             key.span = expr.span;
             Ok(key)
         };
+        order::refuse_constant(expr, "GROUP BY")?;
         if let Some(number) = order::position(expr) {
             return item(query::position(number, items.len(), "GROUP BY", expr.span)?);
         }
@@ -370,6 +375,7 @@ impl Binder<'_> {
 
     /// An ORDER BY item: a position, an output name, or an expression over the input.
     fn order_by(&mut self, item: &ast::OrderItem, items: &[Item], block: &mut Block<'_>) -> Result<OrderBy, Diag> {
+        order::refuse_constant(&item.expr, "ORDER BY")?;
         if let Some(number) = order::position(&item.expr) {
             return Ok(OrderBy::Item(query::position(number, items.len(), "ORDER BY", item.expr.span)?));
         }

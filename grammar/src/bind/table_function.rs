@@ -314,7 +314,9 @@ impl Binder<'_> {
         let number = convert::convert(counted.column(3, span), Type::Real, Degree::Implicit)?;
         let gone = made_of("*", vec![counted.column(1, span), number], Type::Interval);
         let ty = class.plain_type();
-        let value = made_of("+", vec![counted.column(0, span), gone], ty);
+        let begin = counted.column(0, span);
+        let on_clocks = if class == TypeClass::TimestampTz { super::zone::plus(&begin, &gone, span) } else { None };
+        let value = on_clocks.unwrap_or_else(|| made_of("+", vec![begin, gone], ty));
         let columns = vec![
             ("generate_series".to_owned(), value),
             ("from".to_owned(), counted.column(0, span)),

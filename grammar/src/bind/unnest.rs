@@ -15,15 +15,17 @@
 //! outer rows have, and for others only if it cannot fail. Not here: finding out what a name means (`outer`).
 
 mod lift;
+mod loosen;
+mod nearest;
 mod push;
 
 use super::{cardinality, function, literal};
 use crate::{
     diag::Diag,
-    plan::{Expr, ExprKind, Field, Node, NodeKind, QueryPlan, SubplanAsk},
+    plan::{AggregateCall, Expr, ExprKind, Field, Node, NodeKind, QueryPlan, SubplanAsk},
     span::Span,
 };
-use spectradb_kernel::Type;
+use spectradb_kernel::{Type, agg::Aggregate};
 use std::collections::BTreeSet;
 
 /// The subplans of a statement while they become joins.
@@ -33,6 +35,10 @@ struct Unnest {
     carrying: BTreeSet<usize>,
     /// May the subplan that is being pushed be computed for arguments that no outer row has?
     infallible: bool,
+    /// Is it asked once? Then looking through its rows is cheaper than sorting them.
+    is_asked_once: bool,
+    /// The bindings of the join whose right side is being pushed, where it has some of its own.
+    nested: Vec<Field>,
 }
 
 /// A query whose subplans all stand alone. Expressions `beside` it ask them too, without arguments.
@@ -52,7 +58,8 @@ pub(super) fn query(root: Node, subplans: Vec<Node>, beside: &mut [&mut Expr]) -
         return Ok(QueryPlan { root, subplans });
     }
     let count = subplans.len();
-    let mut unnest = Unnest { subplans, carrying: BTreeSet::new(), infallible: false };
+    let mut unnest =
+        Unnest { subplans, carrying: BTreeSet::new(), infallible: false, is_asked_once: false, nested: Vec::new() };
     // A subplan asks only earlier ones.
     for idx in 0..count {
         let node = std::mem::replace(&mut unnest.subplans[idx], nothing());
@@ -60,7 +67,13 @@ pub(super) fn query(root: Node, subplans: Vec<Node>, beside: &mut [&mut Expr]) -
     }
     let root = unnest.lift(root)?;
     // What was made a join is no subplan any more, unless somebody asks the same one without arguments.
-    let (root, subplans) = asked_for(root, unnest.subplans, beside);
+    let (mut root, mut subplans) = asked_for(root, unnest.subplans, beside);
+    let mut fields: Vec<Vec<Field>> = Vec::with_capacity(subplans.len());
+    for subplan in &mut subplans {
+        loosen::node(subplan, loosen::Around::query(&fields));
+        fields.push(subplan.fields.clone());
+    }
+    loosen::node(&mut root, loosen::Around::query(&fields));
     Ok(QueryPlan { root, subplans })
 }
 
@@ -190,6 +203,11 @@ pub(crate) fn can_fail(node: &Node) -> bool {
         };
     });
     fails
+}
+
+/// An aggregate of all rows as they come.
+pub(crate) fn call(aggregate: &'static Aggregate, arg: Option<Expr>, ty: Type, span: Span) -> AggregateCall {
+    AggregateCall { aggregate, arg, more: Vec::new(), distinct: false, order: Vec::new(), ty, span }
 }
 
 fn is_one_row(node: &Node) -> bool {

@@ -24,6 +24,7 @@ impl Lower {
                         table: self.name(&part),
                         alias: None,
                         columns: Vec::new(),
+                        subscripts: Vec::new(),
                         source: None,
                         valid: None,
                         on_conflict: None,
@@ -32,6 +33,13 @@ impl Lower {
                 }
                 (Rule::as_alias, Some(insert)) => insert.alias = self.target_alias(part),
                 (Rule::name_list, Some(insert)) => insert.columns = self.name_list(part),
+                (Rule::target_list, Some(insert)) => {
+                    for target in part.into_inner().filter(|part| part.as_rule() == Rule::set_target) {
+                        let (column, subscripts) = self.set_target(target)?;
+                        insert.columns.push(column);
+                        insert.subscripts.push(subscripts);
+                    }
+                }
                 (Rule::query, Some(insert)) => insert.source = Some(self.query(part)?),
                 (Rule::valid_from, Some(insert)) => {
                     let period = self.valid_from(part)?;

@@ -193,8 +193,10 @@ impl Lower {
 
     fn select(&mut self, pair: Pair<'_>) -> Result<Select, Diag> {
         let mut select = Select { items: Vec::new(), ..Select::of_all(self.span(&pair)) };
+        let mut has_list = false;
         for part in pair.into_inner() {
             match part.as_rule() {
+                Rule::kw_select => has_list = true,
                 Rule::kw_distinct => select.distinct = Distinct::Yes,
                 Rule::distinct_on => select.distinct = Distinct::On(self.exprs(part)?),
                 Rule::select_item => select.items.push(self.select_item(part)?),
@@ -221,8 +223,12 @@ impl Lower {
                 _ => {}
             }
         }
-        // FROM alone gives all columns.
-        if select.items.is_empty() {
+        // FROM alone gives all columns; a list may be empty, but then no row differs from another.
+        if has_list && select.items.is_empty() && select.distinct != Distinct::No {
+            let message = "SELECT DISTINCT needs a list of what is to be distinct";
+            return Err(Diag::new(code::SYNTAX, message, select.span));
+        }
+        if !has_list {
             select.items.push(SelectItem::Wildcard(select.span, StarChanges::default()));
         }
         Ok(select)
@@ -311,7 +317,7 @@ impl Lower {
                     });
                 }
                 Rule::expr => expr = Some(self.expr(part)?),
-                Rule::alias_name | Rule::alias_label => alias = Some(self.name(&part)),
+                Rule::alias_bare | Rule::alias_label => alias = Some(self.name(&part)),
                 _ => {}
             }
         }

@@ -2,8 +2,8 @@
 
 use super::{Lower, Pair, values_query};
 use crate::ast::{
-    Begin, ExplainOptions, Expr, ExprKind, Isolation, Name, SessionKind, Statement, StatementKind, TransactionModes,
-    TypeName,
+    Begin, ExecuteInto, ExplainOptions, Expr, ExprKind, Isolation, Name, SessionKind, Statement, StatementKind,
+    TransactionModes, TypeName,
 };
 use crate::diag::{Diag, code};
 use crate::parse::Rule;
@@ -67,7 +67,19 @@ impl Lower {
             | Rule::show_storage
             | Rule::prepare
             | Rule::deallocate => StatementKind::Session(self.session(pair)?),
-            Rule::execute => self.execute(pair)?,
+            Rule::execute => self.execute(pair, None)?,
+            Rule::create_table_execute => {
+                let (mut head, mut execute, mut with_data) = (span, None, true);
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::create_head => head = self.span(&part),
+                        Rule::execute => execute = Some(part),
+                        Rule::with_data => with_data = part.into_inner().all(|word| word.as_rule() != Rule::kw_no),
+                        _ => {}
+                    }
+                }
+                self.execute(execute.expect("AS has an EXECUTE"), Some(ExecuteInto { head, with_data }))?
+            }
             rule => unreachable!("{rule:?} is no statement"),
         };
         Ok(Statement { kind, span })
@@ -94,24 +106,56 @@ impl Lower {
 
     fn explain_option(&self, pair: Pair<'_>, options: &mut ExplainOptions) -> Result<(), Diag> {
         let span = self.span(&pair);
-        let (mut is_format, mut value) = (false, None);
+        let (mut word, mut value) = (String::new(), None);
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::kw_format => is_format = true,
+                Rule::kw_format => word.push_str("format"),
+                Rule::kw_analyze => word.push_str("analyze"),
+                Rule::explain_word => word = part.as_str().to_lowercase(),
                 Rule::label => value = Some(self.name(&part).text),
+                Rule::setting_number => value = Some(part.as_str().to_owned()),
                 _ => {}
             }
         }
         let unknown = |what: &str, help: &str| Err(Diag::new(code::INVALID_PARAMETER, what, span).help(help));
-        match (is_format, value.as_deref()) {
-            (true, Some("json")) => options.json = true,
-            (true, Some("text")) => options.json = false,
-            (true, _) => return unknown("EXPLAIN has no such format", "FORMAT is TEXT or JSON"),
-            (false, None | Some("true" | "on")) => options.analyze = true,
-            (false, Some("false" | "off")) => options.analyze = false,
-            (false, Some(_)) => return unknown("ANALYZE is on or off", "write ANALYZE, ANALYZE TRUE or ANALYZE FALSE"),
+        if word == "format" {
+            options.json = match value.as_deref() {
+                Some("json") => true,
+                Some("text") => false,
+                _ => return unknown("EXPLAIN has no such format", "FORMAT is TEXT or JSON"),
+            };
+            return Ok(());
         }
-        Ok(())
+        let is_on = match value.as_deref() {
+            None | Some("true" | "on" | "1") => true,
+            Some("false" | "off" | "0") => false,
+            Some(_) => return unknown("an option of EXPLAIN is on or off", "write TRUE, FALSE, ON, OFF or nothing"),
+        };
+        // What a plan does not show can be switched off, and what it always shows switched on.
+        let (what, always) = match word.as_str() {
+            "analyze" => {
+                options.analyze = is_on;
+                return Ok(());
+            }
+            "costs" => ("costs", false),
+            "verbose" => ("more than its plan", false),
+            "buffers" => ("buffers", false),
+            "wal" => ("what is logged", false),
+            "settings" => ("settings", false),
+            "summary" => ("a summary", false),
+            "memory" => ("memory", false),
+            "timing" => ("times, but with ANALYZE always", true),
+            _ => {
+                let message = format!("unrecognized EXPLAIN option \"{word}\"");
+                return Err(Diag::new(code::SYNTAX, message, span).help("the options are ANALYZE and FORMAT"));
+            }
+        };
+        if is_on == always {
+            return Ok(());
+        }
+        let message = format!("EXPLAIN ({} {})", word.to_uppercase(), if is_on { "ON" } else { "OFF" });
+        Err(Diag::new(code::FEATURE_NOT_SUPPORTED, format!("{message} is not supported"), span)
+            .help(format!("EXPLAIN shows no {what}")))
     }
 
     fn session(&mut self, pair: Pair<'_>) -> Result<SessionKind, Diag> {
@@ -125,7 +169,22 @@ impl Lower {
                     name = Some(Name { text: "transaction_isolation".to_owned(), span: self.span(&part) });
                 }
                 Rule::set_local => local = true,
-                Rule::setting_value => value = self.setting_value(part)?,
+                Rule::set_names => {
+                    name = Some(Name { text: "client_encoding".to_owned(), span: self.span(&part) });
+                    let part = part.into_inner().find(|part| part.as_rule() == Rule::setting_value);
+                    value = self.setting_value(part.expect("NAMES has a value"))?;
+                }
+                Rule::setting_value => {
+                    // A list is one text.
+                    let more = self.setting_value(part)?;
+                    value = match (value, more) {
+                        (Some(list), Some(more)) => {
+                            Some(Name { text: format!("{}, {}", list.text, more.text), span: list.span.to(more.span) })
+                        }
+                        (None, more) => more,
+                        (list, None) => list,
+                    };
+                }
                 Rule::prepare_types => {
                     for part in part.into_inner().filter(|part| part.as_rule() == Rule::type_name) {
                         types.push(self.type_name(part)?);
@@ -169,7 +228,7 @@ impl Lower {
         Ok(Some(Name { text, span }))
     }
 
-    fn execute(&mut self, pair: Pair<'_>) -> Result<StatementKind, Diag> {
+    fn execute(&mut self, pair: Pair<'_>, into: Option<ExecuteInto>) -> Result<StatementKind, Diag> {
         let (mut name, mut row, mut span) = (None, Vec::new(), self.span(&pair));
         for part in pair.into_inner() {
             match part.as_rule() {
@@ -182,7 +241,7 @@ impl Lower {
             }
         }
         let args = (!row.is_empty()).then(|| values_query(vec![row].into(), span));
-        Ok(StatementKind::Execute { name: name.expect("EXECUTE names a statement"), args })
+        Ok(StatementKind::Execute { name: name.expect("EXECUTE names a statement"), args, into })
     }
 
     /// The name in a statement that has one.

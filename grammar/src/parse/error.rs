@@ -184,7 +184,7 @@ fn words_of(rule: Rule) -> Option<String> {
     let words = match rule {
         Rule::retention_word => "a length of time such as 90d",
         Rule::EOI => "the end of the statement",
-        Rule::name | Rule::label | Rule::alias_name => "a name",
+        Rule::name | Rule::label | Rule::alias_name | Rule::alias_bare => "a name",
         Rule::alias_label => "an alias",
         Rule::alias | Rule::target_alias => "an alias",
         Rule::number | Rule::plain_text | Rule::escape_text | Rule::dollar_text | Rule::blob | Rule::position_param => {

@@ -237,10 +237,6 @@ pub(super) fn recognised(text: &str, all: &[Token], found_idx: usize) -> Option<
                 return is("ON CONFLICT ON CONSTRAINT", help, found_idx, found_idx + 1);
             }
             ("overriding", _) => return is("OVERRIDING", None, found_idx, found_idx),
-            ("[", _) if !(1..found_idx).any(|idx| word(idx) == ")") => {
-                let help = Some("give the whole array, or UPDATE the part of it");
-                return is("a subscript in INSERT's list of columns", help, found_idx, found_idx);
-            }
             ("(", _) if (2..8).any(|count| before(count) == "conflict") => {
                 let help = Some("name the key's columns: a table has one key");
                 return is("ON CONFLICT by an expression", help, found_idx - 1, found_idx);

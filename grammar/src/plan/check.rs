@@ -169,7 +169,9 @@ impl Checker {
                 }
             },
             Statement::Explain { statement, .. } => self.statement(statement),
-            Statement::Execute { name: _, args } => args.as_ref().map_or(Ok(()), |args| self.query(args).map(|_| ())),
+            Statement::Execute { name: _, args, into: _ } => {
+                args.as_ref().map_or(Ok(()), |args| self.query(args).map(|_| ()))
+            }
             Statement::DropTable { .. }
             | Statement::SetTransaction(_)
             | Statement::Savepoint(_)
@@ -472,8 +474,10 @@ impl Checker {
             let holds =
                 pairs.iter().all(|(one, other)| one.ty.class() == other.ty.class() && one.ty.lane() == LaneKind::I64);
             ensure(holds, || "a period match is of numbers in one lane".to_owned())?;
-            let is_point = !period.ends.null_is_never || period.since.same(&period.until);
-            ensure(is_point, || "a period that may never end is asked about a point".to_owned())?;
+            let crate::plan::PeriodMatch { since, until, from, to, ends } = period;
+            let fits_left = !(ends.open_since || ends.open_until) || from.same(to);
+            let fits_right = !(ends.open_from || ends.open_to) || since.same(until);
+            ensure(fits_left && fits_right, || "a period that may have no ends is asked about a point".to_owned())?;
         }
         residual.iter().try_for_each(|residual| self.boolean(residual, &both))
     }

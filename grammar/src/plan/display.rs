@@ -188,10 +188,17 @@ impl Printer<'_> {
                     let (since, until) = (self.expr(&period.since, &left), self.expr(&period.until, &left));
                     let sign = |included| if included { "<=" } else { "<" };
                     let (begins, ends) = (sign(period.ends.from_included), sign(period.ends.to_included));
-                    let never = if period.ends.null_is_never { " or no end" } else { "" };
+                    let open = |is_open, what: &'static str| if is_open { what } else { "" };
+                    let always = open(period.ends.open_from, " or no beginning");
+                    let never = open(period.ends.open_to, " or no end");
+                    let left_always = open(period.ends.open_since, " or no beginning");
+                    let left_never = open(period.ends.open_until, " or no end");
                     parts.push(match (since == until, begins, ends) {
-                        (true, "<=", "<") => format!("period [{from}, {to}{never}) holds {since}"),
-                        (true, ..) => format!("period {from} {begins} {since} {ends} {to}{never}"),
+                        (true, "<=", "<") => format!("period [{from}{always}, {to}{never}) holds {since}"),
+                        (true, ..) => format!("period {from}{always} {begins} {since} {ends} {to}{never}"),
+                        (false, ..) if from == to => {
+                            format!("period {since}{left_always} {ends} {from} {begins} {until}{left_never}")
+                        }
                         (false, ..) => format!("periods {from} {begins} {until}, {since} {ends} {to}"),
                     });
                 }

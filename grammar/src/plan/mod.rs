@@ -452,8 +452,14 @@ pub struct PeriodEnds {
     pub from_included: bool,
     /// `since <= to`, not `since < to`.
     pub to_included: bool,
-    /// A `to` that is NULL is after everything.
-    pub null_is_never: bool,
+    /// `since IS NULL OR since < to`: a side whose ends may be missing is asked about points of the other.
+    pub open_since: bool,
+    /// `until IS NULL OR from <= until`
+    pub open_until: bool,
+    /// `from IS NULL OR from <= until`
+    pub open_from: bool,
+    /// `to IS NULL OR since < to`
+    pub open_to: bool,
 }
 
 /// Which rows without a partner a join keeps.

@@ -293,7 +293,7 @@ macro_rules! of_statement {
                 }
                 body.$again($f);
             }
-            Statement::Execute { name: _, args } => each!(args, $f),
+            Statement::Execute { name: _, args, into: _ } => each!(args, $f),
             Statement::CreateTable { .. }
             | Statement::DropTable { .. }
             | Statement::SetTransaction(_)

@@ -159,6 +159,8 @@ pub enum Statement {
         name: Name,
         /// Its one row holds the arguments; none where there are none.
         args: Option<QueryPlan>,
+        /// The table that its rows make.
+        into: Option<crate::ast::ExecuteInto>,
     },
     /// The tables' names.
     ShowTables,

@@ -6,7 +6,11 @@
 
 use super::{AggregateCall, Expr, ExprKind, Node, NodeKind, SubplanAsk};
 use crate::stack;
-use spectradb_kernel::{Type, Value, func::Shape};
+use spectradb_kernel::{
+    Type, Value,
+    func::{Function, Shape},
+    ty::TypeClass,
+};
 
 impl Expr {
     /// A constant.
@@ -68,7 +72,7 @@ impl Expr {
     /// May evaluating it be an error?
     pub fn is_fallible(&self) -> bool {
         self.any(&mut |expr| match &expr.kind {
-            ExprKind::Call { function, .. } => function.shape == Shape::Fallible,
+            ExprKind::Call { function, args } => function.shape == Shape::Fallible && !divides_safely(function, args),
             // A scalar subplan with two rows is an error wherever it is asked.
             ExprKind::Subplan { .. } => true,
             ExprKind::Column(_)
@@ -181,6 +185,13 @@ impl Expr {
         });
         Some(Expr { kind: ExprKind::And(parts), ty: Type::Boolean, nullable, span })
     }
+}
+
+/// Is it an integer divided by a constant that no integer fails to be divided by? (0 is one, and -1 of the smallest integer.)
+pub(crate) fn divides_safely(function: &Function, args: &[Expr]) -> bool {
+    let ("/" | "%", [number, by]) = (function.name, args) else { return false };
+    let is_integer = number.ty.class() == TypeClass::Integer;
+    is_integer && matches!(by.kind, ExprKind::Const(Value::Integer(by)) if by != 0 && by != -1)
 }
 
 impl Node {

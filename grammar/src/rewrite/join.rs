@@ -7,7 +7,10 @@
 use super::{has_call, may_fail};
 use crate::plan::{Expr, ExprKind, Node, NodeKind, PeriodEnds, PeriodMatch};
 use crate::stack;
-use spectradb_kernel::ty::{LaneKind, TypeClass};
+use spectradb_kernel::{
+    Value,
+    ty::{LaneKind, TypeClass},
+};
 
 /// Finds keys and periods of all joins.
 pub(super) fn node(node: &mut Node) {
@@ -17,7 +20,7 @@ pub(super) fn node(node: &mut Node) {
     let Some(residual) = join.residual.take() else { return };
     let mut rest = Vec::new();
     for condition in residual.into_conjuncts() {
-        match key(condition, left_width) {
+        match key(condition, left_width, &can_be_key) {
             Ok(pair) => join.keys.push(pair),
             Err(condition) => rest.push(condition),
         }
@@ -25,11 +28,14 @@ pub(super) fn node(node: &mut Node) {
     if join.period.is_none() {
         join.period = period(&mut rest, left_width);
     }
+    if join.keys.is_empty() && join.same.is_empty() && join.period.is_none() {
+        join.keys.extend(last_resort(&mut rest, left_width));
+    }
     join.residual = Expr::conjunction(rest);
 }
 
 /// Does the expression read columns, and only of one side?
-fn is_of(expr: &Expr, left_width: usize, right: bool) -> bool {
+pub(super) fn is_of(expr: &Expr, left_width: usize, right: bool) -> bool {
     let columns = expr.columns();
     !columns.is_empty() && columns.iter().all(|column| (*column >= left_width) == right)
 }
@@ -41,7 +47,7 @@ fn moved_left(mut expr: Expr, by: usize) -> Expr {
 
 /// May the expression be evaluated for all rows of a side, also where it has no partner to be compared with? Sums, differences
 /// and products of numbers and times can only fail at the ends of their ranges.
-fn can_be_key(expr: &Expr) -> bool {
+pub(super) fn can_be_key(expr: &Expr) -> bool {
     let is_number = |arg: &Expr| matches!(arg.ty.lane(), LaneKind::I64 | LaneKind::F64 | LaneKind::I128);
     !has_call(expr, &|function, args| match function.name {
         "+" | "-" | "*" => !args.iter().all(is_number),
@@ -49,10 +55,43 @@ fn can_be_key(expr: &Expr) -> bool {
     })
 }
 
+/// Is it a comparison of one side with the other that rows can be looked up by?
+pub(super) fn compares_sides(condition: &Expr, left_width: usize) -> bool {
+    let are_sides = |one: &Expr, other: &Expr| {
+        is_of(one, left_width, false) && is_of(other, left_width, true)
+            || is_of(one, left_width, true) && is_of(other, left_width, false)
+    };
+    match &condition.kind {
+        ExprKind::Call { function, args } if function.name == "=" => are_sides(&args[0], &args[1]),
+        _ => order(condition).is_some_and(|found| are_sides(found.smaller, found.greater)),
+    }
+}
+
+/// An equality whose sides may fail, where there is nothing else to look up by: the alternative is to compute both for every
+/// pair. As in PostgreSQL a side is computed for all its rows, but for those of which a condition that cannot fail says no.
+fn last_resort(rest: &mut Vec<Expr>, left_width: usize) -> Option<(Expr, Expr)> {
+    let at = rest.iter().position(|condition| {
+        !condition.has_chance() && key(condition.clone(), left_width, &|side| !side.has_subplans()).is_ok()
+    })?;
+    let (left, right) = key(rest.remove(at), left_width, &|_| true).ok()?;
+    let guarded = |side: Expr, of_right: bool| {
+        if can_be_key(&side) {
+            return side;
+        }
+        let guards = rest.iter().filter(|guard| !guard.is_fallible() && is_of(guard, left_width, of_right));
+        let guards = guards.map(|guard| if of_right { moved_left(guard.clone(), left_width) } else { guard.clone() });
+        let Some(condition) = Expr::conjunction(guards.collect()) else { return side };
+        let (ty, span) = (side.ty, side.span);
+        let none = Box::new(Expr::constant(Value::Null, ty, span));
+        Expr { kind: ExprKind::Case { arms: vec![(condition, side)], otherwise: Some(none) }, ty, nullable: true, span }
+    };
+    Some((guarded(left, false), guarded(right, true)))
+}
+
 /// A condition as a pair of keys: the left one over the left fields, the right one over the right fields.
-fn key(condition: Expr, left_width: usize) -> Result<(Expr, Expr), Expr> {
+fn key(condition: Expr, left_width: usize, may_be: &dyn Fn(&Expr) -> bool) -> Result<(Expr, Expr), Expr> {
     let Expr { kind: ExprKind::Call { function, args }, .. } = &condition else { return Err(condition) };
-    if function.name != "=" || !args.iter().all(can_be_key) || args[0].ty.class() == TypeClass::Json {
+    if function.name != "=" || !args.iter().all(may_be) || args[0].ty.class() == TypeClass::Json {
         return Err(condition);
     }
     let straight = is_of(&args[0], left_width, false) && is_of(&args[1], left_width, true);
@@ -72,8 +111,17 @@ struct InOrder<'e> {
     greater: &'e Expr,
     /// May both be equal?
     included: bool,
+    /// Is it also true of a `smaller` that is NULL?
+    null_is_always: bool,
     /// Is it also true of a `greater` that is NULL?
     null_is_never: bool,
+}
+
+impl InOrder<'_> {
+    /// Is it true of no NULL?
+    fn is_plain(&self) -> bool {
+        !self.null_is_always && !self.null_is_never
+    }
 }
 
 fn order(condition: &Expr) -> Option<InOrder<'_>> {
@@ -90,14 +138,15 @@ fn order(condition: &Expr) -> Option<InOrder<'_>> {
                 ">" => (other, one, false),
                 _ => return None,
             };
-            Some(InOrder { smaller, greater, included, null_is_never: false })
+            Some(InOrder { smaller, greater, included, null_is_always: false, null_is_never: false })
         }
         ExprKind::Or(arms) => {
             let [none, some] = arms.as_slice() else { return None };
             let ExprKind::Call { function, args } = &none.kind else { return None };
-            let found = order(some).filter(|found| !found.null_is_never)?;
-            let is_it = function.name == "$is_null" && args[0].same(found.greater);
-            is_it.then_some(InOrder { null_is_never: true, ..found })
+            let found = order(some).filter(InOrder::is_plain)?;
+            let is_of = |expr: &Expr| function.name == "$is_null" && args[0].same(expr);
+            let (null_is_always, null_is_never) = (is_of(found.smaller), is_of(found.greater));
+            (null_is_always != null_is_never).then_some(InOrder { null_is_always, null_is_never, ..found })
         }
         _ => None,
     }
@@ -120,17 +169,30 @@ fn period(conditions: &mut Vec<Expr>, left_width: usize) -> Option<PeriodMatch> 
     };
     let (begins, ends) = (of(true), of(false));
     let pairs = || begins.iter().flat_map(|begin| ends.iter().map(move |end| (begin, end)));
-    let is_point = |begin: &InOrder<'_>, end: &InOrder<'_>| begin.greater.same(end.smaller);
-    let point = pairs().find(|((_, begin), (_, end))| !begin.null_is_never && is_point(begin, end));
+    // A side whose ends may be missing is asked about points of the other.
+    let is_point = |(begin, end): &(&(usize, InOrder<'_>), &(usize, InOrder<'_>))| {
+        let (begin, end) = (&begin.1, &end.1);
+        let left_is_point = begin.greater.same(end.smaller) && !begin.null_is_never && !end.null_is_always;
+        let right_is_point = begin.smaller.same(end.greater) && !begin.null_is_always && !end.null_is_never;
+        let both_missing = begin.null_is_always && end.null_is_never || begin.null_is_never && end.null_is_always;
+        (left_is_point || right_is_point) && !both_missing
+    };
     let ((begin_at, begin), (end_at, end)) =
-        point.or_else(|| pairs().find(|((_, begin), (_, end))| !begin.null_is_never && !end.null_is_never))?;
+        pairs().find(is_point).or_else(|| pairs().find(|((_, begin), (_, end))| begin.is_plain() && end.is_plain()))?;
     let right = |expr: &Expr| moved_left(expr.clone(), left_width);
     let found = PeriodMatch {
         since: end.smaller.clone(),
         until: begin.greater.clone(),
         from: right(begin.smaller),
         to: right(end.greater),
-        ends: PeriodEnds { from_included: begin.included, to_included: end.included, null_is_never: end.null_is_never },
+        ends: PeriodEnds {
+            from_included: begin.included,
+            to_included: end.included,
+            open_since: end.null_is_always,
+            open_until: begin.null_is_never,
+            open_from: begin.null_is_always,
+            open_to: end.null_is_never,
+        },
     };
     let (begin_at, end_at) = (*begin_at, *end_at);
     conditions.remove(begin_at.max(end_at));

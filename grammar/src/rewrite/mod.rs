@@ -1,25 +1,28 @@
 //! How does a plan become fast without changing what it answers?
 //!
 //! In this order: constants are computed (`fold`), conditions sink towards the scans (`sink`), subqueries that are only
-//! asked for a partner make no pairs (`partner`), joins find their keys and periods (`join`), scans their keys and skippable
-//! blocks (`scan`), columns nobody reads go away (`prune`), what has become trivial is dropped (`tidy`), and long lists are
-//! searched instead of compared with (`listed`).
+//! asked for a partner make no pairs (`partner`), NOT IN of rows parts with those that have no NULL (`not_in`), joins
+//! find their keys and periods (`join`) or need only the greatest or least of their rows (`extreme`), scans find their
+//! keys and skippable blocks (`scan`), columns nobody reads go away (`prune`), what has become trivial is dropped
+//! (`tidy`), and long lists are searched instead of compared with (`listed`).
 //!
 //! Holds: the rows stay the same, and no statement fails that did not fail before: a condition that may fail is never
 //! evaluated for rows it was not evaluated for (`can_move`), folding leaves a failing call where it is. An error may vanish
-//! with the row that would have raised it.
+//! with the row that would have raised it. Keys of joins are the exception: they are computed for all rows of a side.
 //! Not here: what the plan means (`bind`).
 
+mod extreme;
 mod fold;
 mod join;
 mod listed;
+mod not_in;
 mod partner;
 mod prune;
 mod scan;
 mod sink;
 mod tidy;
 
-use crate::plan::{Expr, ExprKind, Node, QueryPlan, Statement};
+use crate::plan::{Expr, ExprKind, Node, QueryPlan, Statement, visit::divides_safely};
 use spectradb_kernel::{
     func::{Function, Shape},
     ty::TypeClass,
@@ -41,7 +44,9 @@ fn rewrite(node: &mut Node) {
     fold::node(node);
     replace(node, |node| sink::node(node, Vec::new()));
     partner::node(node);
+    not_in::node(node);
     join::node(node);
+    extreme::node(node);
     tidy::node(node);
     scan::node(node);
     prune::root(node);
@@ -74,5 +79,5 @@ fn may_fail(function: &Function, args: &[Expr]) -> bool {
         (function.name, args.first().map(|arg| arg.ty.class())),
         ("$numeric_rescale", _) | ("$cast", Some(TypeClass::Date | TypeClass::Integer | TypeClass::Numeric))
     );
-    function.shape == Shape::Fallible && !widens
+    function.shape == Shape::Fallible && !widens && !divides_safely(function, args)
 }

@@ -6,8 +6,13 @@
 //!
 //! Holds: conditions keep their order among each other, and grow by no more than [`GROWTH_MAX`] at each projection or grouping:
 //! where `s` stands for `s + s` of a query below, and so on, every level would double them. What comes by chance stays one value.
+//! A condition that may fail stays where it is, but for sums, which only fail at the ends of their ranges: a join further down
+//! may look rows up by them (`finds_join`).
 
-use super::can_move;
+use super::{
+    can_move,
+    join::{can_be_key, compares_sides},
+};
 use crate::plan::{Expr, ExprKind, Join, JoinKind, Node, NodeKind};
 use spectradb_kernel::func::Shape;
 
@@ -194,9 +199,12 @@ fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<E
     let (mut below_left, mut below_right, mut pairs, mut above) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for condition in residual.map(Expr::into_conjuncts).unwrap_or_default() {
         match (kind, side(&condition, left_width)) {
-            _ if !can_move(&condition) => pairs.push(condition),
-            (JoinKind::Inner | JoinKind::Right | JoinKind::Semi, Side::Left) => below_left.push(condition),
-            (JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti, Side::Right) => {
+            (JoinKind::Inner | JoinKind::Right | JoinKind::Semi, Side::Left) if goes(&condition, &left, 0) => {
+                below_left.push(condition);
+            }
+            (JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti, Side::Right)
+                if goes(&condition, &right, left_width) =>
+            {
                 below_right.push(condition);
             }
             _ => pairs.push(condition),
@@ -204,16 +212,19 @@ fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<E
     }
     for condition in conditions {
         match (kind, side(&condition, left_width)) {
-            // Among the pairs' conditions it would be asked about pairs for which an earlier one is unknown, too.
-            (_, _) if !can_move(&condition) => above.push(condition),
-            (JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti, Side::Left) => {
+            (JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti, Side::Left)
+                if goes(&condition, &left, 0) =>
+            {
                 below_left.push(condition);
             }
-            (JoinKind::Inner | JoinKind::Right, Side::Right) => below_right.push(condition),
-            (JoinKind::Inner, _) => pairs.push(condition),
-            (JoinKind::Left | JoinKind::Right | JoinKind::Full | JoinKind::Semi | JoinKind::Anti, _) => {
-                above.push(condition);
+            (JoinKind::Inner | JoinKind::Right, Side::Right) if goes(&condition, &right, left_width) => {
+                below_right.push(condition);
             }
+            // What may fail would be asked about pairs for which an earlier condition is unknown, too.
+            (JoinKind::Inner, _) if can_move(&condition) || is_looked_up_by(&condition, left_width) => {
+                pairs.push(condition);
+            }
+            _ => above.push(condition),
         }
     }
     for condition in &mut below_right {
@@ -225,6 +236,58 @@ fn sink_into_join(join: Join, fields: Vec<crate::plan::Field>, conditions: Vec<E
     let right = self::node(right, below_right);
     let join = Join { kind, left, right, keys, same, period, residual: Expr::conjunction(pairs), bindings };
     filtered(Node { kind: NodeKind::Join(Box::new(join)), fields }, above)
+}
+
+/// May a condition over a join's fields go down to one of its sides, whose fields begin at `first`?
+fn goes(condition: &Expr, side: &Node, first: usize) -> bool {
+    can_move(condition) || {
+        let mut below = condition.clone();
+        below.map_columns(&mut |column| column - first);
+        finds_join(side, &below)
+    }
+}
+
+/// Can a join look rows up by it?
+fn is_looked_up_by(condition: &Expr, left_width: usize) -> bool {
+    can_be_key(condition) && compares_sides(condition, left_width)
+}
+
+/// Does a condition over a node's fields reach a join that looks rows up by it?
+fn finds_join(node: &Node, condition: &Expr) -> bool {
+    if !can_be_key(condition) {
+        return false;
+    }
+    match &node.kind {
+        NodeKind::Filter { input, .. } | NodeKind::Sort { input, .. } => finds_join(input, condition),
+        NodeKind::Project { exprs, .. } if must_stay(std::slice::from_ref(condition), exprs) => false,
+        NodeKind::Project { input, exprs } => finds_join(input, &condition.substitute(exprs)),
+        NodeKind::Join(join) => {
+            let left_width = join.left.fields.len();
+            match (join.kind, side(condition, left_width)) {
+                (JoinKind::Inner | JoinKind::Left | JoinKind::Semi | JoinKind::Anti, Side::Left) => {
+                    goes(condition, &join.left, 0)
+                }
+                (JoinKind::Inner | JoinKind::Right, Side::Right) => goes(condition, &join.right, left_width),
+                (JoinKind::Inner, Side::Both) => compares_sides(condition, left_width),
+                _ => false,
+            }
+        }
+        NodeKind::Scan(_)
+        | NodeKind::Values { .. }
+        | NodeKind::Constants { .. }
+        | NodeKind::Given { .. }
+        | NodeKind::Shared { .. }
+        | NodeKind::Aggregate { .. }
+        | NodeKind::Window { .. }
+        | NodeKind::Limit { .. }
+        | NodeKind::Distinct { .. }
+        | NodeKind::UnionAll { .. }
+        | NodeKind::SetOp { .. }
+        | NodeKind::Bindings
+        | NodeKind::Recursion(_)
+        | NodeKind::Working { .. }
+        | NodeKind::Series { .. } => false,
+    }
 }
 
 /// Below an outer join a column may be known not to be NULL; claims of calls stay as they are.

@@ -350,8 +350,11 @@ fn words(text: &str, parts: &mut Parts) -> Result<(), Fault> {
             && [years, months].iter().all(|field| field.bytes().all(|byte| byte.is_ascii_digit()))
             && token.len() <= unsigned.len() + 1
         {
+            if pending.is_some() {
+                return Err(Fault::InvalidDatetime);
+            }
             let of = |field: &str| field.parse::<i64>().map(i128::from).map_err(|_| Fault::InvalidDatetime);
-            let (years, months) = (of(years)?, of(months)?);
+            let (years, months) = (of(years)?, if months.is_empty() { 0 } else { of(months)? });
             if months > 11 {
                 return Err(Fault::DatetimeRange);
             }
@@ -363,6 +366,10 @@ fn words(text: &str, parts: &mut Parts) -> Result<(), Fault> {
         if pending.is_none()
             && let Some((amount, _, after)) = number(rest)?
         {
+            // `2024-1-2` is a date.
+            if after.starts_with(['+', '-']) {
+                return Err(Fault::InvalidDatetime);
+            }
             pending = Some(amount);
             rest = after.trim_ascii_start();
             continue;
@@ -476,7 +483,8 @@ mod tests {
         for (text, to) in expected {
             assert_eq!(printed(text).as_deref(), Ok(to), "{text}");
         }
-        for text in ["", "x", "1 fortnight", "day", "1 2 3", "P", "PT", "1:2:3:4", "1 day ago ago"] {
+        for text in ["", "x", "1 fortnight", "day", "1 2 3", "P", "PT", "1:2:3:4", "1 day ago ago", "2024-1-2", "2 1-2"]
+        {
             assert_eq!(printed(text), Err(Fault::InvalidDatetime), "{text}");
         }
         assert_eq!(printed("1 day 25:61"), Err(Fault::DatetimeRange));

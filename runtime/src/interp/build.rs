@@ -370,7 +370,10 @@ impl<'a> Builder<'a> {
             to: right_columns[key_count + 1].column_idx,
             from_included: period.ends.from_included,
             to_included: period.ends.to_included,
-            null_is_never: period.ends.null_is_never,
+            open_since: period.ends.open_since,
+            open_until: period.ends.open_until,
+            open_from: period.ends.open_from,
+            open_to: period.ends.open_to,
         });
         let residual = match &join.residual {
             None => None,

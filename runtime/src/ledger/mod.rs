@@ -132,6 +132,13 @@ impl Database {
         }
     }
 
+    /// Is a text a value of a type? The statement that looks for the fact is ours, so it says nothing to who named the fact.
+    fn check_text(&self, text: &str, ty: &str, what: &str) -> Result<()> {
+        let sql = format!("SELECT CAST('{}' AS {ty})", text.replace('\'', "''"));
+        let told = |error: Error| Error::new(error.code(), format!("{what}: {}", error.message()));
+        self.session().query(&sql, ()).and_then(|mut rows| rows.next().transpose()).map(drop).map_err(told)
+    }
+
     /// A proof that a fact is in the ledger; see [`Database::prove`].
     ///
     /// # Errors
@@ -139,12 +146,12 @@ impl Database {
     pub fn prove_fact(&self, fact: &FactName<'_>, records: Option<u64>) -> Result<InclusionProof> {
         let snapshot = self.snapshot();
         let as_of = fact.as_of.unwrap_or_else(|| snapshot.commit());
-        let catalog = match as_of == snapshot.commit() {
-            true => snapshot.catalog().clone(),
-            false => snapshot.catalog_at(as_of)?,
-        };
-        let schema = catalog
-            .by_name(fact.table)
+        let mut schema = snapshot.catalog_at(as_of)?.by_name(fact.table).cloned();
+        if as_of == snapshot.commit() {
+            // What was made since the newest commit is there too, and has no facts.
+            schema = schema.or_else(|| snapshot.catalog().by_name(fact.table).cloned());
+        }
+        let schema = schema
             .ok_or_else(|| Error::new(code::UNDEFINED_TABLE, format!("table \"{}\" does not exist", fact.table)))?;
         if schema.key.len() != fact.key.len() {
             let message =
@@ -158,6 +165,12 @@ impl Database {
         let terms = columns.iter().zip(&names).zip(&fact.key);
         let terms: Vec<String> =
             terms.map(|((column, name), value)| format!("{name} = CAST({} AS {})", text(value), column.ty)).collect();
+        for (column, value) in columns.iter().zip(&fact.key) {
+            self.check_text(value, &column.ty.to_string(), &format!("column \"{}\" of the key", column.name))?;
+        }
+        if let Some(at) = fact.valid_at {
+            self.check_text(at, "TIMESTAMP", "the instant at which it is valid")?;
+        }
         let valid = fact.valid_at.map_or(String::new(), |at| format!(" VALID AT TIMESTAMP {}", text(at)));
         let sql = format!(
             "SELECT _commit, _valid_from, {} FROM {} WHERE {} AS OF {as_of}{valid}",
@@ -183,14 +196,47 @@ impl Database {
         self.prove(ProofOf::Fact { table: schema.id, fact: &fact }, records)
     }
 
+    /// How many records of this ledger a digest names.
+    ///
+    /// # Errors
+    /// 22023 when it is a digest of another database, or of another timeline of it.
+    pub fn records_of(&self, digest: &Digest) -> Result<u64> {
+        let (database, timeline) = self.store().lineage_at(digest.records);
+        let hex = |bytes: &[u8; 16]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        if digest.database != database {
+            let message =
+                format!("the digest is of database {}, and this is {}", hex(&digest.database), hex(&database));
+            return Err(Error::new(code::INVALID_PARAMETER, message).with_help("take both from one database"));
+        }
+        if digest.timeline != timeline {
+            let message = format!(
+                "the digest is of record {} on timeline {}, and this database has that record on timeline {timeline}",
+                digest.records, digest.timeline
+            );
+            return Err(Error::new(code::INVALID_PARAMETER, message).with_help(
+                "a database that was restored goes on by itself: states of two timelines have only what came before in common",
+            ));
+        }
+        Ok(digest.records)
+    }
+
     /// A proof that the ledger, as it is now or as it was when it had `records` records, goes on from the state of an
     /// earlier digest.
     ///
     /// # Errors
-    /// P0002 when it does not have as many records, XX001, 58030.
+    /// P0002 when it does not have as many records, or that state is behind `records`; as [`Database::records_of`]; XX001, 58030.
     pub fn prove_consistency(&self, earlier: &Digest, records: Option<u64>) -> Result<ConsistencyProof> {
-        let proof = self.store().prove_consistency(earlier.records, records)?;
-        proof.ok_or_else(|| Error::new(code::NO_DATA, format!("the ledger does not have {} records", earlier.records)))
+        let old = self.records_of(earlier)?;
+        let proof = self.store().prove_consistency(old, records)?;
+        proof.ok_or_else(|| {
+            let message = match records {
+                Some(records) if old > records => {
+                    format!("the earlier digest names {old} records, and the later one only {records}")
+                }
+                _ => format!("the ledger does not have {} records", records.unwrap_or(old).max(old)),
+            };
+            Error::new(code::NO_DATA, message)
+        })
     }
 }
 

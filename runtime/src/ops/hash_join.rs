@@ -58,7 +58,8 @@ pub struct JoinSpec {
     pub period: Option<PeriodColumns>,
 }
 
-/// `from <= until AND since < to`, all in the lane of 64-bit integers; NULL matches nothing.
+/// `from <= until AND since < to`, all in the lane of 64-bit integers; NULL matches nothing,
+/// where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeriodColumns {
     /// A column of the left input.
@@ -73,8 +74,14 @@ pub struct PeriodColumns {
     pub from_included: bool,
     /// `since <= to`, not `since < to`.
     pub to_included: bool,
+    /// A `since` that is NULL is before everything.
+    pub open_since: bool,
+    /// An `until` that is NULL is after everything.
+    pub open_until: bool,
+    /// A `from` that is NULL is before everything.
+    pub open_from: bool,
     /// A `to` that is NULL is after everything.
-    pub null_is_never: bool,
+    pub open_to: bool,
 }
 
 impl JoinSpec {
@@ -323,7 +330,7 @@ impl Probe {
                 for (row, has_partner) in has_partner.iter_mut().enumerate() {
                     let group = self.groups.as_ref().map_or(0, |groups| groups[row]);
                     *has_partner = match (&built.periods, &self.points) {
-                        (Some(periods), Some(points)) => !built.meeting(periods, group, points, row).is_empty(),
+                        (Some(periods), Some(points)) => built.meets_any(periods, group, points, row),
                         _ => !built.files(group).is_empty(),
                     };
                 }

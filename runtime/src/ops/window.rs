@@ -424,6 +424,8 @@ impl Folding<'_> {
             self.growing(arranged, &frames, &sorted, false, &mut results, &mut result_of)?;
         } else if is_whole && frame.end == FrameBound::UnboundedFollowing && self.is_unordered() {
             self.growing(arranged, &frames, &sorted, true, &mut results, &mut result_of)?;
+        } else if is_whole && let Some(found) = self.sliding(arranged, &frames, &sorted, &mut result_of)? {
+            results = found;
         } else {
             self.apart(arranged, &frames, &sorted, &mut results, &mut result_of)?;
         }
@@ -604,6 +606,8 @@ fn shift(arranged: &Arrangement, value: &Column, offset: &Column, default: Optio
     }
     builder.finish()
 }
+
+mod sliding;
 
 #[cfg(test)]
 mod tests;

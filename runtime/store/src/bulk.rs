@@ -288,7 +288,7 @@ impl Tree {
         let mut builder = self.builder(shape, place.shard, 0, SegmentKind::Current)?;
         for start in (0..rows).step_by(per_block) {
             // Never between the facts of a key.
-            if builder.bytes() > self.shard_bytes() && !same_key(&batch.columns, &shape.key, start) {
+            if start > 0 && builder.bytes() > self.shard_bytes() && !same_key(&batch.columns, &shape.key, start) {
                 let next = self.builder(shape, place.shard, 0, SegmentKind::Current)?;
                 segments.push(self.open_built(std::mem::replace(&mut builder, next))?);
             }
@@ -357,12 +357,12 @@ fn segments_with(view: &TreeView, table: TableId, commit: Commit) -> impl Iterat
 }
 
 /// What became of the facts that a record left to files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Filled {
-    /// All are there; or there were none.
+    /// All are there but for those that were erased; or there were none.
     Whole,
-    /// Not as many as there were are in this table.
-    Partly(TableId),
+    /// The retention of this table let some go. The other tables have all of theirs.
+    Pruned(TableId),
 }
 
 /// How many facts a record left to files, by table, without those that were erased.
@@ -370,11 +370,9 @@ pub(crate) fn left_to_files(found: &Found) -> BTreeMap<TableId, u64> {
     let mut told: BTreeMap<TableId, u64> = BTreeMap::new();
     let Some(section) = &found.bulk else { return told };
     section.files.iter().for_each(|meta| *told.entry(meta.table).or_default() += meta.rows);
-    if let Secret::Left(left) = &found.secret {
+    for (table, erased) in found.secret.erased_facts() {
         // What was erased is in no file any more.
-        for erased in left.erased.iter().filter(|erased| erased.is_fact()) {
-            told.entry(erased.table).and_modify(|rows| *rows = rows.saturating_sub(1));
-        }
+        told.entry(table).and_modify(|rows| *rows = rows.saturating_sub(erased));
     }
     told
 }
@@ -383,7 +381,7 @@ pub(crate) fn left_to_files(found: &Found) -> BTreeMap<TableId, u64> {
 /// are read a block at a time. The view sees the record's commit.
 ///
 /// # Errors
-/// What reading segments gives; [`StoreError::Corrupt`] when they differ from what the record says.
+/// What reading segments gives; [`StoreError::LedgerDiffers`] when they are not what the record says.
 pub(crate) fn check_files(found: &Found, view: &TreeView, catalogs: &Catalogs) -> Result<Filled> {
     match found.bulk {
         Some(_) => look_at(found, view, catalogs, &mut ()),
@@ -399,18 +397,28 @@ pub(crate) fn check_files(found: &Found, view: &TreeView, catalogs: &Catalogs) -
 /// As [`check_files`].
 pub(crate) fn look_at(found: &Found, view: &TreeView, catalogs: &Catalogs, look: &mut dyn Look) -> Result<Filled> {
     let RecordBody::Commit { commit, write, .. } = &found.record.body else { return Ok(Filled::Whole) };
-    let (mut rows, mut segments) = (0, Vec::new());
+    let (mut rows, mut segments, mut gone) = (0, Vec::new(), None);
     for (table, told) in left_to_files(found) {
         let mut there = 0;
         each_batch_of(view, table, *commit, |batch| {
             there += batch.periods.len() as u64;
             Ok::<(), StoreError>(())
         })?;
-        if there != told {
-            return Ok(Filled::Partly(table));
+        let is_pruned = view.version.pruned.contains_key(&table);
+        if there != told && !is_pruned {
+            return Err(differs(found, "the tables do not have as many facts of it as it states"));
+        }
+        if is_pruned && (there != told || matches!(found.secret, Secret::Lost(_))) {
+            gone = gone.or(Some(table));
         }
         rows += there;
         segments.extend(segments_with(view, table, *commit).cloned());
+    }
+    if let Some(table) = gone {
+        return Ok(Filled::Pruned(table));
+    }
+    if matches!(found.secret, Secret::Lost(_)) {
+        return Err(differs(found, "facts of it are not kept, it says, and all of its tables keep theirs"));
     }
     let among = Among { commit: *commit, rows };
     let root = match shapes_of(write, catalogs) {
@@ -422,26 +430,22 @@ pub(crate) fn look_at(found: &Found, view: &TreeView, catalogs: &Catalogs, look:
         },
         None => None,
     };
-    if root == Some(found.root) { Ok(Filled::Whole) } else { Err(differs(found)) }
+    match root == Some(found.root) {
+        true => Ok(Filled::Whole),
+        false => Err(differs(found, "the facts that the tables have of it do not hash to its root")),
+    }
 }
 
-/// What is corrupt when facts are not what a record says, wherever they are.
-pub(crate) const LEDGER: &str = "ledger";
-
-fn differs(found: &Found) -> StoreError {
-    corrupt(found, "the facts of a record do not hash to its root")
-}
-
-fn corrupt(found: &Found, what: &str) -> StoreError {
-    StoreError::Corrupt { file: LEDGER.to_owned(), offset: found.record.record, what: what.to_owned() }
+fn differs(found: &Found, what: &str) -> StoreError {
+    StoreError::LedgerDiffers { record: found.record.record, what: what.to_owned() }
 }
 
 /// The same, where nothing less than all will do.
 ///
 /// # Errors
-/// [`StoreError::FactsPruned`] where a table's retention let some go; [`StoreError::Corrupt`] where they differ.
+/// [`StoreError::FactsPruned`] where a table's retention let some go; [`StoreError::LedgerDiffers`] where they differ.
 pub(crate) fn look_at_whole(found: &Found, view: &TreeView, catalogs: &Catalogs, look: &mut dyn Look) -> Result<()> {
-    whole(found, view, look_at(found, view, catalogs, look)?)
+    whole(found, look_at(found, view, catalogs, look)?)
 }
 
 /// [`check_files`], where nothing less than all will do.
@@ -449,16 +453,13 @@ pub(crate) fn look_at_whole(found: &Found, view: &TreeView, catalogs: &Catalogs,
 /// # Errors
 /// As [`look_at_whole`].
 pub(crate) fn check_whole(found: &Found, view: &TreeView, catalogs: &Catalogs) -> Result<()> {
-    whole(found, view, check_files(found, view, catalogs)?)
+    whole(found, check_files(found, view, catalogs)?)
 }
 
-fn whole(found: &Found, view: &TreeView, filled: Filled) -> Result<()> {
+fn whole(found: &Found, filled: Filled) -> Result<()> {
     match filled {
         Filled::Whole => Ok(()),
-        Filled::Partly(table) if view.version.pruned.contains_key(&table) => {
-            Err(StoreError::FactsPruned { record: found.record.record, table })
-        }
-        Filled::Partly(_) => Err(corrupt(found, "facts of a record are not in the tables")),
+        Filled::Pruned(table) => Err(StoreError::FactsPruned { record: found.record.record, table }),
     }
 }
 

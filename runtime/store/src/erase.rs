@@ -34,7 +34,7 @@ use crate::{
     error::{Result, StoreError},
     format::{frame::RecordKind, receipt_v1::encode_receipt},
     fs::Disk,
-    links::LedgerTree,
+    links::{LedgerTree, Links},
     log::{LogEnd, NewRecord, Segment, held, is_spare, segment_generation, segment_name, zero_from},
     manifest::{Erasing, KnownEnd, ManifestState},
     recover::catalog_name,
@@ -158,10 +158,15 @@ impl Inner {
         let rewritten = self.tree.without(keys)?;
         let mut copied = Vec::new();
         let mut receipt = Receipt { table: keys.table, keys: keys.keys.len() as u64, facts: 0 };
-        let prepared = self.prepare(keys, &before, &mut copied).and_then(|stated| {
+        let prepared = self.prepare((keys, &rewritten.facts), &before, &mut copied).and_then(|stated| {
             receipt.facts = facts_gone(&rewritten.facts, &stated);
             if copied.is_empty() && rewritten.old.is_empty() {
                 return Ok(None);
+            }
+            let first = self.manifest.state().log_first;
+            if before.is_bare(first) {
+                // No segment without a frame stands before another: the log begins with the receipt.
+                Links::keep(&self.disk, self.identity, (first, first + 1), before.record)?;
             }
             let payload = encode_receipt(&receipt);
             let record = NewRecord {
@@ -186,8 +191,9 @@ impl Inner {
         };
         let old_catalog = self.manifest.state().catalog_file;
         let upto = Checkpoint { commit: end.commit, record: end.record };
-        let replaced =
-            self.tree.replace_rewritten(&rewritten, upto, &|edit| self.decide(edit, &end, &copied, &receipt));
+        let replaced = self
+            .tree
+            .replace_rewritten(&rewritten, upto, &|edit| self.decide(edit, (&before, &end), &copied, &receipt));
         let change = match replaced {
             Ok(change) => change,
             Err(error) => {
@@ -222,8 +228,13 @@ impl Inner {
 
     /// Copies the log segments that speak of the keys, and clears what stands behind the log's end. Answers how many facts of
     /// the keys each commit stated.
-    fn prepare(&self, keys: &Keys, end: &LogEnd, copied: &mut Vec<Erasing>) -> Result<BTreeMap<Commit, u64>> {
-        let plan = self.plan_erasure(keys, end)?;
+    fn prepare(
+        &self,
+        (keys, tables): (&Keys, &BTreeMap<Commit, u64>),
+        end: &LogEnd,
+        copied: &mut Vec<Erasing>,
+    ) -> Result<BTreeMap<Commit, u64>> {
+        let plan = self.plan_erasure(keys, end, tables)?;
         for generation in &plan.generations {
             match self.copy_without(*generation, &plan, keys, end) {
                 Ok(erasing) => copied.extend(erasing),
@@ -242,7 +253,13 @@ impl Inner {
     }
 
     /// Makes the erasure durable: the step before which nothing and after which everything is erased.
-    fn decide(&self, edit: &Edit, end: &LogEnd, copied: &[Erasing], receipt: &Receipt) -> Result<()> {
+    fn decide(
+        &self,
+        edit: &Edit,
+        (before, end): (&LogEnd, &LogEnd),
+        copied: &[Erasing],
+        receipt: &Receipt,
+    ) -> Result<()> {
         let mut catalog_file = self.manifest.state().catalog_file;
         if end.catalog_version > catalog_file {
             self.write_catalog(end.catalog_version)?;
@@ -254,6 +271,9 @@ impl Inner {
             state.checkpoint = *end;
             state.known = KnownEnd::at(end);
             state.log_last = end.generation;
+            if before.is_bare(state.log_first) {
+                state.log_first = end.generation;
+            }
             state.catalog_file = catalog_file;
             state.erasing = copied.to_vec();
             state.receipts += 1;

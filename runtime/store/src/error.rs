@@ -33,6 +33,14 @@ pub enum StoreError {
         /// What is wrong.
         what: String,
     },
+    /// What the files say is not what the ledger says.
+    #[error("the ledger is corrupt at record {record}: {what}")]
+    LedgerDiffers {
+        /// The record.
+        record: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// A file that the manifest or the log names is not there.
     #[error("file \"{file}\" is missing")]
     Missing {
@@ -183,6 +191,9 @@ pub enum StoreError {
         /// The instant.
         asked: Micros,
     },
+    /// The state as of commit 0 was asked for, which is before the first one.
+    #[error("nothing was recorded as of commit 0: the first commit is 1")]
+    BeforeFirst,
     /// A new database was to be made where something is.
     #[error("\"{folder}\" is there already")]
     NotEmpty {
@@ -202,6 +213,13 @@ pub enum StoreError {
     /// Facts are being erased, or were, while the database was read for a restore.
     #[error("facts are being erased from the database")]
     ErasedMeanwhile,
+}
+
+impl StoreError {
+    /// May it be so only because another process wrote something between two looks?
+    pub(crate) fn may_be_overtaken(&self) -> bool {
+        matches!(self, StoreError::Missing { .. } | StoreError::Corrupt { .. } | StoreError::LedgerDiffers { .. })
+    }
 }
 
 /// A write did not become a commit.

@@ -218,8 +218,7 @@ impl Follower {
                     // A writer that does not know of this reader took files away between two looks, or an erasure wrote the
                     // log anew.
                     let is_overtaken = newest.is_some_and(|newest| newest != before);
-                    let is_gone = matches!(error, StoreError::Missing { .. } | StoreError::Corrupt { .. });
-                    if !is_gone || !is_overtaken || attempts >= ATTEMPTS {
+                    if !error.may_be_overtaken() || !is_overtaken || attempts >= ATTEMPTS {
                         return Err(error);
                     }
                 }
@@ -241,7 +240,6 @@ impl Follower {
         }
         let manifest = inner.manifest.state();
         let seen = self.seen.load().visible.record;
-        let to_end = to_end && !manifest.closed_clean;
         let upto = told.record.max(manifest.known.record).max(seen);
         let known = KnownEnd { record: upto, link: None, generation: manifest.log_last };
         state.scan.go_on(manifest.log_last, known);
@@ -407,7 +405,7 @@ impl Inner {
         loop {
             let receipts = self.manifest.receipts();
             match look() {
-                Err(StoreError::Corrupt { .. } | StoreError::Missing { .. }) if self.meets_erasure(receipts)? => {}
+                Err(error) if error.may_be_overtaken() && self.meets_erasure(receipts)? => {}
                 looked => return looked,
             }
         }

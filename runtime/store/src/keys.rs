@@ -8,6 +8,7 @@
 //! Not here: the codec (`spectradb_kernel::key`).
 
 use crate::{
+    begun::{Hints, begun_at},
     error::Result,
     manifest::SLOT_COUNT,
     run::{Run, i64_at},
@@ -118,7 +119,13 @@ impl<'a> Probe<'a> {
         // Keys of one integer are most keys: search their lane as it lies.
         let numbers = &run.columns[key[0]];
         if let Data::Dictionary { codes: Codes::Runs(runs), values } = numbers.data() {
-            // A key of many facts is a run: one search finds both of its ends. Neighbours may have the same value.
+            // A key of many facts is a run.
+            if let Some(first_key) = run.hints.as_deref().and_then(|hints| hints.first_key) {
+                let number = value.checked_sub(first_key).map(usize::try_from);
+                let Some(Ok(number)) = number else { return 0..0 };
+                return runs.start(number)..runs.start(number.saturating_add(1));
+            }
+            // One search finds both of its ends. Neighbours may have the same value.
             let first = first_integer(values, values.len(), value);
             let same = (first..values.len()).take_while(|run| i64_at(values, *run) == value).count();
             return runs.start(first)..runs.start(first + same);
@@ -151,11 +158,16 @@ impl<'a> Probe<'a> {
         let rows = self.rows_in(run, key);
         let begun = match run.bounds.from_max <= wanted.from_max {
             true => rows.len(),
-            false => at_most(&run.valid_from, rows.clone(), wanted.from_max),
+            false => begun_at(run, rows.clone(), wanted.from_max),
         };
+        let behind = rows.start + begun;
+        // The last to have begun lasts until the next one begins, where there is one and no gap: that is after `from_max`, which
+        // no wanted part of valid time has before its `to_above`.
+        let lasting = if begun < rows.len() && Hints::are_gapless(run) { behind } else { 0 };
         // Disjoint facts that begin earlier also end earlier: the first that ends too early ends the walk.
-        for row in (rows.start..rows.start + begun).rev() {
-            if run.bounds.to_min <= wanted.to_above && i64_at(&run.valid_to, row) <= wanted.to_above {
+        for row in (rows.start..behind).rev() {
+            let may_have_ended = run.bounds.to_min <= wanted.to_above && row + 1 != lasting;
+            if may_have_ended && i64_at(&run.valid_to, row) <= wanted.to_above {
                 break;
             }
             if wanted.holds_system(run, row, end_of(row)) {
@@ -251,60 +263,6 @@ pub(crate) fn first_integer(column: &Column, len: usize, value: i64) -> usize {
     }
 }
 
-/// How many of some rows have a number that is at most the bound? Those that have come first.
-fn at_most(column: &Column, rows: Range<usize>, bound: i64) -> usize {
-    let (start, len) = (rows.start, rows.len());
-    match column.data() {
-        Data::I64(lane) => {
-            let lane = &lane.as_slice()[rows];
-            at_most_in(len, |row| lane[row], bound)
-        }
-        Data::Dictionary { codes: Codes::U8(codes), values } if let Data::I64(values) = values.data() => {
-            let (codes, values) = (&codes.as_slice()[rows], values.as_slice());
-            at_most_in(len, |row| values[usize::from(codes[row])], bound)
-        }
-        _ => at_most_in(len, |row| i64_at(column, start + row), bound),
-    }
-}
-
-/// The same of numbers that never fall: periods are often of one length, so the place is looked for where it would be then, and
-/// from there in doubling steps, which ends within a line or two of memory.
-fn at_most_in(len: usize, at: impl Fn(usize) -> i64, bound: i64) -> usize {
-    /// Of so few, each is looked at.
-    const FEW: usize = 4;
-    let within = |row: usize| at(row) <= bound;
-    if len <= FEW {
-        return partition_point(len, within);
-    }
-    let (first, last) = (at(0), at(len - 1));
-    match (first <= bound, last <= bound) {
-        (false, _) => return 0,
-        (_, true) => return len,
-        (true, false) => {}
-    }
-    let share = bound.abs_diff(first) as f64 / last.abs_diff(first) as f64;
-    let guess = ((share * (len - 1) as f64) as usize).min(len - 1);
-    let (mut at, mut step) = (guess, 1);
-    if within(guess) {
-        // The last one is not.
-        loop {
-            let high = (at + step).min(len - 1);
-            if !within(high) {
-                return at + 1 + partition_point(high - at - 1, |row| within(at + 1 + row));
-            }
-            (at, step) = (high, step * 2);
-        }
-    }
-    // The first one is.
-    loop {
-        let low = at.saturating_sub(step);
-        if within(low) {
-            return low + 1 + partition_point(at - low - 1, |row| within(low + 1 + row));
-        }
-        (at, step) = (low, step * 2);
-    }
-}
-
 /// How many numbers of a rising lane are below `value`? It is looked for where it would be if the numbers lay evenly, and
 /// from there in doubling steps.
 fn first_at_least<T: Copy + Into<i64>>(lane: &[T], value: i64) -> usize {
@@ -363,74 +321,5 @@ mod tests {
             }
         }
         assert_eq!(first_at_least::<i64>(&[], 3), 0);
-    }
-
-    #[test]
-    fn even_and_uneven_numbers_are_counted_alike() {
-        let lanes: [Vec<i64>; 6] = [
-            (0..100).map(|i| i * 86_400).collect(),
-            (0..100).map(|i| i * i * i).collect(),
-            (0..90).map(|i| if i < 80 { i } else { i << 40 }).collect(),
-            vec![i64::MIN, -1, 0, 0, 0, 1, i64::MAX],
-            vec![5; 40],
-            vec![1, 2, 3],
-        ];
-        for lane in lanes {
-            let mut distinct = lane.clone();
-            distinct.dedup();
-            let codes = lane.iter().map(|value| distinct.binary_search(value).expect("it is there") as u8);
-            let codes = Codes::U8(codes.collect::<Vec<_>>().into());
-            let values = std::sync::Arc::new(Column::from_i64s(Type::Timestamp, distinct));
-            let coded = Column::new(Type::Timestamp, None, Data::Dictionary { codes, values });
-            let plain = Column::from_i64s(Type::Timestamp, lane.clone());
-            for bound in lane.iter().flat_map(|value| [value.saturating_sub(1), *value, value.saturating_add(1)]) {
-                for start in [0, 1, lane.len() / 2, lane.len()] {
-                    let expected = lane[start..].partition_point(|number| *number <= bound);
-                    for column in [&plain, &coded] {
-                        assert_eq!(at_most(column, start..lane.len(), bound), expected, "{bound} from {start}");
-                    }
-                }
-            }
-        }
-    }
-
-    /// Whatever a key's facts are to those around it, as many come before an instant as counting says.
-    #[test]
-    fn of_many_periods_those_that_begin_in_time_are_counted() {
-        use crate::run::{END_OPEN, constant_integer, integers};
-        use spectradb_kernel::column::Runs;
-        use std::sync::Arc;
-        for counts in [[1, 1, 1], [1, 300, 2], [300, 1, 300], [7, 64, 65]] {
-            let keys: Vec<i64> = (0..).zip(counts).flat_map(|(key, count)| vec![key * 3; count]).collect();
-            let from: Vec<i64> = counts.iter().flat_map(|count| (0..*count as i64).map(|row| row * 10)).collect();
-            let to = from.iter().map(|from| from + 10).collect();
-            let lane = |value| constant_integer(value, keys.len());
-            let times = (integers(Type::Timestamp, from.clone()), integers(Type::Timestamp, to));
-            let plain = Column::from_i64s(Type::Integer, keys.clone());
-            let run = Run::new(vec![plain], times, lane(1), lane(0), lane(END_OPEN));
-            let mut behind = 0;
-            let ends = counts.map(|count| {
-                behind += count as u16;
-                behind
-            });
-            let values = Arc::new(Column::from_i64s(Type::Integer, vec![0, 3, 6]));
-            let codes = Codes::Runs(Runs::new(ends.to_vec().into()).expect("they rise"));
-            let in_runs = Column::new(Type::Integer, None, Data::Dictionary { codes, values });
-            let in_runs = Run { columns: vec![in_runs], ..run.clone() };
-            for (key, from_max) in
-                (-1..8).flat_map(|key| [-1, 0, 5, 10, 639, 640, 641, 2_990, i64::MAX].map(|at| (key, at)))
-            {
-                let bytes = spectradb_kernel::key::i64_bytes(key);
-                let probe = Probe::new(&bytes, &mut std::iter::once(Type::Integer));
-                let of_key: Vec<usize> = (0..run.len).filter(|row| keys[*row] == key).collect();
-                let begun = of_key.iter().filter(|row| from[**row] <= from_max).count();
-                for run in [&run, &in_runs] {
-                    let rows = probe.rows_in(run, &[0]);
-                    assert_eq!(rows.clone().collect::<Vec<_>>(), of_key, "key {key} of {counts:?}");
-                    let counted = at_most(&run.valid_from, rows, from_max);
-                    assert_eq!(counted, begun, "key {key} of {counts:?} at {from_max}");
-                }
-            }
-        }
     }
 }

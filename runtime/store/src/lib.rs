@@ -5,6 +5,7 @@
 //! point of both times is a filter on four numbers a fact: `commit <= at < system_to` and `valid_from <= v < valid_to`.
 
 mod archive;
+mod begun;
 mod bulk;
 pub mod catalog;
 mod chain;

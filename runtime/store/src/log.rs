@@ -95,6 +95,14 @@ pub(crate) struct LogEnd {
     pub(crate) link: Hash,
 }
 
+impl LogEnd {
+    /// Has the log, whose oldest segment this is, no frame of the records up to here? So begins a database that was restored from its
+    /// tables, or after everything was dropped.
+    pub(crate) fn is_bare(&self, first: u64) -> bool {
+        self.record > 0 && self.offset == 0 && self.generation == first
+    }
+}
+
 /// A record to append.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewRecord {
@@ -592,7 +600,11 @@ impl Log {
             self.pending.resize(frame + FRAME_HEADER_BYTES, 0);
             let is_last = next_payload(&mut self.pending);
             let bytes = frame_bytes((self.pending.len() - frame - FRAME_HEADER_BYTES) as u64);
-            if offset + bytes > self.segment.capacity {
+            if offset == 0 && bytes > self.segment.capacity {
+                // A segment without a frame never stands before another: it grows.
+                self.segment.file.preallocate(bytes)?;
+                self.segment.capacity = bytes;
+            } else if offset + bytes > self.segment.capacity {
                 self.write_pending(frame, pending_offset)?;
                 self.begin_segment(bytes, frame_idx > 0)?;
                 (offset, pending_offset) = (0, 0);

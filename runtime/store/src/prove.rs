@@ -15,15 +15,13 @@ use crate::{
     fact::FactId,
     format::catalog_v1::encode_change,
     links::Links,
-    log::held,
-    manifest::KnownEnd,
     proof::{
         ConsistencyProof, ErasedProof, InclusionProof, LeafProof, Opening, OverRecords, RecordHeader, RecordProof,
         SchemaProof,
         merkle::{Hash, Subtrees, consistency_subtrees, inclusion_subtrees},
         record_leaf,
     },
-    replay::{Found, LogScan, RecordBody},
+    replay::{Found, RecordBody},
     salts::Secret,
     store::{Inner, Store},
 };
@@ -142,6 +140,11 @@ impl Store {
         Ok(found.secret.erased().iter().map(|leaf| leaf.place).collect())
     }
 
+    /// Which database and timeline had a state of so many records: those that a digest of it names.
+    pub fn lineage_at(&self, records: u64) -> ([u8; 16], u32) {
+        (self.inner().identity.database, self.inner().timeline_at(records))
+    }
+
     /// A proof that the ledger, as it is now or as it was when it had `new_records` records, goes on from its first
     /// `old_records`. `None` when it does not have as many.
     ///
@@ -200,12 +203,7 @@ impl Inner {
     /// A record of the log, without the facts that it left to files.
     fn record(self: &Arc<Inner>, record: u64) -> Result<Found> {
         let _reader = self.log_reader()?;
-        let first = self.manifest.state().log_first;
-        let last = held(&self.sequencer).log.end().generation;
-        let (disk, catalogs) = (self.disk.clone(), self.catalogs.clone());
-        let known = KnownEnd { record, link: None, generation: last };
-        let scan = LogScan::starting_at(disk, self.identity, catalogs, record, first..=last, known);
-        match scan.and_then(|mut scan| scan.next_record()) {
+        match self.scan_from(record, record).and_then(|mut scan| scan.next_record()) {
             Ok(Some(found)) => Ok(found),
             Err(StoreError::Missing { .. }) | Ok(None) => Err(StoreError::Pruned { record }),
             Err(error) => Err(error),

@@ -8,7 +8,7 @@ use crate::{
     bulk::fill_whole,
     error::{Result, StoreError},
     follow::LogReader,
-    log::held,
+    log::{held, segment_name},
     manifest::KnownEnd,
     replay::{LogScan, Record},
     store::Inner,
@@ -19,7 +19,11 @@ impl Inner {
     /// A scan of the log from a record on, up to a visible one.
     pub(crate) fn scan_from(&self, from: u64, upto: u64) -> Result<LogScan> {
         let first = self.manifest.state().log_first;
-        let last = held(&self.sequencer).log.end().generation;
+        let end = *held(&self.sequencer).log.end();
+        if end.is_bare(first) && from <= end.record {
+            return Err(StoreError::Missing { file: segment_name(first - 1) });
+        }
+        let last = end.generation;
         let known = KnownEnd { record: upto, link: None, generation: last };
         LogScan::starting_at(self.disk.clone(), self.identity, self.catalogs.clone(), from, first..=last, known)
     }
@@ -58,7 +62,7 @@ impl Iterator for Replay {
         let receipts = self.inner.manifest.receipts();
         let mut next = if receipts == self.receipts { read(scan) } else { read_anew(scan) };
         self.receipts = receipts;
-        while matches!(next, Err(StoreError::Corrupt { .. } | StoreError::Missing { .. })) {
+        while next.as_ref().is_err_and(StoreError::may_be_overtaken) {
             // In another process nothing holds erasures back.
             match self.inner.meets_erasure(self.receipts) {
                 Ok(false) => break,

@@ -102,6 +102,7 @@ pub(crate) fn recover(
     let shards = Shards::new(state.shard_count, &state.slots);
     let readers = Arc::new(Readers::new(disk.clone(), identity));
     let (files, health) = (state.tree.clone(), health.clone());
+    let shards = (shards, catalogs.clone());
     let tree = Tree::open(disk.clone(), files, shards, identity, config, health.clone(), readers.clone())?;
     let known = known_end(&**disk, &identity, &state)?;
     let mut scan = LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, known);
@@ -118,7 +119,9 @@ pub(crate) fn recover(
     }
     let end = *scan.end();
     let archived = names.iter().filter_map(|name| archive_generation(name));
-    let mut all: Vec<u64> = generations.iter().copied().chain(archived).collect();
+    let all = generations.iter().copied().chain(archived);
+    // What was dropped and still waits for a reader is nobody's log any more.
+    let mut all: Vec<u64> = all.filter(|generation| *generation >= state.log_first).collect();
     all.sort_unstable();
     all.dedup();
     check_segments(&**disk, &all, &identity, &end)?;

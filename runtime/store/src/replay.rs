@@ -374,6 +374,12 @@ impl LogScan {
         let shape = |(batch, ids): (&crate::fact::FactBatch, &Vec<_>)| {
             let schema = self.catalogs.schema_at(batch.table, batch.schema_version)?;
             let fits = ids.iter().eq(schema.columns.iter().map(|column| &column.id));
+            let pairs = || batch.columns.iter().zip(&schema.columns);
+            let fits = fits
+                && pairs().all(|(stated, column)| {
+                    stated.as_const().is_some_and(|value| value.is_null())
+                        || stated.ty().lane() == column.ty.plain().lane()
+                });
             fits.then(|| BatchShape { key: schema.key.clone(), ids: ids.clone() })
         };
         let shapes = facts.write.facts.iter().zip(&facts.column_ids).map(shape).collect::<Option<Vec<_>>>()?;

@@ -73,8 +73,8 @@ pub struct Restored {
 ///
 /// # Errors
 /// [`StoreError::NoDatabase`]; [`StoreError::NotEmpty`] when there is something at the new place;
-/// [`StoreError::Future`], [`StoreError::FutureInstant`] and [`StoreError::NothingYet`]; [`StoreError::NotRestorable`] when neither log nor segments have
-/// what the state was; [`StoreError::ErasedMeanwhile`]; [`StoreError::Corrupt`] when the old database is not what its ledger says;
+/// [`StoreError::Future`], [`StoreError::FutureInstant`], [`StoreError::NothingYet`] and [`StoreError::BeforeFirst`]; [`StoreError::NotRestorable`] when neither log nor segments have
+/// what the state was; [`StoreError::ErasedMeanwhile`]; [`StoreError::LedgerDiffers`] when the old database is not what its ledger says;
 /// what the disks say.
 pub fn restore_path(from: &Path, to: &Path, at: At, config: &Config) -> Result<Restored> {
     let source = fs::open_folder(from, config.io_uring, true)?;
@@ -148,6 +148,7 @@ impl Source {
     fn record_at(&self, at: At) -> Result<(Commit, u64)> {
         let commit = match at {
             At::Newest => return Ok((self.snapshot.commit(), self.record)),
+            At::Commit(0) => return Err(StoreError::BeforeFirst),
             At::Commit(commit) => commit,
             At::Instant(instant) if instant > self.clock.now().max(self.snapshot.instant()) => {
                 return Err(StoreError::FutureInstant { asked: instant });
@@ -156,8 +157,9 @@ impl Source {
         };
         let mut record = match self.snapshot.commit_column(commit, COMMITS_RECORD)? {
             Some(Value::Integer(record)) => record.cast_unsigned(),
+            // At an instant before the first commit there may be tables.
             _ if commit == 0 => 0,
-            _ => return Err(differs(format!("commit {commit} is not among the commits"))),
+            _ => return Err(differs(self.record, format!("commit {commit} is not among the commits"))),
         };
         if let At::Instant(instant) = at {
             let versions = self.inner().catalogs.all();
@@ -198,7 +200,7 @@ impl Source {
             link: last.map_or(empty.link, |linked| linked.link),
         };
         if head.is_some_and(|head| head.commit != commit || head.catalog_version != catalog_version) {
-            return Err(differs(format!("record {record} is not of commit {commit}")));
+            return Err(differs(record, format!("it is not of commit {commit}")));
         }
         let digest = Digest {
             database: inner.identity.database,
@@ -299,8 +301,8 @@ impl Source {
 }
 
 /// The old database, or what was made of it, is not what its ledger says.
-fn differs(what: String) -> StoreError {
-    StoreError::Corrupt { file: "ledger".to_owned(), offset: 0, what }
+fn differs(record: u64, what: String) -> StoreError {
+    StoreError::LedgerDiffers { record, what }
 }
 
 /// Opens the new database, brings it in order, and verifies it.
@@ -317,8 +319,10 @@ fn verified(to: &Arc<dyn Disk>, clock: Arc<dyn Clock>, config: &Config, digest: 
     let found = store.verify(Some(digest))?;
     store.close()?;
     match &found.difference {
-        Some(difference) => Err(differs(format!("the restored database differs: {difference}"))),
-        None if found.digest != *digest => Err(differs("the restored database has another digest".to_owned())),
+        Some(difference) => Err(differs(digest.records, format!("the restored database differs: {difference}"))),
+        None if found.digest != *digest => {
+            Err(differs(digest.records, "the restored database has another digest".to_owned()))
+        }
         None => Ok(found),
     }
 }

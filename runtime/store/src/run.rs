@@ -8,6 +8,7 @@
 //! [`END_OPEN`] for the end of a fact that nothing has superseded.
 //! Not here: which rows a reader sees (`visible`), ends that came later than the run (`notes`).
 
+use crate::begun::Hints;
 use spectradb_kernel::{
     Column, Period, Type, Value,
     column::{Codes, Data, Runs, Vals},
@@ -16,6 +17,10 @@ use spectradb_kernel::{
 
 /// The end of a fact that nothing has superseded, as a lane holds it.
 pub(crate) const END_OPEN: i64 = i64::MAX;
+
+/// A part of a block of history of which the least commit is known has so many facts: few enough that an old fact among them takes few
+/// others with it, and enough that a part is not looked at one by one.
+pub(crate) const PART_ROWS: usize = 256;
 
 /// A commit as a lane holds it; [`COMMIT_OPEN`] becomes [`END_OPEN`].
 pub(crate) fn lane_of_commit(commit: Commit) -> i64 {
@@ -46,8 +51,13 @@ pub(crate) struct Run {
     pub(crate) system_to: Column,
     /// What holds for all of them.
     pub(crate) bounds: Bounds,
+    /// The least commit of each [`PART_ROWS`] facts, where it is worth knowing: of a block of history, in which some facts began long
+    /// before the others. Otherwise empty.
+    pub(crate) commit_mins: Box<[i64]>,
     /// Bytes of its own that a block keeps because it could not be read in place.
     pub(crate) own_bytes: usize,
+    /// What look-ups may rely on, where the run was read from a block.
+    pub(crate) hints: Option<Box<Hints>>,
 }
 
 /// The least and greatest of each time lane of a run.
@@ -246,13 +256,36 @@ impl Run {
         system_to: Column,
     ) -> Run {
         let bounds = Bounds::of(&commit, &system_to, &valid_from, &valid_to);
-        Run { len: commit.len(), columns, valid_from, valid_to, commit, origin, system_to, bounds, own_bytes: 0 }
+        Run {
+            len: commit.len(),
+            columns,
+            valid_from,
+            valid_to,
+            commit,
+            origin,
+            system_to,
+            bounds,
+            commit_mins: Box::default(),
+            own_bytes: 0,
+            hints: None,
+        }
+    }
+
+    /// Works out the least commits of its parts.
+    pub(crate) fn note_parts(&mut self) {
+        if self.len <= PART_ROWS || self.bounds.commit_min == self.bounds.commit_max {
+            return;
+        }
+        let commits = self.commit.i64s();
+        let least = |first: usize| (first..self.len.min(first + PART_ROWS)).map(|row| commits.at(row)).min();
+        self.commit_mins = (0..self.len).step_by(PART_ROWS).filter_map(least).collect();
     }
 
     /// About how many bytes it takes beside those of a mapped file that it shares.
     pub(crate) fn kept_bytes(&self) -> usize {
         let dictionaries = self.columns.iter().filter(|column| matches!(column.data(), Data::Dictionary { .. }));
-        self.own_bytes + size_of::<Run>() + (self.columns.len() + dictionaries.count()) * size_of::<Column>()
+        let parts = self.commit_mins.len() * size_of::<i64>() + self.hints.as_ref().map_or(0, |_| size_of::<Hints>());
+        self.own_bytes + size_of::<Run>() + parts + (self.columns.len() + dictionaries.count()) * size_of::<Column>()
     }
 
     /// About how many bytes it takes.

@@ -13,6 +13,7 @@
 use crate::chain::Hash;
 use hashbrown::HashMap;
 use spectradb_kernel::{schema::TableId, time::Commit};
+use std::collections::BTreeMap;
 
 /// Each node has so many children: a power of two.
 pub(crate) const FAN_OUT: usize = 1 << FAN_OUT_BITS;
@@ -45,6 +46,9 @@ pub(crate) enum Secret {
     Seed(Hash),
     /// What is left where some were erased.
     Left(Box<Left>),
+    /// Nothing: leaves were erased when others could not be told any more, because a retention let their facts go. How many facts
+    /// were erased, by table.
+    Lost(BTreeMap<TableId, u64>),
 }
 
 /// What is left of a record's secret after some of its leaves were erased.
@@ -68,14 +72,32 @@ impl Secret {
     /// The erased leaves, by place.
     pub(crate) fn erased(&self) -> &[ErasedLeaf] {
         match self {
-            Secret::Seed(_) => &[],
+            Secret::Seed(_) | Secret::Lost(_) => &[],
             Secret::Left(left) => &left.erased,
         }
     }
 
+    /// How many facts were erased of each table.
+    pub(crate) fn erased_facts(&self) -> BTreeMap<TableId, u64> {
+        if let Secret::Lost(erased) = self {
+            return erased.clone();
+        }
+        let mut facts = BTreeMap::new();
+        self.erased().iter().filter(|leaf| leaf.is_fact()).for_each(|leaf| *facts.entry(leaf.table).or_default() += 1);
+        facts
+    }
+
+    /// What is left of it when more facts of a table go and nobody can tell at which places.
+    pub(crate) fn lost(&self, table: TableId, more: u64) -> Secret {
+        let mut erased = self.erased_facts();
+        *erased.entry(table).or_default() += more;
+        erased.retain(|_, facts| *facts > 0);
+        Secret::Lost(erased)
+    }
+
     /// What is left of it when more leaves go. Those that are gone already are named again or not.
     pub(crate) fn without(&self, leaf_count: u64, more: &[ErasedLeaf]) -> Secret {
-        if more.is_empty() {
+        if more.is_empty() || matches!(self, Secret::Lost(_)) {
             return self.clone();
         }
         let mut erased = self.erased().to_vec();
@@ -156,6 +178,7 @@ impl Salts {
             Secret::Left(left) => {
                 Known::Cover(cover(leaf_count, &left.erased).into_iter().zip(left.cover.iter().copied()).collect())
             }
+            Secret::Lost(_) => Known::Cover(HashMap::new()),
         };
         Salts { height, known }
     }

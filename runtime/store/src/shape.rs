@@ -3,6 +3,7 @@
 //! Facts keep the shape of the schema they were written under: chunks and segments carry it, and a reader who asks in
 //! the terms of a newer schema finds each column by its number.
 
+use crate::format::sst_v1::type_to_v1;
 use spectradb_kernel::{
     Type,
     schema::{ColumnId, TableId, TableSchema},
@@ -30,6 +31,20 @@ impl Shape {
             columns: schema.columns.iter().map(|column| (column.id, column.ty.plain())).collect(),
             key: schema.key.clone(),
         }
+    }
+
+    /// Does a table have facts of this shape, which a file names?
+    pub(crate) fn fits(&self, schema: &TableSchema) -> bool {
+        let of_schema = Shape::of(schema);
+        let same = |one: &(ColumnId, Type), other: &(ColumnId, Type)| type_to_v1(one.1) == type_to_v1(other.1);
+        if self.version == schema.version {
+            let ids = |shape: &Shape| shape.columns.iter().map(|(id, _)| *id).collect::<Vec<_>>();
+            let all_same = self.columns.iter().zip(&of_schema.columns).all(|(one, other)| same(one, other));
+            return self.key == of_schema.key && ids(self) == ids(&of_schema) && all_same;
+        }
+        // Columns are found by their numbers.
+        let of_number = |id: ColumnId| of_schema.columns.iter().find(move |(of, _)| *of == id);
+        self.columns.iter().all(|column| of_number(column.0).is_none_or(|of| same(column, of)))
     }
 
     /// The types of the key's columns.

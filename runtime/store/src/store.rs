@@ -286,7 +286,15 @@ impl Store {
         let catalogs = Arc::new(Catalogs::default());
         let shards = Shards::new(state.shard_count, &state.slots);
         let none = TreeState::default();
-        let tree = Tree::open(disk.clone(), none, shards, identity, &config, health.clone(), readers.clone())?;
+        let tree = Tree::open(
+            disk.clone(),
+            none,
+            (shards, catalogs.clone()),
+            identity,
+            &config,
+            health.clone(),
+            readers.clone(),
+        )?;
         let empty = ManifestState::empty(state.shard_count);
         let (start, known) = (empty.checkpoint, KnownEnd::default());
         let scan = LogScan::new(disk.clone(), identity, catalogs.clone(), start, 1, known);

@@ -19,7 +19,7 @@ mod tally;
 mod tests;
 
 use crate::{
-    bulk::{Filled, LEDGER, check_files, each_batch_of, fill, left_to_files},
+    bulk::{Filled, check_files, each_batch_of, fill, left_to_files},
     catalog::CatalogVersion,
     chain::{BatchShape, Hash, leaf_columns},
     commits::COMMITS,
@@ -124,6 +124,9 @@ enum Stop {
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Stop {
         match error {
+            StoreError::LedgerDiffers { record, what } => {
+                Stop::Difference(Box::new(Difference::Record { record, what }))
+            }
             StoreError::Corrupt { .. }
             | StoreError::Missing { .. }
             | StoreError::FormatVersion { .. }
@@ -187,7 +190,6 @@ impl Store {
             commit: visible.commit,
             instant: (visible.commit > 0).then_some(visible.instant),
         };
-        let snapshot_commit = snapshot.commit();
         let mut verifier = Verifier {
             inner,
             earlier,
@@ -197,7 +199,7 @@ impl Store {
             pruned_upto: 0,
             past: HashSet::new(),
             unproven: HashSet::new(),
-            tally: Tally::new(inner.new_secret()?, snapshot_commit),
+            tally: Tally::new(inner.new_secret()?),
             found: Verification {
                 digest: empty,
                 pruned_records: 0,
@@ -312,6 +314,13 @@ impl Verifier<'_> {
                 return record_differs(linked.record, "it is not the one that the manifest knows");
             }
         }
+        // What the manifest says of commits counts for nothing before it is known that there are as many records.
+        if self.found.digest.commit > records {
+            return record_differs(
+                records,
+                format!("the ledger ends here, and commit {} is said to be in it", self.found.digest.commit),
+            );
+        }
         self.found.digest.root = root_of(&frontier);
         let end = *held(&self.inner.sequencer).log.end();
         if end.record == records && end.link != self.found.digest.link {
@@ -372,19 +381,11 @@ impl Verifier<'_> {
     /// The facts that a record left to files must hash to its root together with the rest of it, unless some are gone with
     /// their table's retention.
     fn check_left_to_files(&mut self, found: &replay::Found, commit: Commit) -> Walk {
-        let record = found.record.record;
-        match check_files(found, self.snapshot.view(), &self.inner.catalogs) {
-            Ok(Filled::Whole) => Ok(()),
-            Ok(Filled::Partly(table)) if self.gone_upto(table) > 0 => {
-                self.unproven.insert(lane_of_commit(commit));
-                Ok(())
-            }
-            Ok(Filled::Partly(_)) => record_differs(record, "the tables do not have as many facts of it as it states"),
-            Err(StoreError::Corrupt { file, .. }) if file == LEDGER => {
-                record_differs(record, "the facts that the tables have of it do not hash to its root")
-            }
-            Err(error) => Err(error.into()),
+        match check_files(found, self.snapshot.view(), &self.inner.catalogs)? {
+            Filled::Whole => {}
+            Filled::Pruned(_) => drop(self.unproven.insert(lane_of_commit(commit))),
         }
+        Ok(())
     }
 
     /// Up to which commit a table's history may be gone; 0 where all is there.
@@ -439,12 +440,15 @@ impl Verifier<'_> {
 
     /// Counts what a commit says in.
     fn add_commit(&mut self, found: &replay::Found, commit: Commit, catalog_version: u64, write: &Write) -> Walk {
+        if commit > self.found.digest.records {
+            return record_differs(found.record.record, format!("it is of commit {commit}, and there are not as many"));
+        }
         let mut message = Vec::new();
         let numbers = (lane_of_commit(commit), found.record.instant, catalog_version, found.record.record);
         put_commit(numbers, write.metadata.as_deref(), &mut message);
         self.tally.add(lane_of_commit(commit), &message);
         // The record hashed to its link with them in their places; neither side knows more of them.
-        self.found.erased += found.secret.erased().iter().filter(|leaf| leaf.is_fact()).count() as u64;
+        self.found.erased += found.secret.erased_facts().values().sum::<u64>();
         self.check_left_to_files(found, commit)?;
         write.facts.iter().try_for_each(|batch| self.add_facts(batch, commit))?;
         let snapshot = self.snapshot.clone();

@@ -1,8 +1,8 @@
 //! Which facts of a run lie in the part of both times that a reader asked for?
 //!
 //! A scope becomes four bounds ([`Wanted`]), one for each time lane. The run's own bounds are asked first: they leave
-//! the run out, or take it whole, for four comparisons. Only what they cannot decide is looked at row by row, one lane
-//! after another without a branch, into a mask and from there into row numbers.
+//! the run out, or take it whole, for four comparisons; where the least commits of its parts are known, they leave out parts of it. Only what
+//! they cannot decide is looked at row by row, one lane after another without a branch, into a mask and from there into row numbers.
 //!
 //! Holds: a fact counts when `commit <= commit_max`, `ended after end_above`, `valid_from <= from_max` and
 //! `valid_to > to_above`; an end later than the reader's pinned commit lies above every `end_above` it can ask for.
@@ -11,13 +11,14 @@
 use crate::{
     notes::Ends,
     remembered::{Memory, Remembered},
-    run::{Bounds, END_OPEN, Run, i64_at, lane_of_commit, mask_above, mask_at_most},
+    run::{Bounds, END_OPEN, PART_ROWS, Run, i64_at, lane_of_commit, mask_above, mask_at_most},
     scan::{SystemScope, ValidScope},
 };
 use spectradb_kernel::{
     lane::Lane,
     time::{Commit, MICROS_MAX, MICROS_MIN, Micros},
 };
+use std::ops::Range;
 
 /// A part of both times, as bounds of the four lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +106,48 @@ impl Wanted {
             && (run.bounds.end_min > self.end_above || i64_at(&run.system_to, row) > self.end_above)
     }
 
+    /// The rows of a run that have to be looked at, where its parts' commits leave some out; `None` where they do not.
+    fn parts(&self, run: &Run) -> Option<Vec<Range<usize>>> {
+        if run.commit_mins.iter().all(|commit_min| *commit_min <= self.commit_max) {
+            return None;
+        }
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        for (part, _) in run.commit_mins.iter().enumerate().filter(|(_, commit_min)| **commit_min <= self.commit_max) {
+            let rows = part * PART_ROWS..run.len.min((part + 1) * PART_ROWS);
+            match parts.last_mut() {
+                Some(last) if last.end == rows.start => last.end = rows.end,
+                _ => parts.push(rows),
+            }
+        }
+        Some(parts)
+    }
+
+    /// How many rows of a run are looked at.
+    pub(crate) fn looked_at(&self, run: &Run) -> usize {
+        self.parts(run).map_or(run.len, |parts| parts.iter().map(Range::len).sum())
+    }
+
+    /// The rows that count among these parts of a run, of which nothing ended since it was written.
+    fn rows_of_parts(&self, run: &Run, parts: &[Range<usize>], mask: Option<&[u8]>) -> Rows {
+        let bounds = &run.bounds;
+        let mut rows = Vec::new();
+        for part in parts {
+            let mut kept = mask.map_or_else(|| vec![1; part.len()], |mask| mask[part.clone()].to_vec());
+            mask_at_most(&mut kept, &run.commit.slice(part.clone()), self.commit_max);
+            if bounds.end_min <= self.end_above {
+                mask_above(&mut kept, &run.system_to.slice(part.clone()), self.end_above);
+            }
+            if bounds.from_max > self.from_max {
+                mask_at_most(&mut kept, &run.valid_from.slice(part.clone()), self.from_max);
+            }
+            if bounds.to_min <= self.to_above {
+                mask_above(&mut kept, &run.valid_to.slice(part.clone()), self.to_above);
+            }
+            rows.extend((part.start as u32..).zip(&kept).filter(|(_, keep)| **keep == 1).map(|(row, _)| row));
+        }
+        if rows.is_empty() { Rows::Nothing } else { Rows::Some(Lane::from_vec(rows)) }
+    }
+
     /// The rows of a run that count, of those that `mask` leaves (all when there is none).
     pub(crate) fn rows(&self, run: &Run, ends: &Ends, memory: &dyn Memory, mask: Option<Vec<u8>>) -> Rows {
         let bounds = &run.bounds;
@@ -119,6 +162,11 @@ impl Wanted {
         let by_to = bounds.to_min <= self.to_above;
         if mask.is_none() && !(by_commit || by_end || by_note || by_from || by_to) {
             return Rows::All;
+        }
+        if noted == 0
+            && let Some(parts) = self.parts(run)
+        {
+            return self.rows_of_parts(run, &parts, mask.as_deref());
         }
         let is_present = mask.is_none() && !by_commit && !by_end;
         if is_present && let Some(rows) = memory.recall().and_then(|last| last.rows_for(self, noted)) {
@@ -235,6 +283,42 @@ mod tests {
                     Rows::Some(rows) => rows.as_slice().to_vec(),
                 };
                 assert_eq!(rows, naive, "{system:?} {valid:?}");
+            }
+        }
+    }
+
+    /// What the parts' commits leave out is looked at by nobody, and is not wanted.
+    #[test]
+    fn parts_whose_facts_all_began_later_are_not_looked_at() {
+        let len = 1000i64;
+        // Sorted by end, as history is; every fiftieth fact of the first half began long ago.
+        let commits: Vec<i64> =
+            (0..len).map(|i| if i < 500 && i % 50 == 0 { 1 + i / 100 } else { 100 + i / 8 }).collect();
+        let ends: Vec<i64> = (0..len).map(|i| 230 + i / 4).collect();
+        let from: Vec<i64> = (0..len).map(|i| i % 7).collect();
+        let lanes = (integers(Type::Timestamp, from.clone()), integers(Type::Timestamp, vec![20; len as usize]));
+        let zeroes = integers(Type::Integer, vec![0; len as usize]);
+        let (commit, system_to) = (integers(Type::Integer, commits.clone()), integers(Type::Integer, ends.clone()));
+        let mut run = Run::new(Vec::new(), lanes, commit, zeroes, system_to);
+        run.note_parts();
+        for (at, looked_at) in [(0, 0), (1, 256), (3, 256), (5, 512), (170, 768), (240, 1000)] {
+            let odd: Vec<u8> = (0..len).map(|row| (row % 2) as u8).collect();
+            for (valid, mask) in [(ValidScope::All, None), (ValidScope::At(3), None), (ValidScope::At(3), Some(odd))] {
+                let wanted = Wanted::new(1_000, SystemScope::AsOf(at), valid);
+                let naive: Vec<u32> = (0..len as u32)
+                    .filter(|row| mask.as_ref().is_none_or(|mask| mask[*row as usize] == 1))
+                    .filter(|row| {
+                        let row = *row as usize;
+                        wanted.holds(commits[row], ends[row], from[row], 20)
+                    })
+                    .collect();
+                let rows = match wanted.rows(&run, &Ends::default(), &Cell::default(), mask) {
+                    Rows::Nothing => Vec::new(),
+                    Rows::All => (0..len as u32).collect(),
+                    Rows::Some(rows) => rows.as_slice().to_vec(),
+                };
+                assert_eq!(rows, naive, "as of {at}, {valid:?}");
+                assert_eq!(wanted.looked_at(&run), looked_at, "as of {at}");
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Does this program read a database that version 1 of the formats wrote?
 //!
-//! `tests/format/v1` holds one whole database as it was written when the formats were settled: log segments, manifest, catalogue,
+//! `tests/format/v1`, of the workspace, holds one whole database as it was written when the formats were settled: log segments, manifest, catalogue,
 //! current and history segments, notes, a large commit that left its facts to segments, one that no flush has taken up yet,
 //! and an erasure. It is never written again. A new version of a format gets a folder of its own:
 //! `SPECTRADB_GOLDEN=folder cargo test -p spectradb-store --test golden` writes one, and the old folder stays.
@@ -20,7 +20,7 @@ const ERASED: [i64; 2] = [3, 1_005];
 
 /// The files of the database.
 macro_rules! files {
-    ($($name:literal),* $(,)?) => { [$(($name, include_bytes!(concat!("format/v1/", $name)).as_slice())),*] };
+    ($($name:literal),* $(,)?) => { [$(($name, include_bytes!(concat!("../../../tests/format/v1/", $name)).as_slice())),*] };
 }
 
 fn config() -> Config {

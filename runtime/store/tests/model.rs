@@ -344,6 +344,7 @@ fn restore_one(
     let restored = match restore(from, &to, clock.clone(), At::Commit(at), config) {
         Ok(restored) => restored,
         Err(StoreError::NotRestorable { first, .. }) => return Some(first),
+        Err(StoreError::BeforeFirst) if at == 0 => return None,
         Err(error) => panic!("{story}: commit {at}: {error}"),
     };
     assert_eq!((restored.digest.commit, restored.verified.difference), (at, None), "{story}");

@@ -126,7 +126,6 @@ fn an_instant_takes_the_changes_of_the_catalogue_up_to_it() {
         (restored.digest.commit, store.catalog().tables.len())
     };
     assert_eq!(tables(At::Instant(1_000)), (0, 1));
-    assert_eq!(tables(At::Commit(0)), (0, 0));
     assert_eq!(tables(At::Instant(1_999)), (0, 1));
     assert_eq!(tables(At::Instant(2_000)), (1, 1));
     assert_eq!(tables(At::Commit(1)), (1, 1));
@@ -135,6 +134,8 @@ fn an_instant_takes_the_changes_of_the_catalogue_up_to_it() {
     let to: Arc<dyn Disk> = Arc::new(MemDisk::new());
     let before = restore(Arc::new(disk.clone()), &to, clock.clone(), At::Instant(999), &config);
     assert!(matches!(before, Err(StoreError::NothingYet { asked: 999 })), "{before:?}");
+    let before = restore(Arc::new(disk.clone()), &to, clock.clone(), At::Commit(0), &config);
+    assert!(matches!(before, Err(StoreError::BeforeFirst)), "{before:?}");
     let future = restore(Arc::new(disk.clone()), &to, clock.clone(), At::Instant(4_001), &config);
     assert!(matches!(future, Err(StoreError::FutureInstant { asked: 4_001 })), "{future:?}");
     let future = restore(Arc::new(disk.clone()), &to, clock.clone(), At::Commit(3), &config);

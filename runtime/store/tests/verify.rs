@@ -428,3 +428,59 @@ fn flipped(message: &[u8], at: usize) -> Opening {
     message[at] ^= 4;
     Opening::Open(message)
 }
+
+/// Numbers that a file cannot have are differences, and nothing is made as large as they say.
+#[test]
+fn a_manifest_that_counts_too_many_commits_is_told() {
+    let (disk, _) = flushed();
+    let manifest = disk.map("manifest").expect("it is there").to_vec();
+    let mut told = 0;
+    for at in HEADER..manifest.len() {
+        let mut bad = manifest.clone();
+        bad[at] ^= 0x40;
+        seal_header(&mut bad);
+        put_file(&disk, "manifest", &bad);
+        // What is refused when it is opened is as good; what is read anyway verifies, or says what is wrong.
+        if let Ok(store) = open(&disk, &Config { read_only: true, ..small() }) {
+            told += usize::from(store.verify(None).is_ok_and(|found| found.difference.is_some()));
+        }
+    }
+    assert!(told > 10, "{told}");
+}
+
+/// A catalogue that describes other columns than the files have is held against them before a value is read.
+#[test]
+fn a_catalogue_that_says_other_types_is_refused_by_the_file() {
+    let (disk, _) = flushed();
+    let name =
+        disk.list().expect("memory lists").into_iter().find(|name| name.ends_with(".cat")).expect("there is one");
+    let catalogue = disk.map(&name).expect("it is there").to_vec();
+    // The types of the columns: the code behind the number of each.
+    let codes: Vec<usize> = (HEADER..catalogue.len() - 8)
+        .filter(|at| {
+            (1..=3)
+                .any(|id: u32| catalogue[*at..].starts_with(&id.to_le_bytes()) && (2..=5).contains(&catalogue[at + 4]))
+        })
+        .map(|at| at + 4)
+        .collect();
+    assert!(codes.len() >= 3, "{codes:?}");
+    let mut refused = 0;
+    for at in codes {
+        for code in [1, 2, 3, 5, 6, 8, 13].into_iter().filter(|code| *code != catalogue[at]) {
+            let mut bad = catalogue.clone();
+            bad[at] = code;
+            seal_header(&mut bad);
+            put_file(&disk, &name, &bad);
+            let Ok(store) = open(&disk, &Config { read_only: true, ..small() }) else { continue };
+            let Some(table) = store.catalog().by_name("t").cloned() else { continue };
+            let snapshot = store.snapshot();
+            let Err(error) = support::try_names_as_of(&snapshot, &table, snapshot.commit()) else {
+                panic!("byte {at} is {code}: it was read");
+            };
+            assert!(error.to_string().contains("not those that the catalogue says"), "{error}");
+            assert!(store.verify(None).is_ok_and(|found| found.difference.is_some()));
+            refused += 1;
+        }
+    }
+    assert!(refused > 5, "{refused}");
+}

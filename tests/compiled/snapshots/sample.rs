@@ -645,6 +645,9 @@ mod slt_temporal_points {
         check.statement(r####"FROM p AS OF 1 SELECT v AS OF 2"####);
         check.statement(r####"SELECT n FROM price FOR SYSTEM_TIME AS OF TIMESTAMP '1999-01-01'"####);
         check.statement(r####"SELECT n FROM price AS OF TIMESTAMP '1999-01-01'"####);
+        check.query(r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) VALID AT DATE '2024-01-01' ORDER BY 1 LIMIT 1"####, |session| at_most_one(spectradb::spectra_sql!(tables2: session, r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) VALID AT DATE '2024-01-01' ORDER BY 1 LIMIT 1"####)));
+        check.query(r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) ORDER BY 1 LIMIT 1 VALID AT DATE '2024-01-01'"####, |session| at_most_one(spectradb::spectra_sql!(tables2: session, r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) ORDER BY 1 LIMIT 1 VALID AT DATE '2024-01-01'"####)));
+        check.statement(r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) VALID AT DATE '2024-01-01' ORDER BY 1 VALID AT DATE '2024-01-01'"####);
         check.finish();
     }
 }
@@ -654,6 +657,8 @@ mod slt_temporal_system_time {
     use super::check::{Check, at_most_one, one, rows};
     spectradb::database!(tables1 = "compiled/snapshots/slt_temporal_system_time_0.sql");
     spectradb::database!(tables2 = "compiled/snapshots/slt_temporal_system_time_1.sql");
+    spectradb::database!(tables3 = "compiled/snapshots/slt_temporal_system_time_2.sql");
+    spectradb::database!(tables4 = "compiled/snapshots/slt_temporal_system_time_3.sql");
 
     #[test]
     fn agrees() {
@@ -684,6 +689,21 @@ mod slt_temporal_system_time {
         check.statement(r####"SELECT v FROM t AS OF 1"####);
         check.statement(r####"CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)"####);
         check.query(r####"SELECT count(*) FROM t"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*) FROM t"####)));
+        check.statement(r####"CREATE TABLE brief (id INTEGER PRIMARY KEY, v TEXT)"####);
+        check.statement(r####"INSERT INTO brief VALUES (1, 'a'), (2, 'b')"####);
+        check.statement(r####"CREATE TABLE newer (id INTEGER PRIMARY KEY)"####);
+        check.query(r####"SELECT count(*) FROM newer AS OF 5"####, |session| one(spectradb::spectra_sql!(tables3: session, r####"SELECT count(*) FROM newer AS OF 5"####)));
+        check.statement(r####"DROP TABLE brief"####);
+        check.statement(r####"SELECT id, v FROM brief AS OF 5 ORDER BY id"####);
+        check.statement(r####"SELECT count(*) FROM brief FOR SYSTEM_TIME AS OF 5 b JOIN newer FOR SYSTEM_TIME AS OF 5 n ON n.id = b.id"####);
+        check.statement(r####"SELECT v FROM brief"####);
+        check.statement(r####"SELECT v FROM brief AS OF current_commit()"####);
+        check.statement(r####"CREATE TABLE brief (id INTEGER PRIMARY KEY, w TEXT)"####);
+        check.statement(r####"SELECT v FROM brief AS OF 5 ORDER BY id"####);
+        check.query(r####"SELECT count(w) FROM brief"####, |session| one(spectradb::spectra_sql!(tables4: session, r####"SELECT count(w) FROM brief"####)));
+        check.statement(r####"INSERT INTO brief VALUES (3, 'c')"####);
+        check.statement(r####"SELECT v FROM brief AS OF 5 ORDER BY id"####);
+        check.query(r####"SELECT w FROM brief AS OF 6"####, |session| rows(spectradb::spectra_sql!(tables4: session, r####"SELECT w FROM brief AS OF 6"####)));
         check.finish();
     }
 }

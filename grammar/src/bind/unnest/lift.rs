@@ -3,12 +3,12 @@
 //! Not here: what becomes of the subplan itself (`push`).
 
 use super::{
-    Unnest, boolean_call, column, is_dependent, is_one_row, nothing, or_else, passed, push::has_outer, with_args,
+    Unnest, boolean_call, call, column, is_dependent, is_one_row, nothing, or_else, passed, push::has_outer, with_args,
 };
 use crate::{
     bind::{aggregate, function, outer::argument, predicate::case_of, query},
     diag::{Diag, code},
-    plan::{AggregateCall, Expr, ExprKind, Field, Join, JoinKind, Node, NodeKind, SubplanAsk},
+    plan::{Expr, ExprKind, Field, Join, JoinKind, Node, NodeKind, SubplanAsk},
     span::Span,
 };
 use spectradb_kernel::{Type, Value, agg, ty::TypeClass};
@@ -336,7 +336,7 @@ impl Unnest {
         let Node { kind: NodeKind::Join(join), fields } = node else { unreachable!("only joins are lateral") };
         let Join { kind, left, right, residual, bindings, .. } = *join;
         let width = fields.len();
-        let right = self.answers(right, &bindings)?;
+        let right = self.answers(&left, right, &bindings)?;
         let joined = joined(kind, left, right, bindings, residual);
         self.lift(narrow_to(joined, fields, width))
     }
@@ -358,13 +358,14 @@ impl Unnest {
         }
         let args = used(&sub, args);
         let (sub, args) = renamed(sub, args);
-        let sub = self.answers(sub, &args)?;
+        let sub = self.answers(&node, sub, &args)?;
         Ok(joined(kind, node, sub, args, residual))
     }
 
-    /// A subplan that answers for all its arguments.
-    fn answers(&mut self, sub: Node, args: &[Expr]) -> Result<Node, Diag> {
+    /// A subplan that answers for all its arguments, which the rows of a node have.
+    fn answers(&mut self, asking: &Node, sub: Node, args: &[Expr]) -> Result<Node, Diag> {
         self.infallible = !super::can_fail(&sub);
+        self.is_asked_once = is_one_row(asking);
         self.push(sub, args)
     }
 
@@ -480,7 +481,7 @@ impl Unnest {
             SubplanAsk::Exists => {
                 let (sub, args) = renamed(sub, args.clone());
                 let width = sub.fields.len();
-                let sub = self.answers(sub, &args)?;
+                let sub = self.answers(&node, sub, &args)?;
                 let columns = passed(&sub, width..sub.fields.len());
                 let fields: Vec<Field> = columns.iter().map(|(name, expr)| field_of(name, expr)).collect();
                 let sub = sub.project(columns);
@@ -508,7 +509,7 @@ impl Unnest {
         let span = question.span;
         let (sub, args) = renamed(sub, args);
         let one_row = is_one_row(&sub);
-        let mut sub = self.answers(sub, &args)?;
+        let mut sub = self.answers(&node, sub, &args)?;
         let at = node.fields.len();
         let given = sub.fields[0].clone();
         if !one_row {
@@ -573,10 +574,6 @@ const RIGHT_BASE: usize = 1 << 48;
 
 fn field_of(name: &str, expr: &Expr) -> Field {
     Field { name: name.to_owned(), ty: expr.ty, nullable: expr.nullable }
-}
-
-fn call(aggregate: &'static agg::Aggregate, arg: Option<Expr>, ty: Type, span: Span) -> AggregateCall {
-    AggregateCall { aggregate, arg, more: Vec::new(), distinct: false, order: Vec::new(), ty, span }
 }
 
 /// Is the condition true of a row of the subplan, unknown of one, or false of all?

@@ -3,7 +3,9 @@
 //! Holds: what comes back has the columns that the node had and then one for each argument. Rows that answer for the same
 //! arguments come in the order in which the node alone would give them.
 
-use super::{Unnest, boolean_call, can_fail, column, has_outer_expr, integer_call, or_else, passed, with_args, zero};
+use super::{
+    Unnest, boolean_call, can_fail, column, has_outer_expr, integer_call, nearest, or_else, passed, with_args, zero,
+};
 use crate::{
     bind::function,
     diag::Diag,
@@ -44,20 +46,9 @@ fn binding_fields(args: &[Expr]) -> Vec<Field> {
     args.iter().enumerate().map(field).collect()
 }
 
-fn bindings(args: &[Expr]) -> Node {
-    Node { kind: NodeKind::Bindings, fields: binding_fields(args) }
-}
-
 fn with_fields(mut fields: Vec<Field>, more: &[Field]) -> Vec<Field> {
     fields.extend(more.iter().cloned());
     fields
-}
-
-/// Every row beside every combination of arguments.
-fn crossed(node: Node, args: &[Expr]) -> Node {
-    let right = bindings(args);
-    let fields = with_fields(node.fields.clone(), &right.fields);
-    Node { kind: NodeKind::Join(Box::new(Join::on(JoinKind::Inner, node, right, None))), fields }
 }
 
 /// The arguments as columns of a node that carries them last.
@@ -66,6 +57,30 @@ fn columns_of(node: &Node, count: usize) -> Vec<Expr> {
 }
 
 impl Unnest {
+    /// The combinations of arguments. Within the right side of a join with bindings of its own they stand behind those, once for
+    /// each combination of both.
+    fn bindings(&self, args: &[Expr]) -> Node {
+        let node = Node { kind: NodeKind::Bindings, fields: with_fields(self.nested.clone(), &binding_fields(args)) };
+        if self.nested.is_empty() {
+            return node;
+        }
+        let columns = passed(&node, self.nested.len()..node.fields.len());
+        let input = Box::new(node.project(columns));
+        Node { fields: input.fields.clone(), kind: NodeKind::Distinct { input } }
+    }
+
+    /// Every row beside every combination of arguments.
+    fn crossed(&self, node: Node, args: &[Expr]) -> Node {
+        let right = self.bindings(args);
+        let fields = with_fields(node.fields.clone(), &right.fields);
+        Node { kind: NodeKind::Join(Box::new(Join::on(JoinKind::Inner, node, right, None))), fields }
+    }
+
+    /// Must arguments be pushed into it, because it reads them, or bindings that they are going to stand behind?
+    fn asks(&self, node: &Node) -> bool {
+        has_outer(node, &self.carrying) || !self.nested.is_empty() && has_bindings(node)
+    }
+
     /// The node with its arguments as further columns.
     pub(super) fn push(&mut self, node: Node, args: &[Expr]) -> Result<Node, Diag> {
         crate::stack::deeper(|| self.push_within(node, args))
@@ -75,15 +90,15 @@ impl Unnest {
         if args.is_empty() {
             return Ok(node);
         }
-        if !has_outer(&node, &self.carrying) {
-            return Ok(crossed(node, args));
+        if !self.asks(&node) {
+            return Ok(self.crossed(node, args));
         }
         let count = args.len();
         let Node { kind, fields } = node;
         let width = fields.len();
         Ok(match kind {
             NodeKind::Filter { input, predicate } => {
-                if !has_outer(&input, &self.carrying)
+                if !self.asks(&input)
                     && !can_fail(&input)
                     && !predicate.is_fallible()
                     && self.infallible
@@ -108,7 +123,10 @@ impl Unnest {
                 }
             }
             NodeKind::Join(join) => self.push_join(*join, fields, args)?,
-            NodeKind::Aggregate { input, group, mut aggregates } => {
+            NodeKind::Aggregate { mut input, group, mut aggregates } => {
+                if !self.is_asked_once {
+                    nearest::extreme(&mut input, &group, &aggregates);
+                }
                 let input = self.push(*input, args)?;
                 let given = columns_of(&input, count);
                 let carried: Vec<Field> = input.fields[input.fields.len() - count..].to_vec();
@@ -131,7 +149,7 @@ impl Unnest {
                     return Ok(node.project(columns));
                 }
                 // Without groups there is a row for every combination, also where there is nothing to fold.
-                let left = bindings(args);
+                let left = self.bindings(args);
                 let same = (0..count).map(|at| (column(&left.fields, at), column(&node.fields, at))).collect();
                 let outer = node.fields.iter().map(|field| Field { nullable: true, ..field.clone() });
                 let all = left.fields.iter().cloned().chain(outer).collect();
@@ -153,7 +171,10 @@ impl Unnest {
                 let fields = input.fields.clone();
                 Node { kind: NodeKind::Sort { input: Box::new(input), keys }, fields }
             }
-            NodeKind::Limit { input, limit, offset } => {
+            NodeKind::Limit { mut input, limit, offset } => {
+                if !self.is_asked_once {
+                    nearest::first_rows(&mut input, limit.as_ref(), offset.as_ref());
+                }
                 let input = self.push(*input, args)?;
                 limited(input, limit, offset, count)
             }
@@ -194,7 +215,7 @@ impl Unnest {
             NodeKind::Values { rows } => {
                 let mut inputs = Vec::with_capacity(rows.len());
                 for exprs in rows {
-                    let input = bindings(args);
+                    let input = self.bindings(args);
                     let given = columns_of(&input, count);
                     let mut exprs: Vec<Expr> =
                         exprs.iter().map(|expr| with_args(expr, &|at| given[at].clone())).collect();
@@ -230,11 +251,14 @@ impl Unnest {
                 let carried = nullable(binding_fields(args));
                 Node { kind: NodeKind::Working { recursion }, fields: with_fields(fields, &carried) }
             }
+            NodeKind::Bindings if !self.nested.is_empty() => {
+                Node { kind: NodeKind::Bindings, fields: with_fields(fields, &binding_fields(args)) }
+            }
             kind @ (NodeKind::Scan(_)
             | NodeKind::Constants { .. }
             | NodeKind::Given { .. }
             | NodeKind::Shared { .. }
-            | NodeKind::Bindings) => crossed(Node { kind, fields }, args),
+            | NodeKind::Bindings) => self.crossed(Node { kind, fields }, args),
         })
     }
 
@@ -242,20 +266,31 @@ impl Unnest {
         let count = args.len();
         let Join { kind, left, right, keys, same, period, residual, bindings: nested } = join;
         let (left_width, right_width) = (left.fields.len(), right.fields.len());
-        let left_asks = has_outer(&left, &self.carrying)
+        let left_asks = self.asks(&left)
             || keys.iter().chain(&same).any(|(left, _)| has_outer_expr(left))
             || nested.iter().any(has_outer_expr)
             || period.as_ref().is_some_and(|period| has_outer_expr(&period.since) || has_outer_expr(&period.until));
-        let right_asks = has_outer(&right, &self.carrying);
+        // What the right side reads of bindings is this join's, if it has some.
+        let right_asks = if nested.is_empty() { self.asks(&right) } else { has_outer(&right, &self.carrying) };
         // Which sides must carry the arguments: one that keeps rows without a partner always must.
         let (left_carries, right_carries) = match kind {
-            JoinKind::Inner => (left_asks || !right_asks, right_asks),
+            JoinKind::Inner => (left_asks || !right_asks || !nested.is_empty(), right_asks),
             JoinKind::Left | JoinKind::Semi | JoinKind::Anti => (true, right_asks),
             JoinKind::Right => (left_asks, true),
             JoinKind::Full => (true, true),
         };
         let left = if left_carries { self.push(left, args)? } else { left };
-        let right = if right_carries { self.push(right, args)? } else { right };
+        let extends = right_carries && !nested.is_empty();
+        let right = if extends {
+            let around = std::mem::replace(&mut self.nested, binding_fields(&nested));
+            let right = self.push(right, args);
+            self.nested = around;
+            right?
+        } else if right_carries {
+            self.push(right, args)?
+        } else {
+            right
+        };
         let new_left = left.fields.len();
         let of_left = if left_carries { columns_of(&left, count) } else { Vec::new() };
         let of_right: Vec<Expr> = if right_carries { columns_of(&right, count) } else { Vec::new() };
@@ -274,7 +309,10 @@ impl Unnest {
             pairs.into_iter().map(|(left, right)| (left_expr(left), right)).collect()
         };
         let (keys, mut same) = (left_pairs(keys), left_pairs(same));
-        let nested = nested.into_iter().map(left_expr).collect();
+        let mut nested: Vec<Expr> = nested.into_iter().map(left_expr).collect();
+        if extends {
+            nested.extend(of_left.iter().cloned());
+        }
         let period = period.map(|mut period| {
             period.since = left_expr(period.since);
             period.until = left_expr(period.until);

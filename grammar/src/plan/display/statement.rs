@@ -108,7 +108,7 @@ impl Printer<'_> {
             Statement::Rollback => self.line(depth, "Rollback"),
             Statement::Explain { statement, .. } => self.statement(statement, depth),
             Statement::Session(session) => self.line(depth, &session_line(session)),
-            Statement::Execute { name, args } => {
+            Statement::Execute { name, args, into: _ } => {
                 self.line(depth, &format!("Execute {}", name.text));
                 if let Some(args) = args {
                     self.query(args, depth + 1);

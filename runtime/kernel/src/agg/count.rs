@@ -38,6 +38,14 @@ impl Accumulator for Count {
         Ok(())
     }
 
+    fn take_back(&mut self, row_count: usize, arg: Option<&Column>) -> bool {
+        let count = self.counts[0];
+        self.counts[0] = 0;
+        let is_counted = self.update_all(row_count, arg).is_ok();
+        self.counts[0] = count - self.counts[0];
+        is_counted
+    }
+
     fn finish(&mut self) -> Result<Column, RowFault> {
         Ok(Column::from_i64s(Type::Integer, self.counts.clone()))
     }

@@ -56,6 +56,11 @@ pub(super) trait Fold: Send {
         Ok(())
     }
 
+    /// Takes a value back that was added to group 0; answers whether it knows how.
+    fn take_back(&mut self, _value: Self::Item) -> bool {
+        false
+    }
+
     /// The results, of the type given.
     ///
     /// # Errors
@@ -127,6 +132,15 @@ impl<F: Fold> Accumulator for Folding<F> {
             return Ok(());
         }
         self.update_all(rows.len(), Some(&column.take(rows)))
+    }
+
+    fn take_back(&mut self, row_count: usize, arg: Option<&Column>) -> bool {
+        let column = arg.expect("only count(*) has no argument");
+        if column.as_const().is_some_and(Value::is_null) {
+            return true;
+        }
+        let values = F::read(column);
+        (0..row_count).filter(|row| !column.is_null(*row)).all(|row| self.fold.take_back(values.at(row)))
     }
 
     fn finish(&mut self) -> Result<Column, RowFault> {

@@ -68,6 +68,12 @@ pub trait Accumulator: Send {
         self.update(groups, args.first())
     }
 
+    /// Takes rows back that were folded into group 0, as if they had never come; answers whether it can. If it cannot, nothing more may
+    /// be asked of it. Only exact folds can.
+    fn take_back(&mut self, _row_count: usize, _arg: Option<&Column>) -> bool {
+        false
+    }
+
     /// How many bytes its states take that grow with the rows folded; states of one size are not counted.
     fn grown_bytes(&self) -> usize {
         0

@@ -99,6 +99,13 @@ impl Integers {
         if is_out { Fault::OutOfRange } else { Fault::Ok }
     }
 
+    fn take_back(&mut self, value: i128) -> bool {
+        let (sum, is_out) = self.sums[0].overflowing_sub(value);
+        self.sums[0] = sum;
+        self.counts[0] -= 1;
+        !is_out
+    }
+
     /// The sum of 64-bit integers: low and high halves apart, so that the loop has no carry and vectorises.
     fn add_all(&mut self, values: &[i64]) {
         // 2^31 halves of 32 bits are far from passing 64 bits.
@@ -175,6 +182,9 @@ impl Fold for SumI64 {
     fn add_selected(&mut self, data: &Data, rows: &[u32]) -> bool {
         self.0.add_selected(data, rows)
     }
+    fn take_back(&mut self, value: i64) -> bool {
+        self.0.take_back(i128::from(value))
+    }
     fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
         let sums = self.0.sums.iter().enumerate();
         let sums = sums.map(|(group, sum)| i64::try_from(*sum).map_err(|_| (Fault::OutOfRange, group)));
@@ -206,6 +216,9 @@ impl Fold for AvgI64 {
     fn add_selected(&mut self, data: &Data, rows: &[u32]) -> bool {
         self.0.add_selected(data, rows)
     }
+    fn take_back(&mut self, value: i64) -> bool {
+        self.0.take_back(i128::from(value))
+    }
     fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
         self.0.means(ret, ret.scale())
     }
@@ -226,6 +239,9 @@ impl Fold for SumI128 {
     #[inline]
     fn add(&mut self, group: usize, value: i128) -> Fault {
         self.0.add(group, value)
+    }
+    fn take_back(&mut self, value: i128) -> bool {
+        self.0.take_back(value)
     }
     fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
         for (group, sum) in self.0.sums.iter().enumerate() {
@@ -261,6 +277,9 @@ impl Fold for AvgI128 {
     #[inline]
     fn add(&mut self, group: usize, value: i128) -> Fault {
         self.sums.add(group, value)
+    }
+    fn take_back(&mut self, value: i128) -> bool {
+        self.sums.take_back(value)
     }
     fn finish(&mut self, ret: Type) -> Result<Column, (Fault, usize)> {
         self.sums.means(ret, ret.scale() - self.scale)

@@ -209,8 +209,8 @@ pub fn cat(a: &[u8], b: &[u8], out: &mut Vec<u8>) -> Fault {
     } else if right.len() + 1 == left.len() {
         right.insert(0, Dimension::of(1));
     }
-    let lens = |dimensions: &[Dimension]| dimensions.iter().skip(1).map(|dimension| dimension.len).collect::<Vec<_>>();
-    if left.len() != right.len() || lens(&left) != lens(&right) {
+    let inner = |dimension: &Dimension| (dimension.len, dimension.lower);
+    if left.len() != right.len() || !left[1..].iter().map(inner).eq(right[1..].iter().map(inner)) {
         return Fault::ArrayShape;
     }
     if one.len() + two.len() > ELEMENTS_MAX {

@@ -302,6 +302,55 @@ pub fn pieces_null(a: &str, separator: &str, null: &str, out: &mut Vec<u8>) {
     split(a, separator, Some(null), out);
 }
 
+/// The names that dots part: those in quotes as they are, the others in lower case. Where it is strict, nothing may follow.
+pub fn identifiers(a: &str, strict: bool, out: &mut Vec<u8>) -> Fault {
+    let (mut names, mut rest) = (Vec::new(), a.trim_start());
+    loop {
+        let (name, behind) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let Some(end) = closing_quote(quoted) else { return Fault::InvalidArgument };
+                (quoted[..end].replace("\"\"", "\""), &quoted[end + 1..])
+            }
+            None => {
+                let goes_on = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '$');
+                let end = rest.find(|letter| !goes_on(letter)).unwrap_or(rest.len());
+                if rest.starts_with(|first: char| first.is_ascii_digit() || first == '$') {
+                    return Fault::InvalidArgument;
+                }
+                (rest[..end].to_lowercase(), &rest[end..])
+            }
+        };
+        if name.is_empty() {
+            return Fault::InvalidArgument;
+        }
+        names.push(name);
+        rest = behind.trim_start();
+        match rest.strip_prefix('.') {
+            Some(next) => rest = next.trim_start(),
+            None if strict && !rest.is_empty() => return Fault::InvalidArgument,
+            None => break,
+        }
+    }
+    push_pieces(names.iter().map(String::as_str), None, out);
+    Fault::Ok
+}
+
+/// The names that dots part, and nothing else.
+pub fn identifiers_alone(a: &str, out: &mut Vec<u8>) -> Fault {
+    identifiers(a, true, out)
+}
+
+/// Where a quoted name ends; two quotes are one of the name's own.
+fn closing_quote(quoted: &str) -> Option<usize> {
+    let mut quotes = quoted.match_indices('"').map(|(at, _)| at).peekable();
+    while let Some(at) = quotes.next() {
+        if quotes.next_if_eq(&(at + 1)).is_none() {
+            return Some(at);
+        }
+    }
+    None
+}
+
 /// The characters of a text.
 pub fn letters(a: &str, out: &mut Vec<u8>) {
     push_pieces(a.char_indices().map(|(at, letter)| &a[at..at + letter.len_utf8()]), None, out);
@@ -351,6 +400,8 @@ functions! { "func::array_set";
     "array_replace" (Array, Array, Array) -> Array, Total, replace, "With another element for such ones.";
     "array_to_string" (Array, Text) -> Text, Total, to_text, "The elements with a separator between, NULLs left out.";
     "array_to_string" (Array, Text, Text) -> Text, Total, to_text_null, "The elements with a separator between, and a text for NULL.";
+    "parse_ident" (Text) -> Array, Fallible, identifiers_alone, "The names of an identifier with dots, as SQL reads them.";
+    "parse_ident" (Text, Boolean) -> Array, Fallible, identifiers, "The names of an identifier with dots; where the second is false, whatever may follow them.";
     "string_to_array" (Text, Text) -> Array, Total, pieces, "The pieces of a text between separators; NULL parts letters.";
     "string_to_array" (Text, Text, Text) -> Array, Total, pieces_null, "The pieces of a text between separators, NULL for those that are the third text.";
     "$letters" (Text) -> Array, Total, letters, "The characters of a text.";

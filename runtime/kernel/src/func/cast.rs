@@ -230,10 +230,37 @@ fn unusual_i64(text: &str) -> (i64, Fault) {
     }
 }
 
+/// A number of hexadecimal digits, which C reads: `0x1F`, `-0x1.8p3`.
+fn hexadecimal(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let digits = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"))?;
+    let (mantissa, power) = digits.split_once(['p', 'P']).unwrap_or((digits, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let mut power = power.parse::<i32>().ok()?.clamp(-20_000, 20_000) - 4 * i32::try_from(fraction.len()).ok()?;
+    let mut value = 0u64;
+    for digit in whole.chars().chain(fraction.chars()) {
+        let digit = u64::from(digit.to_digit(16)?);
+        if value >> 59 == 0 {
+            value = value << 4 | digit;
+        } else {
+            // What no double holds only says on which side of a half the rest is.
+            value |= u64::from(digit != 0);
+            power += 4;
+        }
+    }
+    // In two steps, as one alone may leave the range that both stay within.
+    let half = power / 2;
+    let value = value as f64 * 2f64.powi(half) * 2f64.powi(power - half);
+    let is_number = !(whole.is_empty() && fraction.is_empty());
+    is_number.then_some(if text.starts_with('-') { -value } else { value })
+}
+
 /// A real from a number, `NaN` or `Infinity`; a number past the range, or too near to zero, is an error.
 pub fn text_to_f64(a: &str) -> (f64, Fault) {
     let text = a.trim_ascii();
-    let Ok(value) = text.parse::<f64>() else { return (0.0, Fault::InvalidText) };
+    let Some(value) = text.parse::<f64>().ok().or_else(|| hexadecimal(text)) else {
+        return (0.0, Fault::InvalidText);
+    };
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let has = |range: std::ops::RangeInclusive<u8>| mantissa.bytes().any(|byte| range.contains(&byte));
     let over = value.is_infinite() && has(b'0'..=b'9');

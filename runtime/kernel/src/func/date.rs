@@ -8,7 +8,7 @@
 //! Not here: intervals, time zones.
 
 use super::{
-    Fault, RowFault,
+    Fault, RowFault, big_numeric,
     datetime::{DAYS_MAX, DAYS_MIN, is_finite, is_finite_day, midnight},
     lift::{self, Call, Class, Fixed, class, functions},
 };
@@ -174,6 +174,23 @@ fn millionths_of_timestamp(field: Field, micros: i64) -> Option<i128> {
         }
         whole => i128::from(whole_field(whole, days, of_day)?) * 1_000_000,
     })
+}
+
+/// The Julian day of an instant, with the time of day as its fraction; no value for an infinity.
+pub fn julian(micros: i64, out: &mut Vec<u8>) -> bool {
+    if !is_finite(micros) {
+        return false;
+    }
+    let (days, of_day) = split(micros);
+    let big = |number: i64| {
+        let mut number_bytes = Vec::new();
+        big_numeric::i64_to_big(number, &mut number_bytes);
+        number_bytes
+    };
+    let mut part = Vec::new();
+    big_numeric::div(&big(of_day), &big(MICROS_PER_DAY), &mut part);
+    big_numeric::add(&big(days + 2_440_588), &part, out);
+    true
 }
 
 /// Any field of a date, in millionths; no value for what is no field.
@@ -374,6 +391,8 @@ functions! { "func::date";
     "make_date" (Integer, Integer, Integer) -> Date, Fallible, make_date, "The date of a year, a month and a day.";
     "date_trunc" (Text, Timestamp) -> Timestamp, Fallible, trunc_timestamp by cut_timestamps, "The begin of the hour, day, week, month, year and so on of an instant.";
     "date_trunc" (Text, Date) -> Timestamp, Fallible, trunc_date by cut_dates, "The begin of the week, month, year and so on of a date.";
+    "$julian" (Timestamp) -> BigNumeric, Partial, julian, "The Julian day with its fraction; NULL of an infinity.";
+    "$julian" (TimestampTz) -> BigNumeric, Partial, julian, "The Julian day with its fraction, in UTC; NULL of an infinity.";
     "$extract_int" (Text, Timestamp) -> Integer, Partial, extract_int_timestamp by ints_of_timestamps, "EXTRACT of a field that is a whole number; NULL of an infinity.";
     "$extract_int" (Text, Date) -> Integer, Partial, extract_int_date by ints_of_dates, "EXTRACT of a field that is a whole number.";
     "$extract" (Text, Timestamp) -> Numeric, Partial, extract_timestamp by millionths_of_timestamps, "EXTRACT of any field, of scale 6; NULL of an infinity.";

@@ -68,7 +68,13 @@ pub(crate) fn read_time_of_day(text: &str) -> Result<i64, Fault> {
     }
     let mut reader = Reader(text.as_bytes());
     if text.bytes().skip(1).take_while(|byte| *byte != b':').any(|byte| byte == b'-') {
-        return read_timestamp(text).map(|micros| micros.rem_euclid(MICROS_PER_DAY));
+        // A date without a time has no time of day.
+        let is_timed = text.contains(':') && text.starts_with(|first: char| first.is_ascii_digit());
+        if !is_timed {
+            return Err(Fault::InvalidDatetime);
+        }
+        // A zone is left out, as the field reader does.
+        return datetime_words::read(text).map(|read| read.parts.micros);
     }
     let micros = read_time(&mut reader)?;
     reader.spaces();

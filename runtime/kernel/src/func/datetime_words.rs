@@ -89,15 +89,15 @@ pub(super) fn half_of_day(micros: i64, afternoon: bool) -> Result<i64, Fault> {
     Ok(micros + (hour % 12 - hour + if afternoon { 12 } else { 0 }) * 3_600_000_000)
 }
 
-/// `HHMMSS`, `HHMM`, with a fraction behind six digits.
+/// `HHMMSS`, `HHMM`, perhaps with a fraction of a second.
 pub(super) fn digits_of_time(text: &str) -> Option<Result<i64, Fault>> {
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
-    let fits = whole.bytes().all(|byte| byte.is_ascii_digit()) && matches!((whole.len(), fraction), (6, _) | (4, None));
+    let fits = whole.bytes().all(|byte| byte.is_ascii_digit()) && matches!(whole.len(), 4 | 6);
     fits.then(|| {
         let mut spelt = format!("{}:{}", &whole[..2], &whole[2..4]);
-        if whole.len() == 6 {
+        if whole.len() == 6 || fraction.is_some() {
             spelt.push(':');
-            spelt.push_str(&whole[4..]);
+            spelt.push_str(if whole.len() == 6 { &whole[4..] } else { "00" });
         }
         if let Some(fraction) = fraction {
             spelt.push('.');

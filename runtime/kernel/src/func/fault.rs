@@ -3,7 +3,7 @@
 //! PostgreSQL's words and codes, made from the fault, the function's name and the row's arguments. The leaf only says
 //! which kind of fault it met; what can be told beyond that is read off the arguments here, away from the loops.
 
-use super::{Fault, RowFault};
+use super::{Fault, RowFault, date};
 use crate::{big_numeric, ty::TypeClass, value::Value};
 use std::fmt;
 
@@ -138,6 +138,8 @@ impl RowFault {
             Fault::TooLarge => "54000",
             Fault::TooLong => "22001",
             Fault::InvalidRegex => "2201B",
+            Fault::ArrayShape if matches!(self.function, "array_remove" | "array_positions") => "0A000",
+            Fault::ArrayShape if matches!(self.function, "array_append" | "array_prepend") => "22000",
             Fault::ArrayShape | Fault::ArrayRange | Fault::ArrayBounds | Fault::ArraySource => "2202E",
             Fault::PathMember => "2203A",
             Fault::PathObject => "2203C",
@@ -287,19 +289,38 @@ impl RowFault {
                 let name = self.args.get(1).map(Value::to_string).unwrap_or_default();
                 ("42704", format!("there is no setting \"{name}\""))
             }
+            "parse_ident" => {
+                let shown = first.map(Value::to_string).unwrap_or_default();
+                ("22023", format!("string is not a valid identifier: \"{shown}\""))
+            }
+            "to_date" | "to_timestamp" => ("0A000", "the fields TZ and OF are for to_char only".to_owned()),
+            "$format_piece" => ("22004", "null values cannot be formatted as an SQL identifier".to_owned()),
             "unistr" => ("42601", "invalid Unicode escape".to_owned()),
             "$setseed" => ("22023", "setseed parameter is out of allowed range [-1,1]".to_owned()),
             "$array_sample" => ("22023", "sample size must be between 0 and the number of elements".to_owned()),
             "normalize" | "$is_normalized" => ("22023", "a normal form is NFC, NFD, NFKC or NFKD".to_owned()),
             "similar_to" => ("22025", "invalid escape string".to_owned()),
+            "date_trunc"
+                if self.ret == TypeClass::Interval && date::field_of(&unit_of(first)) == Some(date::Field::Week) =>
+            {
+                ("0A000", format!("unit \"{}\" not supported for type interval", unit_of(first)))
+            }
+            "$number_to_char" | "$real_to_char" => (
+                "42601",
+                "the words of the template do not go together: one point, signs and PR behind the digits".to_owned(),
+            ),
             "date_trunc" | "$extract" | "$extract_int" => {
-                let unit = first.map(Value::to_string).unwrap_or_default();
+                let unit = unit_of(first);
                 let of = self.args.get(1).and_then(Value::class).unwrap_or(TypeClass::Timestamp);
                 ("22023", format!("unit \"{unit}\" not recognized for type {of}"))
             }
             name => ("22023", format!("invalid argument for function {name}")),
         }
     }
+}
+
+fn unit_of(value: Option<&Value>) -> String {
+    value.map(Value::to_string).unwrap_or_default()
 }
 
 fn one_character(value: Option<&Value>) -> bool {

@@ -125,13 +125,19 @@ pub fn trunc_timestamptz(field: &str, micros: i64) -> (i64, Fault) {
     date::trunc_timestamp(field, micros)
 }
 
-/// Cuts an instant to the begin of its day, month and so on in a zone.
+/// Cuts an instant to the begin of its day, month and so on in a zone. Hours and what is finer have the distance from UTC
+/// that the instant has itself: an hour that the clocks show twice stays the one that it is.
 pub fn trunc_in_zone(field: &str, micros: i64, zone: &str) -> (i64, Fault) {
     let (local, fault) = super::zone::instant_to_local(zone, micros);
     if fault != Fault::Ok {
         return (0, fault);
     }
+    let is_of_time = matches!(
+        field_of(field),
+        Some(Field::Hour | Field::Minute | Field::Second | Field::Milliseconds | Field::Microseconds)
+    );
     match date::trunc_timestamp(field, local) {
+        (cut, Fault::Ok) if is_of_time => (micros - (local - cut), Fault::Ok),
         (local, Fault::Ok) => super::zone::local_to_instant(zone, local),
         fault => fault,
     }

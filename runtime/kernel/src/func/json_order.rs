@@ -2,7 +2,8 @@
 //!
 //! The total order is PostgreSQL's for jsonb: null < string < number < boolean < array < object; arrays and objects first
 //! by how much they hold, then element by element, where an object's keys stand shorter before longer and compare
-//! bytewise; a key given twice counts by its last value; numbers compare by value, however they are written.
+//! bytewise; a key given twice counts by its last value; numbers compare by value, however they are written. An empty array
+//! comes before all others where it is no part of another value: so PostgreSQL has it, for reasons of its history.
 //!
 //! Holds: the order is that of the bytes of [`sort_key`], so sorting, grouping and comparing cannot disagree.
 
@@ -12,6 +13,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::{cmp::Ordering, collections::HashMap, fmt};
 
+/// An empty array that is not within another value.
+const EMPTY: u8 = 0;
 const NULL: u8 = 1;
 const STRING: u8 = 2;
 const NUMBER: u8 = 3;
@@ -38,7 +41,11 @@ pub fn compare(a: &str, b: &str) -> Ordering {
 /// Appends bytes whose order is the total order.
 pub fn sort_key(text: &str, out: &mut Vec<u8>) {
     let start = out.len();
-    if push_value(text.trim_ascii(), out).is_none() {
+    let text = text.trim_ascii();
+    let is_empty = text.strip_prefix('[').is_some_and(|rest| rest.trim_ascii_start() == "]");
+    if is_empty {
+        out.push(EMPTY);
+    } else if push_value(text, out).is_none() {
         out.truncate(start);
         out.push(BROKEN);
         push_string(text.as_bytes(), out);
@@ -195,6 +202,7 @@ mod tests {
     #[test]
     fn the_order_is_total_and_by_value() {
         let rising = [
+            "[]",
             "null",
             "\"\"",
             "\"a\"",
@@ -214,8 +222,8 @@ mod tests {
             "1e400",
             "false",
             "true",
-            "[]",
             "[2]",
+            "[[]]",
             "[1, 1]",
             "[1, 2]",
             "{}",

@@ -12,6 +12,7 @@
 
 use super::{Fault, json_tree::Tree, lift::functions};
 use look::{Look, Stop};
+use std::cell::RefCell;
 
 mod convert;
 mod look;
@@ -35,7 +36,8 @@ pub(super) fn found<T>(
         return Err(Fault::PathVariables);
     }
     let zone = (!zone.is_empty()).then_some(zone);
-    let (mut found, walked) = (Look { path: &path, root: &root, variables: &variables, zone }).all();
+    let (mut found, walked) =
+        (Look { path: &path, root: &root, variables: &variables, zone, pace: RefCell::default() }).all();
     found.iter_mut().for_each(moment::settle);
     match walked {
         Err(Stop::Hard(fault)) => Err(fault),

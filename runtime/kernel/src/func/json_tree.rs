@@ -327,10 +327,27 @@ pub fn without_key(json: &str, key: &str, out: &mut String) -> Fault {
     Fault::Ok
 }
 
+/// Can a value be changed at a path? A scalar has no places, and an array only those with numbers.
+fn way(tree: &Tree<'_>, keys: &[String]) -> Fault {
+    let mut here = Some(tree);
+    for key in keys {
+        match here {
+            Some(Tree::Array(_)) if key.trim_ascii_start().parse::<i32>().is_err() => return Fault::InvalidText,
+            Some(parent) => here = parent.child(key),
+            None => break,
+        }
+    }
+    if matches!(tree, Tree::Leaf(_)) { Fault::InvalidArgument } else { Fault::Ok }
+}
+
 /// Without what is at a path.
 pub fn without_path(json: &str, path: &str, out: &mut String) -> Fault {
     let mut tree = Tree::read(json);
     let keys = keys(path);
+    let fault = way(&tree, &keys);
+    if fault != Fault::Ok {
+        return fault;
+    }
     if let Some((last, above)) = keys.split_last() {
         let parent = above.iter().try_fold(&mut tree, |tree, key| child_mut(tree, key));
         match parent {
@@ -359,14 +376,18 @@ fn child_mut<'c, 't>(tree: &'c mut Tree<'t>, key: &str) -> Option<&'c mut Tree<'
 }
 
 /// With a new value at a path; where the path's last key is missing it is added.
-pub fn set(json: &str, path: &str, value: &str, out: &mut String) {
-    set_or_not(json, path, value, true, out);
+pub fn set(json: &str, path: &str, value: &str, out: &mut String) -> Fault {
+    set_or_not(json, path, value, true, out)
 }
 
 /// With a new value at a path; `create` says whether a missing last key is added.
-pub fn set_or_not(json: &str, path: &str, value: &str, create: bool, out: &mut String) {
+pub fn set_or_not(json: &str, path: &str, value: &str, create: bool, out: &mut String) -> Fault {
     let mut tree = Tree::read(json);
     let keys = keys(path);
+    let fault = way(&tree, &keys);
+    if fault != Fault::Ok {
+        return fault;
+    }
     if let Some((last, above)) = keys.split_last() {
         let parent = above.iter().try_fold(&mut tree, |tree, key| child_mut(tree, key));
         match parent {
@@ -385,12 +406,22 @@ pub fn set_or_not(json: &str, path: &str, value: &str, create: bool, out: &mut S
         }
     }
     tree.write(out);
+    Fault::Ok
 }
 
 /// With a new element before the one at a path.
-pub fn insert(json: &str, path: &str, value: &str, out: &mut String) {
+pub fn insert(json: &str, path: &str, value: &str, out: &mut String) -> Fault {
+    insert_at(json, path, value, false, out)
+}
+
+/// With a new element before the one at a path, or behind it. A field that is there already stays, which is a fault.
+pub fn insert_at(json: &str, path: &str, value: &str, after: bool, out: &mut String) -> Fault {
     let mut tree = Tree::read(json);
     let keys = keys(path);
+    let fault = way(&tree, &keys);
+    if fault != Fault::Ok {
+        return fault;
+    }
     if let Some((last, above)) = keys.split_last() {
         let parent = above.iter().try_fold(&mut tree, |tree, key| child_mut(tree, key));
         match parent {
@@ -398,13 +429,19 @@ pub fn insert(json: &str, path: &str, value: &str, out: &mut String) {
                 fields.push((Cow::Owned(last.clone()), Tree::read(value)));
             }
             Some(Tree::Array(items)) => {
-                let at = place(items.len(), last).unwrap_or(if last.starts_with('-') { 0 } else { items.len() });
+                let at = match place(items.len(), last) {
+                    Some(at) => at + usize::from(after),
+                    None if last.trim_ascii_start().starts_with('-') => 0,
+                    None => items.len(),
+                };
                 items.insert(at, Tree::read(value));
             }
-            Some(Tree::Object(_) | Tree::Leaf(_)) | None => {}
+            Some(Tree::Object(_)) => return Fault::InvalidArgument,
+            Some(Tree::Leaf(_)) | None => {}
         }
     }
     tree.write(out);
+    Fault::Ok
 }
 
 fn stripped(tree: Tree<'_>) -> Tree<'_> {
@@ -539,9 +576,10 @@ functions! { "func::json_tree";
     "$json_tidied" (Json) -> Json, Total, tidied, "As jsonb prints it.";
     "$json_no_key" (Text) -> Text, Fallible, no_key, "A key that is NULL: always a fault.";
     "#-" (Json, Text) -> Json, Fallible, without_path, "Without what is at a path.";
-    "jsonb_set" (Json, Text, Json) -> Json, Total, set, "With a new value at a path, which is added where its last key is missing.";
-    "jsonb_set" (Json, Text, Json, Boolean) -> Json, Total, set_or_not, "With a new value at a path; the last says whether a missing key is added.";
-    "jsonb_insert" (Json, Text, Json) -> Json, Total, insert, "With a new element before the one at a path.";
+    "jsonb_set" (Json, Text, Json) -> Json, Fallible, set, "With a new value at a path, which is added where its last key is missing.";
+    "jsonb_set" (Json, Text, Json, Boolean) -> Json, Fallible, set_or_not, "With a new value at a path; the last says whether a missing key is added.";
+    "jsonb_insert" (Json, Text, Json) -> Json, Fallible, insert, "With a new element before the one at a path.";
+    "jsonb_insert" (Json, Text, Json, Boolean) -> Json, Fallible, insert_at, "With a new element before the one at a path; the last says whether it comes behind it instead.";
     "jsonb_strip_nulls" (Json) -> Json, Total, strip_nulls, "Without fields that are null, on all levels.";
     "json_strip_nulls" (Json) -> Json, Total, strip_nulls, "Without fields that are null, on all levels.";
     "jsonb_array_length" (Json) -> Integer, Fallible, array_length, "How many elements an array has.";
@@ -556,7 +594,7 @@ functions! { "func::json_tree";
 mod tests {
     use super::*;
 
-    fn made(make: impl FnOnce(&mut String)) -> String {
+    fn made<T>(make: impl FnOnce(&mut String) -> T) -> String {
         let mut out = String::new();
         make(&mut out);
         out

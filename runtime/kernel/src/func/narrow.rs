@@ -158,6 +158,17 @@ pub fn to_digits(micros: i64, digits: i64) -> (i64, Fault) {
     (rounded(micros, digits), Fault::Ok)
 }
 
+/// Microseconds from 1970 to 2000, from where PostgreSQL counts: half a digit is rounded away from there.
+const SINCE_2000: i64 = 946_684_800_000_000;
+
+/// An instant with so many digits of a second.
+pub fn instant_to_digits(micros: i64, digits: i64) -> (i64, Fault) {
+    match micros.checked_sub(SINCE_2000) {
+        Some(since) if micros != i64::MAX => (rounded(since, digits).saturating_add(SINCE_2000), Fault::Ok),
+        Some(_) | None => (rounded(micros, digits), Fault::Ok),
+    }
+}
+
 /// An interval with so many digits of a second.
 pub fn interval_to_digits(lane: i128, digits: i64) -> (i128, Fault) {
     let interval = Interval::from_lane(lane);
@@ -170,8 +181,8 @@ pub fn interval_to_digits(lane: i128, digits: i64) -> (i128, Fault) {
 
 functions! { "func::narrow";
     "$to_digits" (Time, Integer) -> Time, Fallible, to_digits, "With so many digits of a second.";
-    "$to_digits" (Timestamp, Integer) -> Timestamp, Fallible, to_digits, "With so many digits of a second.";
-    "$to_digits" (TimestampTz, Integer) -> TimestampTz, Fallible, to_digits, "With so many digits of a second.";
+    "$to_digits" (Timestamp, Integer) -> Timestamp, Fallible, instant_to_digits, "With so many digits of a second.";
+    "$to_digits" (TimestampTz, Integer) -> TimestampTz, Fallible, instant_to_digits, "With so many digits of a second.";
     "$to_digits" (Interval, Integer) -> Interval, Fallible, interval_to_digits, "With so many digits of a second.";
     "$fit_integer" (Integer, Integer) -> Integer, Fallible, fit_integer, "The integer, if it has at most that many bits.";
     "$to_float4" (Real) -> Real, Fallible, to_float4, "The nearest 32-bit float.";

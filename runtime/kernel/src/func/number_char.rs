@@ -7,9 +7,10 @@
 //! the template has becomes `#`.
 //!
 //! Numbers come as their decimal text, which no scale can spoil; a REAL shows as many digits as it has.
-//! Not here: the way back (`number_templates`), currencies of a locale (`L` is `$`).
+//! Not here: the way back (`number_templates`), currencies of other locales than C, where `L` is a blank.
 
-use super::lift::functions;
+use super::{Fault, lift::functions};
+use crate::pause::Pace;
 
 /// A word of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +35,7 @@ enum Word {
 }
 
 /// The words, those with a longer one of the same beginning behind it.
-const WORDS: [(&str, Word); 22] = [
+const WORDS: [(&str, Word); 21] = [
     ("EEEE", Word::Exponent),
     ("FM", Word::Fill),
     ("MI", Word::Minus),
@@ -46,7 +47,6 @@ const WORDS: [(&str, Word); 22] = [
     ("TH", Word::Ending(true)),
     ("S", Word::Sign),
     ("L", Word::Currency),
-    ("$", Word::Currency),
     ("G", Word::Comma),
     (",", Word::Comma),
     ("D", Word::Point),
@@ -91,6 +91,9 @@ struct Template {
     roman: Option<bool>,
     exponent: bool,
     multi: Option<usize>,
+    blank: bool,
+    /// Do its words go together?
+    fits: bool,
 }
 
 fn word_at(rest: &str) -> Option<(&'static str, Word)> {
@@ -121,9 +124,12 @@ impl Template {
             roman: None,
             exponent: false,
             multi: None,
+            blank: false,
+            fits: true,
         };
         let mut rest = text;
-        while let Some(first) = rest.chars().next() {
+        let mut pace = Pace::default();
+        while let Some(first) = rest.chars().next().filter(|_| pace.goes_on()) {
             if let Some((written, word)) = word_at(rest) {
                 rest = &rest[written.len()..];
                 read.word(word);
@@ -149,7 +155,33 @@ impl Template {
         read
     }
 
+    /// May the word stand behind those before it?
+    fn takes(&self, word: Word) -> bool {
+        let signs = self.minus || self.plus;
+        match word {
+            _ if self.exponent && word != Word::Exponent => false,
+            Word::Nine | Word::Zero => !self.brackets,
+            Word::Point => !self.has_point && self.multi.is_none(),
+            Word::Multi => !self.has_point,
+            Word::Sign => self.sign == SignPlace::None && !signs && !self.brackets,
+            Word::Minus | Word::Plus | Word::EitherSign => self.sign == SignPlace::None,
+            Word::Brackets => self.sign == SignPlace::None && !signs,
+            Word::Exponent => {
+                let other = self.blank || !self.fills || self.roman.is_some() || self.multi.is_some();
+                !(self.exponent || other || signs || self.brackets || self.sign != SignPlace::None)
+            }
+            Word::Comma
+            | Word::Blank
+            | Word::Fill
+            | Word::Currency
+            | Word::Roman(_)
+            | Word::Ending(_)
+            | Word::Nothing => true,
+        }
+    }
+
     fn word(&mut self, word: Word) {
+        self.fits &= self.takes(word);
         match word {
             Word::Nine | Word::Zero => {
                 if word == Word::Zero {
@@ -177,7 +209,20 @@ impl Template {
             Word::Roman(is_upper) => self.roman = Some(is_upper),
             Word::Exponent => self.exponent = true,
             Word::Multi => self.multi = self.multi.or(Some(0)),
-            Word::Comma | Word::Blank | Word::Currency | Word::Sign | Word::Ending(_) | Word::Nothing => {}
+            Word::Blank => self.blank |= self.before == 0 && self.behind == 0 && !self.has_zero,
+            Word::Comma | Word::Currency | Word::Sign | Word::Ending(_) | Word::Nothing => {}
+        }
+    }
+}
+
+impl Template {
+    fn fault(&self) -> Fault {
+        let is_lone_ending = self.before + self.behind == 0
+            && self.pieces.iter().any(|piece| matches!(piece, Piece::Word(Word::Ending(_))));
+        match (self.fits, is_lone_ending && self.roman.is_none()) {
+            (false, _) => Fault::InvalidArgument,
+            (true, true) => Fault::InvalidText,
+            (true, false) => Fault::Ok,
         }
     }
 }
@@ -444,7 +489,8 @@ impl Writer<'_> {
                     self.push(" ");
                 }
             }
-            Word::Currency => self.push("$"),
+            // The currency of the locale C.
+            Word::Currency => self.push(" "),
             Word::Ending(is_upper) => {
                 let is_plain = self.number.first() != Some(&b'#') && !self.negative && !self.template.has_point;
                 if is_plain {
@@ -529,7 +575,8 @@ fn write(mut template: Template, text: &str, out: &mut String) {
         ended: false,
         out: std::mem::take(out),
     };
-    for piece in &template.pieces {
+    let mut pace = Pace::default();
+    for piece in template.pieces.iter().take_while(|_| pace.goes_on()) {
         match piece {
             Piece::Word(word) => writer.word(*word),
             Piece::Plain(plain) => writer.push(plain.encode_utf8(&mut [0; 4])),
@@ -561,31 +608,38 @@ fn special(text: &str, template: &Template, out: &mut String) -> bool {
 }
 
 /// A number, as its decimal text, written by a template.
-pub fn number_to_char(text: &str, template: &str, out: &mut String) {
+pub fn number_to_char(text: &str, template: &str, out: &mut String) -> Fault {
     let template = Template::read(template);
-    if special(text, &template, out) {
-        return;
+    let fault = template.fault();
+    if fault != Fault::Ok || special(text, &template, out) {
+        return fault;
     }
     let text = plain_text(text, template.multi.unwrap_or(0));
     if template.exponent {
         let shown = scientific(&text, template.behind).unwrap_or(text);
         out.push_str(if shown.starts_with('-') { "" } else { " " });
         out.push_str(&shown);
-        return;
+        return Fault::Ok;
     }
     let shown = rounded(&text, template.behind);
     write(template, &shown, out);
+    Fault::Ok
 }
 
 /// A float, as its text, written by a template; it has so many digits.
-pub fn real_to_char(text: &str, template: &str, digits: i64, out: &mut String) {
+pub fn real_to_char(text: &str, template: &str, digits: i64, out: &mut String) -> Fault {
     let mut template = Template::read(template);
-    if special(text, &template, out) {
-        return;
+    // A float in Roman numerals is rounded half to even, as the machine does.
+    let whole = text.parse::<f64>().ok().filter(|_| template.roman.is_some());
+    let whole = whole.map(|value| value.round_ties_even().to_string());
+    let fault = template.fault();
+    if fault != Fault::Ok || special(whole.as_deref().unwrap_or(text), &template, out) {
+        return fault;
     }
     let value = text.parse::<f64>().unwrap_or(f64::NAN) * 10f64.powi(template.multi.unwrap_or(0) as i32);
     if !value.is_finite() {
-        return write(template, text, out);
+        write(template, text, out);
+        return Fault::Ok;
     }
     if template.exponent {
         let shown = format!("{value:.*e}", template.behind);
@@ -594,17 +648,18 @@ pub fn real_to_char(text: &str, template: &str, digits: i64, out: &mut String) {
         let sign = if exponent < 0 { '-' } else { '+' };
         out.push_str(if mantissa.starts_with('-') { "" } else { " " });
         out.push_str(&format!("{mantissa}e{sign}{:02}", exponent.abs()));
-        return;
+        return Fault::Ok;
     }
     let whole = format!("{:.0}", value.abs()).len();
     template.behind = template.behind.min((digits as usize).saturating_sub(whole));
     let shown = format!("{value:.*}", template.behind);
     write(template, &shown, out);
+    Fault::Ok
 }
 
 functions! { "func::number_char";
-    "$number_to_char" (Text, Text) -> Text, Total, number_to_char, "A number, as its decimal text, written by a template such as 'FM999,990.00'.";
-    "$real_to_char" (Text, Text, Integer) -> Text, Total, real_to_char, "A float of so many digits, as its text, written by a template.";
+    "$number_to_char" (Text, Text) -> Text, Fallible, number_to_char, "A number, as its decimal text, written by a template such as 'FM999,990.00'.";
+    "$real_to_char" (Text, Text, Integer) -> Text, Fallible, real_to_char, "A float of so many digits, as its text, written by a template.";
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ struct Template {
     fraction: usize,
     has_point: bool,
     brackets: bool,
+    signed: bool,
     roman: bool,
     exponent: bool,
 }
@@ -28,12 +29,15 @@ fn read(template: &str) -> Template {
         } else if begins("RN") {
             (read.roman, taken) = (true, 2);
         } else if begins("PR") {
-            (read.brackets, taken) = (true, 2);
+            (read.brackets, read.signed, taken) = (true, true, 2);
+        } else if begins("MI") || begins("PL") || begins("SG") {
+            (read.signed, taken) = (true, 2);
         } else {
             match first {
                 '9' | '0' if read.has_point => read.fraction += 1,
                 '9' | '0' => read.whole += 1,
                 '.' | 'D' | 'd' => read.has_point = true,
+                'S' | 's' => read.signed = true,
                 '"' => {
                     let end = rest[1..].find('"').unwrap_or(rest.len() - 1);
                     taken = (end + 2).min(rest.len());
@@ -51,16 +55,19 @@ pub fn to_number(text: &str, template: &str, scale: i64) -> (i128, Fault) {
     let template = read(template);
     let (mut units, mut whole_count, mut fraction_count, mut behind) = (0i128, 0, 0, false);
     let mut digits = String::new();
-    for character in text.chars() {
+    let mut read_to = 0;
+    for (at, character) in text.char_indices() {
         match character {
             '.' if template.has_point && !behind => behind = true,
             '.' => break,
             digit @ '0'..='9' if !behind && whole_count < template.whole => {
                 whole_count += 1;
+                read_to = at;
                 digits.push(digit);
             }
             digit @ '0'..='9' if behind && fraction_count < template.fraction => {
                 fraction_count += 1;
+                read_to = at;
                 digits.push(digit);
             }
             _ => {}
@@ -75,7 +82,9 @@ pub fn to_number(text: &str, template: &str, scale: i64) -> (i128, Fault) {
         let Some(next) = next else { return (0, Fault::OutOfRange) };
         units = next;
     }
-    let is_negative = text.contains('-') || template.brackets && text.contains('<');
+    // Behind the digits a sign counts where the template has one.
+    let signs = if template.signed { text } else { &text[..read_to] };
+    let is_negative = signs.contains('-') || template.brackets && text.contains('<');
     (if is_negative { -units } else { units }, Fault::Ok)
 }
 

@@ -1,24 +1,24 @@
-//! How is an instant, an interval or a number written by a template, and read by one?
+//! How is an instant or an interval written by a template?
 //!
 //! PostgreSQL's templates: `YYYY-MM-DD HH24:MI:SS`, `FM999,990.00` and their like. A word of a template stands for a field;
 //! what is no word stands for itself, and so does what is between double quotes. Names of days and months are English.
 //!
-//! Read by a template, a text that does not fit is 22007, a field out of range 22008. What a template leaves out is the
-//! first of its kind: January, the 1st, midnight.
-//! Not here: templates of numbers read back (`to_number`), currencies of a locale.
+//! The fields of an interval are written as PostgreSQL writes them: as if its parts were a date's; a word that it has nothing for is 22007.
+//! Not here: templates of numbers and of numbers read back (`number_char`, `number_templates`), texts that are read by a template (`read`).
 
-use super::{
-    Fault,
-    datetime::{YEAR_MAX, YEAR_MIN, is_finite, midnight},
-    json_path::moment::{Kind, Moment},
-    lift::functions,
-};
+mod read;
+mod words;
+
+use super::{Fault, datetime::is_finite, lift::functions, zone};
 use crate::{
     interval::Interval,
     pause::Pace,
     time::{MICROS_PER_DAY, civil_from_days, days_from_civil},
 };
+pub(super) use read::moment;
+pub use read::{to_date, to_timestamp};
 use std::fmt::Write;
+use words::{Field, Piece};
 
 const NEVER_FAILS: &str = "a String takes all that is written";
 
@@ -39,90 +39,70 @@ const MONTHS: [&str; 12] = [
 const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 const ROMAN: [&str; 12] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"];
 
-/// The words of templates, the longer before their beginnings.
-const WORDS: &[&str] = &[
-    "FF1", "FF2", "FF3", "FF4", "FF5", "FF6", "HH24", "HH12", "HH", "MI", "SSSSS", "SSSS", "SS", "MS", "US", "A.M.",
-    "P.M.", "AM", "PM", "Y,YYY", "YYYY", "YYY", "YY", "Y", "IYYY", "IYY", "IY", "IDDD", "ID", "IW", "I", "B.C.",
-    "A.D.", "BC", "AD", "MONTH", "MON", "MM", "DAY", "DY", "DDD", "DD", "D", "WW", "W", "CC", "J", "Q", "RM", "TZH",
-    "TZM", "TZ", "OF",
-];
-
-/// A piece of a template.
-enum Piece<'t> {
-    /// A word as written, with its upper-case form, whether it is filled with blanks or zeros, and an ordinal's ending.
-    Word { written: &'t str, word: &'static str, fills: bool, ending: Option<&'t str> },
-    /// Itself.
-    Text(&'t str),
-}
-
-fn pieces(template: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
-    let mut rest = template;
-    let mut pace = Pace::default();
-    while let Some(first) = rest.chars().next().filter(|_| pace.goes_on()) {
-        if first == '"' {
-            rest = &rest[1..];
-            while let Some(inner) = rest.chars().next().filter(|inner| *inner != '"') {
-                // A backslash quotes what follows it.
-                let escaped = if inner == '\\' { rest[1..].chars().next() } else { None };
-                rest = &rest[usize::from(escaped.is_some())..];
-                let (text, tail) = rest.split_at(escaped.unwrap_or(inner).len_utf8());
-                pieces.push(Piece::Text(text));
-                rest = tail;
-            }
-            rest = rest.get(1..).unwrap_or("");
-            continue;
-        }
-        if rest.starts_with("\\\"") {
-            pieces.push(Piece::Text("\""));
-            rest = &rest[2..];
-            continue;
-        }
-        let (fills, after) = match rest.get(..2) {
-            Some(mode) if mode.eq_ignore_ascii_case("FM") => (false, &rest[2..]),
-            Some(mode) if mode.eq_ignore_ascii_case("TM") => (true, &rest[2..]),
-            _ => (true, rest),
-        };
-        let begins = |word: &&&str| after.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
-        match WORDS.iter().find(begins) {
-            Some(word) => {
-                let (written, tail) = after.split_at(word.len());
-                let ending = tail.get(..2).filter(|end| end.eq_ignore_ascii_case("TH"));
-                pieces.push(Piece::Word { written, word, fills, ending });
-                rest = if ending.is_some() { &tail[2..] } else { tail };
-            }
-            None if after.len() < rest.len() && !after.is_empty() => rest = after,
-            None => {
-                let len = first.len_utf8();
-                pieces.push(Piece::Text(&rest[..len]));
-                rest = &rest[len..];
-            }
-        }
-    }
-    pieces
-}
-
 /// What the words of a template say of one datum.
 struct Fields {
     year: i64,
     month: i64,
     day: i64,
-    days: Option<i64>,
+    /// The day within the year; of an interval all its days, with months of thirty.
+    day_of_year: i64,
+    /// Days since 1970-01-01; of an interval as if its parts were a date's.
+    days: i64,
     micros: i64,
+    is_interval: bool,
+    /// The letters of the zone, and the seconds that it is east of UTC.
+    zone: (String, i64),
 }
 
-fn pad(number: i64, width: usize, fills: bool, out: &mut String) {
-    if fills {
-        let sign = if number < 0 { "-" } else { "" };
-        write!(out, "{sign}{:0width$}", number.abs()).expect(NEVER_FAILS);
-    } else {
-        write!(out, "{number}").expect(NEVER_FAILS);
+impl Fields {
+    fn of_instant(local: i64, zone: (String, i64)) -> Fields {
+        let (days, micros) = (local.div_euclid(MICROS_PER_DAY), local.rem_euclid(MICROS_PER_DAY));
+        let (year, month, day) = civil_from_days(days);
+        let day_of_year = days - days_from_civil(year, 1, 1) + 1;
+        let (month, day) = (i64::from(month), i64::from(day));
+        Fields { year, month, day, day_of_year, days, micros, is_interval: false, zone }
     }
+
+    fn of_interval(interval: Interval) -> Fields {
+        let (year, month, day) = (interval.months() / 12, interval.months() % 12, interval.days());
+        Fields {
+            year,
+            month,
+            day,
+            day_of_year: interval.months() * 30 + day,
+            days: day_counted(year, month, day),
+            micros: interval.micros(),
+            is_interval: true,
+            zone: (String::new(), 0),
+        }
+    }
+
+    /// A year as it is named: there is no year 0 among those of a calendar.
+    fn named(&self, year: i64) -> i64 {
+        if self.is_interval || year > 0 { year } else { 1 - year }
+    }
+}
+
+/// The day of a year, a month and a day that need not be of the calendar, as PostgreSQL counts them for intervals.
+fn day_counted(year: i64, month: i64, day: i64) -> i64 {
+    let (month, year) = if month > 2 { (month + 1, year + 4800) } else { (month + 13, year + 4799) };
+    let century = year / 100;
+    let of_years = year * 365 - 32_167 + year / 4 - century + century / 4;
+    of_years + 7834 * month / 256 + day - JULIAN_OF_EPOCH
+}
+
+/// The Julian day of 1970-01-01.
+const JULIAN_OF_EPOCH: i64 = 2_440_588;
+
+fn pad(number: i64, width: usize, fills: bool, out: &mut String) {
+    // The sign stands before all digits that there are to be.
+    let width = if !fills { 0 } else { width + usize::from(number < 0) };
+    write!(out, "{number:0width$}").expect(NEVER_FAILS);
 }
 
 /// A name in the letters of its word: MONTH, Month, month.
 fn name(name: &str, written: &str, width: usize, out: &mut String) {
-    let mut letters = written.chars().filter(|letter| letter.is_alphabetic());
+    let mut letters = written.chars();
     let first_upper = letters.next().is_some_and(char::is_uppercase);
     let second_upper = letters.next().is_some_and(char::is_uppercase);
     let shown = match (first_upper, second_upper) {
@@ -148,102 +128,150 @@ fn iso_day(days: i64) -> i64 {
     (days + 3).rem_euclid(7) + 1
 }
 
-fn iso_week(days: i64) -> (i64, i64) {
-    let thursday = days - iso_day(days) + 4;
-    let (year, _, _) = civil_from_days(thursday);
-    (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
+/// The year of ISO 8601 that a day of a year lies in, and the first Monday of that year.
+fn iso_year(year: i64, days: i64) -> (i64, i64) {
+    let monday = |year: i64| {
+        let fourth = day_counted(year, 1, 4);
+        fourth - iso_day(fourth) + 1
+    };
+    if days < monday(year) {
+        (year - 1, monday(year - 1))
+    } else if days >= monday(year + 1) {
+        (year + 1, monday(year + 1))
+    } else {
+        (year, monday(year))
+    }
 }
 
-fn write_fields(fields: &Fields, template: &str, out: &mut String) {
-    let named_year = if fields.days.is_some() && fields.year <= 0 { 1 - fields.year } else { fields.year };
-    let hour = fields.micros / 3_600_000_000;
-    let second = fields.micros / 1_000_000 % 60;
-    let fraction = (fields.micros % 1_000_000).abs();
-    let hour12 = |hour: i64| if hour % 12 == 0 { 12 } else { hour % 12 };
+fn write_fields(fields: &Fields, template: &str, out: &mut String) -> Fault {
     let mut pace = Pace::default();
-    for piece in pieces(template).into_iter().take_while(|_| pace.goes_on()) {
-        let (written, word, fills, ending) = match piece {
-            Piece::Text(text) => {
+    for piece in words::pieces(template).into_iter().take_while(|_| pace.goes_on()) {
+        let field = match piece {
+            Piece::Separator(text) | Piece::Text(text) => {
                 out.push_str(text);
                 continue;
             }
-            Piece::Word { written, word, fills, ending } => (written, word, fills, ending),
+            Piece::Word(field) => field,
         };
-        let days = fields.days.unwrap_or(0);
-        let width = |width: usize| if fills { width } else { 0 };
-        let iso_year = match iso_week(days).0 {
-            year @ 1.. => year,
-            before_christ => 1 - before_christ,
-        };
-        let number = match word {
-            "YYYY" => Some((named_year, 4)),
-            "YYY" => Some((named_year % 1000, 3)),
-            "YY" => Some((named_year % 100, 2)),
-            "Y" => Some((named_year % 10, 1)),
-            "IYYY" => Some((iso_year, 4)),
-            "IYY" => Some((iso_year % 1000, 3)),
-            "IY" => Some((iso_year % 100, 2)),
-            "I" => Some((iso_year % 10, 1)),
-            "MM" => Some((fields.month, 2)),
-            // A negative one, of an interval, is as wide as it is.
-            "DD" => Some((fields.day, if fields.day < 0 { 1 } else { 2 })),
-            "DDD" => Some((days - days_from_civil(fields.year, 1, 1) + 1, 3)),
-            "IDDD" => Some(((iso_week(days).1 - 1) * 7 + iso_day(days), 3)),
-            "D" => Some((iso_day(days) % 7 + 1, 1)),
-            "ID" => Some((iso_day(days), 1)),
-            "WW" => Some(((days - days_from_civil(fields.year, 1, 1)) / 7 + 1, 2)),
-            "IW" => Some((iso_week(days).1, 2)),
-            "W" => Some(((fields.day - 1) / 7 + 1, 1)),
-            "Q" => Some(((fields.month + 2) / 3, 1)),
-            "CC" if fields.days.is_none() => Some((fields.year / 100, 2)),
-            "CC" if fields.year > 0 => Some(((fields.year - 1) / 100 + 1, 2)),
-            "CC" => Some((fields.year / 100 - 1, 2)),
-            "J" => Some((days + 2_440_588, 1)),
-            "HH24" => Some((hour, 2)),
-            "HH12" | "HH" => Some((hour12(hour), 2)),
-            "MI" => Some((fields.micros / 60_000_000 % 60, 2)),
-            "SS" => Some((second, 2)),
-            "SSSSS" | "SSSS" => Some((fields.micros / 1_000_000, 1)),
-            "MS" | "FF3" => Some((fraction / 1_000, 3)),
-            "US" | "FF6" => Some((fraction, 6)),
-            "FF1" => Some((fraction / 100_000, 1)),
-            "FF2" => Some((fraction / 10_000, 2)),
-            "FF4" => Some((fraction / 100, 4)),
-            "FF5" => Some((fraction / 10, 5)),
-            _ => None,
-        };
-        if let Some((number, digits)) = number {
-            let is_fraction = matches!(word, "MS" | "US") || word.starts_with("FF");
-            pad(number, digits, fills || is_fraction, out);
-            if let Some(ending) = ending {
-                ordinal(number, ending, out);
+        match number_of(fields, field.word) {
+            Some((number, digits)) => {
+                let is_fraction = matches!(field.word, "MS" | "US") || field.word.starts_with("FF");
+                // Negative fractions and days of intervals are as wide as positive ones.
+                let narrow = number < 0 && (is_fraction || matches!(field.word, "DD" | "DDD" | "IDDD" | "WW" | "IW"));
+                pad(number, digits - usize::from(narrow), field.fills || is_fraction, out);
+                if let Some(ending) = field.ending {
+                    ordinal(number, ending, out);
+                }
             }
-            continue;
+            None if fields.is_interval && is_of_dates(field.word) => return Fault::InvalidDatetime,
+            None => write_word(fields, &field, out),
         }
-        let half = if hour.rem_euclid(24) < 12 { "AM" } else { "PM" };
-        let era = if fields.days.is_some() && fields.year <= 0 { "BC" } else { "AD" };
-        let dotted = |letters: &str| letters.chars().flat_map(|letter| [letter, '.']).collect::<String>();
-        match word {
-            "Y,YYY" => write!(out, "{},{:03}", named_year / 1000, named_year % 1000).expect(NEVER_FAILS),
-            "MONTH" if fields.month > 0 => name(MONTHS[fields.month as usize - 1], written, width(9), out),
-            "MON" if fields.month > 0 => name(&MONTHS[fields.month as usize - 1][..3], written, 0, out),
-            "RM" if fields.month > 0 => {
-                let roman = ROMAN[fields.month as usize - 1];
-                let shown = if written.starts_with('R') { roman.to_owned() } else { roman.to_lowercase() };
-                write!(out, "{shown:<width$}", width = width(4)).expect(NEVER_FAILS);
+    }
+    Fault::Ok
+}
+
+/// Has the word no meaning for an interval?
+fn is_of_dates(word: &str) -> bool {
+    matches!(
+        word,
+        "TZ" | "TZH" | "TZM" | "OF" | "BC" | "AD" | "B.C." | "A.D." | "MONTH" | "MON" | "DAY" | "DY" | "D" | "ID"
+    )
+}
+
+/// The number that a word stands for, and how many digits it has at least.
+fn number_of(fields: &Fields, word: &str) -> Option<(i64, usize)> {
+    let hour = fields.micros / 3_600_000_000;
+    let fraction = fields.micros % 1_000_000;
+    let of_year = fields.named(fields.year);
+    let iso = || iso_year(fields.year, fields.days);
+    let of_iso = || fields.named(iso().0);
+    Some(match word {
+        "YYYY" => (of_year, 4),
+        "YYY" => (of_year % 1000, 3),
+        "YY" => (of_year % 100, 2),
+        "Y" => (of_year % 10, 1),
+        "IYYY" => (of_iso(), 4),
+        "IYY" => (of_iso() % 1000, 3),
+        "IY" => (of_iso() % 100, 2),
+        "I" => (of_iso() % 10, 1),
+        "MM" => (fields.month, 2),
+        "DD" => (fields.day, 2),
+        "DDD" => (fields.day_of_year, 3),
+        "IDDD" => (fields.days - iso().1 + 1, 3),
+        "D" if !fields.is_interval => (iso_day(fields.days) % 7 + 1, 1),
+        "ID" if !fields.is_interval => (iso_day(fields.days), 1),
+        "WW" => ((fields.day_of_year - 1) / 7 + 1, 2),
+        "IW" => ((fields.days - iso().1) / 7 + 1, 2),
+        "W" => ((fields.day - 1) / 7 + 1, 1),
+        "Q" if fields.month != 0 => ((fields.month - 1) / 3 + 1, 1),
+        "CC" if fields.is_interval => (fields.year / 100, 2),
+        "CC" if fields.year > 0 => ((fields.year - 1) / 100 + 1, 2),
+        "CC" => (fields.year / 100 - 1, 2),
+        "J" => (fields.days + JULIAN_OF_EPOCH, 1),
+        "HH24" => (hour, 2),
+        "HH12" | "HH" => (if hour % 12 == 0 { 12 } else { hour % 12 }, 2),
+        "MI" => (fields.micros / 60_000_000 % 60, 2),
+        "SS" => (fields.micros / 1_000_000 % 60, 2),
+        "SSSSS" | "SSSS" => (fields.micros / 1_000_000, 1),
+        "MS" | "FF3" => (fraction / 1_000, 3),
+        "US" | "FF6" => (fraction, 6),
+        "FF1" => (fraction / 100_000, 1),
+        "FF2" => (fraction / 10_000, 2),
+        "FF4" => (fraction / 100, 4),
+        "FF5" => (fraction / 10, 5),
+        _ => return None,
+    })
+}
+
+/// Writes what a word stands for that is no number.
+fn write_word(fields: &Fields, field: &Field<'_>, out: &mut String) {
+    let written = field.written;
+    let width = |width: usize| if field.fills && !field.is_local { width } else { 0 };
+    let half = if (fields.micros / 3_600_000_000) % 24 < 12 { "AM" } else { "PM" };
+    let era = if fields.year <= 0 { "BC" } else { "AD" };
+    let dotted = |letters: &str| letters.chars().flat_map(|letter| [letter, '.']).collect::<String>();
+    let of_year = fields.named(fields.year);
+    let (zone, east) = &fields.zone;
+    let (sign, away) = (if *east < 0 { '-' } else { '+' }, east.abs());
+    match field.word {
+        "Y,YYY" => {
+            let thousands = of_year / 1000;
+            write!(out, "{thousands},{:03}", of_year - thousands * 1000).expect(NEVER_FAILS);
+            if let Some(ending) = field.ending {
+                ordinal(of_year, ending, out);
             }
-            "DAY" => name(DAYS[iso_day(days) as usize - 1], written, width(9), out),
-            "DY" => name(&DAYS[iso_day(days) as usize - 1][..3], written, 0, out),
-            "AM" | "PM" => out.push_str(&in_case_of(half, written)),
-            "A.M." | "P.M." => out.push_str(&in_case_of(&dotted(half), written)),
-            "BC" | "AD" => out.push_str(&in_case_of(era, written)),
-            "B.C." | "A.D." => out.push_str(&in_case_of(&dotted(era), written)),
-            "TZ" => out.push_str(&in_case_of("UTC", written)),
-            "TZH" => out.push_str("+00"),
-            "TZM" => out.push_str("00"),
-            "OF" => out.push_str("+00"),
-            _ => {}
         }
+        "MONTH" => name(MONTHS[fields.month as usize - 1], written, width(9), out),
+        "MON" => name(&MONTHS[fields.month as usize - 1][..3], written, 0, out),
+        "DAY" => name(DAYS[iso_day(fields.days) as usize - 1], written, width(9), out),
+        "DY" => name(&DAYS[iso_day(fields.days) as usize - 1][..3], written, 0, out),
+        "RM" if fields.month != 0 || fields.year != 0 => {
+            // Of an interval whole years end with December, and negative months count back from it.
+            let month = match fields.month {
+                0 if fields.year > 0 => 12,
+                0 => 1,
+                month @ 1.. => month,
+                month => 13 + month,
+            };
+            let roman = ROMAN[month as usize - 1];
+            let shown = if written.starts_with('R') { roman.to_owned() } else { roman.to_lowercase() };
+            write!(out, "{shown:<width$}", width = if field.fills { 4 } else { 0 }).expect(NEVER_FAILS);
+        }
+        "AM" | "PM" => out.push_str(&in_case_of(half, written)),
+        "A.M." | "P.M." => out.push_str(&in_case_of(&dotted(half), written)),
+        "BC" | "AD" => out.push_str(&in_case_of(era, written)),
+        "B.C." | "A.D." => out.push_str(&in_case_of(&dotted(era), written)),
+        "TZ" => out.push_str(&in_case_of(zone, written)),
+        "TZH" => write!(out, "{sign}{:02}", away / 3600).expect(NEVER_FAILS),
+        "TZM" => write!(out, "{:02}", away / 60 % 60).expect(NEVER_FAILS),
+        "OF" => {
+            out.push(sign);
+            pad(away / 3600, 2, field.fills, out);
+            if away % 3600 != 0 {
+                write!(out, ":{:02}", away / 60 % 60).expect(NEVER_FAILS);
+            }
+        }
+        _ => {}
     }
 }
 
@@ -251,337 +279,35 @@ fn in_case_of(text: &str, written: &str) -> String {
     if written.starts_with(|first: char| first.is_lowercase()) { text.to_lowercase() } else { text.to_owned() }
 }
 
-/// An instant written by a template, in UTC; no value for an infinity.
+/// A time without a zone written by a template; no value for an infinity, or without a template.
 pub fn timestamp_to_char(micros: i64, template: &str, out: &mut String) -> bool {
-    if !is_finite(micros) {
+    let is_written = is_finite(micros) && !template.is_empty();
+    if is_written {
+        // Only intervals lack what a word may ask for.
+        write_fields(&Fields::of_instant(micros, (String::new(), 0)), template, out);
+    }
+    is_written
+}
+
+/// An instant written by a template, in UTC; no value for an infinity, or without a template.
+pub fn instant_to_char(micros: i64, template: &str, out: &mut String) -> bool {
+    instant_to_char_in_zone("UTC", micros, template, out)
+}
+
+/// An instant written by a template on the clocks of a zone; no value for an infinity, or without a template.
+pub fn instant_to_char_in_zone(zone: &str, micros: i64, template: &str, out: &mut String) -> bool {
+    if !is_finite(micros) || template.is_empty() {
         return false;
     }
-    let (days, of_day) = (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY));
-    let (year, month, day) = civil_from_days(days);
-    let fields = Fields { year, month: i64::from(month), day: i64::from(day), days: Some(days), micros: of_day };
-    write_fields(&fields, template, out);
+    let Some((letters, east)) = zone::named_at(zone, micros) else { return false };
+    let Some(local) = east.checked_mul(1_000_000).and_then(|east| micros.checked_add(east)) else { return false };
+    write_fields(&Fields::of_instant(local, (letters, east)), template, out);
     true
 }
 
-/// An interval written by a template; its hours may be more than a day's.
-pub fn interval_to_char(lane: i128, template: &str, out: &mut String) {
-    let interval = Interval::from_lane(lane);
-    let fields = Fields {
-        year: interval.months() / 12,
-        month: interval.months() % 12,
-        day: interval.days(),
-        days: None,
-        micros: interval.micros(),
-    };
-    write_fields(&fields, template, out);
-}
-
-/// What was read so far.
-#[derive(Default)]
-struct Read {
-    year: Option<i64>,
-    before_christ: bool,
-    month: Option<i64>,
-    day: Option<i64>,
-    day_of_year: Option<i64>,
-    iso_year: Option<i64>,
-    iso_week: Option<i64>,
-    iso_day: Option<i64>,
-    julian: Option<i64>,
-    hour: i64,
-    afternoon: Option<bool>,
-    minute: i64,
-    second: i64,
-    micros: i64,
-    offset_minutes: i64,
-    is_west: bool,
-}
-
-struct Input<'t>(&'t str);
-
-impl Input<'_> {
-    /// A number of at most so many digits, with a sign where that is allowed.
-    fn number(&mut self, digits_max: usize) -> Result<i64, Fault> {
-        self.0 = self.0.trim_start();
-        let digits = self.0.bytes().take_while(u8::is_ascii_digit).count().min(digits_max);
-        if digits == 0 {
-            return Err(Fault::InvalidDatetime);
-        }
-        let (head, tail) = self.0.split_at(digits);
-        self.0 = tail;
-        head.parse().map_err(|_| Fault::DatetimeRange)
-    }
-
-    /// Which of some names comes next: the whole of it, or its first letters.
-    fn name(&mut self, names: &[&str], letters: Option<usize>) -> Result<i64, Fault> {
-        self.0 = self.0.trim_start();
-        for (at, name) in names.iter().enumerate() {
-            let name = letters.map_or(*name, |letters| &name[..letters]);
-            if self.0.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name)) {
-                self.0 = &self.0[name.len()..];
-                return Ok(at as i64 + 1);
-            }
-        }
-        Err(Fault::InvalidDatetime)
-    }
-}
-
-/// What the words of a template found, and whether the text says all of the template and nothing besides.
-fn read_whole(text: &str, template: &str) -> Result<(Read, bool), Fault> {
-    let mut input = Input(text.trim_start());
-    let mut read = Read::default();
-    let pieces = pieces(template);
-    for (at, piece) in pieces.iter().enumerate() {
-        let (word, ending) = match piece {
-            Piece::Text(text) => {
-                for expected in text.chars() {
-                    let next = input.0.chars().next();
-                    let is_separator = |character: char| !character.is_alphanumeric();
-                    match next {
-                        Some(next) if next == expected => input.0 = &input.0[next.len_utf8()..],
-                        // A separator stands for any one, or for none.
-                        Some(next) if is_separator(expected) && is_separator(next) && next != '-' && next != '+' => {
-                            input.0 = &input.0[next.len_utf8()..];
-                        }
-                        Some(next) if is_separator(expected) && is_separator(next) => {
-                            input.0 = &input.0[next.len_utf8()..];
-                        }
-                        Some(_) if is_separator(expected) => {}
-                        Some(next) => input.0 = &input.0[next.len_utf8()..],
-                        None => {}
-                    }
-                }
-                continue;
-            }
-            Piece::Word { word, ending, .. } => (*word, *ending),
-        };
-        if input.0.trim_start().is_empty() {
-            return Ok((read, false));
-        }
-        // Digits that follow each other without anything between them are shared out by width.
-        let is_followed = matches!(pieces.get(at + 1), Some(Piece::Word { word, .. }) if *word != "TZ" && *word != "AM" && *word != "PM");
-        let any = |width: usize| if is_followed { width } else { 9 };
-        match word {
-            "YYYY" => {
-                let digits = any(4);
-                read.year = Some(input.number(digits)?);
-            }
-            "Y,YYY" => {
-                let thousands = input.number(any(4))?;
-                let rest = match input.0.strip_prefix(',') {
-                    Some(rest) => {
-                        input.0 = rest;
-                        input.number(3)?
-                    }
-                    None => return Err(Fault::InvalidDatetime),
-                };
-                read.year = Some(thousands * 1000 + rest);
-            }
-            "YYY" | "YY" | "Y" => {
-                let before = input.0.len();
-                let year = input.number(if is_followed { word.len() } else { 4 })?;
-                let digits = before - input.0.len();
-                // As PostgreSQL: the year nearest to 2020.
-                read.year = Some(match digits {
-                    0..=2 if year < 70 => 2000 + year,
-                    0..=2 => 1900 + year,
-                    3 if year < 520 => 2000 + year,
-                    3 => 1000 + year,
-                    _ => year,
-                });
-            }
-            "IYYY" | "IYY" | "IY" | "I" => read.iso_year = Some(input.number(any(word.len()))?),
-            "MM" => read.month = Some(input.number(2)?),
-            "MONTH" => {
-                let month = input.name(&MONTHS, None).or_else(|_| input.name(&MONTHS, Some(3)))?;
-                read.month = Some(month);
-            }
-            "MON" => read.month = Some(input.name(&MONTHS, Some(3))?),
-            "RM" => {
-                let mut names: Vec<&str> = ROMAN.to_vec();
-                names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-                let at = input.name(&names, None)?;
-                let found = names[at as usize - 1];
-                read.month = ROMAN.iter().position(|name| *name == found).map(|at| at as i64 + 1);
-            }
-            "DD" => read.day = Some(input.number(2)?),
-            "DDD" => read.day_of_year = Some(input.number(3)?),
-            "D" => {
-                input.number(1)?;
-            }
-            "DAY" => {
-                input.name(&DAYS, None).or_else(|_| input.name(&DAYS, Some(3)))?;
-            }
-            "DY" => {
-                input.name(&DAYS, Some(3))?;
-            }
-            "IW" => read.iso_week = Some(input.number(2)?),
-            "ID" => read.iso_day = Some(input.number(1)?),
-            "WW" | "W" | "Q" | "CC" | "IDDD" => {
-                input.number(any(3))?;
-            }
-            "J" => read.julian = Some(input.number(9)?),
-            "HH24" | "HH12" | "HH" => {
-                read.hour = input.number(2)?;
-                if (word != "HH24" && !(1..=12).contains(&read.hour)) || read.hour > 24 {
-                    return Err(Fault::InvalidDatetime);
-                }
-                if word != "HH24" && read.afternoon.is_none() {
-                    read.afternoon = Some(false);
-                }
-            }
-            "MI" => read.minute = input.number(2)?,
-            "SS" => read.second = input.number(2)?,
-            "SSSSS" | "SSSS" => {
-                let seconds = input.number(5)?;
-                (read.hour, read.minute, read.second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-            }
-            "MS" | "US" | "FF1" | "FF2" | "FF3" | "FF4" | "FF5" | "FF6" => {
-                let digits_max = match word {
-                    "MS" | "FF3" => 3,
-                    "US" | "FF6" => 6,
-                    "FF1" => 1,
-                    "FF2" => 2,
-                    "FF4" => 4,
-                    _ => 5,
-                };
-                let before = input.0.len();
-                let number = input.number(digits_max)?;
-                let digits = (before - input.0.len()).min(6) as u32;
-                read.micros = number * 10i64.pow(6 - digits);
-            }
-            "AM" | "PM" => read.afternoon = Some(input.name(&["AM", "PM"], None)? == 2),
-            "A.M." | "P.M." => read.afternoon = Some(input.name(&["A.M.", "P.M."], None)? == 2),
-            "BC" | "AD" => read.before_christ = input.name(&["AD", "BC"], None)? == 2,
-            "B.C." | "A.D." => read.before_christ = input.name(&["A.D.", "B.C."], None)? == 2,
-            "TZH" => {
-                read.is_west = input.0.starts_with('-');
-                input.0 = input.0.strip_prefix(['+', '-']).unwrap_or(input.0);
-                read.offset_minutes += input.number(2)? * 60;
-            }
-            "TZM" => read.offset_minutes += input.number(2)?,
-            _ => {}
-        }
-        if ending.is_some() {
-            let letters = input.0.chars().take(2).map(char::len_utf8).sum();
-            input.0 = &input.0[letters..];
-        }
-    }
-    let is_whole = input.0.trim_end().is_empty();
-    Ok((read, is_whole))
-}
-
-fn read_fields(text: &str, template: &str) -> Result<Read, Fault> {
-    read_whole(text, template).map(|(read, _)| read)
-}
-
-fn day_of(read: &Read) -> Result<i64, Fault> {
-    if let Some(julian) = read.julian {
-        return Ok(julian - 2_440_588);
-    }
-    if let Some(year) = read.iso_year {
-        let fourth = days_from_civil(year, 1, 4);
-        let monday = fourth - iso_day(fourth) + 1;
-        return Ok(monday + (read.iso_week.unwrap_or(1) - 1) * 7 + read.iso_day.unwrap_or(1) - 1);
-    }
-    let year = read.year.unwrap_or(if read.before_christ { 1 } else { 0 });
-    let year = match (read.before_christ, year) {
-        (true, year) => 1 - year,
-        // Without a year it is 1 BC, as PostgreSQL has it.
-        (false, year) => year,
-    };
-    if !(YEAR_MIN..=YEAR_MAX).contains(&year) {
-        return Err(Fault::DatetimeRange);
-    }
-    if let Some(day) = read.day_of_year {
-        return if (1..=366).contains(&day) {
-            Ok(days_from_civil(year, 1, 1) + day - 1)
-        } else {
-            Err(Fault::DatetimeRange)
-        };
-    }
-    let (month, day) = (read.month.unwrap_or(1), read.day.unwrap_or(1));
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return Err(Fault::DatetimeRange);
-    }
-    let days = days_from_civil(year, month as u8, day as u8);
-    if i64::from(civil_from_days(days).2) == day { Ok(days) } else { Err(Fault::DatetimeRange) }
-}
-
-/// The time of day.
-fn time_of(read: &Read) -> Result<i64, Fault> {
-    let hour = match read.afternoon {
-        Some(true) => read.hour % 12 + 12,
-        Some(false) if read.hour == 12 => 0,
-        Some(false) | None => read.hour,
-    };
-    if read.minute > 59 || read.second > 59 {
-        return Err(Fault::DatetimeRange);
-    }
-    Ok(((hour * 60 + read.minute) * 60 + read.second) * 1_000_000 + read.micros)
-}
-
-impl Read {
-    fn seconds_east(&self) -> i64 {
-        self.offset_minutes * 60 * if self.is_west { -1 } else { 1 }
-    }
-}
-
-/// The date or time that a text says by a template, of the kind that the template's words make. The text says all of it.
-pub(super) fn moment(text: &str, template: &str) -> Result<Moment, Fault> {
-    let (read, is_whole) = read_whole(text, template)?;
-    if !is_whole {
-        return Err(Fault::InvalidDatetime);
-    }
-    let (mut is_dated, mut is_timed, mut is_zoned) = (false, false, false);
-    for piece in pieces(template) {
-        let Piece::Word { word, .. } = piece else { continue };
-        match word {
-            "TZ" | "TZH" | "TZM" | "OF" => is_zoned = true,
-            "HH24" | "HH12" | "HH" | "MI" | "SSSSS" | "SSSS" | "SS" | "MS" | "US" | "AM" | "PM" | "A.M." | "P.M." => {
-                is_timed = true;
-            }
-            word if word.starts_with("FF") => is_timed = true,
-            _ => is_dated = true,
-        }
-    }
-    let kind = match (is_dated, is_timed, is_zoned) {
-        (true, false, false) => return Ok(Moment { kind: Kind::Date, local: day_of(&read)?, east: 0 }),
-        (false, true, false) => Kind::Time,
-        (false, true, true) => Kind::TimeTz,
-        (true, true, false) => Kind::Timestamp,
-        (true, true, true) => Kind::TimestampTz,
-        (_, false, _) => return Err(Fault::InvalidDatetime),
-    };
-    let begin = if is_dated { midnight(day_of(&read)?) } else { Some(0) };
-    let local = begin.and_then(|begin| begin.checked_add(time_of(&read).ok()?)).ok_or(Fault::DatetimeRange)?;
-    Ok(Moment { kind, local, east: read.seconds_east() })
-}
-
-/// A date read by a template.
-pub fn to_date(text: &str, template: &str) -> (i64, Fault) {
-    match read_fields(text, template).and_then(|read| day_of(&read)) {
-        // The ends of 32 bits are the infinities, which no template reads.
-        Ok(days) if (i64::from(i32::MIN) + 1..i64::from(i32::MAX)).contains(&days) => (days, Fault::Ok),
-        Ok(_) => (0, Fault::DatetimeRange),
-        Err(fault) => (0, fault),
-    }
-}
-
-/// An instant read by a template; without an offset in it, of UTC.
-pub fn to_timestamp(text: &str, template: &str) -> (i64, Fault) {
-    let instant = || -> Result<i64, Fault> {
-        let read = read_fields(text, template)?;
-        let of_day = time_of(&read)?;
-        midnight(day_of(&read)?)
-            .and_then(|begin| begin.checked_add(of_day - read.seconds_east() * 1_000_000))
-            .filter(|micros| is_finite(*micros))
-            .ok_or(Fault::DatetimeRange)
-    };
-    match instant() {
-        Ok(micros) => (micros, Fault::Ok),
-        Err(fault) => (0, fault),
-    }
+/// An interval written by a template; its hours may be more than a day's. Names of months and days and zones it has none.
+pub fn interval_to_char(lane: i128, template: &str, out: &mut String) -> Fault {
+    write_fields(&Fields::of_interval(Interval::from_lane(lane)), template, out)
 }
 
 /// The instant so many seconds after 1970-01-01 00:00 UTC.
@@ -606,8 +332,9 @@ pub fn make_time(hour: i64, minute: i64, second: f64) -> (i64, Fault) {
 
 functions! { "func::templates";
     "to_char" (Timestamp, Text) -> Text, Partial, timestamp_to_char, "The instant written by a template such as 'YYYY-MM-DD HH24:MI'; NULL of an infinity.";
-    "to_char" (TimestampTz, Text) -> Text, Partial, timestamp_to_char, "The instant written by a template, in UTC; NULL of an infinity.";
-    "to_char" (Interval, Text) -> Text, Total, interval_to_char, "The interval written by a template.";
+    "to_char" (TimestampTz, Text) -> Text, Partial, instant_to_char, "The instant written by a template, in the session's zone; NULL of an infinity.";
+    "$to_char_in_zone" (Text, TimestampTz, Text) -> Text, Partial, instant_to_char_in_zone, "The instant written by a template on a zone's clocks; NULL of an infinity.";
+    "to_char" (Interval, Text) -> Text, Fallible, interval_to_char, "The interval written by a template.";
     "to_date" (Text, Text) -> Date, Fallible, to_date, "The date that a text says by a template.";
     "to_timestamp" (Text, Text) -> TimestampTz, Fallible, to_timestamp, "The instant that a text says by a template.";
     "to_timestamp" (Real) -> TimestampTz, Fallible, epoch_to_timestamp, "The instant so many seconds after 1970-01-01 00:00 UTC.";

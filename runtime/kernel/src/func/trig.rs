@@ -23,17 +23,22 @@ total! {
     atan |a| a.atan();
     /// Inverse tangent in degrees.
     atand |a| degrees_of(a.atan());
+    /// Hyperbolic sine; past the range of reals it is infinite, as in PostgreSQL.
+    sinh |a| a.sinh();
+    /// Hyperbolic cosine; past the range of reals it is infinite.
+    cosh |a| a.cosh();
     /// Hyperbolic tangent.
     tanh |a| a.tanh();
     /// Inverse hyperbolic sine.
     asinh |a| a.asinh();
-    /// Radians as degrees.
-    degrees |a| a.to_degrees();
     /// Degrees as radians.
     radians |a| a.to_radians();
     /// The real itself, without its sign.
     magnitude |a| a.abs();
 }
+
+/// PostgreSQL divides by it, which is not the product with its inverse to the last digit.
+const RADIANS_OF_DEGREE: f64 = std::f64::consts::PI / 180.0;
 
 fn checked(value: f64, fits: bool) -> (f64, Fault) {
     (value, if fits { Fault::Ok } else { Fault::OutOfRange })
@@ -89,10 +94,8 @@ fallible! {
     cosd |a| sine_of_degrees(a + 90.0), !a.is_infinite();
     /// Tangent of degrees.
     tand |a| sine_of_degrees(a) / sine_of_degrees(a + 90.0), !a.is_infinite();
-    /// Hyperbolic sine.
-    sinh |a| a.sinh(), a.is_infinite() || !a.sinh().is_infinite();
-    /// Hyperbolic cosine.
-    cosh |a| a.cosh(), a.is_infinite() || !a.cosh().is_infinite();
+    /// Radians as degrees.
+    degrees |a| a / RADIANS_OF_DEGREE, a.is_infinite() || !(a / RADIANS_OF_DEGREE).is_infinite();
     /// Inverse hyperbolic cosine.
     acosh |a| a.acosh(), a.is_nan() || a >= 1.0;
     /// Inverse hyperbolic tangent.
@@ -254,13 +257,13 @@ functions! { "func::trig";
     "acosd" (Real) -> Real, Fallible, acosd, "Inverse cosine in degrees.";
     "atand" (Real) -> Real, Total, atand, "Inverse tangent in degrees.";
     "atan2d" (Real, Real) -> Real, Total, atan2d, "The angle of the point (second, first) in degrees.";
-    "sinh" (Real) -> Real, Fallible, sinh, "Hyperbolic sine.";
-    "cosh" (Real) -> Real, Fallible, cosh, "Hyperbolic cosine.";
+    "sinh" (Real) -> Real, Total, sinh, "Hyperbolic sine.";
+    "cosh" (Real) -> Real, Total, cosh, "Hyperbolic cosine.";
     "tanh" (Real) -> Real, Total, tanh, "Hyperbolic tangent.";
     "asinh" (Real) -> Real, Total, asinh, "Inverse hyperbolic sine.";
     "acosh" (Real) -> Real, Fallible, acosh, "Inverse hyperbolic cosine.";
     "atanh" (Real) -> Real, Fallible, atanh, "Inverse hyperbolic tangent.";
-    "degrees" (Real) -> Real, Total, degrees, "Radians as degrees.";
+    "degrees" (Real) -> Real, Fallible, degrees, "Radians as degrees.";
     "radians" (Real) -> Real, Total, radians, "Degrees as radians.";
     "log" (Real, Real) -> Real, Fallible, log_base, "Logarithm of the second to the base of the first.";
     "div" (Integer, Integer) -> Integer, Fallible, div_i64, "Quotient without its fraction.";

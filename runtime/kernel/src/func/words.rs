@@ -325,8 +325,20 @@ fn is_utf8(encoding: &str) -> bool {
     ["utf8", "utf-8", "unicode"].iter().any(|known| known.eq_ignore_ascii_case(encoding))
 }
 
+/// Each byte is the letter of its number.
+fn is_latin1(encoding: &str) -> bool {
+    ["latin1", "iso88591", "iso_8859_1"].iter().any(|known| known.eq_ignore_ascii_case(encoding))
+}
+
 /// A text as bytes of an encoding.
 pub fn convert_to(a: &str, encoding: &str, out: &mut Vec<u8>) -> Fault {
+    if is_latin1(encoding) {
+        for letter in a.chars() {
+            let Ok(byte) = u8::try_from(letter) else { return Fault::InvalidArgument };
+            out.push(byte);
+        }
+        return Fault::Ok;
+    }
     if !is_utf8(encoding) {
         return Fault::InvalidArgument;
     }
@@ -336,6 +348,10 @@ pub fn convert_to(a: &str, encoding: &str, out: &mut Vec<u8>) -> Fault {
 
 /// The text of bytes in an encoding.
 pub fn convert_from(a: &[u8], encoding: &str, out: &mut String) -> Fault {
+    if is_latin1(encoding) {
+        out.extend(a.iter().map(|byte| char::from(*byte)));
+        return Fault::Ok;
+    }
     match std::str::from_utf8(a) {
         Ok(text) if is_utf8(encoding) => {
             out.push_str(text);
@@ -347,9 +363,11 @@ pub fn convert_from(a: &[u8], encoding: &str, out: &mut String) -> Fault {
 
 /// A literal after `%L`, a name after `%I`, a text after `%s`, to at least a width (negative: on the left): the next
 /// piece of `format`.
-pub fn format_piece(kind: &str, a: &str, width: i64, out: &mut String) {
+/// A name that is NULL is none: of that kind the piece is always a fault.
+pub fn format_piece(kind: &str, a: &str, width: i64, out: &mut String) -> Fault {
     let start = out.len();
     match kind {
+        "no name" => return Fault::InvalidArgument,
         "L" => quote_literal(a, out),
         "I" => quote_ident(a, out),
         _ => out.push_str(a),
@@ -361,6 +379,7 @@ pub fn format_piece(kind: &str, a: &str, width: i64, out: &mut String) {
     } else {
         out.insert_str(start, &blanks);
     }
+    Fault::Ok
 }
 
 functions! { "func::words";
@@ -388,9 +407,9 @@ functions! { "func::words";
     "sha512" (Blob) -> Blob, Total, sha512, "The SHA-512 digest.";
     "encode" (Blob, Text) -> Text, Fallible, encode, "Bytes as text: hex, base64 or escape.";
     "decode" (Text, Text) -> Blob, Fallible, decode, "The bytes of a text: hex, base64 or escape.";
-    "convert_to" (Text, Text) -> Blob, Fallible, convert_to, "The text's bytes in an encoding, which is UTF8.";
-    "convert_from" (Blob, Text) -> Text, Fallible, convert_from, "The text of bytes in an encoding, which is UTF8.";
-    "$format_piece" (Text, Text, Integer) -> Text, Total, format_piece, "A piece of format: its kind (s, I, L), its text, its width.";
+    "convert_to" (Text, Text) -> Blob, Fallible, convert_to, "The text's bytes in an encoding: UTF8 or LATIN1.";
+    "convert_from" (Blob, Text) -> Text, Fallible, convert_from, "The text of bytes in an encoding: UTF8 or LATIN1.";
+    "$format_piece" (Text, Text, Integer) -> Text, Fallible, format_piece, "A piece of format: its kind (s, I, L), its text, its width.";
 }
 
 /// Does the first begin with the second?

@@ -280,6 +280,23 @@ pub fn shown(zone: &str, micros: i64) -> Option<String> {
     })
 }
 
+/// The letters of a zone at an instant, such as `CEST`, and how many seconds it is east of UTC then. An offset has no letters.
+pub(super) fn named_at(zone: &str, micros: i64) -> Option<(String, i64)> {
+    let of = zone_of(zone)?;
+    let letters = match &of {
+        Zone::Fixed(_) => {
+            let is_name = ABBREVIATIONS.iter().any(|(known, _)| known.eq_ignore_ascii_case(zone.trim_ascii()));
+            if is_name { zone.trim_ascii().to_ascii_uppercase() } else { String::new() }
+        }
+        Zone::Named(zone) => {
+            let at = micros.clamp(Timestamp::MIN.as_microsecond(), Timestamp::MAX.as_microsecond());
+            let at = Timestamp::from_microsecond(at).expect("the instant was clamped");
+            zone.to_offset_info(at).abbreviation().to_owned()
+        }
+    };
+    Some((letters, of.at(micros) / 1_000_000))
+}
+
 /// The instant of a local time in a zone whose offset, if it is one, counts to the east: `+2` is before UTC.
 pub fn made_instant(zone: &str, local: i64) -> (i64, Fault) {
     match zone.as_bytes().first() {

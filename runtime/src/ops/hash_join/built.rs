@@ -33,12 +33,14 @@ pub(super) struct Built {
     pub(super) matched: Vec<bool>,
 }
 
-/// The periods of the filed rows, group by group sorted by `from`, both ends included: of integers `x < y` is `x <= y - 1`.
+/// The periods of the filed rows, group by group sorted by `from`, both ends included: of integers `x < y` is `x <= y - 1`
+/// (or `x + 1 <= y` where the left end may be missing: the number below all others is then nobody's).
 pub(super) struct Periods {
     from: Vec<i64>,
     to: Vec<i64>,
     /// The largest `to` of the group's rows up to this one.
     to_max: Vec<i64>,
+    columns: PeriodColumns,
 }
 
 impl Built {
@@ -100,11 +102,11 @@ impl Built {
             // A row without a period meets none.
             let with_ends = numbers.iter_mut().zip(&ends);
             with_ends.filter(|(_, ends)| ends.is_none()).for_each(|(number, _)| *number = NO_GROUP);
-            periods = Some(ends);
+            periods = Some((columns, ends));
         }
         let group_count = if !spec.has_keys() { 1 } else { groups.len() };
         let (starts, mut filed) = file(&numbers, group_count);
-        let periods = periods.map(|ends| Periods::new(&starts, &mut filed, &ends));
+        let periods = periods.map(|(columns, ends)| Periods::new(&columns, &starts, &mut filed, &ends));
         let matched = if spec.kind.keeps_right() { vec![false; rows.len()] } else { Vec::new() };
         let is_unique = periods.is_none() && starts.windows(2).all(|group| group[1] - group[0] == 1);
         let is_filed_as_read = filed.iter().enumerate().all(|(at, row)| at == *row as usize);
@@ -118,15 +120,9 @@ impl Built {
 
     /// The rows of a group whose period meets that of a left row, in order of arrival.
     pub(super) fn meeting(&self, periods: &Periods, group: u32, points: &(Column, Column), row: usize) -> Vec<u32> {
-        let (since, until) = points;
-        if since.is_null(row) || until.is_null(row) {
-            return Vec::new();
-        }
-        let (since, until) = (since.i64s().at(row), until.i64s().at(row));
-        let files = self.files(group);
-        let early = files.start + periods.from[files.clone()].partition_point(|from| *from <= until);
+        let Some((files, since)) = self.early(periods, group, points, row) else { return Vec::new() };
         let mut rows = Vec::new();
-        for file in (files.start..early).rev() {
+        for file in files.rev() {
             if periods.to_max[file] < since {
                 break;
             }
@@ -137,20 +133,55 @@ impl Built {
         rows.sort_unstable();
         rows
     }
+
+    /// Is there such a row?
+    pub(super) fn meets_any(&self, periods: &Periods, group: u32, points: &(Column, Column), row: usize) -> bool {
+        let early = self.early(periods, group, points, row);
+        early.is_some_and(|(files, since)| !files.is_empty() && since <= periods.to_max[files.end - 1])
+    }
+
+    /// The filed rows of a group whose period begins early enough for that of a left row, and where that one begins.
+    fn early(
+        &self,
+        periods: &Periods,
+        group: u32,
+        points: &(Column, Column),
+        row: usize,
+    ) -> Option<(std::ops::Range<usize>, i64)> {
+        let (since, until) = points;
+        let end = |column: &Column, is_open: bool, end: i64| match column.is_null(row) {
+            true => is_open.then_some(end),
+            false => Some(column.i64s().at(row)),
+        };
+        let PeriodColumns { open_since, open_until, .. } = periods.columns;
+        let mut since = end(since, open_since, i64::MIN)?;
+        let mut until = end(until, open_until, i64::MAX)?;
+        // What `ends_of` left to be done here.
+        if open_since && !periods.columns.to_included && !points.0.is_null(row) {
+            since = since.checked_add(1)?;
+        }
+        if open_until && !periods.columns.from_included && !points.1.is_null(row) {
+            until = until.checked_sub(1)?;
+        }
+        let files = self.files(group);
+        let end = files.start + periods.from[files.clone()].partition_point(|from| *from <= until);
+        Some((files.start..end, since))
+    }
 }
 
 /// Both ends of a row's period, included; `None` of one that meets nothing.
 fn ends_of(columns: &PeriodColumns, from: &Column, to: &Column, row: usize) -> Option<(i64, i64)> {
-    if from.is_null(row) {
-        return None;
-    }
-    let from = from.i64s().at(row);
-    let first = if columns.from_included { from } else { from.checked_add(1)? };
+    let first = match from.is_null(row) {
+        true if columns.open_from => i64::MIN,
+        true => return None,
+        false if columns.from_included || columns.open_until => from.i64s().at(row),
+        false => from.i64s().at(row).checked_add(1)?,
+    };
     if to.is_null(row) {
-        return columns.null_is_never.then_some((first, i64::MAX));
+        return columns.open_to.then_some((first, i64::MAX));
     }
     let to = to.i64s().at(row);
-    let last = if columns.to_included { to } else { to.checked_sub(1)? };
+    let last = if columns.to_included || columns.open_since { to } else { to.checked_sub(1)? };
     Some((first, last))
 }
 
@@ -173,7 +204,7 @@ fn file(numbers: &[u32], group_count: usize) -> (Vec<usize>, Vec<u32>) {
 }
 
 impl Periods {
-    fn new(starts: &[usize], filed: &mut [u32], ends: &[Option<(i64, i64)>]) -> Periods {
+    fn new(columns: &PeriodColumns, starts: &[usize], filed: &mut [u32], ends: &[Option<(i64, i64)>]) -> Periods {
         let ends_of = |row: &u32| ends[*row as usize].expect("rows without a period are not filed");
         for group in starts.windows(2) {
             filed[group[0]..group[1]].sort_by_key(|row| ends_of(row).0);
@@ -185,6 +216,6 @@ impl Periods {
                 to_max[file] = to_max[file].max(to_max[file - 1]);
             }
         }
-        Periods { from, to, to_max }
+        Periods { from, to, to_max, columns: *columns }
     }
 }

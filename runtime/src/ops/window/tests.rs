@@ -99,3 +99,69 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn moving_frames_give_what_a_fold_of_each_gives(
+        values in prop::collection::vec((0..2i64, prop::option::of(-5..5i64), prop::option::of("[xyz]{0,2}")), 0..40),
+        (before, after) in (0..6i64, 0..6i64),
+        (starts_ahead, ends_behind) in (any::<bool>(), any::<bool>()),
+    ) {
+        let len = values.len();
+        let types = [Type::Integer, Type::Integer, Type::Text, Type::Integer, Type::Integer, Type::Integer];
+        let columns: [Vec<Value>; 6] = [
+            values.iter().map(|row| row.0.into()).collect(),
+            values.iter().map(|row| row.1.into()).collect(),
+            values.iter().map(|row| row.2.clone().into()).collect(),
+            (0..len as i64).map(Value::from).collect(),
+            vec![before.into(); len],
+            vec![after.into(); len],
+        ];
+        let columns = types.iter().zip(&columns).map(|(ty, values)| Column::from_values(*ty, values)).collect();
+        let batch = Batch::new(columns, len);
+        let given = |column_idx: usize| Given { column_idx, ty: types[column_idx] };
+        let frame = Frame {
+            unit: crate::ops::FrameUnit::Rows,
+            start: if starts_ahead { FrameBound::Following(given(4)) } else { FrameBound::Preceding(given(4)) },
+            end: if ends_behind { FrameBound::Preceding(given(5)) } else { FrameBound::Following(given(5)) },
+            exclude: FrameExclude::NoOthers,
+        };
+        let of = |name: &str, column: Option<usize>, ty: Type| {
+            let arg = column.map(given);
+            let aggregate = agg::find(name, arg.map(|arg| arg.ty.class())).expect("the kernel has it");
+            let order = vec![SortColumn { column: given(3), order: SortOrder::ASCENDING }];
+            let function = WindowFunction::Aggregate { aggregate, arg, more: vec![] };
+            WindowCallSpec { function, partition: vec![given(0)], order, frame, ty, place: Place::default() }
+        };
+        let mean = (agg::find("avg", Some(TypeClass::Integer)).expect("the kernel has it").ret)(Type::Integer);
+        let kinds = [
+            ("sum", Some(1), Type::Integer), ("avg", Some(1), mean), ("count", Some(1), Type::Integer),
+            ("count", None, Type::Integer), ("min", Some(1), Type::Integer), ("max", Some(2), Type::Text),
+        ];
+        let spec = WindowSpec {
+            out: vec![given(3)],
+            calls: kinds.iter().map(|(name, column, ty)| of(name, *column, *ty)).collect(),
+        };
+        let window = Window::new(batches_of(&batch, 8192), spec, Tuning::default());
+        let mut out = vec![Type::Integer];
+        out.extend(kinds.iter().map(|kind| kind.2));
+        let columns = drain(window, &out);
+        for row in 0..len {
+            let same: Vec<usize> = (0..len).filter(|other| values[*other].0 == values[row].0).collect();
+            let at = same.iter().position(|other| *other == row).expect("a row is in its partition") as i64;
+            let start = if starts_ahead { at + before } else { at - before };
+            let end = if ends_behind { at - after } else { at + after };
+            let rows = (0i64..).zip(&same).filter(|(at, _)| (start..=end).contains(at)).map(|(_, row)| *row as u32);
+            let rows: Vec<u32> = rows.collect();
+            for (at, (name, column, _)) in kinds.iter().enumerate() {
+                let arg = column.map(|column| batch.column(column).take(&rows));
+                let aggregate = agg::find(name, column.map(|column| types[column].class())).expect("the kernel has it");
+                let mut fold = (aggregate.accumulator)(column.map_or(Type::Integer, |column| types[column]));
+                fold.resize(1);
+                fold.update_all(rows.len(), arg.as_ref()).expect("small numbers");
+                let wanted = fold.finish().expect("small numbers").value(0);
+                prop_assert_eq!(columns[at + 1].value(row), wanted, "{} of {:?}", name, rows);
+            }
+        }
+    }
+}

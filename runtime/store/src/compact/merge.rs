@@ -4,7 +4,7 @@
 //! what any other cursor has. Where segments hardly overlap, spans are long and are copied lane by lane. Sinks collect
 //! spans until there is a block, and blocks until there is a segment.
 
-use super::pick::Job;
+use super::pick::{Job, segment_bytes};
 use crate::{
     error::Result,
     keys::{encode_row, partition_point},
@@ -175,7 +175,7 @@ impl<'a, P: Place> Merger<'a, P> {
     }
 }
 
-/// Collects facts in order into segments of about the size of a shard's part of a memtable.
+/// Collects facts in order into segments of about the size that their level asks for.
 pub(super) struct CurrentSink<'a> {
     tree: &'a Tree,
     shape: &'a Arc<Shape>,
@@ -247,7 +247,8 @@ impl<'a> CurrentSink<'a> {
             None => self.tree.builder(self.shape, self.shard, self.level, self.kind)?,
         };
         builder.add(&run)?;
-        let full = self.kind == SegmentKind::Current && builder.bytes() >= self.tree.shard_bytes();
+        let full =
+            self.kind == SegmentKind::Current && builder.bytes() >= segment_bytes(self.tree.shard_bytes(), self.level);
         if full {
             self.done.push(self.tree.open_built(builder)?);
         } else {

@@ -13,6 +13,7 @@
 
 mod claims;
 mod merge;
+mod neighbours;
 mod pick;
 mod without;
 

@@ -3,15 +3,15 @@
 //! First level 0, when it has as many segments as it may and is worth what it overlaps in level 1: all of them go there, with
 //! what they overlap.
 //! Then a level that is over its budget gives a segment to the next. Then a segment of which a quarter has ended is
-//! written anew without it. Then history that is past its table's retention. Then history, where segments of about one size are merged when there are enough of them.
+//! written anew without it. Then small neighbours in a level become one segment (`neighbours`). Then history that is past its table's
+//! retention. Then history, where segments of about one size are merged when there are enough of them.
 //! What shares nothing with the compactions under way may be chosen beside them.
 //!
-//! Segments that overlap nothing are moved without being read, unless the next level is packed differently or they are small: those are merged with the small
-//! ones of the next level, so that a table that grows slowly does not become thousands of files.
+//! Segments that overlap nothing are moved without being read, unless the next level is packed differently.
 //!
 //! Not here: doing it (`compact`).
 
-use super::{Horizons, claims::State};
+use super::{Horizons, claims::State, neighbours::small_neighbours};
 use crate::{
     config::{CompressionPolicy, Config},
     error::Result,
@@ -27,6 +27,13 @@ const LEVEL_GROWTH: u64 = 10;
 /// Level 1 of a shard may be so many times its part of a memtable big.
 const LEVEL1_MEMTABLES: u64 = 4;
 
+/// Each level's segments are so many times as large as those of the one above, up to a bound: a level has ten times the bytes of the one
+/// above, and not ten times the files.
+const SEGMENT_GROWTH: u64 = 4;
+
+/// Where memtables are smaller, segments grow up to so many bytes.
+const SEGMENT_BYTES_MAX: u64 = 64 << 20;
+
 /// Larger history segments are not merged by themselves: their directories are sorted in memory.
 const HISTORY_BYTES_MAX: u64 = 256 << 20;
 
@@ -35,9 +42,6 @@ const ENDED_ONE_IN: u64 = 4;
 
 /// Level 0 waits for more segments while what it overlaps in level 1 is more than so many times as big.
 const LEVEL0_SHARE: u64 = 3;
-
-/// A segment of less than one memtable in so many is small.
-const SMALL_ONE_IN: u64 = 64;
 
 /// A compaction to do.
 #[derive(Debug)]
@@ -51,6 +55,12 @@ pub(super) struct Job {
     pub(super) level: u8,
     /// Nothing needs to be merged: the inputs only change their level.
     pub(super) moves: bool,
+}
+
+/// A segment of current facts that a compaction writes ends at about so many bytes.
+pub(super) fn segment_bytes(shard_bytes: u64, level: u8) -> u64 {
+    let deeper = u32::from(level.saturating_sub(1));
+    shard_bytes.saturating_mul(SEGMENT_GROWTH.saturating_pow(deeper)).min(SEGMENT_BYTES_MAX.max(shard_bytes))
 }
 
 fn bytes(segments: &[Arc<Segment>]) -> u64 {
@@ -87,22 +97,15 @@ fn downwards(
     files: &TableFiles,
     level: usize,
     mut inputs: Vec<Arc<Segment>>,
-    (shard_bytes, packing): (u64, &CompressionPolicy),
+    packing: &CompressionPolicy,
 ) -> Result<Option<Job>> {
     let below = &files.levels[level + 1];
-    let small = |segment: &Arc<Segment>| segment.meta.bytes < shard_bytes / SMALL_ONE_IN;
     // What is packed differently there has to be written anew.
     let alike = packing.level(level as u8) == packing.level(level as u8 + 1);
-    let moves = alike && overlapping(below, &inputs).is_empty() && disjoint(&inputs) && !inputs.iter().any(small);
-    if !moves {
-        if inputs.iter().any(small) {
-            inputs.extend(below.iter().filter(|segment| small(segment)).cloned());
-        }
-        // Whatever lies between the first and the last key is part of it, or the level would overlap itself.
-        let between = overlapping(below, &inputs);
-        let known: Vec<u64> = inputs.iter().map(|input| input.meta.file).collect();
-        inputs.extend(between.into_iter().filter(|segment| !known.contains(&segment.meta.file)));
-    }
+    // Whatever lies between the first and the last key is part of it, or the level would overlap itself.
+    let between = overlapping(below, &inputs);
+    let moves = alike && between.is_empty() && disjoint(&inputs);
+    inputs.extend(between);
     if !one_shape(&inputs)? {
         return Ok(None);
     }
@@ -145,7 +148,7 @@ pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<O
         let mut inputs = free(&files.levels[0]);
         inputs.retain(covered);
         if inputs.len() >= config.level0_segments_max.max(1) && is_worth(&inputs, files, config) {
-            let job = downwards(*place, files, 0, inputs, (shard_bytes, &config.compression))?;
+            let job = downwards(*place, files, 0, inputs, &config.compression)?;
             if job.as_ref().is_some_and(allowed) {
                 return Ok(job);
             }
@@ -161,7 +164,7 @@ pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<O
                     bytes(&overlapping(&files.levels[level + 1], std::slice::from_ref(segment)))
                 });
                 for segment in candidates {
-                    let job = downwards(*place, files, level, vec![segment], (shard_bytes, &config.compression))?;
+                    let job = downwards(*place, files, level, vec![segment], &config.compression)?;
                     if job.as_ref().is_some_and(allowed) {
                         return Ok(job);
                     }
@@ -180,6 +183,16 @@ pub(super) fn pick(version: &Version, due: &Due<'_>, others: &State) -> Result<O
                 let kind = SegmentKind::Current;
                 let job = Job { place: *place, kind, inputs, from_level: level, level, moves: false };
                 if allowed(&job) {
+                    return Ok(Some(job));
+                }
+            }
+        }
+        for (level, segments) in files.levels.iter().enumerate().skip(1) {
+            let full = segment_bytes(shard_bytes, level as u8);
+            for inputs in small_neighbours(segments, full, &|file| others.has(file)) {
+                let (kind, level) = (SegmentKind::Current, level as u8);
+                let job = Job { place: *place, kind, inputs, from_level: level, level, moves: false };
+                if allowed(&job) && one_shape(&job.inputs)? {
                     return Ok(Some(job));
                 }
             }

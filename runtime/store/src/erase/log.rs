@@ -126,9 +126,15 @@ impl Copy {
 
 impl Inner {
     /// Finds the records and segments of the log up to its end that speak of the keys.
-    pub(super) fn plan_erasure(&self, keys: &Keys, end: &LogEnd) -> Result<Plan> {
+    ///
+    /// Of records that are in the log, and not whole in the tables any more, the tables tell how many facts of the keys they lost.
+    pub(super) fn plan_erasure(&self, keys: &Keys, end: &LogEnd, tables: &BTreeMap<Commit, u64>) -> Result<Plan> {
         let first = self.manifest.state().log_first;
         let mut plan = Plan { first_whole: 1, ..Plan::default() };
+        if end.is_bare(first) {
+            plan.first_whole = end.record + 1;
+            return Ok(plan);
+        }
         let mut window = Window::open(&*self.disk, first)?;
         let header = window.get(0, FRAME_HEADER_BYTES as u64)?.and_then(FrameHeader::read);
         let header = header.ok_or_else(|| corrupt(first, 0, "the first frame is not whole"))?;
@@ -154,7 +160,7 @@ impl Inner {
             let Some(found) = scan.next_record()? else {
                 return Err(corrupt(scan.end().generation, scan.end().offset, "a record is not there"));
             };
-            if let Some(lessened) = self.lessen(&found, keys)? {
+            if let Some(lessened) = self.lessen(&found, keys, tables)? {
                 if let RecordBody::Commit { commit, .. } = &found.record.body {
                     plan.facts.insert(*commit, lessened.facts);
                 }
@@ -180,8 +186,8 @@ impl Inner {
 
     /// What a record keeps when it loses the leaves of the keys; `None` when it has none. The facts that it left to files are
     /// gone through a block at a time.
-    fn lessen(&self, found: &Found, keys: &Keys) -> Result<Option<Lessened>> {
-        let RecordBody::Commit { write, .. } = &found.record.body else { return Ok(None) };
+    fn lessen(&self, found: &Found, keys: &Keys, tables: &BTreeMap<Commit, u64>) -> Result<Option<Lessened>> {
+        let RecordBody::Commit { commit, write, .. } = &found.record.body else { return Ok(None) };
         let has = |table: TableId, key: &[u8]| keys.has(table, key);
         if found.bulk.is_none() {
             let shapes = shapes_of(write, &self.catalogs);
@@ -196,7 +202,10 @@ impl Inner {
             // Its leaves cannot be told any more; what the record itself says of the keys goes all the same. Nothing of it can be
             // proved any more, so nobody needs the salts, and a guess could be held against its root.
             Err(StoreError::FactsPruned { .. }) => {
-                return Ok(Some(Lessened { secret: Secret::default(), facts: self.facts_of(write, keys)? }));
+                let facts = self.facts_of(write, keys)?;
+                let in_files = found.bulk.iter().flat_map(|bulk| &bulk.files).any(|file| file.table == keys.table);
+                let gone = if in_files { tables.get(commit).copied().unwrap_or(0) } else { facts };
+                return Ok(Some(Lessened { secret: found.secret.lost(keys.table, gone), facts }));
             }
             Err(error) => return Err(error),
         }

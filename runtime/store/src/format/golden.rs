@@ -150,6 +150,18 @@ fn the_beginning_of_a_record_with_erased_leaves() {
 }
 
 #[test]
+fn the_beginning_of_a_record_whose_leaves_are_lost() {
+    let secret = Secret::Seed([9; 32]).lost(TableId(3), 5).lost(TableId(2), 1).lost(TableId(3), 1).lost(TableId(4), 0);
+    let mut payload = Vec::new();
+    put_begin(&secret, None, &mut payload);
+    let expected: &[u8] = &[7, 2, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(payload, expected);
+    let mut read = ReadWrite::default();
+    read.add(&payload).expect("it is well-formed");
+    assert_eq!((read.secret, read.write.metadata), (secret, None));
+}
+
+#[test]
 fn a_catalogue_file() {
     let column = |id, name: &str, ty, default: Option<&str>, hidden| ColumnSchema {
         id: ColumnId(id),

@@ -36,6 +36,8 @@ const SECTION_SUPERSEDED: u8 = 4;
 const SECTION_BULK: u8 = 5;
 /// The beginning of a record of which leaves were erased.
 const SECTION_BEGIN_ERASED: u8 = 6;
+/// The beginning of a record of which leaves were erased, and none can be told any more.
+const SECTION_BEGIN_LOST: u8 = 7;
 /// What an erased leaf takes.
 const ERASED_BYTES: usize = 53;
 
@@ -213,6 +215,14 @@ pub(crate) fn put_begin(secret: &Secret, metadata: Option<&str>, out: &mut Vec<u
             out.put_u32(count(left.cover.len()));
             out.put(left.cover.as_flattened());
         }
+        Secret::Lost(erased) => {
+            out.put_u8(SECTION_BEGIN_LOST);
+            out.put_u32(count(erased.len()));
+            for (table, facts) in erased {
+                out.put_u32(table.0);
+                out.put_u64(*facts);
+            }
+        }
     }
     out.put_u8(u8::from(metadata.is_some()));
     if let Some(metadata) = metadata {
@@ -233,6 +243,12 @@ fn read_left(reader: &mut Reader<'_>) -> Read<Secret> {
     let left = Left { leaf_count, cover, erased };
     reader.check(left.is_whole(), "the erased leaves and the cover do not fit each other")?;
     Ok(Secret::Left(Box::new(left)))
+}
+
+fn read_lost(reader: &mut Reader<'_>) -> Read<Secret> {
+    let tables = reader.count(12)?;
+    let erased = (0..tables).map(|_| Ok((TableId(reader.u32()?), reader.u64()?)));
+    Ok(Secret::Lost(erased.collect::<Read<_>>()?))
 }
 
 fn put_bulk(bulk: &BulkSection, out: &mut Vec<u8>) {
@@ -566,9 +582,10 @@ impl ReadWrite {
         let mut reader = Reader::new(payload);
         while !reader.is_at_end() {
             match reader.u8()? {
-                begin @ (SECTION_BEGIN | SECTION_BEGIN_ERASED) => {
+                begin @ (SECTION_BEGIN | SECTION_BEGIN_ERASED | SECTION_BEGIN_LOST) => {
                     self.secret = match begin {
                         SECTION_BEGIN => Secret::Seed(reader.hash()?),
+                        SECTION_BEGIN_LOST => read_lost(&mut reader)?,
                         _ => read_left(&mut reader)?,
                     };
                     self.write.metadata = if reader.u8()? == 0 { None } else { Some(reader.text()?) };
@@ -601,7 +618,7 @@ impl ReadWrite {
 
     /// Does a frame's payload begin its record?
     pub(crate) fn begins(payload: &[u8]) -> bool {
-        matches!(payload.first(), Some(&(SECTION_BEGIN | SECTION_BEGIN_ERASED)))
+        matches!(payload.first(), Some(&(SECTION_BEGIN | SECTION_BEGIN_ERASED | SECTION_BEGIN_LOST)))
     }
 
     /// Appends what was read as the sections of one payload, with what its record begins with where it does.

@@ -8,12 +8,14 @@
 //! Holds: every access to a file of the database passes here, so the simulated disk sees all of them.
 //! Not here: what is in the files (`format`), trusting their bytes (`view`).
 
+mod machine;
 mod mem;
 mod os;
 mod sim;
 #[cfg(all(feature = "io-uring", target_os = "linux"))]
 mod uring;
 
+pub use machine::memory_bytes;
 pub use mem::MemDisk;
 pub use os::OsDisk;
 pub use sim::{Fault, SimDisk};

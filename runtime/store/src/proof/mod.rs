@@ -225,6 +225,14 @@ pub enum ProofError {
     /// It speaks of another database than the digest.
     #[error("the proof is of another database than the digest")]
     OtherDatabase,
+    /// It speaks of another timeline of the database than the digest.
+    #[error("the proof is of timeline {proof} of the database, and the digest of timeline {digest}")]
+    OtherTimeline {
+        /// What the proof says.
+        proof: u32,
+        /// What the digest says.
+        digest: u32,
+    },
     /// It speaks of another state of the ledger.
     #[error("the proof is for a ledger of {proof} records, and the digest names one of {digest}")]
     OtherSize {
@@ -299,7 +307,13 @@ impl ErasedProof {
 }
 
 fn check_same(proof: ([u8; 16], u32), digest: &Digest) -> Result<(), ProofError> {
-    if proof == (digest.database, digest.timeline) { Ok(()) } else { Err(ProofError::OtherDatabase) }
+    match proof {
+        (database, _) if database != digest.database => Err(ProofError::OtherDatabase),
+        (_, timeline) if timeline != digest.timeline => {
+            Err(ProofError::OtherTimeline { proof: timeline, digest: digest.timeline })
+        }
+        _ => Ok(()),
+    }
 }
 
 impl InclusionProof {
@@ -360,8 +374,11 @@ impl ConsistencyProof {
     pub fn check(&self, old: &Digest, new: &Digest) -> Result<(), ProofError> {
         check_same((self.database, self.timeline), new)?;
         // The older one may be of a timeline that this one left.
-        if self.database != old.database || old.timeline > self.timeline {
+        if self.database != old.database {
             return Err(ProofError::OtherDatabase);
+        }
+        if old.timeline > self.timeline {
+            return Err(ProofError::OtherTimeline { proof: self.timeline, digest: old.timeline });
         }
         for (proof, digest) in [(self.old_records, old.records), (self.new_records, new.records)] {
             if proof != digest {

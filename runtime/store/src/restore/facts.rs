@@ -61,7 +61,15 @@ impl<'a> Target<'a> {
     fn tree(&self, state: TreeState) -> Result<Arc<Tree>> {
         let shards = Shards::new(self.state.shard_count, &self.state.slots);
         let (health, readers) = (self.health.clone(), self.readers.clone());
-        Tree::open(self.disk.clone(), state, shards, self.identity, self.config, health, readers)
+        Tree::open(
+            self.disk.clone(),
+            state,
+            (shards, self.catalogs.clone()),
+            self.identity,
+            self.config,
+            health,
+            readers,
+        )
     }
 }
 
@@ -102,7 +110,7 @@ impl Source {
         let mut scan = LogScan::new(disk, inner.identity, catalogs, begin, end.generation, known);
         while scan.end().record < end.record {
             let Some(mut found) = scan.next_record()? else {
-                return Err(super::differs(format!("record {} is not in the log", scan.end().record + 1)));
+                return Err(super::differs(scan.end().record + 1, "it is not in the log".to_owned()));
             };
             check_whole(&found, self.snapshot.view(), &inner.catalogs)?;
             let left = left_to_files(&found);
@@ -130,7 +138,7 @@ impl Source {
             }
         }
         if scan.end().link != end.link {
-            return Err(super::differs(format!("record {} is another one in the log", end.record)));
+            return Err(super::differs(end.record, "it is another one in the log".to_owned()));
         }
         tree.freeze(end.commit, end.record);
         flush()?;

@@ -1,7 +1,7 @@
 //! How many rows did scans look at, and how many did they give?
 //!
-//! What a scan looks at beyond what it gives is what the past costs it. A block that its bounds leave out is not looked at; of one
-//! that they do not, all rows count. A scan counts for itself and adds to the database's figures when it ends.
+//! What a scan looks at beyond what it gives is what the past costs it. A block that its bounds leave out is not looked at, nor is a part of a
+//! block of history whose facts all began later; of the rest all rows count. A scan counts for itself and adds to the database's figures when it ends.
 //!
 //! The room in which memtables remember what scans saw goes with the counts, because scans fill it.
 //! Not here: look-ups of named keys.

@@ -232,9 +232,10 @@ impl Scan {
                 let block = &index.blocks[at];
                 let fetched = ahead.take(&segment, index, at, |block| self.needs(block, &index.shape));
                 let run = segment.run_of(block, fetched)?;
-                self.counting.counted.rows_read += run.len as u64;
+                let looked_at = self.wanted.looked_at(&run) as u64;
+                self.counting.counted.rows_read += looked_at;
                 if segment.meta.kind == SegmentKind::History {
-                    self.counting.counted.history_rows_read += run.len as u64;
+                    self.counting.counted.history_rows_read += looked_at;
                 }
                 let mask = match self.bounds.covers(&block.key_min, &block.key_max) {
                     true => None,

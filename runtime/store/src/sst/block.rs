@@ -11,6 +11,7 @@
 
 use super::{builder::BLOCK_ROWS_MAX, runs::RunsOf};
 use crate::{
+    begun::Hints,
     format::sst_v1::{ArchivedBlockV1, ArchivedColumnV1, ArchivedLaneV1, BlockV1, ColumnV1, EVEN_BYTES_MAX, LaneV1},
     run::{Run, i64_at},
     shape::Shape,
@@ -328,14 +329,22 @@ pub(crate) fn decode(bytes: &Bytes, shape: &Shape) -> Result<Run, Bad> {
         if column.has_nulls() { Err("a time is NULL") } else { Ok(column) }
     };
     let periods = (lane(&block.valid_from, Type::Timestamp)?, lane(&block.valid_to, Type::Timestamp)?);
-    if (0..rows).any(|row| i64_at(&periods.0, row) >= i64_at(&periods.1, row)) {
-        return Err("a period ends before it begins");
+    let (mut is_gapless, mut last_end) = (true, i64::MAX);
+    for row in 0..rows {
+        let (from, to) = (i64_at(&periods.0, row), i64_at(&periods.1, row));
+        if from >= to {
+            return Err("a period ends before it begins");
+        }
+        is_gapless &= from <= last_end;
+        last_end = to;
     }
     let commit = lane(&block.commit, Type::Integer)?;
     let origin = lane(&block.origin, Type::Integer)?;
     let system_to = lane(&block.system_to, Type::Integer)?;
     lane(&block.flags, Type::Integer)?;
-    Ok(Run::new(columns, periods, commit, origin, system_to))
+    let key = shape.key.first().filter(|_| shape.key.len() == 1).map(|key| &columns[*key]);
+    let hints = Hints::of(key, &periods.0, is_gapless);
+    Ok(Run { hints, ..Run::new(columns, periods, commit, origin, system_to) })
 }
 
 /// The bytes of a part of an archive, shared.

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     bulk::OF_THE_RECORD,
+    catalog::Catalogs,
     error::{Result, StoreError},
     format::{
         Identity,
@@ -58,6 +59,8 @@ pub(crate) struct Segment {
     pub(crate) meta: SegmentMeta,
     name: String,
     cache: Arc<BlockCache>,
+    /// Where its table is described.
+    catalogs: Arc<Catalogs>,
     content: Content,
     footer: Footer,
     bounds: Bounds,
@@ -184,7 +187,7 @@ impl Segment {
     /// [`StoreError::Missing`], [`StoreError::Corrupt`] when the file is not what the manifest says, [`StoreError::Io`].
     pub(crate) fn open(
         disk: &Arc<dyn Disk>,
-        cache: &Arc<BlockCache>,
+        (cache, catalogs): (&Arc<BlockCache>, &Arc<Catalogs>),
         identity: Identity,
         meta: SegmentMeta,
         mapped: bool,
@@ -245,6 +248,7 @@ impl Segment {
             meta,
             name,
             cache: cache.clone(),
+            catalogs: catalogs.clone(),
             content,
             footer,
             bounds,
@@ -264,6 +268,7 @@ impl Segment {
             meta: SegmentMeta { commit_min: commit, commit_max: commit, ..self.meta.clone() },
             name: self.name.clone(),
             cache: self.cache.clone(),
+            catalogs: self.catalogs.clone(),
             content: self.content.share(),
             footer: self.footer,
             bounds: Bounds { commit_min: lane, commit_max: lane, ..self.bounds },
@@ -383,6 +388,10 @@ impl Segment {
             return Err(bad("the key names no column"));
         }
         let shape = Shape { table: self.meta.table, version: index.schema_version.to_native(), columns, key };
+        let schema = self.catalogs.schema_at(shape.table, shape.version);
+        if schema.or_else(|| self.catalogs.schema(shape.table)).is_some_and(|schema| !shape.fits(&schema)) {
+            return Err(bad("its columns are not those that the catalogue says"));
+        }
         let mut blocks = Vec::with_capacity(index.blocks.len());
         let mut rows = 0;
         for block in index.blocks.iter() {
@@ -474,6 +483,9 @@ impl Segment {
             }
             if run.len != block.rows as usize || run.bounds != block.bounds {
                 return Err(self.corrupt(at, "a block is not what the index says"));
+            }
+            if self.meta.kind == SegmentKind::History {
+                run.note_parts();
             }
             Ok(Run { own_bytes: own, ..run })
         })

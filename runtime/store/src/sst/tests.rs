@@ -104,7 +104,7 @@ fn write(
 
 /// All facts, as text, read block by block and then key by key.
 fn read(disk: &Arc<dyn Disk>, meta: &SegmentMeta, mapped: bool) -> Result<Vec<String>> {
-    let segment = Segment::open(disk, &BlockCache::new(usize::MAX), IDENTITY, meta.clone(), mapped)?;
+    let segment = Segment::open(disk, (&BlockCache::new(usize::MAX), &Arc::default()), IDENTITY, meta.clone(), mapped)?;
     let index = segment.index()?;
     let mut facts = Vec::new();
     let line = |run: &Run, row: usize| {
@@ -242,7 +242,8 @@ fn keys_without_a_gap_need_no_filter() {
             builder.add(&run).expect("memory takes it");
         }
         let meta = builder.finish().expect("memory takes it");
-        let segment = Segment::open(&disk, &BlockCache::new(usize::MAX), IDENTITY, meta, true).expect("it opens");
+        let segment = Segment::open(&disk, (&BlockCache::new(usize::MAX), &Arc::default()), IDENTITY, meta, true)
+            .expect("it opens");
         segment.audit().expect("it is whole");
         let keys: Vec<i64> = blocks.concat();
         for key in (0..12).chain([i64::MAX]) {

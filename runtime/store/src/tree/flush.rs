@@ -317,7 +317,7 @@ impl Tree {
 
     /// A segment of this tree's disk.
     pub(crate) fn open_segment(&self, meta: SegmentMeta) -> Result<Segment> {
-        Segment::open(&self.disk, &self.cache, self.identity, meta, self.config.mapped)
+        Segment::open(&self.disk, (&self.cache, &self.catalogs), self.identity, meta, self.config.mapped)
     }
 
     /// Has the manifest take up a change. New files that it surely does not name are removed.

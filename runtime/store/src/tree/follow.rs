@@ -37,8 +37,7 @@ impl Tree {
             let segment = match known.get(&meta.file).filter(|segment| segment.meta.root == meta.root) {
                 Some(segment) => Arc::clone(segment),
                 None => {
-                    let segment =
-                        Segment::open(&self.disk, &self.cache, self.identity, meta.clone(), self.config.mapped)?;
+                    let segment = self.open_segment(meta.clone())?;
                     let segment = Arc::new(segment);
                     opened.entry(meta.place()).or_default().push(segment.clone());
                     segment

@@ -21,7 +21,7 @@ pub(crate) use state::{
 };
 
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Catalogs},
     commits::{COMMITS, commit_row, commits_shape},
     compact::Claims,
     config::Config,
@@ -92,6 +92,8 @@ pub(crate) struct Tree {
     pub(crate) readers: Arc<Readers>,
     /// The checked blocks of all segments.
     pub(crate) cache: Arc<BlockCache>,
+    /// What segments are held against.
+    pub(crate) catalogs: Arc<Catalogs>,
     version: ArcSwap<Version>,
     /// The newest snapshots, as threads have them.
     pub(crate) lent: Lent,
@@ -282,7 +284,7 @@ impl Tree {
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         state: TreeState,
-        shards: Shards,
+        (shards, catalogs): (Shards, Arc<Catalogs>),
         identity: Identity,
         config: &Config,
         health: Arc<Health>,
@@ -292,7 +294,7 @@ impl Tree {
         let cache = BlockCache::new(config.block_cache_bytes_max);
         let mut by_file = HashMap::new();
         for meta in &state.segments {
-            let segment = Arc::new(Segment::open(&disk, &cache, identity, meta.clone(), config.mapped)?);
+            let segment = Arc::new(Segment::open(&disk, (&cache, &catalogs), identity, meta.clone(), config.mapped)?);
             by_file.insert(meta.file, segment.clone());
             Arc::make_mut(tables.entry(meta.place()).or_default()).add(segment, meta);
         }
@@ -324,6 +326,7 @@ impl Tree {
             health,
             readers,
             cache,
+            catalogs,
             version: ArcSwap::from_pointee(version),
             lent: Lent::default(),
             writer: Mutex::new(()),

@@ -95,14 +95,18 @@ struct World {
 
 impl World {
     fn new(key_types: &[Type], shard_count: u32) -> World {
+        World::with_memtables(key_types, shard_count, 2000)
+    }
+
+    fn with_memtables(key_types: &[Type], shard_count: u32, memtable_bytes_max: usize) -> World {
         let disk: Arc<dyn Disk> = Arc::new(crate::fs::MemDisk::new());
         let shards = Shards::new(shard_count, &ManifestState::empty(shard_count).slots);
         let config =
-            Config { sstable_block_bytes: 2048, level0_segments_max: 3, memtable_bytes_max: 2000, ..Config::default() };
+            Config { sstable_block_bytes: 2048, level0_segments_max: 3, memtable_bytes_max, ..Config::default() };
         let tree = Tree::open(
             disk.clone(),
             TreeState::default(),
-            shards.clone(),
+            (shards.clone(), Arc::default()),
             identity(),
             &config,
             Arc::default(),
@@ -155,7 +159,7 @@ impl World {
         let tree = Tree::open(
             self.disk.clone(),
             state,
-            self.shards.clone(),
+            (self.shards.clone(), Arc::default()),
             identity(),
             &self.config,
             Arc::default(),
@@ -611,10 +615,10 @@ fn the_slots_of_keys_do_not_change() {
 #[test]
 fn levels_stay_within_their_budgets_and_come_back() {
     for shard_count in [1, 3] {
-        let mut world = World::new(&[Type::Integer], shard_count);
+        let mut world = World::with_memtables(&[Type::Integer], shard_count, 1000);
         let mut dice = Dice::new(9);
         for step in 0..150 {
-            let put = |key: i64| (vec![Value::Integer(key)], Period::ALWAYS, Some(Some(1.0)));
+            let put = |key: i64| (vec![Value::Integer(key)], Period::ALWAYS, Some(Some(key as f64 / 7.0)));
             let start = dice.roll(4_000) as i64;
             let changes: Vec<Change> = (start..start + 40).map(put).collect();
             world.transact(&changes);

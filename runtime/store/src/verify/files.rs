@@ -29,7 +29,8 @@ impl Verifier<'_> {
             }
             for segment in files.segments() {
                 // Opened anew: what a reader has checked and keeps is not asked.
-                Segment::open(disk, &cache, identity, segment.meta.clone(), self.inner.config.mapped)?.audit()?;
+                let held = (&cache, &self.inner.catalogs);
+                Segment::open(disk, held, identity, segment.meta.clone(), self.inner.config.mapped)?.audit()?;
             }
         }
         loop {

@@ -26,8 +26,8 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn new(secret: Hash, commits: u64) -> Tally {
-        Tally { secret, sums: vec![(0, 0); commits as usize] }
+    pub(super) fn new(secret: Hash) -> Tally {
+        Tally { secret, sums: Vec::new() }
     }
 
     fn hash(&self, message: &[u8]) -> u64 {

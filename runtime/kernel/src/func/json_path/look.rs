@@ -15,8 +15,9 @@ use super::{
 use crate::{
     big_numeric,
     func::{big_numeric as numbers, json_order, json_tree::Tree, regex},
+    pause::Pace,
 };
-use std::cmp::Ordering;
+use std::{cell::RefCell, cmp::Ordering};
 
 /// Why a walk ends early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(super) struct Look<'l, 't> {
     pub(super) variables: &'l Tree<'t>,
     /// The zone of what has none, where one is known.
     pub(super) zone: Option<&'l str>,
+    /// How far the search went, which may be long: filters look at all pairs of two lists.
+    pub(super) pace: RefCell<Pace>,
 }
 
 /// Where in it an expression is asked.
@@ -82,6 +85,11 @@ impl<'t> Look<'_, 't> {
         let mut found = Vec::new();
         let walked = self.items(&self.path.node, Place { here: self.root, last: -1, loose: false }, &mut found);
         (found, walked)
+    }
+
+    /// Takes a step, unless whoever asks is told to stop.
+    fn goes_on(&self) -> Walked {
+        if self.pace.borrow_mut().goes_on() { Ok(()) } else { Err(Stop::Hard(Fault::Stopped)) }
     }
 
     fn lax(&self) -> bool {
@@ -176,6 +184,7 @@ impl<'t> Look<'_, 't> {
     }
 
     fn walk(&self, steps: &[Step], item: Tree<'t>, place: Place<'_, 't>, found: &mut Vec<Tree<'t>>) -> Walked {
+        self.goes_on()?;
         let Some((step, rest)) = steps.split_first() else {
             found.push(item);
             return Ok(());
@@ -465,6 +474,7 @@ impl<'t> Look<'_, 't> {
         let (mut found, mut unknown) = (false, false);
         for one in &left {
             for other in &right {
+                self.goes_on()?;
                 match holds(one, other.as_ref())? {
                     None if !self.lax() => return Ok(None),
                     None => unknown = true,
@@ -484,7 +494,18 @@ impl<'t> Look<'_, 't> {
     }
 }
 
+/// A number of so few digits that it is compared as it stands.
+fn small(tree: &Tree<'_>) -> Option<i64> {
+    match tree {
+        Tree::Leaf(text) if text.len() <= 18 => text.parse().ok(),
+        Tree::Leaf(_) | Tree::Array(_) | Tree::Object(_) => None,
+    }
+}
+
 fn compare(a: &Tree<'_>, sign: &str, b: &Tree<'_>, zone: Option<&str>) -> Result<Option<bool>, Stop> {
+    if let (Some(one), Some(other)) = (small(a), small(b)) {
+        return Ok(Some(holds(one.cmp(&other), sign)));
+    }
     if let (Some(one), Some(other)) = (Moment::of(a), Moment::of(b)) {
         return Ok(one.compare(other, zone)?.map(|order| holds(order, sign)));
     }
