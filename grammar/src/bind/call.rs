@@ -69,6 +69,12 @@ impl Binder<'_> {
         if let Some(rewritten) = self.of_whole_rows(call, ctx) {
             return self.expr(&rewritten, ctx);
         }
+        if name == super::whole::IN_LINES {
+            let row = self.expr(&call.args[0], ctx)?;
+            let row = self.as_json(row, false, call.span)?;
+            let are_apart = self.expr(&call.args[1], ctx)?;
+            return self.in_lines(row, Some(are_apart), call.span).map(Bound::known);
+        }
         if name == super::hypothetical::GIVEN {
             return self.given(&call.args[0], ctx);
         }

@@ -525,7 +525,7 @@ pub(super) fn convert(expr: Expr, ty: Type, degree: Degree) -> Result<Expr, Diag
 fn is_whole(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Column(_) => true,
-        ExprKind::Call { function, .. } => expr.ty == Type::Jsonb && function.name != "$json_get",
+        ExprKind::Call { function, .. } => expr.ty == Type::Jsonb && !super::operator::is_json_step(function.name),
         _ => expr.ty == Type::Jsonb,
     }
 }

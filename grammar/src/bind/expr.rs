@@ -18,7 +18,11 @@ use crate::{
     span::Span,
     stack,
 };
-use spectradb_kernel::{Type, Value, func::json, ty::TypeClass};
+use spectradb_kernel::{
+    Type, Value,
+    func::json::{self, PATH_SEPARATOR},
+    ty::TypeClass,
+};
 
 /// Column `GROUPING_BASE + i` stands for the block's call `i` of `grouping()`.
 pub(super) const GROUPING_BASE: usize = 1 << 40;
@@ -340,8 +344,23 @@ impl Binder<'_> {
         }
         let ty = if left.open.is_none() { left.expr.ty } else { Type::Json };
         let left = self.coerce(left, ty, Degree::Implicit)?;
-        let right = self.coerce(right, Type::Text, Degree::Assignment)?;
-        let field = function::call_named("$json_get", vec![left, right], ty, whole);
+        // A number is an element's place, a text a field's name, whatever either looks like.
+        let name = match key_class {
+            TypeClass::Integer if ty == Type::Jsonb => "$jsonb_item",
+            TypeClass::Integer => "$json_item",
+            _ => "$json_field",
+        };
+        let is_plain = |key: &str| key.parse::<i64>().is_err() && !key.contains(PATH_SEPARATOR);
+        let (name, right) = match key_class {
+            TypeClass::Integer => (name, self.coerce(right, Type::Integer, Degree::Implicit)?),
+            _ => {
+                let key = self.coerce(right, Type::Text, Degree::Implicit)?;
+                // A field that a document has by this name alone is a path of one key.
+                let is_path = matches!(literal::value(&key), Some(Value::Text(key)) if is_plain(key));
+                (if is_path { "$json_get" } else { name }, key)
+            }
+        };
+        let field = function::call_named(name, vec![left, right], ty, whole);
         Ok(match op {
             BinaryOp::ArrowText => function::call_named("$json_text", vec![field], Type::Text, whole),
             _ => field,

@@ -261,9 +261,11 @@ impl Binder<'_> {
                 let value = std::mem::take(args).pop().expect("there is one");
                 self.as_json(value, name == "to_jsonb", span)?
             }
-            ("array_to_json", 1) if args[0].class() == Some(TypeClass::Array) => {
-                let value = std::mem::take(args).pop().expect("there is one");
-                self.as_json(value, false, span)?
+            ("array_to_json", 1 | 2) if args[0].class() == Some(TypeClass::Array) => {
+                let mut args = std::mem::take(args);
+                let are_apart = if args.len() == 2 { args.pop() } else { None };
+                let value = self.as_json(args.pop().expect("there is one"), false, span)?;
+                self.in_lines(value, are_apart, span)?
             }
             (
                 "json_extract_path" | "jsonb_extract_path" | "json_extract_path_text" | "jsonb_extract_path_text",

@@ -13,6 +13,7 @@ use super::{
     expr::Ctx,
     function, literal,
     predicate::case_of,
+    temporal::names_columns,
 };
 use crate::{
     ast::{self, BinaryOp},
@@ -84,7 +85,14 @@ impl Binder<'_> {
             FrameUnit::Range => "RANGE",
             FrameUnit::Groups => "GROUPS",
         };
-        let offset = self.fixed_expr(by, clause)?;
+        // What a block around has is the same for all rows of this one.
+        let offset = match names_columns(by) && !self.outer.is_empty() {
+            true => {
+                let bound = self.expr(by, &mut Ctx::plain(ctx.scope, clause))?;
+                if bound.expr.has_columns() { self.fixed_expr(by, clause)? } else { bound }
+            }
+            false => self.fixed_expr(by, clause)?,
+        };
         if let Some(Value::Null) = literal::value(&offset.expr)
             && offset.open.is_none()
         {

@@ -23,6 +23,9 @@ pub(super) struct Block<'s> {
     pub(super) scope: &'s Scope,
     /// What makes a group.
     pub(super) keys: Vec<Expr>,
+    /// The columns that are keys as they are written: what depends on them is the same for a group. `coalesce(id, 0)` is no such
+    /// key, though it is `id` where that is never NULL.
+    pub(super) settling: Vec<usize>,
     pub(super) aggregates: Vec<AggregateCall>,
     pub(super) windows: Vec<WindowCall>,
     /// The keys of each set of GROUPING SETS and its kin, by position; a single set of all keys where there is none.
@@ -42,6 +45,7 @@ impl<'s> Block<'s> {
         Block {
             scope,
             keys: Vec::new(),
+            settling: Vec::new(),
             aggregates: Vec::new(),
             windows: Vec::new(),
             sets: None,
@@ -92,13 +96,20 @@ impl<'s> Block<'s> {
         if is_grouped {
             self.same_for_groups(givens)?;
             let mut having = having;
-            if self.sets.is_none() {
-                for expr in exprs.iter_mut().chain(&mut having) {
-                    self.settle(expr);
-                }
-                for window in &mut windows {
-                    parts::window_exprs_mut(window, &mut |expr| self.settle(expr));
-                }
+            if let Some(sets) = &self.sets {
+                // What a set leaves out settles nothing.
+                let in_all = |key: usize| sets.sets.iter().all(|set| set.contains(&key));
+                let is_in_all = |column: &usize| {
+                    let is_it = |key: &Expr| matches!(key.kind, ExprKind::Column(at) if at == *column);
+                    self.keys.iter().position(is_it).is_some_and(in_all)
+                };
+                self.settling = self.settling.iter().copied().filter(is_in_all).collect();
+            }
+            for expr in exprs.iter_mut().chain(&mut having) {
+                self.settle(expr);
+            }
+            for window in &mut windows {
+                parts::window_exprs_mut(window, &mut |expr| self.settle(expr));
             }
             let sets = self.sets.take();
             if sets.is_none() {
@@ -217,11 +228,9 @@ impl<'s> Block<'s> {
         }
         for given in asked {
             let mut given = givens[given].clone();
-            if self.sets.is_none() {
-                let aggregate_count = self.aggregates.len();
-                self.settle(&mut given);
-                self.aggregates.truncate(aggregate_count);
-            }
+            let aggregate_count = self.aggregates.len();
+            self.settle(&mut given);
+            self.aggregates.truncate(aggregate_count);
             given.walk_mut(&mut |part| {
                 if matches!(part.kind, ExprKind::Column(column) if column >= AGGREGATE_BASE) {
                     part.kind = ExprKind::Const(Value::Null);
@@ -240,8 +249,7 @@ impl<'s> Block<'s> {
         let ExprKind::Column(column) = expr.kind else {
             return expr.for_each_child_mut(&mut |child| self.settle(child));
         };
-        let is_grouped =
-            |column: usize| self.keys.iter().any(|key| matches!(key.kind, ExprKind::Column(at) if at == column));
+        let is_grouped = |column: usize| self.settling.contains(&column);
         let settles = |table: &ScopeTable| {
             !table.key.is_empty()
                 && table.columns.iter().any(|other| other.column == column)

@@ -307,27 +307,40 @@ impl Binder<'_> {
             let message = format!("GROUPING takes from one to {GROUPING_ARGS_MAX} expressions");
             return Err(Diag::new(code::SYNTAX, message, call.span));
         }
-        let Some(groupings) = ctx.groupings.take() else {
-            let message = format!("grouping operations are not allowed in {}", ctx.clause);
-            return Err(Diag::new(code::GROUPING, message, call.span));
+        let not_allowed = |clause: &str| {
+            Diag::new(code::GROUPING, format!("grouping operations are not allowed in {clause}"), call.span)
         };
+        if ctx.groupings.is_none() && self.outer.is_empty() {
+            return Err(not_allowed(ctx.clause));
+        }
+        let asked_before: Vec<usize> = self.outer.iter().map(|frame| frame.args.len()).collect();
         let mut inner = Ctx::plain(ctx.scope, "GROUPING");
         inner.aliases = ctx.aliases;
         let mut args = Vec::with_capacity(call.args.len());
-        let mut failed = Ok(());
         for arg in call.args {
-            match self.expr(arg, &mut inner).and_then(|bound| self.settled(bound)) {
-                Ok(arg) => args.push(arg),
-                Err(diag) => {
-                    failed = Err(diag);
-                    break;
-                }
-            }
+            let bound = self.expr(arg, &mut inner)?;
+            args.push(self.settled(bound)?);
         }
+        // Like an aggregate it belongs to the block whose columns it names.
+        let mut at = self.outer.len();
+        let is_around = |expr: &Expr| expr.any(&mut |part| matches!(part.kind, ExprKind::Outer(_)));
+        while args.iter().any(is_around) && !args.iter().any(Expr::has_columns) {
+            at -= 1;
+            let asked = self.outer[at].args.clone();
+            for arg in &mut args {
+                *arg = super::unnest::with_args(arg, &|at| asked[at].clone());
+            }
+            self.outer[at].args.truncate(asked_before[at]);
+        }
+        let is_own = at == self.outer.len();
+        let (groupings, clause) = match self.outer.get_mut(at) {
+            None => (ctx.groupings.as_deref_mut(), ctx.clause),
+            Some(frame) => (frame.groupings.as_mut(), frame.clause),
+        };
+        let Some(groupings) = groupings else { return Err(not_allowed(clause)) };
         groupings.push(args);
         let column = GROUPING_BASE + groupings.len() - 1;
-        ctx.groupings = Some(groupings);
-        failed?;
-        Ok(Expr { kind: ExprKind::Column(column), ty: Type::Integer, nullable: false, span: call.span })
+        let number = Expr { kind: ExprKind::Column(column), ty: Type::Integer, nullable: false, span: call.span };
+        Ok(if is_own { number } else { self.through(at, number) })
     }
 }

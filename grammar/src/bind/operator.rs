@@ -414,7 +414,12 @@ fn joined_json(left: Expr, right: Expr, whole: Span) -> Result<Expr, Diag> {
 
 /// Is it a field of a document, which is read as a number or a text beside one?
 fn is_field(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Call { function, .. } if function.name == "$json_get")
+    matches!(&expr.kind, ExprKind::Call { function, .. } if is_json_step(function.name))
+}
+
+/// Does the function take something out of a JSON?
+pub(super) fn is_json_step(name: &str) -> bool {
+    matches!(name, "$json_get" | "$json_field" | "$json_item" | "$jsonb_item")
 }
 
 /// Is what has no type yet JSON beside JSON? Beside JSONB it is; beside a field that `->` takes of it, if it is JSON. Beside what may be

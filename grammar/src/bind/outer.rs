@@ -21,6 +21,8 @@ pub(super) struct Frame {
     pub(super) args: Vec<Expr>,
     /// The aggregates of its block, while a subquery may add to them; `None` where it takes none.
     pub(super) aggregates: Option<Vec<AggregateCall>>,
+    /// The arguments of the calls of `grouping()` of its block, likewise.
+    pub(super) groupings: Option<Vec<Vec<Expr>>>,
     /// The clause of the block that the subquery stands in.
     pub(super) clause: &'static str,
     /// Is it out of sight: does it stand between a WITH name's definition and its use?
@@ -44,12 +46,16 @@ impl Binder<'_> {
         bind: impl FnOnce(&mut Self) -> Result<T, Diag>,
     ) -> Result<(T, Vec<Expr>), Diag> {
         let aggregates = ctx.aggregates.as_deref_mut().map(std::mem::take);
+        let groupings = ctx.groupings.as_deref_mut().map(std::mem::take);
         let (scope, clause) = (ctx.scope.clone(), ctx.clause);
-        self.outer.push(Frame { scope, args: Vec::new(), aggregates, clause, hidden: false });
+        self.outer.push(Frame { scope, args: Vec::new(), aggregates, groupings, clause, hidden: false });
         let bound = bind(self);
         let frame = self.outer.pop().expect("the frame was pushed");
         if let (Some(aggregates), Some(own)) = (frame.aggregates, ctx.aggregates.as_deref_mut()) {
             *own = aggregates;
+        }
+        if let (Some(groupings), Some(own)) = (frame.groupings, ctx.groupings.as_deref_mut()) {
+            *own = groupings;
         }
         Ok((bound?, frame.args))
     }

@@ -205,6 +205,7 @@ impl Binder<'_> {
                     let holds_calls = item.expr.columns().iter().any(|column| *column >= AGGREGATE_BASE);
                     if !holds_calls && !block.keys.iter().any(|key| key.same(&item.expr)) {
                         block.keys.push(item.expr.clone());
+                        block.settling.extend(as_column(&item.expr));
                     }
                 }
                 return Ok(true);
@@ -223,6 +224,9 @@ impl Binder<'_> {
                 };
                 for part in parts {
                     let key = self.group_key(part, items, block)?;
+                    if is_written_as_column(part, block) {
+                        block.settling.extend(as_column(&key));
+                    }
                     block.keys.push(key);
                 }
             }
@@ -231,6 +235,9 @@ impl Binder<'_> {
         let mut keys: Vec<Expr> = Vec::new();
         let mut sets = grouping::sets_of(group_items, &mut |expr| {
             let key = self.group_key(expr, items, block)?;
+            if is_written_as_column(expr, block) {
+                block.settling.extend(as_column(&key));
+            }
             Ok(match keys.iter().position(|known| known.same(&key)) {
                 Some(at) => at,
                 None => {
@@ -395,6 +402,25 @@ impl Binder<'_> {
             Some(column) => OrderBy::Item(column),
             None => OrderBy::Other(expr),
         })
+    }
+}
+
+/// The column that a key is.
+fn as_column(key: &Expr) -> Option<usize> {
+    if let ExprKind::Column(column) = key.kind { Some(column) } else { None }
+}
+
+/// Does an item of GROUP BY name a column, itself or by a name or number of the list?
+fn is_written_as_column(expr: &ast::Expr, block: &Block<'_>) -> bool {
+    if order::position(expr).is_some() {
+        return true;
+    }
+    let ast::ExprKind::Path(path) = &expr.kind else { return false };
+    let [name] = path.as_slice() else { return true };
+    let alias = block.aliases.iter().find(|(alias, _)| alias.text == name.text);
+    match alias {
+        Some((_, meant)) if block.scope.resolve(path).is_err() => matches!(meant.kind, ast::ExprKind::Path(_)),
+        Some(_) | None => true,
     }
 }
 

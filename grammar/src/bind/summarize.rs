@@ -67,11 +67,12 @@ fn columns(column: &str, ty: Type, name: &Name, span: Span) -> Vec<SelectItem> {
     };
     let nulls = call("avg", vec![expr(nulls)], false, false);
     let nulls = call("round", vec![nulls, hundred("2")], false, false);
+    let (least, greatest) = if ty == Type::Boolean { ("bool_and", "bool_or") } else { ("min", "max") };
     let items = [
         ("column_name", cast(text(column), "text")),
         ("column_type", cast(text(&ty.to_string()), "text")),
-        ("min", cast(of("min"), "text")),
-        ("max", cast(of("max"), "text")),
+        ("min", cast(of(least), "text")),
+        ("max", cast(of(greatest), "text")),
         ("distinct_count", call("count", vec![value()], false, true)),
         ("avg", number("avg")),
         ("std", number("stddev")),

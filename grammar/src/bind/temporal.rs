@@ -275,7 +275,8 @@ impl Binder<'_> {
             }
             (None, Some(TypeClass::Integer)) => self.coerce(bound, Type::Integer, Degree::Implicit)?,
             (None, Some(TypeClass::Timestamp)) => bound.expr,
-            (Some(Open::Null), _) | (None, _) => {
+            (Some(Open::Null), _) => return Err(null_point("system", bound.span())),
+            (None, _) => {
                 let message = format!("{clause} takes a commit number or a timestamp, not type {}", bound.type_name());
                 return Err(of_interval(Diag::new(code::DATATYPE_MISMATCH, message, span), &bound));
             }
@@ -300,11 +301,12 @@ impl Binder<'_> {
             return Ok(Expr::constant(micros, Type::Timestamp, bound.span()));
         }
         match (bound.open, bound.class()) {
+            (Some(Open::Null), _) => Err(null_point("valid", bound.span())),
             (Some(Open::Text | Open::Param), _)
             | (None, Some(TypeClass::Date | TypeClass::Timestamp | TypeClass::TimestampTz)) => {
                 self.coerce(bound, Type::Timestamp, Degree::Assignment)
             }
-            (Some(Open::Null), _) | (None, _) => {
+            (None, _) => {
                 let message =
                     format!("{clause} takes a timestamp, a date or microseconds, not type {}", bound.type_name());
                 Err(of_interval(Diag::new(code::DATATYPE_MISMATCH, message, bound.span()), &bound))
@@ -346,6 +348,11 @@ fn of_interval(diag: Diag, bound: &Bound) -> Diag {
 fn not_a_column(clause: &str, span: Span) -> Diag {
     let message = format!("{clause} takes a constant expression, a parameter or a subquery of its own, not a column");
     Diag::new(code::INVALID_COLUMN_REFERENCE, message, span)
+}
+
+fn null_point(axis: &str, span: Span) -> Diag {
+    Diag::new(code::NULL_NOT_ALLOWED, format!("a point of {axis} time must not be NULL"), span)
+        .help("give a point, or leave the clause out")
 }
 
 /// The end of what never ends.

@@ -6,11 +6,21 @@
 //!
 //! Holds: a column of that name comes first. Not here: rows that are compared (`row`).
 
-use super::{Binder, call::Call, expr::Ctx, scope::ScopeTable};
+use super::{
+    Binder,
+    call::Call,
+    convert::{Bound, Degree},
+    expr::Ctx,
+    function,
+    scope::ScopeTable,
+};
 use crate::{
     ast::{BinaryOp, Expr, ExprKind, IsTest, Name},
+    diag::Diag,
+    plan,
     span::Span,
 };
+use spectradb_kernel::Type;
 
 /// The functions that take rows as JSON. What they are called is what they give; `row_to_json` is `to_json` of a row.
 const OF_JSON: [&str; 11] = [
@@ -27,12 +37,30 @@ const OF_JSON: [&str; 11] = [
     "jsonb_object_agg",
 ];
 
+/// What `row_to_json(t, TRUE)` is called once its row is an object; nobody can write it.
+pub(super) const IN_LINES: &str = "row_to_json()";
+
 impl Binder<'_> {
+    /// JSON, each of whose fields or elements stands on a line of its own where that is true.
+    pub(super) fn in_lines(
+        &mut self,
+        value: plan::Expr,
+        are_apart: Option<Bound>,
+        span: Span,
+    ) -> Result<plan::Expr, Diag> {
+        let Some(are_apart) = are_apart else { return Ok(value) };
+        let are_apart = self.coerce(are_apart, Type::Boolean, Degree::Implicit)?;
+        Ok(function::call_named("$json_lines", vec![value, are_apart], Type::Json, span))
+    }
+
     /// The call with objects in place of rows; `None` where it names none.
     pub(super) fn of_whole_rows(&self, call: &Call<'_>, ctx: &Ctx<'_>) -> Option<Expr> {
         let name = call.name.text.as_str();
         let counts = name == "count";
-        if call.star || !(counts || OF_JSON.contains(&name)) || (name == "row_to_json" && call.args.len() != 1) {
+        if call.star
+            || !(counts || OF_JSON.contains(&name))
+            || (name == "row_to_json" && !matches!(call.args.len(), 1 | 2))
+        {
             return None;
         }
         let build =
@@ -57,7 +85,11 @@ impl Binder<'_> {
             return None;
         }
         let args = rewritten.into_iter().zip(call.args).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect();
-        let of = if name == "row_to_json" { "to_json" } else { name };
+        let of = match name {
+            "row_to_json" if call.args.len() == 2 => IN_LINES,
+            "row_to_json" => "to_json",
+            name => name,
+        };
         let name = Name { text: of.to_owned(), span: call.name.span };
         let more = call.more.map(|more| Box::new(more.clone()));
         Some(Expr { kind: ExprKind::Call { name, args, star: false, distinct: call.distinct, more }, span: call.span })

@@ -544,6 +544,9 @@ impl Printer<'_> {
                 };
                 (format!("{}.{path}", self.within(&args[0], names, Binding::Atom)), Binding::Atom)
             }
+            ("$json_field" | "$json_item" | "$jsonb_item", 2) => {
+                infix("->", Binding::Sum, Binding::Sum, Binding::Product)
+            }
             ("$extract" | "$extract_int", 2) => {
                 let field = match &args[0].kind {
                     ExprKind::Const(Value::Text(field)) => field.clone(),

@@ -8,7 +8,8 @@
 //!
 //! Holds: the rows stay the same, and no statement fails that did not fail before: a condition that may fail is never
 //! evaluated for rows it was not evaluated for (`can_move`), folding leaves a failing call where it is. An error may vanish
-//! with the row that would have raised it. Keys of joins are the exception: they are computed for all rows of a side.
+//! with the row that would have raised it. Keys of joins are an exception: they are computed for all rows of a side. So is a
+//! subquery that stands alone: a condition that asks it goes down like any other, as in PostgreSQL, and its fault comes of the first row that asks there.
 //! Not here: what the plan means (`bind`).
 
 mod extreme;

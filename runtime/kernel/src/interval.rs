@@ -361,6 +361,11 @@ fn words(text: &str, parts: &mut Parts) -> Result<(), Fault> {
             let sign = if token.starts_with('-') { -1 } else { 1 };
             parts.months += sign * (years * 12 + months);
             rest = rest[token_len..].trim_ascii_start();
+            // It says what it counts; a unit behind it says nothing.
+            let word_len = rest.bytes().take_while(u8::is_ascii_alphabetic).count();
+            if unit_of(&rest[..word_len]).is_some() {
+                rest = rest[word_len..].trim_ascii_start();
+            }
             continue;
         }
         if pending.is_none()

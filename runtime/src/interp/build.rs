@@ -61,7 +61,11 @@ struct Watched {
 
 impl Source for Watched {
     fn next(&mut self) -> Result<Option<Batch>, ExecError> {
-        self.budget.watch(|| self.source.next())?
+        self.budget.watch(|| {
+            let batch = self.source.next()?;
+            // The rows of a statement that fails are nobody's.
+            if self.source.fails_next() { self.source.next() } else { Ok(batch) }
+        })?
     }
 
     fn rewind(&mut self) -> Result<(), ExecError> {

@@ -74,4 +74,8 @@ impl Source for Counting {
     fn is_fixed(&self) -> bool {
         self.input.is_fixed()
     }
+
+    fn fails_next(&self) -> bool {
+        self.input.fails_next()
+    }
 }

@@ -40,6 +40,10 @@ impl Source for Distinct {
         Ok(None)
     }
 
+    fn fails_next(&self) -> bool {
+        self.input.fails_next()
+    }
+
     fn rewind(&mut self) -> Result<(), ExecError> {
         self.seen = Groups::new(Nulls::Equal);
         self.input.rewind()

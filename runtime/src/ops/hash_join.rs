@@ -19,6 +19,7 @@ use self::built::Built;
 use super::{
     BoxEval, BoxSource, ExecError, Given, Source, Tuning,
     groups::{Groups, NO_GROUP, Nulls},
+    pipe::up_to_fault,
     rows::NO_ROW,
 };
 use spectradb_kernel::{Batch, Column, Value, func::logic};
@@ -122,6 +123,9 @@ impl JoinKind {
 /// A left side of no more rows than this is short. The tests' inputs lie on both sides of it.
 const SHORT_ROWS_MAX: usize = if cfg!(test) { 8 } else { 65_536 };
 
+/// So many rows are looked at before the budget is asked again.
+const WALKED_MAX: usize = 1 << 16;
+
 /// Pairs of rows of two inputs.
 pub struct HashJoin {
     left: BoxSource,
@@ -136,6 +140,8 @@ pub struct HashJoin {
     built: Built,
     probe: Option<Probe>,
     left_ended: bool,
+    /// What the residual met of the pair that is next.
+    fault: Option<ExecError>,
     /// The next right row to be looked at for one without a partner.
     right_row: usize,
 }
@@ -154,6 +160,8 @@ struct Probe {
     in_period: Option<Vec<u32>>,
     /// Has `row` found a partner in an earlier batch of pairs?
     row_matched: bool,
+    /// What the residual met of a pair of `row`.
+    fault: Option<ExecError>,
 }
 
 impl HashJoin {
@@ -177,6 +185,7 @@ impl HashJoin {
             tuning,
             probe: None,
             left_ended: false,
+            fault: None,
             right_row: 0,
         }
     }
@@ -218,6 +227,9 @@ impl Source for HashJoin {
         }
         while !self.left_ended && !self.is_hopeless() {
             self.tuning.budget.check()?;
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
             let mut probe = match self.probe.take() {
                 Some(probe) => probe,
                 None => match self.ahead.pop_front().map_or_else(|| self.left.next(), |batch| Ok(Some(batch)))? {
@@ -229,14 +241,15 @@ impl Source for HashJoin {
                 },
             };
             if self.spec.kind.only_asks() {
-                let rows = self.tuning.batch_rows;
-                let found = probe.asked(&self.spec, &mut self.built, self.residual.as_mut(), rows)?;
+                let found = probe.asked(&self.spec, &mut self.built, self.residual.as_mut(), &self.tuning)?;
+                self.fault = probe.fault.take();
                 if found.is_some() {
                     return Ok(found);
                 }
                 continue;
             }
-            let pairs = probe.pairs(&self.spec, &mut self.built, self.residual.as_mut(), self.tuning.batch_rows)?;
+            let pairs = probe.pairs(&self.spec, &mut self.built, self.residual.as_mut(), &self.tuning)?;
+            self.fault = probe.fault.take();
             if probe.row < probe.len {
                 self.probe = Some(probe);
             }
@@ -250,13 +263,18 @@ impl Source for HashJoin {
     fn rewind(&mut self) -> Result<(), ExecError> {
         self.left.rewind()?;
         self.ahead.clear();
-        (self.probe, self.left_ended, self.right_row) = (None, false, 0);
+        (self.probe, self.left_ended, self.fault, self.right_row) = (None, false, None, 0);
         if self.right.is_fixed() && self.is_built {
             self.built.matched.fill(false);
             return Ok(());
         }
         self.is_built = false;
         self.right.rewind()
+    }
+
+    fn fails_next(&self) -> bool {
+        let asks_left = self.is_built && self.probe.is_none() && self.ahead.is_empty() && !self.left_ended;
+        self.fault.is_some() || asks_left && !self.is_hopeless() && self.left.fails_next()
     }
 }
 
@@ -306,7 +324,17 @@ impl Probe {
             (since, until)
         });
         let columns = spec.left_out.iter().map(|given| batch.column(given.column_idx)).collect();
-        Probe { columns, groups: numbers, points, len, row: 0, candidate: 0, in_period: None, row_matched: false }
+        Probe {
+            columns,
+            groups: numbers,
+            points,
+            len,
+            row: 0,
+            candidate: 0,
+            in_period: None,
+            row_matched: false,
+            fault: None,
+        }
     }
 
     /// The rows of the batch that have a partner, or of an anti join those that have none.
@@ -315,7 +343,7 @@ impl Probe {
         spec: &JoinSpec,
         built: &mut Built,
         mut residual: Option<&mut BoxEval>,
-        pair_count_max: usize,
+        tuning: &Tuning,
     ) -> Result<Option<Batch>, ExecError> {
         let wanted = spec.kind == JoinKind::Semi;
         if let (None, None, Some(groups)) = (&residual, &built.periods, &self.groups) {
@@ -343,8 +371,16 @@ impl Probe {
                         (self.row, self.candidate, self.in_period) = (self.row + 1, 0, None);
                         continue;
                     }
-                    let found = self.found(&inner, built, Some(residual), pair_count_max)?;
+                    // A row may have as many candidates as the other side has rows.
+                    tuning.budget.check()?;
+                    let found = self.found(&inner, built, Some(residual), tuning)?;
                     found.into_iter().for_each(|row| has_partner[row as usize] = true);
+                    // A pair that fails is nothing to a row that has its partner before it.
+                    self.fault = self.fault.take().filter(|_| !has_partner[self.row]);
+                    if self.fault.is_some() {
+                        has_partner.truncate(self.row);
+                        break;
+                    }
                 }
             }
         }
@@ -371,10 +407,12 @@ impl Probe {
         spec: &JoinSpec,
         built: &mut Built,
         residual: Option<&mut BoxEval>,
-        pair_count_max: usize,
+        tuning: &Tuning,
     ) -> Result<(Vec<u32>, Vec<u32>), ExecError> {
+        let pair_count_max = tuning.batch_rows;
         let first_row = self.row;
         let (mut left, mut right) = (Vec::new(), Vec::new());
+        let mut walked = 0;
         let has_room = |pair_count: usize, row: usize| {
             // A row without a partner may become a pair as well, so rows count, too.
             let lonely_count = if spec.kind.keeps_left() { row - first_row } else { 0 };
@@ -386,12 +424,16 @@ impl Probe {
             right = if left.len() == rows.len() { rows } else { left.iter().map(|row| rows[*row as usize]).collect() };
         }
         while self.row < self.len && has_room(left.len(), self.row) {
+            if walked > WALKED_MAX {
+                tuning.budget.check()?;
+                walked = 0;
+            }
             let group = self.groups.as_ref().map_or(0, |groups| groups[self.row]);
             let room = pair_count_max - left.len();
             let done = match (&built.periods, &self.points) {
                 (Some(periods), Some(points)) => {
                     let (row, in_period) = (self.row, &mut self.in_period);
-                    let rows = in_period.get_or_insert_with(|| built.meeting(periods, group, points, row));
+                    let rows = in_period.get_or_insert_with(|| built.meeting(periods, group, points, row, &mut walked));
                     let rest = &rows[self.candidate..];
                     let taken = &rest[..rest.len().min(room)];
                     right.extend_from_slice(taken);
@@ -419,7 +461,13 @@ impl Probe {
             && !left.is_empty()
         {
             let pairs = self.give(spec, built, &left, &right);
-            let verdict = residual.eval(&pairs)?;
+            let (verdict, fault) = up_to_fault(residual.as_mut(), &pairs)?;
+            if let Some((pair, fault)) = fault {
+                // The pairs before it come first; nothing is known of its row.
+                (self.row, self.fault) = (left[pair] as usize, Some(fault));
+                left.truncate(pair);
+                right.truncate(pair);
+            }
             let kept = logic::true_rows(&verdict.column(0));
             if kept.len() < left.len() {
                 left = kept.iter().map(|pair| left[*pair as usize]).collect();
@@ -474,9 +522,9 @@ impl Probe {
         spec: &JoinSpec,
         built: &mut Built,
         residual: Option<&mut BoxEval>,
-        pair_count_max: usize,
+        tuning: &Tuning,
     ) -> Result<Vec<u32>, ExecError> {
-        self.candidates(spec, built, residual, pair_count_max).map(|(left, _)| left)
+        self.candidates(spec, built, residual, tuning).map(|(left, _)| left)
     }
 
     /// The next pairs, at most `pair_count_max` candidates of them; moves on to the first row that is not done.
@@ -485,14 +533,14 @@ impl Probe {
         spec: &JoinSpec,
         built: &mut Built,
         residual: Option<&mut BoxEval>,
-        pair_count_max: usize,
+        tuning: &Tuning,
     ) -> Result<Option<Batch>, ExecError> {
-        if residual.is_none() && self.may_look_up(built, pair_count_max) {
+        if residual.is_none() && self.may_look_up(built, tuning.batch_rows) {
             return Ok(self.looked_up(spec, built));
         }
         let first_row = self.row;
         let first_matched = self.row_matched;
-        let (mut left, mut right) = self.candidates(spec, built, residual, pair_count_max)?;
+        let (mut left, mut right) = self.candidates(spec, built, residual, tuning)?;
         if spec.kind.keeps_right() {
             right.iter().for_each(|row| built.matched[*row as usize] = true);
         }

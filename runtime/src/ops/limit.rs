@@ -59,6 +59,10 @@ impl Source for Limit {
         Ok(None)
     }
 
+    fn fails_next(&self) -> bool {
+        self.take > 0 && self.input.fails_next()
+    }
+
     fn rewind(&mut self) -> Result<(), ExecError> {
         (self.skip, self.take) = self.window;
         self.input.rewind()

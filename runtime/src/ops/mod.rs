@@ -11,7 +11,8 @@
 //!
 //! Holds: an operator never gives an empty batch; a batch holds at most [`Tuning::batch_rows`] rows where the operator
 //! builds it itself; rows come in an order that depends on the order of the input only (groups and distinct rows by
-//! first appearance, pairs of a join by left row and then right row), whatever the size of batches.
+//! first appearance, pairs of a join by left row and then right row), whatever the size of batches. A fault comes when its
+//! row does: rows before it are given first (`pipe`), so who has enough of them (LIMIT, EXISTS) never meets it.
 //!
 //! Not here: expressions (`crate::interp`, generated code), reading files (`spectradb_store`), writing.
 
@@ -82,6 +83,12 @@ pub trait Source: Send {
 
     /// Does it give the same rows after every rewind, so that what was made of them can be kept?
     fn is_fixed(&self) -> bool {
+        false
+    }
+
+    /// Is it known that what comes next is an error? Who wants all rows need not look at those before it. An operator that
+    /// does not know says no.
+    fn fails_next(&self) -> bool {
         false
     }
 }

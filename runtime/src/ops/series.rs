@@ -73,7 +73,11 @@ impl Current {
             }
             let (first, last, step) = (from.i64s().at(row), to.i64s().at(row), step.i64s().at(row));
             if step == 0 {
-                return Err(ExecError::ZeroStep { place });
+                // The rows before come first.
+                if numbers.is_empty() {
+                    return Err(ExecError::ZeroStep { place });
+                }
+                break;
             }
             let mut next = self.next.take().or(Some(first));
             while let Some(number) = next.filter(|number| if step > 0 { *number <= last } else { *number >= last })

@@ -111,6 +111,10 @@ impl Source for SetOp {
         Ok(None)
     }
 
+    fn fails_next(&self) -> bool {
+        self.is_read && self.left.fails_next()
+    }
+
     fn rewind(&mut self) -> Result<(), ExecError> {
         self.is_read = false;
         self.rows = Groups::new(Nulls::Equal);

@@ -30,6 +30,10 @@ impl Source for UnionAll {
         Ok(None)
     }
 
+    fn fails_next(&self) -> bool {
+        self.inputs.get(self.at).is_some_and(|input| input.fails_next())
+    }
+
     fn rewind(&mut self) -> Result<(), ExecError> {
         self.at = 0;
         self.inputs.iter_mut().try_for_each(|input| input.rewind())

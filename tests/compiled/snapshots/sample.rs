@@ -338,6 +338,8 @@ mod slt_groups_aggregates {
         check.query(r####"SELECT k.name, count(*) FROM kinds k JOIN things t ON t.kind = k.id GROUP BY k.id, k.rate HAVING max(t.n) > k.id ORDER BY k.rate"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT k.name, count(*) FROM kinds k JOIN things t ON t.kind = k.id GROUP BY k.id, k.rate HAVING max(t.n) > k.id ORDER BY k.rate"####)));
         check.statement(r####"SELECT t.n, count(*) FROM kinds k JOIN things t ON t.kind = k.id GROUP BY k.id"####);
         check.statement(r####"SELECT name, count(*) FROM kinds GROUP BY ROLLUP (id)"####);
+        check.statement(r####"SELECT max(x > 1) FROM (VALUES (1), (2)) AS t (x)"####);
+        check.query(r####"SELECT bool_and(x > 1), bool_or(x > 1) FROM (VALUES (1), (2)) AS t (x)"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT bool_and(x > 1), bool_or(x > 1) FROM (VALUES (1), (2)) AS t (x)"####)));
         check.finish();
     }
 }
@@ -648,6 +650,7 @@ mod slt_temporal_points {
         check.query(r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) VALID AT DATE '2024-01-01' ORDER BY 1 LIMIT 1"####, |session| at_most_one(spectradb::spectra_sql!(tables2: session, r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) VALID AT DATE '2024-01-01' ORDER BY 1 LIMIT 1"####)));
         check.query(r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) ORDER BY 1 LIMIT 1 VALID AT DATE '2024-01-01'"####, |session| at_most_one(spectradb::spectra_sql!(tables2: session, r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) ORDER BY 1 LIMIT 1 VALID AT DATE '2024-01-01'"####)));
         check.statement(r####"(SELECT 2 AS v) UNION ALL (SELECT 1 AS v) VALID AT DATE '2024-01-01' ORDER BY 1 VALID AT DATE '2024-01-01'"####);
+        check.statement(r####"SELECT n FROM price AS OF NULL"####);
         check.finish();
     }
 }

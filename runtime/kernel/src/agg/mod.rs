@@ -510,7 +510,6 @@ static TABLE: &[Aggregate] = &[
         |_| folding("avg", Type::Interval, span::Spans::<true>::default()),
         "The mean; what is left of months goes to days, what is left of days to the time."
     ),
-    extreme!("min", false, Boolean, u8, "The smallest value."),
     extreme!("min", false, Integer, i64, "The smallest value."),
     extreme!("min", false, Real, f64, "The smallest value."),
     extreme!("min", false, Numeric, i128, "The smallest value."),
@@ -525,7 +524,6 @@ static TABLE: &[Aggregate] = &[
     extreme!("min", false, Uuid, i128, "The smallest value."),
     extreme!("min", false, Array, "The smallest value."),
     extreme!("min", false, BigNumeric, "The smallest value."),
-    extreme!("max", true, Boolean, u8, "The greatest value."),
     extreme!("max", true, Integer, i64, "The greatest value."),
     extreme!("max", true, Real, f64, "The greatest value."),
     extreme!("max", true, Numeric, i128, "The greatest value."),

@@ -262,6 +262,38 @@ pub fn get(json: &str, path: &str, out: &mut String) -> bool {
     found.is_some()
 }
 
+/// What is below a value at one key, if the value begins with this sign.
+fn below<'t>(json: &'t str, sign: char, key: &str) -> Option<&'t str> {
+    if !json.trim_ascii_start().starts_with(sign) {
+        return None;
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    deserializer.deserialize_any(Below { key, rest: None }).ok().flatten().map(RawValue::get)
+}
+
+/// A field of an object, as written; no value for another kind.
+pub fn field(json: &str, key: &str, out: &mut String) -> bool {
+    let found = below(json, '{', key);
+    out.push_str(found.unwrap_or_default());
+    found.is_some()
+}
+
+/// An element of an array, as written, below 0 from the end; no value for another kind.
+pub fn item(json: &str, at: i64, out: &mut String) -> bool {
+    let found = below(json, '[', &at.to_string());
+    out.push_str(found.unwrap_or_default());
+    found.is_some()
+}
+
+/// Likewise of jsonb, where what is neither array nor object is an array of itself.
+pub fn item_of_binary(json: &str, at: i64, out: &mut String) -> bool {
+    if matches!(at, 0 | -1) && !json.trim_ascii_start().starts_with(['[', '{']) {
+        out.push_str(json);
+        return true;
+    }
+    item(json, at, out)
+}
+
 /// A string without its quotes and escapes, anything else as written; null is no value.
 pub fn to_text(json: &str, out: &mut String) -> bool {
     if json.trim_ascii() == "null" {
@@ -340,6 +372,9 @@ pub fn type_name(json: &str, out: &mut String) {
 
 functions! { "func::json";
     "$json_get" (Json, Text) -> Json, Partial, get, "What is at a path, as written; NULL where there is nothing.";
+    "$json_field" (Json, Text) -> Json, Partial, field, "A field of an object, as written; NULL where there is none.";
+    "$json_item" (Json, Integer) -> Json, Partial, item, "An element of an array, as written; NULL where there is none.";
+    "$jsonb_item" (Json, Integer) -> Json, Partial, item_of_binary, "Likewise; a value that is no array and no object is an array of itself.";
     "$json_text" (Json) -> Text, Partial, to_text, "A string without its quotes, anything else as written; NULL for null.";
     "$json_display" (Json) -> Text, Total, display, "A string without its quotes, anything else as written.";
     "$json_as_real" (Json) -> Real, Partial, as_real, "A number; NULL for another kind.";

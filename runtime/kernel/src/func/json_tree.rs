@@ -482,6 +482,34 @@ pub fn push_field(object: &str, key: &str, value: &str, out: &mut String) {
     append(object, &field, '}', out);
 }
 
+/// With each field or element of the whole on a line of its own, if they are to be.
+pub fn in_lines(json: &str, are_apart: bool, out: &mut String) {
+    let text = json.trim_ascii();
+    let mut pieces: Vec<String> = Vec::new();
+    let (open, close) = match text.as_bytes().first() {
+        Some(b'{') if are_apart => {
+            let fields = serde_json::from_str::<Fields<'_>>(text).map_or(Vec::new(), |fields| fields.0);
+            for (key, value) in fields {
+                let mut piece = String::new();
+                push_quoted(key.as_str(), &mut piece);
+                piece.push_str(": ");
+                piece.push_str(value.get());
+                pieces.push(piece);
+            }
+            ("{", "}")
+        }
+        Some(b'[') if are_apart => {
+            let items = serde_json::from_str::<Vec<&RawValue>>(text).unwrap_or_default();
+            pieces.extend(items.into_iter().map(|item| item.get().to_owned()));
+            ("[", "]")
+        }
+        _ => return out.push_str(json),
+    };
+    out.push_str(open);
+    out.push_str(&pieces.join(",\n "));
+    out.push_str(close);
+}
+
 fn append(whole: &str, piece: &str, end: char, out: &mut String) {
     let open = whole.strip_suffix(end).unwrap_or(whole);
     out.push_str(open);
@@ -585,6 +613,7 @@ functions! { "func::json_tree";
     "jsonb_array_length" (Json) -> Integer, Fallible, array_length, "How many elements an array has.";
     "json_array_length" (Json) -> Integer, Fallible, array_length, "How many elements an array has.";
     "jsonb_pretty" (Json) -> Text, Total, pretty, "With fields and elements each on a line of its own.";
+    "$json_lines" (Json, Boolean) -> Json, Total, in_lines, "With each field or element on a line of its own, if they are to be.";
     "$json_push" (Json, Json) -> Json, Total, push, "An array with one more value.";
     "$json_push_field" (Json, Text, Json) -> Json, Total, push_field, "An object with one more field.";
     "$json_string" (Text) -> Json, Total, text_to_string, "A text as a JSON string.";

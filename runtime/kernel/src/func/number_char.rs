@@ -14,7 +14,7 @@ use crate::pause::Pace;
 
 /// A word of a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word {
+pub(super) enum Word {
     Comma,
     Point,
     Zero,
@@ -60,37 +60,37 @@ const WORDS: [(&str, Word); 21] = [
 ];
 
 #[derive(Debug)]
-enum Piece {
+pub(super) enum Piece {
     Word(Word),
     Plain(char),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SignPlace {
+pub(super) enum SignPlace {
     None,
     Before,
     Behind,
 }
 
 /// What a template says as a whole.
-struct Template {
-    pieces: Vec<Piece>,
+pub(super) struct Template {
+    pub(super) pieces: Vec<Piece>,
     /// Digits before and behind the point.
-    before: usize,
-    behind: usize,
+    pub(super) before: usize,
+    pub(super) behind: usize,
     zero_start: usize,
     zero_end: usize,
     has_zero: bool,
-    has_point: bool,
-    fills: bool,
-    sign: SignPlace,
+    pub(super) has_point: bool,
+    pub(super) fills: bool,
+    pub(super) sign: SignPlace,
     digits_before_sign: usize,
-    minus: bool,
-    plus: bool,
-    brackets: bool,
-    roman: Option<bool>,
-    exponent: bool,
-    multi: Option<usize>,
+    pub(super) minus: bool,
+    pub(super) plus: bool,
+    pub(super) brackets: bool,
+    pub(super) roman: Option<bool>,
+    pub(super) exponent: bool,
+    pub(super) multi: Option<usize>,
     blank: bool,
     /// Do its words go together?
     fits: bool,
@@ -106,7 +106,7 @@ fn word_at(rest: &str) -> Option<(&'static str, Word)> {
 }
 
 impl Template {
-    fn read(text: &str) -> Template {
+    pub(super) fn read(text: &str) -> Template {
         let mut read = Template {
             pieces: Vec::new(),
             before: 0,

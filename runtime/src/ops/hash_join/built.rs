@@ -118,11 +118,19 @@ impl Built {
         if group == NO_GROUP { 0..0 } else { self.starts[group as usize]..self.starts[group as usize + 1] }
     }
 
-    /// The rows of a group whose period meets that of a left row, in order of arrival.
-    pub(super) fn meeting(&self, periods: &Periods, group: u32, points: &(Column, Column), row: usize) -> Vec<u32> {
+    /// The rows of a group whose period meets that of a left row, in order of arrival; counts those that it looked at.
+    pub(super) fn meeting(
+        &self,
+        periods: &Periods,
+        group: u32,
+        points: &(Column, Column),
+        row: usize,
+        walked: &mut usize,
+    ) -> Vec<u32> {
         let Some((files, since)) = self.early(periods, group, points, row) else { return Vec::new() };
         let mut rows = Vec::new();
         for file in files.rev() {
+            *walked += 1;
             if periods.to_max[file] < since {
                 break;
             }

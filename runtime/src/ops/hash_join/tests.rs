@@ -2,11 +2,15 @@
 
 use super::*;
 use crate::ops::{
-    Eval,
+    Budget, Cancellation, Eval,
     testing::{batches_of, drain},
 };
 use proptest::prelude::*;
 use spectradb_kernel::Type;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::Relaxed},
+};
 
 /// A row of either side: two keys, a point or a beginning, an end, and its number.
 type Row = (Option<i64>, Option<String>, Option<i64>, Option<i64>);
@@ -227,4 +231,37 @@ fn a_point_is_looked_up_among_many_periods() {
     let columns = drain(join, &[Type::Timestamp, Type::Timestamp]);
     assert_eq!(columns[0].len(), count as usize);
     assert_eq!(columns[0], columns[1]);
+}
+
+/// No pair passes, and the statement is cancelled at the first look.
+struct Cancels(Arc<Cancellation>, Arc<AtomicUsize>);
+
+impl Eval for Cancels {
+    fn eval(&mut self, pairs: &Batch) -> Result<Batch, ExecError> {
+        self.0.cancel();
+        self.1.fetch_add(1, Relaxed);
+        Ok(Batch::new(vec![Column::constant(Type::Boolean, Value::Boolean(false), pairs.len())], pairs.len()))
+    }
+}
+
+#[test]
+fn who_only_asks_for_a_partner_is_cancelled_between_batches_of_pairs() {
+    let row: Row = (None, None, None, None);
+    let both = batch(&vec![row; 40]);
+    let given = |ty| vec![Given { column_idx: 4, ty }];
+    let spec = JoinSpec {
+        kind: JoinKind::Semi,
+        left_out: given(Type::Integer),
+        right_out: given(Type::Integer),
+        keys: Vec::new(),
+        same: Vec::new(),
+        period: None,
+    };
+    let (cancellation, looks) = (Arc::new(Cancellation::default()), Arc::new(AtomicUsize::new(0)));
+    let budget = Budget::start(&cancellation, None, None, None);
+    let tuning = Tuning { budget, ..Tuning::of_rows(16) };
+    let residual = Box::new(Cancels(cancellation, looks.clone()));
+    let mut join = HashJoin::new(batches_of(&both, 40), batches_of(&both, 40), spec, Some(residual), tuning);
+    assert!(matches!(join.next(), Err(ExecError::Cancelled)));
+    assert_eq!(looks.load(Relaxed), 1, "the other pairs of the batch were not looked at");
 }
