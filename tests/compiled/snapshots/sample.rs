@@ -749,6 +749,7 @@ mod slt_types_encoded {
     #[allow(unused_imports, clippy::allow_attributes)]
     use super::check::{Check, at_most_one, one, rows};
     spectradb::database!(tables1 = "compiled/snapshots/slt_types_encoded_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_types_encoded_1.sql");
 
     #[test]
     fn agrees() {
@@ -771,6 +772,12 @@ mod slt_types_encoded {
         check.statement(r####"UPDATE readings SET price = price + 1 WHERE at >= 990"####);
         check.statement(r####"VACUUM"####);
         check.query(r####"SELECT sum(price), (SELECT sum(price) FROM readings FOR SYSTEM_TIME AS OF current_commit() - 1) FROM readings"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT sum(price), (SELECT sum(price) FROM readings FOR SYSTEM_TIME AS OF current_commit() - 1) FROM readings"####)));
+        check.statement(r####"CREATE TABLE farthest (id INTEGER PRIMARY KEY, note TEXT)"####);
+        check.statement(r####"INSERT INTO farthest VALUES (-9223372036854775808, 'least'), (9223372036854775807, 'greatest'), (0, 'between')"####);
+        check.statement(r####"VACUUM"####);
+        check.query(r####"SELECT id, note FROM farthest WHERE id IN (-9223372036854775808, -1, 0, 1, 9223372036854775806, 9223372036854775807) ORDER BY id"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT id, note FROM farthest WHERE id IN (-9223372036854775808, -1, 0, 1, 9223372036854775806, 9223372036854775807) ORDER BY id"####)));
+        check.query(r####"SELECT note FROM farthest WHERE id = 5"####, |session| at_most_one(spectradb::spectra_sql!(tables2: session, r####"SELECT note FROM farthest WHERE id = 5"####)));
+        check.query(r####"SELECT note FROM farthest WHERE id = 9223372036854775807"####, |session| at_most_one(spectradb::spectra_sql!(tables2: session, r####"SELECT note FROM farthest WHERE id = 9223372036854775807"####)));
         check.finish();
     }
 }

@@ -587,7 +587,8 @@ impl Segment {
                 let Some((low, high)) = ends.get(first).filter(|(low, _)| *low <= key) else {
                     return Ok(ControlFlow::Continue(()));
                 };
-                (first, high.abs_diff(*low) + 1 == u64::from(index.blocks[first].rows))
+                // A block has a row, so the rows less one are a number; the distance and one more need not be.
+                (first, high.abs_diff(*low) == u64::from(index.blocks[first].rows) - 1)
             }
             _ => (index.blocks.partition_point(|block| block.key_max.as_ref() < probe.bytes), false),
         };
