@@ -3,7 +3,7 @@
 //! Commits wait, and nothing is flushed or compacted meanwhile. First everything is brought into files. Then, beside what is
 //! there: the segments that have a fact of the keys are written anew without it (`compact::without`), the log segments that
 //! speak of the keys are copied without what they say (`erase::log`), and a receipt is written to the start of the next log
-//! segment, which no manifest names yet. One replacement of the manifest is the erasure: it names the new segments, the copies
+//! segment, under the name of a copy: a receipt in the log was decided on. One replacement of the manifest is the erasure: it names the new segments, the copies
 //! and the receipt. What follows puts the copies in the places of the old log segments and takes the old files away; the next
 //! open does what this one did not come to.
 //!
@@ -35,7 +35,7 @@ use crate::{
     format::{frame::RecordKind, receipt_v1::encode_receipt},
     fs::Disk,
     links::{LedgerTree, Links},
-    log::{LogEnd, NewRecord, Segment, held, is_spare, segment_generation, segment_name, zero_from},
+    log::{LogEnd, NewRecord, Segment, held, is_spare, remove_later, segment_generation, segment_name, zero_from},
     manifest::{Erasing, KnownEnd, ManifestState},
     recover::catalog_name,
     replay::Receipt,
@@ -176,16 +176,24 @@ impl Inner {
                 catalog_version: sequencer.catalog.version,
                 root: catalog_root(&payload),
             };
-            let segment = self.segments.take_unnamed(before.generation + 1)?;
-            let end = sequencer.log.write_aside(&segment, &record, &payload)?;
-            self.disk.sync_dir()?;
+            let next = before.generation + 1;
+            let segment = self.segments.take_aside(next, &copy_name(next));
+            let written = segment.and_then(|segment| {
+                let (end, header_crc) = sequencer.log.write_aside(&segment, &record, &payload)?;
+                self.disk.sync_dir()?;
+                Ok((segment, end, header_crc))
+            });
+            // Also where it could not be written it may be there.
+            let header_crc = written.as_ref().map_or(0, |(.., header_crc)| *header_crc);
+            copied.push(Erasing { generation: next, offset: 0, header_crc });
+            let (segment, end, _) = written?;
             Ok(Some((segment, end)))
         });
         let (segment, end) = match prepared {
             Ok(Some(prepared)) => prepared,
             Ok(None) => return Ok(None),
             Err(error) => {
-                self.forget(&copied, before.generation + 1);
+                self.forget(&copied);
                 return Err(error);
             }
         };
@@ -199,7 +207,7 @@ impl Inner {
             Err(error) => {
                 // Once writes are refused nobody knows which manifest the next open finds.
                 if self.health.cause().is_none() {
-                    self.forget(&copied, end.generation);
+                    self.forget(&copied);
                 }
                 return Err(error);
             }
@@ -308,11 +316,10 @@ impl Inner {
     /// could not be filled with zeroes, archives that were not finished.
     fn remove_strays(&self, newest: u64) -> Result<()> {
         let spare = self.segments.spare_name();
-        for name in self.disk.list()? {
-            let is_stray = segment_generation(&name).is_some_and(|generation| generation > newest)
-                || (is_spare(&name) && Some(&name) != spare.as_ref())
-                || is_unfinished(&name)
-                || is_copy(&name);
+        let names = self.disk.list()?;
+        remove_later(&*self.disk, &names, newest)?;
+        for name in names {
+            let is_stray = (is_spare(&name) && Some(&name) != spare.as_ref()) || is_unfinished(&name) || is_copy(&name);
             if is_stray {
                 remove(&*self.disk, &name)?;
             }
@@ -333,8 +340,8 @@ impl Inner {
     }
 
     /// Takes away what was prepared and is not named. What stays is a leftover to the next open.
-    fn forget(&self, copied: &[Erasing], next: u64) {
-        for name in copied.iter().map(|erasing| copy_name(erasing.generation)).chain([segment_name(next)]) {
+    fn forget(&self, copied: &[Erasing]) {
+        for name in copied.iter().map(|erasing| copy_name(erasing.generation)) {
             self.disk.remove(&name).ok();
         }
     }

@@ -12,6 +12,7 @@
 //! Not here: what the writer keeps for readers (`readers`), the tree's files (`tree::follow`).
 
 use crate::{
+    archive::{archive_generation, open_log},
     commit::Visible,
     error::{Result, StoreError},
     format::{
@@ -20,10 +21,10 @@ use crate::{
     },
     fs::{Disk, DiskLock, File},
     links::LedgerTree,
-    log::{LogEnd, held, segment_name},
+    log::{LogEnd, held, segment_generation, segment_name},
     manifest::{self, KnownEnd, MANIFEST_NAME, ManifestState},
     readers::{PUBLISHED_NAME, READER_PREFIX, take_away_left, told},
-    recover::{apply, read_catalogs},
+    recover::{apply, check_not_erased, newest_segment, read_catalogs},
     replay::LogScan,
     snapshot::Snapshot,
     store::{Inner, LOCK_NAME},
@@ -236,7 +237,13 @@ impl Follower {
             if (identity.database, identity.timeline) != (self.identity.database, self.identity.timeline) {
                 return Err(StoreError::Replaced);
             }
-            self.take(inner, state, found)?;
+            let known = inner.manifest.state();
+            let log_last = match to_end {
+                true => self.newest_segment(&found)?,
+                false if known.sequence == found.sequence => known.log_last.max(found.log_last),
+                false => found.log_last,
+            };
+            self.take(inner, state, ManifestState { log_last, ..found })?;
         }
         let manifest = inner.manifest.state();
         let seen = self.seen.load().visible.record;
@@ -246,7 +253,10 @@ impl Follower {
         let anew = std::mem::replace(&mut state.anew, true);
         while to_end || state.scan.end().record < upto {
             match state.scan.next_record()? {
-                Some(found) => apply(&found, &inner.tree, &inner.catalogs)?,
+                Some(found) => {
+                    check_not_erased(&found)?;
+                    apply(&found, &inner.tree, &inner.catalogs)?;
+                }
                 None if to_end => break,
                 None => {
                     let (file, offset) = (segment_name(state.scan.end().generation), state.scan.end().offset);
@@ -259,7 +269,7 @@ impl Follower {
         let end = *state.scan.end();
         if to_end {
             // What lies in earlier segments was synced before this one was begun.
-            let synced = self.disk.open(&segment_name(end.generation)).and_then(|file| file.sync());
+            let synced = open_log(&*self.disk, end.generation).and_then(|file| file.sync());
             if self.registration.is_some() {
                 synced?;
             }
@@ -270,6 +280,13 @@ impl Follower {
         self.record.store(end.record, Ordering::Release);
         self.sequence.store(told.sequence, Ordering::Release);
         self.register(inner, state)
+    }
+
+    /// Where the log may go on where nobody writes, as the next writer will find it.
+    fn newest_segment(&self, found: &ManifestState) -> Result<u64> {
+        let names = self.disk.list()?;
+        let generation = |name: &String| segment_generation(name).or_else(|| archive_generation(name));
+        newest_segment(&*self.disk, &self.identity, &names.iter().filter_map(generation).collect(), found.log_last)
     }
 
     /// Takes a manifest over: its catalogue, its files, and, where its checkpoint is another, its place in the log.

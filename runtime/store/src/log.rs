@@ -72,6 +72,21 @@ pub(crate) fn segment_generation(name: &str) -> Option<u64> {
     name.strip_prefix("log-")?.strip_suffix(".log")?.parse().ok()
 }
 
+/// Removes the log segments of a folder behind one. The last first, each durably: what a crash leaves has no gap in it.
+///
+/// # Errors
+/// What the disk says.
+pub(crate) fn remove_later(disk: &dyn Disk, names: &[String], newest: u64) -> Result<()> {
+    let mut later: Vec<u64> = names.iter().filter_map(|name| segment_generation(name)).collect();
+    later.retain(|generation| *generation > newest);
+    later.sort_unstable();
+    for generation in later.into_iter().rev() {
+        disk.remove(&segment_name(generation))?;
+        disk.sync_dir()?;
+    }
+    Ok(())
+}
+
 /// A mutex whose content is whole between calls, even if a thread died while it held it.
 pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -322,23 +337,15 @@ impl Segments {
         held(&self.spare).as_ref().map(|(name, _)| name.clone())
     }
 
-    /// A segment that no manifest names, in the place of one that may have been made ahead.
+    /// A segment under another name, for who gives it its own. One that may have been made ahead is not used any more.
     ///
     /// # Errors
     /// What the disk says.
-    pub(crate) fn take_unnamed(&self, generation: u64) -> Result<Segment> {
+    pub(crate) fn take_aside(&self, generation: u64, name: &str) -> Result<Segment> {
         let mut ahead = held(&self.ahead);
         self.made.fetch_max(generation, Ordering::Relaxed);
         *ahead = None;
-        if self.manifest.state().log_last >= generation {
-            self.manifest.replace(|state| state.log_last = generation - 1)?;
-        }
-        // An open that finds a newer segment than the log's end takes it for a leftover, and so do we.
-        match self.disk.remove(&segment_name(generation)) {
-            Ok(()) | Err(StoreError::Missing { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        make_segment(&*self.disk, generation, segment_capacity(generation, self.segment_bytes))
+        make_file(&*self.disk, name, generation, segment_capacity(generation, self.segment_bytes))
     }
 
     fn make(&self, generation: u64, bytes_min: u64) -> Result<Segment> {
@@ -358,7 +365,11 @@ impl Segments {
 /// # Errors
 /// What the disk says, a full one among them.
 pub(crate) fn make_segment(disk: &dyn Disk, generation: u64, capacity: u64) -> Result<Segment> {
-    let file = disk.create(&segment_name(generation))?;
+    make_file(disk, &segment_name(generation), generation, capacity)
+}
+
+fn make_file(disk: &dyn Disk, name: &str, generation: u64, capacity: u64) -> Result<Segment> {
+    let file = disk.create(name)?;
     file.preallocate(capacity)?;
     file.sync()?;
     disk.sync_dir()?;
@@ -552,11 +563,12 @@ impl Log {
         (head, link(self.identity.database, &head, &record.root))
     }
 
-    /// Writes a short record to the start of a segment in which the log does not go on yet, durably.
+    /// Writes a short record to the start of a segment in which the log does not go on yet, durably. Answers where the log ends
+    /// then, and the checksum of the frame's header.
     ///
     /// # Errors
     /// What the disk says; the log is as it was.
-    pub(crate) fn write_aside(&self, segment: &Segment, record: &NewRecord, payload: &[u8]) -> Result<LogEnd> {
+    pub(crate) fn write_aside(&self, segment: &Segment, record: &NewRecord, payload: &[u8]) -> Result<(LogEnd, u32)> {
         self.health.check()?;
         let (head, link) = self.next(record);
         let place = FramePlace {
@@ -567,14 +579,24 @@ impl Log {
             link: Some(link),
         };
         let offset = frame_bytes(payload.len() as u64);
-        let mut frame = FrameHeader::new(self.identity, &head, &place, payload).as_bytes().to_vec();
+        let header = FrameHeader::new(self.identity, &head, &place, payload);
+        let mut frame = header.as_bytes().to_vec();
         frame.extend_from_slice(payload);
         frame.resize(offset as usize, 0);
         segment.file.write_at(&frame, 0)?;
         segment.file.sync()?;
         let generation = segment.generation;
         let catalog_version = head.catalog_version;
-        Ok(LogEnd { generation, offset, record: head.record, instant: head.instant, catalog_version, link, ..self.end })
+        let end = LogEnd {
+            generation,
+            offset,
+            record: head.record,
+            instant: head.instant,
+            catalog_version,
+            link,
+            ..self.end
+        };
+        Ok((end, header.header_crc()))
     }
 
     /// Goes on behind a record that was written aside.

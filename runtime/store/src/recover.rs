@@ -23,15 +23,15 @@ use crate::{
     },
     fs::Disk,
     log::{
-        Health, LogEnd, Segment, Segments, is_spare, make_segment, segment_capacity, segment_generation, segment_name,
-        zero_from,
+        Health, LogEnd, Segment, Segments, is_spare, make_segment, remove_later, segment_capacity, segment_generation,
+        segment_name, zero_from,
     },
     manifest::{self, KnownEnd, MANIFEST_NAME, Manifest, ManifestState, SLOT_COUNT},
     readers::{self, Readers, WAITING_NAME},
     replay::{Found, LogScan, RecordBody},
     tree::{Applied, Shards, Tree},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// An opened database before its facade stands.
 #[derive(Debug)]
@@ -86,8 +86,10 @@ pub(crate) fn recover(
         names = disk.list()?;
     }
     let is_new = identity.epoch == 1;
-    let generations: Vec<u64> = names.iter().filter_map(|name| segment_generation(name)).collect();
+    let archived = names.iter().filter_map(|name| archive_generation(name));
+    let generations: BTreeSet<u64> = names.iter().filter_map(|name| segment_generation(name)).chain(archived).collect();
     let mut first = None;
+    let mut newest = state.log_last;
     if is_new {
         first = Some(make_segment(&**disk, 1, segment_capacity(1, config.log_segment_bytes))?);
     } else {
@@ -96,6 +98,7 @@ pub(crate) fn recover(
                 return Err(StoreError::Missing { file: segment_name(generation) });
             }
         }
+        newest = newest_segment(&**disk, &identity, &generations, state.log_last)?;
     }
 
     let catalogs = Arc::new(read_catalogs(&**disk, &identity, &state)?);
@@ -105,11 +108,15 @@ pub(crate) fn recover(
     let shards = (shards, catalogs.clone());
     let tree = Tree::open(disk.clone(), files, shards, identity, config, health.clone(), readers.clone())?;
     let known = known_end(&**disk, &identity, &state)?;
-    let mut scan = LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, state.log_last, known);
+    let mut scan = LogScan::new(disk.clone(), identity, catalogs.clone(), state.checkpoint, newest, known);
     let mut freezes = Vec::new();
     let mut replayed = 0;
+    let mut epoch = identity.epoch;
     while !is_new && let Some(found) = scan.next_record()? {
         check_known_link(&state, &found)?;
+        check_not_erased(&found)?;
+        // An old manifest that was put back does not know who opened the database since.
+        epoch = epoch.max(found.head.epoch + 1);
         apply(&found, &tree, &catalogs)?;
         replayed += 1;
         if tree.needs_freeze() {
@@ -118,13 +125,9 @@ pub(crate) fn recover(
         }
     }
     let end = *scan.end();
-    let archived = names.iter().filter_map(|name| archive_generation(name));
-    let all = generations.iter().copied().chain(archived);
+    let identity = Identity { epoch, ..identity };
     // What was dropped and still waits for a reader is nobody's log any more.
-    let mut all: Vec<u64> = all.filter(|generation| *generation >= state.log_first).collect();
-    all.sort_unstable();
-    all.dedup();
-    check_segments(&**disk, &all, &identity, &end)?;
+    check_segments(&**disk, generations.range(state.log_first..), &identity, &end)?;
 
     // From here on the disk is written.
     let segment = match first {
@@ -271,6 +274,50 @@ pub(crate) fn apply(found: &Found, tree: &Tree, catalogs: &Catalogs) -> Result<(
     }
 }
 
+/// The newest segment in which the log may go on, given the last one that a manifest names.
+///
+/// A crash before the manifest was told of the next one leaves a segment of zeroes. An old manifest that was put back knows none of
+/// those that were begun since, and they have the commits that were made since. Nobody ever leaves a gap before a segment that
+/// has frames: behind one there is a part of the log, and what is missing was there.
+///
+/// # Errors
+/// [`StoreError::Missing`] for a gap; what the disk says.
+pub(crate) fn newest_segment(
+    disk: &dyn Disk,
+    identity: &Identity,
+    generations: &BTreeSet<u64>,
+    named: u64,
+) -> Result<u64> {
+    let mut newest = named;
+    while generations.contains(&(newest + 1)) {
+        newest += 1;
+    }
+    for generation in generations.range(newest + 1..) {
+        let file = open_log(disk, *generation)?;
+        let mut bytes = [0; FRAME_HEADER_BYTES];
+        if file.len()? >= bytes.len() as u64 {
+            file.read_at(&mut bytes, 0)?;
+            if FrameHeader::read(&bytes).is_some_and(|header| header.belongs(identity, *generation, 0)) {
+                return Err(StoreError::Missing { file: segment_name(newest + 1) });
+            }
+        }
+    }
+    Ok(newest)
+}
+
+/// An erasure is decided on by a manifest whose checkpoint is its receipt, so nobody meets one behind the checkpoint but by an
+/// older manifest: its files may have what was erased.
+pub(crate) fn check_not_erased(found: &Found) -> Result<()> {
+    match found.record.body {
+        RecordBody::Erasure(_) => Err(StoreError::Corrupt {
+            file: MANIFEST_NAME.to_owned(),
+            offset: 0,
+            what: format!("it is older than the erasure in record {} of the log", found.end.record),
+        }),
+        RecordBody::Commit { .. } | RecordBody::Catalog { .. } => Ok(()),
+    }
+}
+
 /// The last record that the manifest knows must be the one that the log has.
 fn check_known_link(state: &ManifestState, found: &Found) -> Result<()> {
     let known = &state.known;
@@ -288,8 +335,13 @@ fn check_known_link(state: &ManifestState, found: &Found) -> Result<()> {
 ///
 /// Replay reads from the checkpoint on; what lies before it is not read when a database is opened, but a segment that was
 /// cut to nothing or put in another's place must not pass.
-fn check_segments(disk: &dyn Disk, generations: &[u64], identity: &Identity, end: &LogEnd) -> Result<()> {
-    for generation in generations.iter().copied().filter(|generation| *generation <= end.generation) {
+fn check_segments<'a>(
+    disk: &dyn Disk,
+    generations: impl Iterator<Item = &'a u64>,
+    identity: &Identity,
+    end: &LogEnd,
+) -> Result<()> {
+    for generation in generations.copied().filter(|generation| *generation <= end.generation) {
         let name = segment_name(generation);
         let corrupt =
             |offset: u64, what: &str| StoreError::Corrupt { file: name.clone(), offset, what: what.to_owned() };
@@ -323,7 +375,7 @@ fn check_segments(disk: &dyn Disk, generations: &[u64], identity: &Identity, end
 fn open_segment(disk: &dyn Disk, end: &LogEnd, state: &ManifestState) -> Result<Segment> {
     let file = disk.open(&segment_name(end.generation))?;
     let capacity = file.len()? / FRAME_ALIGN * FRAME_ALIGN;
-    if !state.closed_clean {
+    if !state.closed_clean || state.known.record != end.record {
         zero_from(&*file, end.offset)?;
         file.sync()?;
     }
@@ -344,7 +396,7 @@ fn remove_leftovers(
     let first = state.checkpoint.generation;
     let is_archived = |generation: u64| generation < first && names.contains(&archive_name(generation));
     let is_leftover = |name: &&String| {
-        segment_generation(name).is_some_and(|generation| generation > end.generation || is_archived(generation))
+        segment_generation(name).is_some_and(is_archived)
             || is_spare(name)
             || is_unfinished(name)
             || is_copy(name)
@@ -357,6 +409,7 @@ fn remove_leftovers(
             false => disk.remove(name)?,
         }
     }
+    remove_later(disk, names, end.generation)?;
     let mut removed = false;
     for name in names.iter().filter(is_leftover) {
         disk.remove(name)?;
