@@ -445,7 +445,7 @@ fn differs(found: &Found, what: &str) -> StoreError {
 /// # Errors
 /// [`StoreError::FactsPruned`] where a table's retention let some go; [`StoreError::LedgerDiffers`] where they differ.
 pub(crate) fn look_at_whole(found: &Found, view: &TreeView, catalogs: &Catalogs, look: &mut dyn Look) -> Result<()> {
-    whole(found, look_at(found, view, catalogs, look)?)
+    whole(found, catalogs, look_at(found, view, catalogs, look)?)
 }
 
 /// [`check_files`], where nothing less than all will do.
@@ -453,13 +453,16 @@ pub(crate) fn look_at_whole(found: &Found, view: &TreeView, catalogs: &Catalogs,
 /// # Errors
 /// As [`look_at_whole`].
 pub(crate) fn check_whole(found: &Found, view: &TreeView, catalogs: &Catalogs) -> Result<()> {
-    whole(found, check_files(found, view, catalogs)?)
+    whole(found, catalogs, check_files(found, view, catalogs)?)
 }
 
-fn whole(found: &Found, filled: Filled) -> Result<()> {
+fn whole(found: &Found, catalogs: &Catalogs, filled: Filled) -> Result<()> {
     match filled {
         Filled::Whole => Ok(()),
-        Filled::Pruned(table) => Err(StoreError::FactsPruned { record: found.record.record, table }),
+        Filled::Pruned(table) => {
+            let table = catalogs.schema(table).map_or_else(|| table.to_string(), |schema| schema.name.clone());
+            Err(StoreError::FactsPruned { record: found.record.record, table })
+        }
     }
 }
 

@@ -131,12 +131,12 @@ pub enum StoreError {
         record: u64,
     },
     /// The facts of a large commit were asked for, and a table's retention let some of them go.
-    #[error("facts of record {record} are no longer kept: the retention of table number {table} let them go")]
+    #[error("facts of record {record} are no longer kept: the retention of table \"{table}\" let them go")]
     FactsPruned {
         /// The record's number.
         record: u64,
-        /// The table.
-        table: TableId,
+        /// The table's last name.
+        table: String,
     },
     /// A read names a time of which the history may be gone.
     #[error(
