@@ -216,6 +216,8 @@ fn periods() {
             "SELECT i.id, r.rate FROM invoices i, rates FOR VALID_TIME AS OF i.date r WHERE r.currency = i.currency",
             "SELECT * FROM rates FOR VALID_TIME ALL r, invoices i WHERE i.date >= r._valid_from AND r._valid_to > i.date AND i.currency = r.currency",
             "SELECT i.id FROM invoices i, rates FOR VALID_TIME ALL AS r WHERE r.currency = i.currency AND i.date >= r._valid_from AND i.date < r._valid_to AND r.rate > 1",
+            "SELECT i.amount FROM invoices i JOIN accounts a ON i.amount >= 1.00 AND a.balance <= i.amount::real AND i.amount::real < a.balance + 10",
+            "SELECT i.id FROM invoices i JOIN invoices j ON i.amount <= j.amount AND j.amount < i.amount + 5.00",
         ],
     );
 }

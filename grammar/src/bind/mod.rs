@@ -27,6 +27,7 @@ pub(crate) mod function;
 mod group;
 mod grouping;
 mod hypothetical;
+mod information;
 mod literal;
 mod merge;
 mod operator;
@@ -69,6 +70,9 @@ use param::Params;
 use spectradb_kernel::Type;
 use std::rc::Rc;
 use temporal::Times;
+
+/// What the lowering puts before the name of a relation of `information_schema`.
+pub(crate) const INFORMATION_SCHEMA: &str = "information_schema.";
 
 /// How a statement is bound.
 #[derive(Clone, Debug)]

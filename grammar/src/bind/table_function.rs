@@ -68,6 +68,9 @@ pub(super) struct Call<'c> {
 impl Binder<'_> {
     pub(super) fn table_function(&mut self, call: &Call<'_>) -> Result<Node, Diag> {
         let name = call.name.text.as_str();
+        if let Some(relation) = name.strip_prefix(super::INFORMATION_SCHEMA) {
+            return self.information(relation, call.name.span);
+        }
         let scope = Scope::default();
         let mut args = Vec::with_capacity(call.args.len());
         // What a record has is told apart from its values.
@@ -284,8 +287,7 @@ impl Binder<'_> {
         Ok(Node { kind: NodeKind::Series { input, from, to, step }, fields: vec![field] })
     }
 
-    /// Instants a step apart. Months differ in length, so a few steps more are counted than may fit, and what lies beyond
-    /// the end is left out.
+    /// Instants a step apart. Where a step is so many microseconds, they are counted; elsewhere each is made of the one before.
     fn instants(&mut self, args: Vec<Bound>, class: TypeClass, span: Span) -> Result<Node, Diag> {
         let mut args = args.into_iter();
         let mut next = || args.next().expect("there are three");
@@ -297,6 +299,21 @@ impl Binder<'_> {
         {
             return Err(Diag::new(code::INVALID_PARAMETER, "step size cannot equal zero", step.span));
         }
+        let zone = if class == TypeClass::TimestampTz { super::zone::argument(span) } else { None };
+        let is_even = match literal::value(&step) {
+            Some(Value::Interval(step)) => step.months() == 0 && (step.days() == 0 || zone.is_none()),
+            _ => false,
+        };
+        if !is_even {
+            let utc = || Expr::constant(Value::Text("UTC".to_owned()), Type::Text, span);
+            let mut args = match class {
+                TypeClass::TimestampTz => vec![zone.map_or_else(utc, |zone| zone.expr)],
+                _ => Vec::new(),
+            };
+            args.extend([from, to, step]);
+            let all = made_of("$instants", args, super::array::array_of(class.plain_type()));
+            return Ok(elements(all, "generate_series", |instant| instant));
+        }
         let epoch = Name { text: "epoch".to_owned(), span };
         let distance = made_of("-", vec![to.clone(), from.clone()], Type::Interval);
         let seconds = |binder: &mut Self, interval: Expr| {
@@ -304,19 +321,17 @@ impl Binder<'_> {
             convert::convert(epoch, Type::Real, Degree::Explicit)
         };
         let (distance, one) = (seconds(self, distance)?, seconds(self, step.clone())?);
-        // A month counts as 30 days there and has 28 at least: a tenth more steps and two are enough.
-        let real = |value: f64| Expr::constant(Value::Real(value), Type::Real, span);
+        // What lies beyond the end is left out.
         let steps = made_of("/", vec![distance, one], Type::Real);
-        let steps = made_of("*", vec![steps, real(1.1)], Type::Real);
-        let steps = made_of("+", vec![steps, real(2.0)], Type::Real);
+        let two = Expr::constant(Value::Real(2.0), Type::Real, span);
+        let steps = made_of("+", vec![steps, two], Type::Real);
         let last = convert::convert(floor(steps), Type::Integer, Degree::Explicit)?;
         let counted = counted_to(vec![from, step, to], last, span);
         let number = convert::convert(counted.column(3, span), Type::Real, Degree::Implicit)?;
         let gone = made_of("*", vec![counted.column(1, span), number], Type::Interval);
         let ty = class.plain_type();
         let begin = counted.column(0, span);
-        let on_clocks = if class == TypeClass::TimestampTz { super::zone::plus(&begin, &gone, span) } else { None };
-        let value = on_clocks.unwrap_or_else(|| made_of("+", vec![begin, gone], ty));
+        let value = made_of("+", vec![begin, gone], ty);
         let columns = vec![
             ("generate_series".to_owned(), value),
             ("from".to_owned(), counted.column(0, span)),

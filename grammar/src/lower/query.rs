@@ -360,9 +360,11 @@ impl Lower {
         }
         let (mut name, mut scopes, mut alias, mut inner) = (None, Scopes::default(), None, None);
         let (mut lateral, mut args, mut ordinality) = (None, Vec::new(), false);
+        let mut in_information = false;
         let mut columns = Vec::new();
         for part in pair.into_inner() {
             match part.as_rule() {
+                Rule::in_information => in_information = true,
                 Rule::name => name = Some(self.name(&part)),
                 Rule::table_scope => self.table_scope(part, &mut scopes)?,
                 Rule::alias => alias = Some(self.alias(part)),
@@ -389,7 +391,18 @@ impl Lower {
             }
         }
         if rule == Rule::table {
-            return Ok(TableRef::Table { name: name.expect("a table has a name"), scopes, alias });
+            let name = name.expect("a table has a name");
+            if !in_information {
+                return Ok(TableRef::Table { name, scopes, alias });
+            }
+            if scopes.system.is_some() || scopes.valid.is_some() {
+                return Err(unsupported("a scope on information_schema, which tells of the present,", span));
+            }
+            // No function can be called so, because names have no dots.
+            let of_information =
+                Name { text: format!("{}{}", crate::bind::INFORMATION_SCHEMA, name.text), span: name.span };
+            let alias = alias.or(Some(TableAlias { name, columns: Vec::new() }));
+            return Ok(TableRef::Function { name: of_information, args, ordinality, columns, alias, span });
         }
         if rule == Rule::table_function {
             let name = name.expect("a function has a name");

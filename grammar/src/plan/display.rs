@@ -544,6 +544,7 @@ impl Printer<'_> {
                 };
                 (format!("{}.{path}", self.within(&args[0], names, Binding::Atom)), Binding::Atom)
             }
+            ("$place", 1) => (self.expr(&args[0], names), Binding::Sum),
             ("$json_field" | "$json_item" | "$jsonb_item", 2) => {
                 infix("->", Binding::Sum, Binding::Sum, Binding::Product)
             }

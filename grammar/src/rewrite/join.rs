@@ -5,10 +5,11 @@
 //! periods that overlap, a period that holds points.
 
 use super::{has_call, may_fail};
+use crate::bind::function::call_named;
 use crate::plan::{Expr, ExprKind, Node, NodeKind, PeriodEnds, PeriodMatch};
 use crate::stack;
 use spectradb_kernel::{
-    Value,
+    Type, Value,
     ty::{LaneKind, TypeClass},
 };
 
@@ -124,11 +125,34 @@ impl InOrder<'_> {
     }
 }
 
+/// A number has a place among 64-bit integers by which ranges are looked up: itself, a real's by its bits, the units of a decimal
+/// that is short enough.
+fn have_places(one: Type, other: Type) -> bool {
+    match (one, other) {
+        (Type::Numeric { precision, scale }, Type::Numeric { precision: also, scale: same }) => {
+            scale == same && precision.max(also) <= PLACE_DIGITS_MAX
+        }
+        _ => one.lane() == other.lane() && matches!(one.lane(), LaneKind::I64 | LaneKind::F64),
+    }
+}
+
+/// Decimals of so many digits fit 64 bits.
+const PLACE_DIGITS_MAX: u8 = 18;
+
+/// A number as its place.
+fn placed(expr: Expr) -> Expr {
+    let span = expr.span;
+    match expr.ty.lane() {
+        LaneKind::F64 | LaneKind::I128 => call_named("$place", vec![expr], Type::Integer, span),
+        _ => expr,
+    }
+}
+
 fn order(condition: &Expr) -> Option<InOrder<'_>> {
     match &condition.kind {
         ExprKind::Call { function, args } => {
             let [one, other] = args.as_slice() else { return None };
-            if one.ty.lane() != LaneKind::I64 || other.ty.lane() != LaneKind::I64 {
+            if !have_places(one.ty, other.ty) {
                 return None;
             }
             let (smaller, greater, included) = match function.name {
@@ -179,10 +203,10 @@ fn period(conditions: &mut Vec<Expr>, left_width: usize) -> Option<PeriodMatch> 
     };
     let ((begin_at, begin), (end_at, end)) =
         pairs().find(is_point).or_else(|| pairs().find(|((_, begin), (_, end))| begin.is_plain() && end.is_plain()))?;
-    let right = |expr: &Expr| moved_left(expr.clone(), left_width);
+    let right = |expr: &Expr| placed(moved_left(expr.clone(), left_width));
     let found = PeriodMatch {
-        since: end.smaller.clone(),
-        until: begin.greater.clone(),
+        since: placed(end.smaller.clone()),
+        until: placed(begin.greater.clone()),
         from: right(begin.smaller),
         to: right(end.greater),
         ends: PeriodEnds {

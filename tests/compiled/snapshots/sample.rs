@@ -382,6 +382,7 @@ mod slt_joins_looked_up {
     #[allow(unused_imports, clippy::allow_attributes)]
     use super::check::{Check, at_most_one, one, rows};
     spectradb::database!(tables1 = "compiled/snapshots/slt_joins_looked_up_0.sql");
+    spectradb::database!(tables2 = "compiled/snapshots/slt_joins_looked_up_1.sql");
 
     #[test]
     fn agrees() {
@@ -427,6 +428,13 @@ FROM (
         check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi > ALL (SELECT hi FROM spans t WHERE t.id < s.id AND t.k = s.k)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi > ALL (SELECT hi FROM spans t WHERE t.id < s.id AND t.k = s.k)"####)));
         check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi NOT IN (SELECT t.hi FROM spans t WHERE t.id > s.id AND t.k <> s.k)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE s.hi NOT IN (SELECT t.hi FROM spans t WHERE t.id > s.id AND t.k <> s.k)"####)));
         check.query(r####"SELECT count(*), sum(id) FROM spans s WHERE s.lo + 1 IN (SELECT t.hi - s.k FROM spans t WHERE t.id <> s.id OR s.k = 0)"####, |session| one(spectradb::spectra_sql!(tables1: session, r####"SELECT count(*), sum(id) FROM spans s WHERE s.lo + 1 IN (SELECT t.hi - s.k FROM spans t WHERE t.id <> s.id OR s.k = 0)"####)));
+        check.statement(r####"CREATE TABLE bands (id INTEGER PRIMARY KEY, lo REAL, hi REAL, low NUMERIC(8,2), high NUMERIC(8,2))"####);
+        check.statement(r####"INSERT INTO bands VALUES (1, '-Infinity', -1.5, -99.99, -0.01), (2, -1.5, 0.0, 0.00, 0.50), (3, 0.0, 'NaN', 0.50, 10), (4, NULL, 3, NULL, 0), (5, '-0', 0, 0.50, NULL)"####);
+        check.query(r####"SELECT r, id FROM (VALUES ('-Infinity'::REAL), (-2), (-1.5), ('-0'), (7), ('Infinity'), ('NaN'), (NULL)) AS v (r) JOIN bands ON lo <= r AND r < hi ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT r, id FROM (VALUES ('-Infinity'::REAL), (-2), (-1.5), ('-0'), (7), ('Infinity'), ('NaN'), (NULL)) AS v (r) JOIN bands ON lo <= r AND r < hi ORDER BY 1, 2"####)));
+        check.query(r####"SELECT r, id FROM (VALUES ('-0'::REAL), ('NaN')) AS v (r) JOIN bands ON r >= lo AND hi >= r ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT r, id FROM (VALUES ('-0'::REAL), ('NaN')) AS v (r) JOIN bands ON r >= lo AND hi >= r ORDER BY 1, 2"####)));
+        check.query(r####"SELECT n, id FROM (VALUES (-99.99), (-0.01), (0.00), (0.49), (0.50), (10.00)) AS v (n) LEFT JOIN bands ON low <= n AND n < high ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT n, id FROM (VALUES (-99.99), (-0.01), (0.00), (0.49), (0.50), (10.00)) AS v (n) LEFT JOIN bands ON low <= n AND n < high ORDER BY 1, 2"####)));
+        check.query(r####"SELECT count(*) FROM bands AS a JOIN bands AS b ON a.lo < b.hi AND b.lo < a.hi"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*) FROM bands AS a JOIN bands AS b ON a.lo < b.hi AND b.lo < a.hi"####)));
+        check.query(r####"SELECT count(*), sum(a.id) FROM generate_series(1, 60) AS a (id) JOIN generate_series(1, 60) AS b (id) ON a.id::REAL / 3 > b.id::REAL AND a.id::NUMERIC(8,2) < b.id::NUMERIC(8,2) + 20.5"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*), sum(a.id) FROM generate_series(1, 60) AS a (id) JOIN generate_series(1, 60) AS b (id) ON a.id::REAL / 3 > b.id::REAL AND a.id::NUMERIC(8,2) < b.id::NUMERIC(8,2) + 20.5"####)));
         check.finish();
     }
 }

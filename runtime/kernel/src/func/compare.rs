@@ -66,6 +66,21 @@ pub fn gt_f64(a: f64, b: f64) -> bool {
     lt_f64(b, a)
 }
 
+/// The place of a real among all reals, as an integer: places are ordered and equal as the reals are, and none is the least
+/// or the greatest of the integers.
+#[inline]
+pub fn place_f64(a: f64) -> i64 {
+    let a = if a.is_nan() { f64::NAN } else { a + 0.0 };
+    let bits = a.abs().to_bits() as i64;
+    if a.is_sign_negative() && !a.is_nan() { -bits } else { bits }
+}
+
+/// The units of a decimal of no more than 18 digits.
+#[inline]
+pub fn place_i128(a: i128) -> i64 {
+    i64::try_from(a).unwrap_or(if a < 0 { i64::MIN + 1 } else { i64::MAX - 1 })
+}
+
 /// Are two reals equal or in falling order?
 #[inline]
 pub fn ge_f64(a: f64, b: f64) -> bool {
@@ -193,6 +208,8 @@ fn value_rows(columns: &[Column], len: usize) -> Result<Column, RowFault> {
 }
 
 functions! { "func::compare";
+    "$place" (Real) -> Integer, Total, place_f64, "The place of a number among all, by which joins look ranges up.";
+    "$place" (Numeric) -> Integer, Total, place_i128, "The place of a number of 18 digits among all, by which joins look ranges up.";
     "=" (Boolean, Boolean) -> Boolean, Total, eq_bool, "Are both the same?";
     "=" (Integer, Integer) -> Boolean, Total, eq_i64, "Are both the same?";
     "=" (Real, Real) -> Boolean, Total, eq_f64, "Are both the same? NaN equals NaN.";
@@ -307,4 +324,39 @@ functions! { "func::compare";
     "$is_null" (BigNumeric) -> Boolean, NullAware, is_null by null_rows, "IS NULL.";
     "$is_not_null" (BigNumeric) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
     "$is_not_null" (Array) -> Boolean, NullAware, is_not_null by value_rows, "IS NOT NULL.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_ordered_as_the_reals_are() {
+        let reals = [
+            f64::NEG_INFINITY,
+            f64::MIN,
+            -1.5,
+            -f64::MIN_POSITIVE,
+            -5e-324,
+            -0.0,
+            0.0,
+            5e-324,
+            1.0,
+            1.0 + f64::EPSILON,
+            f64::MAX,
+            f64::INFINITY,
+            f64::NAN,
+            -f64::NAN,
+        ];
+        for a in reals {
+            assert!(place_f64(a) > i64::MIN && place_f64(a) < i64::MAX);
+            for b in reals {
+                assert_eq!(
+                    (place_f64(a) < place_f64(b), place_f64(a) == place_f64(b)),
+                    (lt_f64(a, b), eq_f64(a, b)),
+                    "{a} {b}"
+                );
+            }
+        }
+    }
 }

@@ -296,6 +296,7 @@ impl RowFault {
             "to_date" | "to_timestamp" => ("0A000", "the fields TZ and OF are for to_char only".to_owned()),
             "$format_piece" => ("22004", "null values cannot be formatted as an SQL identifier".to_owned()),
             "unistr" => ("42601", "invalid Unicode escape".to_owned()),
+            "$instants" => ("22023", "step size cannot equal zero".to_owned()),
             "$setseed" => ("22023", "setseed parameter is out of allowed range [-1,1]".to_owned()),
             "$array_sample" => ("22023", "sample size must be between 0 and the number of elements".to_owned()),
             "normalize" | "$is_normalized" => ("22023", "a normal form is NFC, NFD, NFKC or NFKD".to_owned()),

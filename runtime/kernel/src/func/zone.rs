@@ -13,8 +13,11 @@ use super::{
     lift::functions,
 };
 use crate::{
+    array::{ELEMENTS_MAX, Writer},
     interval::Interval,
+    pause,
     time::{MICROS_PER_DAY, civil_from_days},
+    ty::TypeClass,
 };
 use jiff::{Timestamp, civil, tz};
 
@@ -328,6 +331,56 @@ pub fn plus_in_zone(zone: &str, micros: i64, by: i128) -> (i64, Fault) {
     checked(moved.and_then(|moved| moved.checked_add(interval.micros())))
 }
 
+/// The instants from one to another, each a step after the one before: so months from the 31st on stay on the day that the
+/// shortest of them has.
+fn instants(
+    class: TypeClass,
+    bounds: (i64, i64),
+    step: i128,
+    plus: impl Fn(i64) -> (i64, Fault),
+    out: &mut Vec<u8>,
+) -> Fault {
+    let (mut next, to) = bounds;
+    let span = Interval::from_lane(step).span();
+    if span == 0 {
+        return Fault::InvalidArgument;
+    }
+    if !is_finite(next) || !is_finite(to) {
+        return Fault::DatetimeRange;
+    }
+    let mut writer = Writer::new(class.plain_type());
+    while span > 0 && next <= to || span < 0 && next >= to {
+        writer.push_raw(&next.to_le_bytes());
+        if writer.len() >= ELEMENTS_MAX {
+            return Fault::TooLarge;
+        }
+        if writer.len().is_multiple_of(ASKED_INSTANTS) && pause::stops(writer.len() * 9) {
+            return Fault::Stopped;
+        }
+        let (later, fault) = plus(next);
+        // Months that cancel days may lead nowhere.
+        if fault != Fault::Ok || (later > next) != (span > 0) {
+            return if fault == Fault::Ok { Fault::DatetimeRange } else { fault };
+        }
+        next = later;
+    }
+    out.extend_from_slice(&writer.finish_flat());
+    Fault::Ok
+}
+
+/// So many instants are made before it is asked whether to go on.
+const ASKED_INSTANTS: usize = 1 << 14;
+
+/// The instants from one to another, a step apart on the clocks of a zone.
+pub fn instants_in_zone(zone: &str, from: i64, to: i64, step: i128, out: &mut Vec<u8>) -> Fault {
+    instants(TypeClass::TimestampTz, (from, to), step, |next| plus_in_zone(zone, next, step), out)
+}
+
+/// The instants from one to another, a step apart.
+pub fn instants_apart(from: i64, to: i64, step: i128, out: &mut Vec<u8>) -> Fault {
+    instants(TypeClass::Timestamp, (from, to), step, |next| super::interval::timestamp_plus(next, step), out)
+}
+
 /// Is it the name of a zone, or an offset?
 pub fn is_zone(name: &str) -> bool {
     zone_of(name).is_some()
@@ -345,6 +398,8 @@ functions! { "func::zone";
     "$text_in_zone" (Text, TimestampTz) -> Text, Fallible, text_in_zone, "An instant as a zone's local time with its distance from UTC.";
     "$made_instant" (Text, Timestamp) -> TimestampTz, Fallible, made_instant, "The instant of a local time in a zone whose offset counts to the east.";
     "$plus_in_zone" (Text, TimestampTz, Interval) -> TimestampTz, Fallible, plus_in_zone, "The instant that much later on a zone's clocks.";
+    "$instants" (Text, TimestampTz, TimestampTz, Interval) -> Array, Fallible, instants_in_zone, "The instants from one to another, a step apart on a zone's clocks.";
+    "$instants" (Timestamp, Timestamp, Interval) -> Array, Fallible, instants_apart, "The instants from one to another, a step apart.";
     "timezone" (Text, Timestamp) -> TimestampTz, Fallible, local_to_instant, "The instant of a zone's local time: AT TIME ZONE.";
     "timezone" (Text, TimestampTz) -> Timestamp, Fallible, instant_to_local, "A zone's local time at an instant: AT TIME ZONE.";
     "timezone" (Interval, Timestamp) -> TimestampTz, Fallible, local_to_instant_by, "The instant of a local time so far east of UTC: AT TIME ZONE.";
