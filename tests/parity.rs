@@ -316,9 +316,12 @@ impl Writer {
                 let of = [Kind::Int, Kind::Text, Kind::Int, Kind::List][self.dice.roll(4)];
                 let key = format!("{} = {}", self.leaf(&left, of), self.leaf(&inner, of));
                 let rest = self.condition(&scope, 1);
-                match self.dice.roll(3) {
+                let other = format!("{} = {}", self.leaf(&left, Kind::Int), self.leaf(&inner, Kind::Int));
+                match self.dice.roll(5) {
                     0 => write!(text, " ON {rest}"),
                     1 => write!(text, " ON {key} AND {rest}"),
+                    2 => write!(text, " ON {key} OR {other}"),
+                    3 => write!(text, " ON ({key} AND {rest} OR {other}) AND {}", self.condition(&scope, 0)),
                     _ => write!(text, " ON {key}"),
                 }
                 .expect("a String takes all");

@@ -218,6 +218,9 @@ fn periods() {
             "SELECT i.id FROM invoices i, rates FOR VALID_TIME ALL AS r WHERE r.currency = i.currency AND i.date >= r._valid_from AND i.date < r._valid_to AND r.rate > 1",
             "SELECT i.amount FROM invoices i JOIN accounts a ON i.amount >= 1.00 AND a.balance <= i.amount::real AND i.amount::real < a.balance + 10",
             "SELECT i.id FROM invoices i JOIN invoices j ON i.amount <= j.amount AND j.amount < i.amount + 5.00",
+            "SELECT a.id, e.id FROM invoices a JOIN invoices e ON (a.id = e.id + 1 OR a.currency = e.currency AND a.paid) AND a.amount > e.amount",
+            "SELECT id FROM accounts a WHERE EXISTS (SELECT 1 FROM invoices i WHERE i.id = a.id OR i.currency = a.name)",
+            "SELECT id FROM accounts a WHERE NOT EXISTS (SELECT 1 FROM invoices i WHERE i.id = a.id OR i.currency = a.name)",
         ],
     );
 }

@@ -90,7 +90,7 @@ fn last_resort(rest: &mut Vec<Expr>, left_width: usize) -> Option<(Expr, Expr)> 
 }
 
 /// A condition as a pair of keys: the left one over the left fields, the right one over the right fields.
-fn key(condition: Expr, left_width: usize, may_be: &dyn Fn(&Expr) -> bool) -> Result<(Expr, Expr), Expr> {
+pub(super) fn key(condition: Expr, left_width: usize, may_be: &dyn Fn(&Expr) -> bool) -> Result<(Expr, Expr), Expr> {
     let Expr { kind: ExprKind::Call { function, args }, .. } = &condition else { return Err(condition) };
     if function.name != "=" || !args.iter().all(may_be) || args[0].ty.class() == TypeClass::Json {
         return Err(condition);

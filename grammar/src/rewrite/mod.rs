@@ -2,7 +2,7 @@
 //!
 //! In this order: constants are computed (`fold`), conditions sink towards the scans (`sink`), subqueries that are only
 //! asked for a partner make no pairs (`partner`), NOT IN of rows parts with those that have no NULL (`not_in`), joins
-//! find their keys and periods (`join`) or need only the greatest or least of their rows (`extreme`), scans find their
+//! that are equal in one way or in another part with each (`either`), joins find their keys and periods (`join`) or need only the greatest or least of their rows (`extreme`), scans find their
 //! keys and skippable blocks (`scan`), columns nobody reads go away (`prune`), what has become trivial is dropped
 //! (`tidy`), and long lists are searched instead of compared with (`listed`).
 //!
@@ -12,6 +12,7 @@
 //! subquery that stands alone: a condition that asks it goes down like any other, as in PostgreSQL, and its fault comes of the first row that asks there.
 //! Not here: what the plan means (`bind`).
 
+mod either;
 mod extreme;
 mod fold;
 mod join;
@@ -46,6 +47,7 @@ fn rewrite(node: &mut Node) {
     replace(node, |node| sink::node(node, Vec::new()));
     partner::node(node);
     not_in::node(node);
+    either::node(node);
     join::node(node);
     extreme::node(node);
     tidy::node(node);

@@ -383,6 +383,7 @@ mod slt_joins_looked_up {
     use super::check::{Check, at_most_one, one, rows};
     spectradb::database!(tables1 = "compiled/snapshots/slt_joins_looked_up_0.sql");
     spectradb::database!(tables2 = "compiled/snapshots/slt_joins_looked_up_1.sql");
+    spectradb::database!(tables3 = "compiled/snapshots/slt_joins_looked_up_2.sql");
 
     #[test]
     fn agrees() {
@@ -435,6 +436,13 @@ FROM (
         check.query(r####"SELECT n, id FROM (VALUES (-99.99), (-0.01), (0.00), (0.49), (0.50), (10.00)) AS v (n) LEFT JOIN bands ON low <= n AND n < high ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables2: session, r####"SELECT n, id FROM (VALUES (-99.99), (-0.01), (0.00), (0.49), (0.50), (10.00)) AS v (n) LEFT JOIN bands ON low <= n AND n < high ORDER BY 1, 2"####)));
         check.query(r####"SELECT count(*) FROM bands AS a JOIN bands AS b ON a.lo < b.hi AND b.lo < a.hi"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*) FROM bands AS a JOIN bands AS b ON a.lo < b.hi AND b.lo < a.hi"####)));
         check.query(r####"SELECT count(*), sum(a.id) FROM generate_series(1, 60) AS a (id) JOIN generate_series(1, 60) AS b (id) ON a.id::REAL / 3 > b.id::REAL AND a.id::NUMERIC(8,2) < b.id::NUMERIC(8,2) + 20.5"####, |session| one(spectradb::spectra_sql!(tables2: session, r####"SELECT count(*), sum(a.id) FROM generate_series(1, 60) AS a (id) JOIN generate_series(1, 60) AS b (id) ON a.id::REAL / 3 > b.id::REAL AND a.id::NUMERIC(8,2) < b.id::NUMERIC(8,2) + 20.5"####)));
+        check.statement(r####"CREATE TABLE people (id INTEGER PRIMARY KEY, mail TEXT, phone TEXT, age INTEGER)"####);
+        check.statement(r####"INSERT INTO people VALUES (1, 'a', '1', 10), (2, 'a', '1', 20), (3, 'b', '1', 30), (4, NULL, '2', 40), (5, 'b', NULL, 50), (6, NULL, NULL, 60), (7, 'c', '2', 70)"####);
+        check.query(r####"SELECT x.id, y.id, x.mail = y.mail FROM people AS x JOIN people AS y ON (x.mail = y.mail OR x.phone = y.phone) AND x.id < y.id ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables3: session, r####"SELECT x.id, y.id, x.mail = y.mail FROM people AS x JOIN people AS y ON (x.mail = y.mail OR x.phone = y.phone) AND x.id < y.id ORDER BY 1, 2"####)));
+        check.query(r####"SELECT count(*) FROM people AS x JOIN people AS y ON x.mail = y.mail AND x.age > 15 OR x.phone = y.phone OR x.id = y.id + 5"####, |session| one(spectradb::spectra_sql!(tables3: session, r####"SELECT count(*) FROM people AS x JOIN people AS y ON x.mail = y.mail AND x.age > 15 OR x.phone = y.phone OR x.id = y.id + 5"####)));
+        check.query(r####"SELECT x.id FROM people AS x WHERE EXISTS (SELECT 1 FROM people AS y WHERE (y.mail = x.mail OR y.phone = x.phone) AND y.id <> x.id) ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables3: session, r####"SELECT x.id FROM people AS x WHERE EXISTS (SELECT 1 FROM people AS y WHERE (y.mail = x.mail OR y.phone = x.phone) AND y.id <> x.id) ORDER BY 1"####)));
+        check.query(r####"SELECT x.id FROM people AS x WHERE NOT EXISTS (SELECT 1 FROM people AS y WHERE (y.mail = x.mail OR y.phone = x.phone) AND y.age > x.age) ORDER BY 1"####, |session| rows(spectradb::spectra_sql!(tables3: session, r####"SELECT x.id FROM people AS x WHERE NOT EXISTS (SELECT 1 FROM people AS y WHERE (y.mail = x.mail OR y.phone = x.phone) AND y.age > x.age) ORDER BY 1"####)));
+        check.query(r####"SELECT x.id, y.id FROM people AS x LEFT JOIN people AS y ON (x.mail = y.mail OR x.phone = y.phone) AND x.id > y.id WHERE x.id > 4 ORDER BY 1, 2"####, |session| rows(spectradb::spectra_sql!(tables3: session, r####"SELECT x.id, y.id FROM people AS x LEFT JOIN people AS y ON (x.mail = y.mail OR x.phone = y.phone) AND x.id > y.id WHERE x.id > 4 ORDER BY 1, 2"####)));
         check.finish();
     }
 }
